@@ -1,0 +1,142 @@
+//! What a command's function sees: the connection, the session, the outside world, and a sink for its text.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::command::Command;
+use crate::qmp::caps::Caps;
+use crate::qmp::{BoxFuture, Qmp, QmpError};
+use crate::session::Session;
+
+/// What a command needs of the program around it. Every method has an answer for programs that offer nothing.
+pub trait Host: Send + Sync {
+    /// Waits, for commands that poll a job.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
+
+    /// Asks the person for a secret, with `prompt`; `None` where nobody can be asked.
+    fn secret<'a>(&'a self, prompt: &'a str) -> BoxFuture<'a, Option<String>> {
+        let _ = prompt;
+        Box::pin(async { None })
+    }
+
+    /// The wall clock and its offset from UTC at that moment, both in seconds, for `seconds` since 1970 or, with
+    /// `None`, for now.
+    fn local_time(&self, seconds: Option<i64>) -> (i64, i32);
+
+    /// An open descriptor that the person gave a name to (`hmp --fd NAME=N`).
+    fn descriptor(&self, name: &str) -> Option<std::os::fd::BorrowedFd<'_>> {
+        let _ = name;
+        None
+    }
+
+    /// The lines typed so far, oldest first; `None` where there is no line editing.
+    fn history(&self) -> Option<Vec<String>> {
+        None
+    }
+}
+
+/// A host without a clock and without a person: for tests and one-line uses.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHost;
+
+impl Host for NoHost {
+    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
+        (seconds.unwrap_or(0), 0)
+    }
+}
+
+/// Why a command failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CmdError {
+    /// QMP said no; shown in the row's [error style](crate::command::ErrorStyle).
+    #[error(transparent)]
+    Qmp(#[from] QmpError),
+    /// Our own words for what the built-in would report as an error; shown in the row's style too.
+    #[error("{0}")]
+    User(String),
+    /// Text shown exactly as it is, with a line end, whatever the row's style.
+    #[error("{0}")]
+    Plain(String),
+    /// The command can't be done on this QEMU without what is named.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Our own mistake.
+    #[error("internal error: {0}")]
+    Bug(String),
+    /// The sink takes no more text.
+    #[error("output failed")]
+    Out,
+}
+
+impl From<fmt::Error> for CmdError {
+    fn from(_: fmt::Error) -> Self {
+        Self::Out
+    }
+}
+
+/// What a command's function returns; its text went to the sink.
+pub type CmdResult = Result<(), CmdError>;
+
+/// Arguments of a line, by the names that args_type gives them.
+pub type Args = Map<String, Value>;
+
+/// The argument struct of a command that takes none.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoArgs {}
+
+/// What a command's function sees. Text is written into it with `write!`.
+pub struct Cx<'a> {
+    /// What the connected QEMU offers.
+    pub caps: &'a Caps,
+    /// What outlives the line: the current CPU, the format of `x`.
+    pub session: &'a mut Session,
+    /// The program around the engine.
+    pub host: &'a dyn Host,
+    /// All rows that this QEMU has, main table first.
+    pub rows: &'a [&'static Command],
+    pub(crate) qmp: &'a dyn Qmp,
+    pub(crate) out: &'a mut (dyn Write + Send),
+}
+
+impl Write for Cx<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.out.write_str(text)
+    }
+}
+
+impl<'a> Cx<'a> {
+    /// Executes a QMP command; `arguments` is an object, or null for none.
+    pub async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, CmdError> {
+        Ok(self.qmp.execute(command, arguments).await?)
+    }
+
+    /// Executes a QMP command without arguments and reads its result.
+    pub async fn query<T: DeserializeOwned>(&mut self, command: &str) -> Result<T, CmdError> {
+        self.query_with(command, Value::Null).await
+    }
+
+    /// Executes a QMP command and reads its result.
+    pub async fn query_with<T: DeserializeOwned>(
+        &mut self,
+        command: &str,
+        arguments: Value,
+    ) -> Result<T, CmdError> {
+        let value = self.execute(command, arguments).await?;
+        serde_json::from_value(value)
+            .map_err(|e| QmpError::Protocol(format!("unexpected answer to {command}: {e}")).into())
+    }
+
+    /// The connection itself, for commands that keep several requests in flight or pass a descriptor.
+    #[must_use]
+    pub fn qmp(&self) -> &'a dyn Qmp {
+        self.qmp
+    }
+}

@@ -1,0 +1,116 @@
+//! What the connected QEMU offers: its version, its QMP commands, its target.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Qmp, QmpError};
+use crate::version::Version;
+
+/// What is known of a QEMU, learnt at connect time.
+#[derive(Clone, Debug, Default)]
+pub struct Caps {
+    /// From `query-version`.
+    pub version: Version,
+    /// The package string of `query-version`, as QEMU's builder set it; often empty.
+    pub package: String,
+    /// The target architecture in QAPI's spelling (`x86_64`, `s390x`, ...), from `query-target`; unknown in preconfig.
+    pub arch: Option<String>,
+    /// Whether the machine is not initialised yet (`--preconfig`), so that QEMU refuses most commands.
+    pub preconfig: bool,
+    commands: BTreeSet<String>,
+}
+
+#[derive(Deserialize)]
+struct VersionInfo {
+    qemu: Triple,
+    #[serde(default)]
+    package: String,
+}
+
+#[derive(Deserialize)]
+struct Triple {
+    major: u32,
+    minor: u32,
+    micro: u32,
+}
+
+#[derive(Deserialize)]
+struct TargetInfo {
+    arch: String,
+}
+
+#[derive(Deserialize)]
+struct CommandInfo {
+    name: String,
+}
+
+impl Caps {
+    /// Asks QEMU with `query-version`, `query-commands` and `query-target`.
+    ///
+    /// In preconfig QEMU refuses `query-target`, which is how preconfig is told: no QMP command names that state.
+    pub async fn probe(qmp: &dyn Qmp) -> Result<Self, QmpError> {
+        let version: VersionInfo = decode(qmp.execute("query-version", Value::Null).await?)?;
+        let commands: Vec<CommandInfo> = decode(qmp.execute("query-commands", Value::Null).await?)?;
+        let mut caps = Self {
+            version: Version {
+                major: version.qemu.major,
+                minor: version.qemu.minor,
+                micro: version.qemu.micro,
+            },
+            package: version.package,
+            arch: None,
+            preconfig: false,
+            commands: commands.into_iter().map(|c| c.name).collect(),
+        };
+        caps.probe_target(qmp).await?;
+        Ok(caps)
+    }
+
+    /// Looks again whether the machine is initialised by now.
+    pub async fn probe_target(&mut self, qmp: &dyn Qmp) -> Result<(), QmpError> {
+        match qmp.execute("query-target", Value::Null).await {
+            Ok(value) => {
+                self.arch = Some(decode::<TargetInfo>(value)?.arch);
+                self.preconfig = false;
+                Ok(())
+            }
+            Err(QmpError::Command { .. }) => {
+                self.preconfig = self.has("x-exit-preconfig");
+                Ok(())
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whether this QEMU has the QMP command.
+    #[must_use]
+    pub fn has(&self, command: &str) -> bool {
+        self.commands.contains(command)
+    }
+
+    /// The QMP commands, sorted by name.
+    pub fn commands(&self) -> impl Iterator<Item = &str> {
+        self.commands.iter().map(String::as_str)
+    }
+
+    /// Capabilities as a test or an offline report wants them.
+    pub fn from_parts<I, S>(version: Version, arch: Option<&str>, commands: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        Self {
+            version,
+            package: String::new(),
+            arch: arch.map(str::to_owned),
+            preconfig: false,
+            commands: commands.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+fn decode<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, QmpError> {
+    serde_json::from_value(value).map_err(|e| QmpError::Protocol(e.to_string()))
+}

@@ -1,0 +1,96 @@
+//! What the engine needs of a QMP connection: one command in, one answer out.
+//!
+//! The engine knows no socket. [`Client`](client) is the implementation over unix and TCP sockets; a test may bring its own.
+
+pub mod caps;
+pub mod schema;
+
+#[cfg(feature = "client")]
+pub mod address;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "client")]
+pub mod discover;
+#[cfg(feature = "client")]
+pub mod frame;
+
+use std::future::Future;
+use std::os::fd::BorrowedFd;
+use std::pin::Pin;
+
+use serde_json::Value;
+
+/// A future that the engine can hold without knowing its type.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A connection that executes QMP commands.
+///
+/// Several commands may be in flight at once; each answer belongs to its own future. Dropping a future gives the
+/// answer up, not the command: QEMU still carries it out.
+pub trait Qmp: Send + Sync {
+    /// Executes `command` with `arguments` (an object, or null for none) and returns the `return` member of the reply.
+    fn execute<'a>(&'a self, command: &'a str, arguments: Value) -> BoxFuture<'a, QmpResult>;
+
+    /// As [`execute`](Self::execute), and passes an open descriptor with the command (SCM_RIGHTS), for `add-fd` and `getfd`.
+    fn execute_with_fd<'a>(
+        &'a self,
+        command: &'a str,
+        arguments: Value,
+        fd: BorrowedFd<'a>,
+    ) -> BoxFuture<'a, QmpResult>;
+}
+
+/// What a QMP command answers.
+pub type QmpResult = Result<Value, QmpError>;
+
+/// Why a QMP command gave no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QmpError {
+    /// QEMU answered with an error.
+    #[error("{desc}")]
+    Command {
+        /// The error class: `GenericError`, `CommandNotFound`, `DeviceNotFound`, `DeviceNotActive`, ...
+        class: String,
+        /// QEMU's sentence.
+        desc: String,
+    },
+    /// The connection ended before the answer came: what the command did is not known.
+    #[error("connection to QEMU lost, outcome of {command} unknown")]
+    Disconnected {
+        /// The command that was in flight.
+        command: String,
+    },
+    /// No answer came within the time allowed: what the command did is not known.
+    #[error("no answer from QEMU within {seconds} s, outcome of {command} unknown")]
+    Timeout {
+        /// The command that was in flight.
+        command: String,
+        /// The limit, in seconds.
+        seconds: u64,
+    },
+    /// The other end sent what is not QMP; the connection is closed.
+    #[error("not QMP: {0}")]
+    Protocol(String),
+    /// This kind of connection cannot do what was asked (pass a descriptor over TCP, for example).
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+impl QmpError {
+    /// A `GenericError` with this sentence.
+    pub fn generic(desc: impl Into<String>) -> Self {
+        Self::Command {
+            class: "GenericError".into(),
+            desc: desc.into(),
+        }
+    }
+
+    /// Whether nothing more can be expected of this connection.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        matches!(
+            self,
+            Self::Disconnected { .. } | Self::Timeout { .. } | Self::Protocol(_)
+        )
+    }
+}

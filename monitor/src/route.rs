@@ -1,0 +1,173 @@
+//! Which way a command takes on the connected QEMU.
+
+use serde::Serialize;
+
+use crate::command::{Command, Risk, Route, Run, Way};
+use crate::missing::Missing;
+use crate::qmp::caps::Caps;
+
+/// The QMP command that runs a line of the built-in monitor.
+pub const PASSTHROUGH: &str = "human-monitor-command";
+
+/// Whether the built-in monitor may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Passthrough {
+    /// Never, even where QEMU has it.
+    Never,
+    /// Where our own route is missing or partial.
+    #[default]
+    Auto,
+    /// For every command that is not local to the monitor.
+    Always,
+}
+
+/// What the person allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Whether the built-in monitor may be used.
+    pub passthrough: Passthrough,
+    /// The highest risk class that may be used.
+    pub allow: Risk,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            passthrough: Passthrough::Auto,
+            allow: Risk::Safe,
+        }
+    }
+}
+
+/// How a command will be carried out.
+#[derive(Clone, Copy, Debug)]
+pub enum Plan {
+    /// By our own function.
+    Run(Route, Run),
+    /// By the built-in monitor.
+    Passthrough,
+    /// Not at all.
+    Refused(Refusal),
+}
+
+/// Why a command can't be carried out.
+#[derive(Clone, Copy, Debug)]
+pub enum Refusal {
+    /// QMP has no interface for it.
+    Blocked(&'static Missing),
+    /// This QEMU lacks a QMP command that others have.
+    Lacks(&'static str),
+    /// Our conversion is still to come.
+    ToConvert,
+    /// It takes a route of a risk class that was not allowed.
+    NotAllowed(Risk),
+}
+
+/// The state of a command on a QEMU, as reports show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// QMP has the command.
+    Native,
+    /// Computed from several QMP commands.
+    Derived,
+    /// Needs nothing of QEMU.
+    Local,
+    /// Part of the answer.
+    Partial,
+    /// Passthrough only: not converted yet.
+    Passthrough,
+    /// QEMU has no QMP for it.
+    Blocked,
+}
+
+impl State {
+    /// The word in reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Derived => "derived",
+            Self::Local => "local",
+            Self::Partial => "partial",
+            Self::Passthrough => "passthrough",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+/// Chooses the way of `row`: own routes first, then partial ones and those that need leave behind passthrough.
+#[must_use]
+pub fn plan(row: &Command, caps: &Caps, policy: Policy) -> Plan {
+    let builtin =
+        caps.has(PASSTHROUGH) && !caps.preconfig && policy.passthrough != Passthrough::Never;
+    if builtin && policy.passthrough == Passthrough::Always {
+        if let Some((route, run)) = usable(row, caps).find(|(r, _)| matches!(r.way, Way::Local(_)))
+        {
+            return Plan::Run(route, run);
+        }
+        return Plan::Passthrough;
+    }
+    let full = |(route, _): &(Route, Run)| {
+        route.risk == Risk::Safe && !matches!(route.way, Way::Partial(..))
+    };
+    if let Some((route, run)) = usable(row, caps).find(full) {
+        return Plan::Run(route, run);
+    }
+    if builtin {
+        return Plan::Passthrough;
+    }
+    if let Some((route, run)) = usable(row, caps).find(|(r, _)| r.risk <= policy.allow) {
+        return Plan::Run(route, run);
+    }
+    Plan::Refused(refusal(row, caps))
+}
+
+/// The state of `row` on a QEMU with these capabilities.
+#[must_use]
+pub fn state(row: &Command, caps: &Caps) -> State {
+    let best = row
+        .routes
+        .iter()
+        .find(|route| runs(route) && route.needs().iter().all(|need| caps.has(need)));
+    match best.or(row.routes.last()).map(|route| route.way) {
+        Some(Way::Native(needs, _)) if needs.iter().all(|n| caps.has(n)) => State::Native,
+        Some(Way::Derived(needs, _)) if needs.iter().all(|n| caps.has(n)) => State::Derived,
+        Some(Way::Partial(needs, _)) if needs.iter().all(|n| caps.has(n)) => State::Partial,
+        Some(Way::Local(_)) => State::Local,
+        Some(Way::ToConvert) | None => State::Passthrough,
+        Some(_) => State::Blocked,
+    }
+}
+
+fn runs(route: &Route) -> bool {
+    !matches!(route.way, Way::ToConvert | Way::Blocked(_))
+}
+
+/// The routes with a function whose QMP commands this QEMU has, best first.
+fn usable<'a>(row: &'a Command, caps: &'a Caps) -> impl Iterator<Item = (Route, Run)> + 'a {
+    row.routes.iter().filter_map(|route| match route.way {
+        Way::Native(needs, run) | Way::Derived(needs, run) | Way::Partial(needs, run) => needs
+            .iter()
+            .all(|need| caps.has(need))
+            .then_some((*route, run)),
+        Way::Local(run) => Some((*route, run)),
+        Way::ToConvert | Way::Blocked(_) => None,
+    })
+}
+
+fn refusal(row: &Command, caps: &Caps) -> Refusal {
+    let mut lacks = None;
+    for route in row.routes {
+        match route.way {
+            Way::Blocked(missing) => return Refusal::Blocked(missing),
+            Way::ToConvert => return Refusal::ToConvert,
+            _ => {}
+        }
+        match route.needs().iter().find(|need| !caps.has(need)) {
+            Some(need) => lacks = lacks.or(Some(*need)),
+            None => return Refusal::NotAllowed(route.risk),
+        }
+    }
+    lacks.map_or(Refusal::ToConvert, Refusal::Lacks)
+}

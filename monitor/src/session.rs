@@ -1,0 +1,31 @@
+//! What a monitor remembers between lines.
+
+/// State of one monitor: the built-in keeps the CPU per monitor, the format per process.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    /// The CPU chosen with `cpu`; the first one as long as none was.
+    pub cpu: i64,
+    /// What `x`, `xp`, `print`, `i` and `o` use where the line gives no format.
+    pub format: Format,
+    /// The mask last sent by `mouse_button`.
+    pub mouse_buttons: i64,
+}
+
+/// The sticky part of a `/fmt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// One of `o d u x i c`.
+    pub letter: char,
+    /// Bytes per item: 1, 2, 4 or 8.
+    pub size: i64,
+}
+
+impl Default for Format {
+    /// Hexadecimal words, as QEMU starts with.
+    fn default() -> Self {
+        Self {
+            letter: 'x',
+            size: 4,
+        }
+    }
+}
