@@ -1,1 +1,2 @@
 //! A mock QEMU.
+pub mod json;
