@@ -71,6 +71,8 @@ pub enum Present {
     Target(&'static [&'static str]),
     /// Built together with this QMP command.
     With(&'static str),
+    /// As the rule says in releases before the bound, on every target since.
+    Until(Version, &'static Present),
     /// Only in builds that no QMP command tells from others; not in any distribution's build that we know.
     RareBuild,
 }
@@ -102,6 +104,28 @@ pub enum ErrorStyle {
 /// The releases from which on commands of other targets are in the tables of all targets.
 const TABLES_SHARED_BY_TARGETS: Version = crate::version::v(11, 0);
 
+impl Present {
+    fn holds(&self, caps: &Caps) -> Presence {
+        match self {
+            Self::Always => Presence::Yes,
+            Self::Until(bound, rule) if caps.version < *bound => rule.holds(caps),
+            Self::Until(..) => Presence::Yes,
+            Self::With(command) if caps.has(command) => Presence::Yes,
+            Self::Target(targets) => match &caps.arch {
+                Some(arch) if !targets.contains(&arch.as_str()) => {
+                    if caps.version >= TABLES_SHARED_BY_TARGETS {
+                        Presence::OtherTarget
+                    } else {
+                        Presence::No
+                    }
+                }
+                _ => Presence::Yes,
+            },
+            Self::With(_) | Self::RareBuild => Presence::No,
+        }
+    }
+}
+
 impl Command {
     /// Name and aliases one by one.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
@@ -114,21 +138,7 @@ impl Command {
         if caps.version < self.since || caps.version >= self.until {
             return Presence::No;
         }
-        match self.present {
-            Present::Always => Presence::Yes,
-            Present::With(command) if caps.has(command) => Presence::Yes,
-            Present::Target(targets) => match &caps.arch {
-                Some(arch) if !targets.contains(&arch.as_str()) => {
-                    if caps.version >= TABLES_SHARED_BY_TARGETS {
-                        Presence::OtherTarget
-                    } else {
-                        Presence::No
-                    }
-                }
-                _ => Presence::Yes,
-            },
-            Present::With(_) | Present::RareBuild => Presence::No,
-        }
+        self.present.holds(caps)
     }
 
     /// args_type in this release.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::command::Command;
 use crate::qmp::caps::Caps;
 use crate::qmp::{BoxFuture, Qmp, QmpError};
 use crate::session::Session;
+use crate::table::Rows;
 
 /// What a command needs of the program around it. Every method has an answer for programs that offer nothing.
 pub trait Host: Send + Sync {
@@ -100,8 +100,8 @@ pub struct Cx<'a> {
     pub session: &'a mut Session,
     /// The program around the engine.
     pub host: &'a dyn Host,
-    /// All rows that this QEMU has, main table first.
-    pub rows: &'a [&'static Command],
+    /// The rows that this QEMU has.
+    pub rows: &'a Rows,
     pub(crate) qmp: &'a dyn Qmp,
     pub(crate) out: &'a mut (dyn Write + Send),
 }
@@ -132,6 +132,31 @@ impl<'a> Cx<'a> {
         let value = self.execute(command, arguments).await?;
         serde_json::from_value(value)
             .map_err(|e| QmpError::Protocol(format!("unexpected answer to {command}: {e}")).into())
+    }
+
+    /// The values of the enumeration that `argument` of the QMP command `command` takes, from the schema; empty where
+    /// the schema has no such argument.
+    pub async fn enum_values(
+        &mut self,
+        command: &str,
+        argument: &str,
+    ) -> Result<Vec<String>, CmdError> {
+        let schema = self.caps.schema(self.qmp).await?;
+        Ok(schema.enum_values(command, argument))
+    }
+
+    /// Refuses `value` where the enumeration of a QMP argument has no such value, in the built-in's words.
+    pub async fn check_enum(
+        &mut self,
+        command: &str,
+        argument: &str,
+        value: &str,
+    ) -> Result<(), CmdError> {
+        let values = self.enum_values(command, argument).await?;
+        if values.is_empty() || values.iter().any(|v| v == value) {
+            return Ok(());
+        }
+        Err(CmdError::User(format!("invalid parameter value: {value}")))
     }
 
     /// The connection itself, for commands that keep several requests in flight or pass a descriptor.

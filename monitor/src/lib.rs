@@ -1,10 +1,20 @@
 //! QEMU's human monitor, living outside QEMU.
 
+pub mod args;
 pub mod command;
+mod commands;
+pub mod complete;
 pub mod cx;
+pub mod engine;
+pub mod expr;
+pub mod format;
+pub mod guest;
 pub mod hazard;
+pub mod keyval;
+pub mod line;
 pub mod missing;
 pub mod qmp;
 pub mod route;
 pub mod session;
+pub mod table;
 pub mod version;

@@ -3,12 +3,14 @@
 /// State of one monitor: the built-in keeps the CPU per monitor, the format per process.
 #[derive(Clone, Debug, Default)]
 pub struct Session {
-    /// The CPU chosen with `cpu`; the first one as long as none was.
-    pub cpu: i64,
+    /// The index of the CPU chosen with `cpu`; the first CPU as long as none was.
+    pub cpu: Option<i64>,
     /// What `x`, `xp`, `print`, `i` and `o` use where the line gives no format.
     pub format: Format,
     /// The mask last sent by `mouse_button`.
     pub mouse_buttons: i64,
+    /// Whether `quit` was carried out.
+    pub quit: bool,
 }
 
 /// The sticky part of a `/fmt`.

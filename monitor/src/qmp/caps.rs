@@ -1,10 +1,12 @@
 //! What the connected QEMU offers: its version, its QMP commands, its target.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::schema::Schema;
 use super::{Qmp, QmpError};
 use crate::version::Version;
 
@@ -20,6 +22,7 @@ pub struct Caps {
     /// Whether the machine is not initialised yet (`--preconfig`), so that QEMU refuses most commands.
     pub preconfig: bool,
     commands: BTreeSet<String>,
+    schema: OnceLock<Arc<Schema>>,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +66,7 @@ impl Caps {
             arch: None,
             preconfig: false,
             commands: commands.into_iter().map(|c| c.name).collect(),
+            schema: OnceLock::new(),
         };
         caps.probe_target(qmp).await?;
         Ok(caps)
@@ -82,6 +86,17 @@ impl Caps {
             }
             Err(other) => Err(other),
         }
+    }
+
+    /// The schema of this QEMU, asked for once (`query-qmp-schema`, some hundred kilobytes).
+    pub async fn schema(&self, qmp: &dyn Qmp) -> Result<Arc<Schema>, QmpError> {
+        if let Some(schema) = self.schema.get() {
+            return Ok(schema.clone());
+        }
+        let schema = Arc::new(Schema::new(
+            qmp.execute("query-qmp-schema", Value::Null).await?,
+        ));
+        Ok(self.schema.get_or_init(|| schema).clone())
     }
 
     /// Whether this QEMU has the QMP command.
@@ -107,6 +122,7 @@ impl Caps {
             arch: arch.map(str::to_owned),
             preconfig: false,
             commands: commands.into_iter().map(Into::into).collect(),
+            schema: OnceLock::new(),
         }
     }
 }

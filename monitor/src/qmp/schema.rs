@@ -69,6 +69,54 @@ impl Schema {
             .collect()
     }
 
+    /// The values of the enumeration that a command's argument takes, also where it takes a list of them.
+    #[must_use]
+    pub fn enum_values(&self, command: &str, argument: &str) -> Vec<String> {
+        let Some(mut entity) = self.argument(command, argument) else {
+            return Vec::new();
+        };
+        if let Some(element) = self.element(entity) {
+            entity = element;
+        }
+        Self::values(entity)
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The names of a command's arguments.
+    #[must_use]
+    pub fn argument_names(&self, command: &str) -> Vec<String> {
+        let members = self
+            .arguments(command)
+            .and_then(|a| a.get("members"))
+            .and_then(Value::as_array);
+        members
+            .into_iter()
+            .flatten()
+            .filter_map(|m| Some(m.get("name")?.as_str()?.to_owned()))
+            .collect()
+    }
+
+    /// The names of keys (QKeyCode): the enumeration that branch `qcode` of send-key's `keys` carries.
+    #[must_use]
+    pub fn key_codes(&self) -> Vec<String> {
+        let codes = || {
+            let key = self.element(self.argument("send-key", "keys")?)?;
+            let variants = key.get("variants")?.as_array()?;
+            let branch = variants
+                .iter()
+                .find(|v| v.get("case").and_then(Value::as_str) == Some("qcode"))?;
+            let wrapper = self.entity(branch.get("type")?.as_str()?)?;
+            Some(Self::values(self.member(wrapper, "data")?))
+        };
+        codes()
+            .unwrap_or_default()
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// The element type of an array type.
     #[must_use]
     pub fn element(&self, array: &Value) -> Option<&Value> {

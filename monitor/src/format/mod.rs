@@ -1,0 +1,5 @@
+//! Text helpers shared by commands: pure functions.
+
+pub mod number;
+pub mod size;
+pub mod text;

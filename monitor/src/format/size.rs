@@ -1,0 +1,158 @@
+//! Sizes with suffixes, as QEMU reads (util/cutils.c) and prints them.
+
+/// What is wrong with a size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SizeError {
+    /// Not a size.
+    Invalid,
+    /// Does not fit 64 bits.
+    Range,
+}
+
+/// The rules of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// Up to 8.0: hexadecimal numbers may have a suffix, a fraction needs digits in front.
+    Old,
+    /// From 8.1 on.
+    New,
+}
+
+/// A size without a suffix is in bytes.
+pub const BYTES: u64 = 1;
+/// A size without a suffix is in MiB.
+pub const MIB: u64 = 1 << 20;
+
+fn scale(suffix: u8) -> Option<u64> {
+    let power = match suffix.to_ascii_uppercase() {
+        b'B' => 0,
+        b'K' => 1,
+        b'M' => 2,
+        b'G' => 3,
+        b'T' => 4,
+        b'P' => 5,
+        b'E' => 6,
+        _ => return None,
+    };
+    Some(1 << (10 * power))
+}
+
+/// Reads a size at the start of `text`: a number, decimal with a fraction or hexadecimal without, and a suffix
+/// `B K M G T P E` in either case. Without a suffix it counts in `default_scale`. Returns bytes and the length read.
+pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize), SizeError> {
+    let bytes = text.as_bytes();
+    let start = usize::from(bytes.first() == Some(&b'+'));
+    let (digits, value) = crate::expr::strtoull(&text[start..], 10, false);
+    let value = match (digits, value) {
+        (0, _) if rules == Rules::New && bytes.get(start) == Some(&b'.') => 0,
+        (0, _) => return Err(SizeError::Invalid),
+        (_, None) => return Err(SizeError::Range),
+        (_, Some(value)) => value,
+    };
+    let mut end = start + digits;
+    let mut value = value;
+    let mut fraction = 0.0;
+    match bytes.get(end) {
+        Some(b'x' | b'X') if value == 0 && digits > 0 => {
+            let (len, hex) = crate::expr::strtoull(&text[start..], 16, false);
+            value = hex.ok_or(SizeError::Range)?;
+            end = start + len;
+            let suffixed = bytes.get(end).is_some_and(|&b| scale(b).is_some());
+            if bytes.get(end) == Some(&b'.') || (suffixed && rules == Rules::New) {
+                return Err(SizeError::Invalid);
+            }
+        }
+        Some(b'.') => {
+            let len = text[end + 1..]
+                .bytes()
+                .position(|b| !b.is_ascii_digit())
+                .unwrap_or(text.len() - end - 1);
+            if len == 0 && digits == 0 {
+                return Err(SizeError::Invalid);
+            }
+            let exponent = bytes
+                .get(end + 1 + len)
+                .is_some_and(|b| b.eq_ignore_ascii_case(&b'e'))
+                && text[end + len + 2..]
+                    .trim_start_matches(['+', '-'])
+                    .starts_with(|c: char| c.is_ascii_digit());
+            if rules == Rules::Old && exponent && len > 0 {
+                return Err(SizeError::Invalid);
+            }
+            fraction = format!("0{}", &text[end..=end + len])
+                .parse()
+                .unwrap_or(0.0);
+            end += 1 + len;
+        }
+        _ => {}
+    }
+    let scale = match bytes.get(end).and_then(|&b| scale(b)) {
+        Some(scale) => {
+            end += 1;
+            scale
+        }
+        None => default_scale,
+    };
+    if scale == 1 && fraction != 0.0 {
+        return Err(SizeError::Invalid);
+    }
+    Ok((scaled(value, fraction, scale)?, end))
+}
+
+/// `(value + fraction) * scale`, in 64.64 fixed point, rounded half up, as QEMU computes it.
+fn scaled(value: u64, fraction: f64, scale: u64) -> Result<u64, SizeError> {
+    let whole = u128::from(value) * u128::from(scale);
+    // The cast saturates; fractions are below one, but rounding may have made them one.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "0 <= fraction <= 1"
+    )]
+    let fixed = (fraction * 2f64.powi(64)) as u128;
+    let part = fixed * u128::from(scale);
+    let sum = whole + (part >> 64) + ((part >> 63) & 1);
+    u64::try_from(sum).map_err(|_| SizeError::Range)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    // Answers of QEMU 10.0.2 to block_resize; the default scale is MiB.
+    #[rstest]
+    #[case("16", Ok((16 << 20, 2)))]
+    #[case("1k", Ok((1024, 2)))]
+    #[case("1.5G", Ok((1_610_612_736, 4)))]
+    #[case("1.5", Ok((1_572_864, 3)))]
+    #[case(".5k", Ok((512, 3)))]
+    #[case("1.k", Ok((1024, 3)))]
+    #[case("0x10", Ok((16 << 20, 4)))]
+    #[case("0x10k", Err(SizeError::Invalid))]
+    #[case("512b", Ok((512, 4)))]
+    #[case("1.5b", Err(SizeError::Invalid))]
+    #[case("1q", Ok((1 << 20, 1)))]
+    #[case("1MB", Ok((1 << 20, 2)))]
+    #[case("1e3", Ok((1 << 60, 2)))]
+    #[case("1.5e3", Ok((3 << 59, 4)))]
+    #[case("+1k", Ok((1024, 3)))]
+    #[case("abc", Err(SizeError::Invalid))]
+    #[case("-1", Err(SizeError::Invalid))]
+    #[case("", Err(SizeError::Invalid))]
+    #[case(".", Err(SizeError::Invalid))]
+    #[case("9999999999T", Err(SizeError::Range))]
+    #[case("18446744073709551616", Err(SizeError::Range))]
+    fn new_rules(#[case] text: &str, #[case] expected: Result<(u64, usize), SizeError>) {
+        assert_eq!(parse(text, MIB, Rules::New), expected);
+    }
+
+    #[rstest]
+    #[case(".5k", Err(SizeError::Invalid))]
+    #[case("0x10k", Ok((16384, 5)))]
+    #[case("1.5e3", Err(SizeError::Invalid))]
+    #[case("1.5e", Ok((3 << 59, 4)))]
+    fn old_rules(#[case] text: &str, #[case] expected: Result<(u64, usize), SizeError>) {
+        assert_eq!(parse(text, BYTES, Rules::Old), expected);
+    }
+}

@@ -1,0 +1,515 @@
+//! The table of `info`.
+
+use super::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
+use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
+use crate::commands::{cpu, run, text};
+use crate::missing;
+use crate::run;
+use crate::version::v;
+
+/// The rows, sorted by name.
+pub const INFO: &[Command] = &[
+    Command {
+        name: "accel",
+        help: "show the accelerator's statistics",
+        since: v(10, 1),
+        routes: &[Route::native(&["x-accel-stats"], run!(text::accel))],
+        ..ROW
+    },
+    Command {
+        name: "accelerators",
+        help: "show the accelerators built in",
+        since: v(10, 2),
+        ..ROW
+    },
+    Command {
+        name: "balloon",
+        help: "show the balloon's size",
+        ..ROW
+    },
+    Command {
+        name: "block",
+        args: "nodes:-n,verbose:-v,device:B?",
+        params: "[-n] [-v] [device]",
+        help: "show block devices (-n named nodes, -v with details)",
+        ..ROW
+    },
+    Command {
+        name: "block-jobs",
+        help: "show the block jobs",
+        ..ROW
+    },
+    Command {
+        name: "blockstats",
+        help: "show block device statistics",
+        ..ROW
+    },
+    Command {
+        name: "capture",
+        help: "show the running sound recordings",
+        routes: &[Route::blocked(&missing::QUERY_CAPTURE)],
+        ..ROW
+    },
+    Command {
+        name: "chardev",
+        help: "show the character devices",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "cmma",
+        args: "addr:l,count:l?",
+        params: "address [count]",
+        help: "show storage attributes",
+        present: Present::Target(S390X),
+        routes: &[Route::blocked(&missing::QUERY_CMMA)],
+        ..ROW
+    },
+    Command {
+        name: "cpus",
+        help: "show the CPUs",
+        routes: &[Route::native(&["query-cpus-fast"], run!(cpu::info_cpus))],
+        ..ROW
+    },
+    Command {
+        name: "cryptodev",
+        help: "show the crypto devices",
+        preconfig: true,
+        since: v(8, 0),
+        ..ROW
+    },
+    Command {
+        name: "dirty_rate",
+        help: "show the measured dirty page rate",
+        ..ROW
+    },
+    Command {
+        name: "dump",
+        help: "show the state of a memory dump",
+        ..ROW
+    },
+    Command {
+        name: "firmware-log",
+        args: "max-size:o?",
+        params: "[max-size]",
+        help: "show the firmware's log",
+        since: v(10, 2),
+        ..ROW
+    },
+    Command {
+        name: "history",
+        help: "show the lines typed so far",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "hotpluggable-cpus",
+        help: "show the CPUs that can be plugged",
+        preconfig: true,
+        routes: &[Route::native(
+            &["query-hotpluggable-cpus"],
+            run!(cpu::info_hotpluggable),
+        )],
+        ..ROW
+    },
+    Command {
+        name: "iothreads",
+        help: "show the I/O threads",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "irq",
+        help: "show interrupt counts",
+        routes: &[Route::native(&["x-query-irq"], run!(text::irq))],
+        ..ROW
+    },
+    Command {
+        name: "jit",
+        help: "show the translator's statistics",
+        present: Present::With("x-query-jit"),
+        routes: &[Route::native(&["x-query-jit"], run!(text::jit))],
+        ..ROW
+    },
+    Command {
+        name: "kvm",
+        help: "show whether KVM is in use",
+        ..ROW
+    },
+    Command {
+        name: "lapic",
+        args: "apic-id:i?",
+        params: "[apic-id]",
+        help: "show a local APIC",
+        present: Present::Target(X86),
+        routes: &[Route::blocked(&missing::QUERY_LAPIC)],
+        ..ROW
+    },
+    Command {
+        name: "mem",
+        help: "show the ranges of virtual memory that are mapped",
+        present: Present::Target(WITH_MEM),
+        routes: &[Route::blocked(&missing::QUERY_MEM)],
+        ..ROW
+    },
+    Command {
+        name: "memdev",
+        help: "show the memory back ends",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "memory-devices",
+        help: "show the memory devices",
+        ..ROW
+    },
+    Command {
+        name: "memory_size_summary",
+        help: "show how much memory the VM has",
+        ..ROW
+    },
+    Command {
+        name: "mice",
+        help: "show the mice",
+        ..ROW
+    },
+    Command {
+        name: "migrate",
+        args: "all:-a",
+        params: "[-a]",
+        help: "show the state of migration (-a in detail)",
+        older: &[Older {
+            before: v(10, 1),
+            args: "",
+            params: "",
+        }],
+        ..ROW
+    },
+    Command {
+        name: "migrate_capabilities",
+        help: "show the capabilities of migration",
+        ..ROW
+    },
+    Command {
+        name: "migrate_parameters",
+        help: "show the parameters of migration",
+        ..ROW
+    },
+    Command {
+        name: "mtree",
+        args: "flatview:-f,dispatch_tree:-d,owner:-o,disabled:-D",
+        params: "[-f][-d][-o][-D]",
+        help: "show the memory tree (-f flat views, -d dispatch trees, -o owners, -D disabled regions too)",
+        routes: &[Route::blocked(&missing::QUERY_MTREE)],
+        ..ROW
+    },
+    Command {
+        name: "name",
+        help: "show the VM's name",
+        preconfig: true,
+        routes: &[Route::native(&["query-name"], run!(run::info_name))],
+        ..ROW
+    },
+    Command {
+        name: "network",
+        help: "show the state of the network",
+        routes: &[
+            Route::native(&["x-query-network"], run!(text::network)),
+            Route::blocked(&missing::QUERY_NETDEV),
+        ],
+        ..ROW
+    },
+    Command {
+        name: "numa",
+        help: "show the NUMA nodes",
+        routes: &[Route::native(&["x-query-numa"], run!(text::numa))],
+        ..ROW
+    },
+    Command {
+        name: "opcount",
+        help: "show the translator's opcode counts",
+        until: v(10, 1),
+        present: Present::With("x-query-opcount"),
+        routes: &[Route::native(&["x-query-opcount"], run!(text::opcount))],
+        ..ROW
+    },
+    Command {
+        name: "pci",
+        help: "show PCI devices",
+        ..ROW
+    },
+    Command {
+        name: "pic",
+        help: "show the interrupt controllers",
+        routes: &[
+            Route::native(&["x-query-interrupt-controllers"], run!(text::pic)),
+            Route::blocked(&missing::QUERY_PIC),
+        ],
+        ..ROW
+    },
+    Command {
+        name: "profile",
+        help: "show the profile of QEMU itself",
+        until: v(8, 1),
+        present: Present::With("x-query-profile"),
+        routes: &[Route::native(&["x-query-profile"], run!(text::profile))],
+        ..ROW
+    },
+    Command {
+        name: "qdm",
+        help: "show the device models",
+        ..ROW
+    },
+    Command {
+        name: "qom-tree",
+        args: "path:s?",
+        params: "[path]",
+        help: "show the object tree",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "qtree",
+        args: "brief:-b",
+        params: "[-b]",
+        help: "show the device tree (-b without properties)",
+        older: &[Older {
+            before: v(10, 0),
+            args: "",
+            params: "",
+        }],
+        ..ROW
+    },
+    Command {
+        name: "ramblock",
+        help: "show the blocks of memory",
+        routes: &[Route::native(&["x-query-ramblock"], run!(text::ramblock))],
+        ..ROW
+    },
+    Command {
+        name: "rdma",
+        help: "show RDMA devices",
+        until: v(9, 1),
+        present: Present::With("x-query-rdma"),
+        routes: &[Route::native(&["x-query-rdma"], run!(text::rdma))],
+        ..ROW
+    },
+    Command {
+        name: "registers",
+        args: "cpustate_all:-a,vcpu:i?",
+        params: "[-a|vcpu]",
+        help: "show CPU registers (-a of all CPUs)",
+        routes: &[Route::blocked(&missing::QUERY_REGISTERS)],
+        ..ROW
+    },
+    Command {
+        name: "replay",
+        help: "show the state of record and replay",
+        ..ROW
+    },
+    Command {
+        name: "rocker",
+        args: "name:s",
+        params: "name",
+        help: "show a rocker switch",
+        ..ROW
+    },
+    Command {
+        name: "rocker-of-dpa-flows",
+        args: "name:s,tbl_id:i?",
+        params: "name [tbl_id]",
+        help: "show the flows of a rocker switch",
+        ..ROW
+    },
+    Command {
+        name: "rocker-of-dpa-groups",
+        args: "name:s,type:i?",
+        params: "name [type]",
+        help: "show the groups of a rocker switch",
+        ..ROW
+    },
+    Command {
+        name: "rocker-ports",
+        args: "name:s",
+        params: "name",
+        help: "show the ports of a rocker switch",
+        ..ROW
+    },
+    Command {
+        name: "roms",
+        help: "show the ROMs",
+        routes: &[Route::native(&["x-query-roms"], run!(text::roms))],
+        ..ROW
+    },
+    Command {
+        name: "sev",
+        help: "show the state of SEV",
+        present: Present::Target(X86),
+        ..ROW
+    },
+    Command {
+        name: "sgx",
+        help: "show the state of SGX",
+        present: Present::Target(X86),
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "skeys",
+        args: "addr:l",
+        params: "address",
+        help: "show the storage key of an address",
+        present: Present::Target(S390X),
+        ..ROW
+    },
+    Command {
+        name: "snapshots",
+        help: "show the snapshots of the VM",
+        ..ROW
+    },
+    Command {
+        name: "spice",
+        help: "show the SPICE server",
+        present: Present::With("query-spice"),
+        ..ROW
+    },
+    Command {
+        name: "stats",
+        args: "target:s,names:s?,provider:s?",
+        params: "target [names] [provider]",
+        help: "show statistics of a target ('vm', 'vcpu' or 'cryptodev')",
+        ..ROW
+    },
+    Command {
+        name: "status",
+        help: "show whether the guest runs",
+        preconfig: true,
+        routes: &[Route::native(&["query-status"], run!(run::info_status))],
+        ..ROW
+    },
+    Command {
+        name: "sync-profile",
+        args: "mean:-m,no_coalesce:-n,max:i?",
+        params: "[-m] [-n] [max]",
+        help: "show the profile of locks (-m by mean time, -n every call site)",
+        routes: &[Route::blocked(&missing::QUERY_SYNC_PROFILE)],
+        ..ROW
+    },
+    Command {
+        name: "tlb",
+        help: "show how virtual addresses are mapped",
+        present: Present::Target(WITH_TLB),
+        routes: &[Route::blocked(&missing::QUERY_TLB)],
+        ..ROW
+    },
+    Command {
+        name: "tpm",
+        help: "show the TPM devices",
+        ..ROW
+    },
+    Command {
+        name: "trace-events",
+        args: "name:s?,vcpu:i?",
+        params: "[name] [vcpu]",
+        help: "show the trace events and their states",
+        errors: ErrorStyle::Bare,
+        complete: &[("name", Comp::TraceEvent)],
+        ..ROW
+    },
+    Command {
+        name: "usb",
+        help: "show the guest's USB devices",
+        routes: &[Route::native(&["x-query-usb"], run!(text::usb))],
+        ..ROW
+    },
+    Command {
+        name: "usbhost",
+        help: "show the host's USB devices",
+        routes: &[Route::blocked(&missing::QUERY_USB_HOST)],
+        ..ROW
+    },
+    Command {
+        name: "usernet",
+        help: "show user-mode network connections",
+        routes: &[
+            Route::native(&["x-query-usernet"], run!(text::usernet)),
+            Route::blocked(&missing::QUERY_USERNET),
+        ],
+        ..ROW
+    },
+    Command {
+        name: "uuid",
+        help: "show the VM's UUID",
+        preconfig: true,
+        routes: &[Route::native(&["query-uuid"], run!(run::info_uuid))],
+        ..ROW
+    },
+    Command {
+        name: "vcpu_dirty_limit",
+        help: "show the limits of dirty pages",
+        ..ROW
+    },
+    Command {
+        name: "version",
+        help: "show QEMU's version",
+        preconfig: true,
+        routes: &[Route::native(&["query-version"], run!(run::info_version))],
+        ..ROW
+    },
+    Command {
+        name: "via",
+        help: "show the registers of the VIA",
+        present: Present::Until(v(11, 0), &Present::Target(WITH_VIA)),
+        routes: &[Route::blocked(&missing::QUERY_VIA)],
+        ..ROW
+    },
+    Command {
+        name: "virtio",
+        help: "show the virtio devices",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "virtio-queue-element",
+        args: "path:s,queue:i,index:i?",
+        params: "path queue [index]",
+        help: "show an element of a virtio queue",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "virtio-queue-status",
+        args: "path:s,queue:i",
+        params: "path queue",
+        help: "show the state of a virtio queue",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "virtio-status",
+        args: "path:s",
+        params: "path",
+        help: "show the state of a virtio device",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "virtio-vhost-queue-status",
+        args: "path:s,queue:i",
+        params: "path queue",
+        help: "show the state of a vhost queue",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "vm-generation-id",
+        help: "show the VM's generation id",
+        ..ROW
+    },
+    Command {
+        name: "vnc",
+        help: "show the VNC servers",
+        present: Present::With("query-vnc"),
+        ..ROW
+    },
+];

@@ -1,0 +1,948 @@
+//! The main table.
+
+use super::{S390X, X86};
+use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
+use crate::commands::{cpu, help, print, run};
+use crate::missing;
+use crate::run;
+use crate::version::v;
+
+/// The rows, sorted by name.
+pub const MAIN: &[Command] = &[
+    Command {
+        name: "announce_self",
+        args: "interfaces:s?,id:s?",
+        params: "[interfaces] [id]",
+        help: "announce the guest's network addresses",
+        errors: ErrorStyle::Silent,
+        ..ROW
+    },
+    Command {
+        name: "balloon",
+        args: "value:M",
+        params: "target",
+        help: "ask the guest to give memory back, down to this many MiB",
+        ..ROW
+    },
+    Command {
+        name: "block_job_cancel",
+        args: "force:-f,device:B",
+        params: "[-f] device",
+        help: "stop a block job, with -f at once even where it is ready",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "block_job_complete",
+        args: "device:B",
+        params: "device",
+        help: "let a block job that is ready finish",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "block_job_pause",
+        args: "device:B",
+        params: "device",
+        help: "pause a block job",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "block_job_resume",
+        args: "device:B",
+        params: "device",
+        help: "go on with a paused block job",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "block_job_set_speed",
+        args: "device:B,speed:o",
+        params: "device speed",
+        help: "limit the speed of a block job",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "block_resize",
+        args: "device:B,size:o",
+        params: "device size",
+        help: "change the size of a block device",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "block_set_io_throttle",
+        args: "device:B,bps:l,bps_rd:l,bps_wr:l,iops:l,iops_rd:l,iops_wr:l",
+        params: "device bps bps_rd bps_wr iops iops_rd iops_wr",
+        help: "limit a disk's bytes and operations a second",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "block_stream",
+        args: "device:B,speed:o?,base:s?",
+        params: "device [speed [base]]",
+        help: "copy what a device reads from its backing file into the device itself",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "boot_set",
+        args: "bootdevice:s",
+        params: "bootdevice",
+        help: "set the order of boot devices",
+        routes: &[Route::blocked(&missing::BOOT_SET)],
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "calc_dirty_rate",
+        args: "dirty_ring:-r,dirty_bitmap:-b,second:l,sample_pages_per_GB:l?",
+        params: "[-r] [-b] second [sample_pages_per_GB]",
+        help: "measure how fast the guest dirties memory (-r with the dirty ring, -b with the dirty bitmap)",
+        ..ROW
+    },
+    Command {
+        name: "cancel_vcpu_dirty_limit",
+        args: "cpu_index:l?",
+        params: "[cpu_index]",
+        help: "end that limit",
+        ..ROW
+    },
+    Command {
+        name: "change",
+        args: "device:B,force:-f,target:F,arg:s?,read-only-mode:s?",
+        params: "device [-f] filename [format [read-only-mode]]",
+        help: "put another medium into a drive, or set the VNC password",
+        ..ROW
+    },
+    Command {
+        name: "chardev-add",
+        args: "args:s",
+        params: "args",
+        help: "add a character device",
+        complete: &[("args", Comp::ChardevType)],
+        ..ROW
+    },
+    Command {
+        name: "chardev-change",
+        args: "id:s,args:s",
+        params: "id args",
+        help: "give a character device another back end",
+        ..ROW
+    },
+    Command {
+        name: "chardev-remove",
+        args: "id:s",
+        params: "id",
+        help: "remove a character device",
+        complete: &[("id", Comp::Chardev)],
+        ..ROW
+    },
+    Command {
+        name: "chardev-send-break",
+        args: "id:s",
+        params: "id",
+        help: "send a break on a character device",
+        complete: &[("id", Comp::Chardev)],
+        ..ROW
+    },
+    Command {
+        name: "clear",
+        help: "clear the screen",
+        preconfig: true,
+        since: v(11, 0),
+        ..ROW
+    },
+    Command {
+        name: "client_migrate_info",
+        args: "protocol:s,hostname:s,port:i?,tls-port:i?,cert-subject:s?",
+        params: "protocol hostname port tls-port cert-subject",
+        help: "tell remote display clients where the VM moves",
+        ..ROW
+    },
+    Command {
+        name: "closefd",
+        args: "fdname:s",
+        params: "closefd name",
+        help: "close a named file descriptor",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "commit",
+        args: "device:B",
+        params: "device|all",
+        help: "write the changes of a disk's overlay, or of all, into the image behind it",
+        errors: ErrorStyle::BareBefore(v(10, 1)),
+        ..ROW
+    },
+    Command {
+        name: "cont|c",
+        help: "let the guest's CPUs run",
+        routes: &[Route::native(&["cont"], run!(run::cont))],
+        ..ROW
+    },
+    Command {
+        name: "cpu",
+        args: "index:i",
+        params: "index",
+        help: "choose the CPU that later commands look at",
+        routes: &[Route::native(&["query-cpus-fast"], run!(cpu::cpu))],
+        ..ROW
+    },
+    Command {
+        name: "delvm",
+        args: "name:s",
+        params: "tag",
+        help: "delete a snapshot of the VM",
+        complete: &[("name", Comp::Snapshot)],
+        ..ROW
+    },
+    Command {
+        name: "device_add",
+        args: "device:O",
+        params: "driver[,prop=value][,...]",
+        help: "plug a device in",
+        complete: &[("device", Comp::DeviceType)],
+        ..ROW
+    },
+    Command {
+        name: "device_del",
+        args: "id:s",
+        params: "device",
+        help: "unplug a device",
+        complete: &[("id", Comp::Device)],
+        ..ROW
+    },
+    Command {
+        name: "drive_add",
+        args: "node:-n,pci_addr:s,opts:s",
+        params: "[-n] [[<domain>:]<bus>:]<slot>\n[file=file][,if=type][,bus=n]\n[,unit=m][,media=d][,index=i]\n[,snapshot=on|off][,cache=on|off]\n[,readonly=on|off][,copy-on-read=on|off]",
+        help: "add a drive for a device to be plugged in, or with -n a block node",
+        errors: ErrorStyle::BareBefore(v(10, 1)),
+        ..ROW
+    },
+    Command {
+        name: "drive_backup",
+        args: "reuse:-n,full:-f,compress:-c,device:B,target:s,format:s?",
+        params: "[-n] [-f] [-c] device target [format]",
+        help: "copy a disk as it is now to a target (-n existing target, -f whole chain, -c compressed)",
+        ..ROW
+    },
+    Command {
+        name: "drive_del",
+        args: "id:B",
+        params: "device",
+        help: "remove a drive on the host's side",
+        errors: ErrorStyle::BareBefore(v(10, 1)),
+        ..ROW
+    },
+    Command {
+        name: "drive_mirror",
+        args: "reuse:-n,full:-f,device:B,target:s,format:s?",
+        params: "[-n] [-f] device target [format]",
+        help: "copy a disk to a target, and keep both alike until completed (-n existing target, -f whole chain)",
+        ..ROW
+    },
+    Command {
+        name: "dump-guest-memory",
+        args: "paging:-p,detach:-d,windmp:-w,zlib:-z,lzo:-l,snappy:-s,raw:-R,filename:F,begin:l?,length:l?",
+        params: "[-p] [-d] [-z|-l|-s|-w] [-R] filename [begin length]",
+        help: "write guest memory into a core file (-p paging, -d in the background, -z zlib, -l LZO, -s snappy, -w Windows, -R raw)",
+        older: &[Older {
+            before: v(8, 2),
+            args: "paging:-p,detach:-d,windmp:-w,zlib:-z,lzo:-l,snappy:-s,filename:F,begin:l?,length:l?",
+            params: "[-p] [-d] [-z|-l|-s|-w] filename [begin length]",
+        }],
+        ..ROW
+    },
+    Command {
+        name: "dump-skeys",
+        args: "filename:F",
+        help: "write the storage keys into a file",
+        present: Present::Target(S390X),
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "dumpdtb",
+        args: "filename:F",
+        params: "filename",
+        help: "write the device tree into a file",
+        present: Present::With("dumpdtb"),
+        ..ROW
+    },
+    Command {
+        name: "eject",
+        args: "force:-f,device:B",
+        params: "[-f] device",
+        help: "take the medium out of a drive, with -f even when the guest locked it",
+        ..ROW
+    },
+    Command {
+        name: "exit_preconfig",
+        help: "leave preconfig and initialise the machine",
+        preconfig: true,
+        routes: &[Route::native(
+            &["x-exit-preconfig"],
+            run!(run::exit_preconfig),
+        )],
+        ..ROW
+    },
+    Command {
+        name: "expire_password",
+        args: "protocol:s,time:s,display:-ds",
+        params: "protocol time [-d display]",
+        help: "say when the VNC or SPICE password expires",
+        ..ROW
+    },
+    Command {
+        name: "gdbserver",
+        args: "device:s?",
+        params: "[device]",
+        help: "listen for gdb on a device (default tcp::1234), or stop with 'none'",
+        routes: &[Route::blocked(&missing::GDBSERVER)],
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "getfd",
+        args: "fdname:s",
+        params: "getfd name",
+        help: "receive a file descriptor and give it a name",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "gpa2hpa",
+        args: "addr:l",
+        params: "addr",
+        help: "show the host physical address of a guest physical one",
+        routes: &[Route::blocked(&missing::GPA2HPA)],
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "gpa2hva",
+        args: "addr:l",
+        params: "addr",
+        help: "show the host virtual address of a guest physical one",
+        routes: &[Route::blocked(&missing::GPA2HVA)],
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "gva2gpa",
+        args: "addr:l",
+        params: "addr",
+        help: "show the guest physical address of a guest virtual one",
+        routes: &[Route::blocked(&missing::GVA2GPA)],
+        ..ROW
+    },
+    Command {
+        name: "help|?",
+        args: "name:S?",
+        params: "[cmd]",
+        help: "show how commands are written, or how one is",
+        preconfig: true,
+        routes: &[Route::local(run!(help::help))],
+        ..ROW
+    },
+    Command {
+        name: "hostfwd_add",
+        args: "arg1:s,arg2:s?",
+        params: "[netdev_id] [tcp|udp|unix]:[[hostaddr]:hostport|hostpath]-[guestaddr]:guestport",
+        help: "forward a host port to the guest",
+        older: &[Older {
+            before: v(10, 2),
+            args: "arg1:s,arg2:s?",
+            params: "[netdev_id] [tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport",
+        }],
+        routes: &[Route::blocked(&missing::HOSTFWD_ADD)],
+        ..ROW
+    },
+    Command {
+        name: "hostfwd_remove",
+        args: "arg1:s,arg2:s?",
+        params: "[netdev_id] [tcp|udp]:[hostaddr]:hostport",
+        help: "end forwarding a host port",
+        routes: &[Route::blocked(&missing::HOSTFWD_REMOVE)],
+        ..ROW
+    },
+    Command {
+        name: "i",
+        args: "fmt:/,addr:i,index:i.",
+        params: "/fmt addr",
+        help: "read an I/O port",
+        routes: &[Route::blocked(&missing::PORT_READ)],
+        ..ROW
+    },
+    Command {
+        name: "info",
+        args: "item:s?",
+        params: "[subcommand]",
+        help: "show something about the VM",
+        preconfig: true,
+        routes: &[Route::local(run!(help::info))],
+        ..ROW
+    },
+    Command {
+        name: "loadvm",
+        args: "name:s",
+        params: "tag",
+        help: "go back to a snapshot of the VM",
+        complete: &[("name", Comp::Snapshot)],
+        ..ROW
+    },
+    Command {
+        name: "log",
+        args: "items:s",
+        params: "item1[,...]",
+        help: "choose what QEMU logs",
+        routes: &[Route::blocked(&missing::SET_LOG)],
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "logfile",
+        args: "filename:F",
+        params: "filename",
+        help: "send QEMU's log to a file",
+        routes: &[Route::blocked(&missing::SET_LOGFILE)],
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "mce",
+        args: "broadcast:-b,cpu_index:i,bank:i,status:l,mcg_status:l,addr:l,misc:l",
+        params: "[-b] cpu bank status mcgstatus addr misc",
+        help: "inject a machine check (-b to all CPUs)",
+        present: Present::Target(X86),
+        routes: &[Route::blocked(&missing::INJECT_MCE)],
+        ..ROW
+    },
+    Command {
+        name: "memsave",
+        args: "val:l,size:i,filename:s",
+        params: "addr size file",
+        help: "write virtual memory into a file",
+        ..ROW
+    },
+    Command {
+        name: "migrate",
+        args: "detach:-d,resume:-r,uri:s",
+        params: "[-d] [-r] uri",
+        help: "move the VM to another QEMU (-d in the background, -r after a failed post-copy)",
+        older: &[Older {
+            before: v(9, 1),
+            args: "detach:-d,blk:-b,inc:-i,resume:-r,uri:s",
+            params: "[-d] [-b] [-i] [-r] uri",
+        }],
+        ..ROW
+    },
+    Command {
+        name: "migrate_cancel",
+        help: "give the running migration up",
+        errors: ErrorStyle::Silent,
+        ..ROW
+    },
+    Command {
+        name: "migrate_continue",
+        args: "state:s",
+        params: "state",
+        help: "go on with a migration that paused in this state",
+        ..ROW
+    },
+    Command {
+        name: "migrate_incoming",
+        args: "uri:s",
+        params: "uri",
+        help: "start waiting for an incoming migration",
+        ..ROW
+    },
+    Command {
+        name: "migrate_pause",
+        help: "pause a post-copy migration",
+        ..ROW
+    },
+    Command {
+        name: "migrate_recover",
+        args: "uri:s",
+        params: "uri",
+        help: "go on with an incoming post-copy migration that failed",
+        ..ROW
+    },
+    Command {
+        name: "migrate_set_capability",
+        args: "capability:s,state:b",
+        params: "capability state",
+        help: "switch a capability of migration on or off",
+        ..ROW
+    },
+    Command {
+        name: "migrate_set_parameter",
+        args: "parameter:s,value:S",
+        params: "parameter value",
+        help: "set a parameter of migration",
+        older: &[Older {
+            before: v(10, 2),
+            args: "parameter:s,value:s",
+            params: "parameter value",
+        }],
+        complete: &[("parameter", Comp::Members("migrate-set-parameters"))],
+        ..ROW
+    },
+    Command {
+        name: "migrate_start_postcopy",
+        help: "switch the running migration to post-copy",
+        ..ROW
+    },
+    Command {
+        name: "migration_mode",
+        args: "mode:i",
+        params: "mode",
+        help: "switch the storage attributes' migration mode on or off",
+        present: Present::Target(S390X),
+        routes: &[Route::blocked(&missing::MIGRATION_MODE)],
+        ..ROW
+    },
+    Command {
+        name: "mouse_button",
+        args: "button_state:i",
+        params: "state",
+        help: "press mouse buttons (1 left, 2 right, 4 middle)",
+        ..ROW
+    },
+    Command {
+        name: "mouse_move",
+        args: "dx_str:s,dy_str:s,dz_str:s?",
+        params: "dx dy [dz]",
+        help: "move the mouse, and turn its wheel",
+        ..ROW
+    },
+    Command {
+        name: "mouse_set",
+        args: "index:i",
+        params: "index",
+        help: "choose the mouse that gets events",
+        routes: &[Route::blocked(&missing::MOUSE_SET)],
+        errors: ErrorStyle::BareBefore(v(8, 0)),
+        ..ROW
+    },
+    Command {
+        name: "nbd_server_add",
+        args: "writable:-w,device:B,name:s?",
+        params: "nbd_server_add [-w] device [name]",
+        help: "export a disk over NBD (-w writable)",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "nbd_server_remove",
+        args: "force:-f,name:s",
+        params: "nbd_server_remove [-f] name",
+        help: "end an NBD export (-f with clients connected)",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "nbd_server_start",
+        args: "all:-a,writable:-w,uri:s",
+        params: "nbd_server_start [-a] [-w] host:port",
+        help: "start an NBD server (-a export all disks, -w writable)",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "nbd_server_stop",
+        params: "nbd_server_stop",
+        help: "stop the NBD server",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "netdev_add",
+        args: "netdev:O",
+        params: "[user|tap|socket|stream|dgram|vde|bridge|hubport|netmap|vhost-user|passt|af-xdp|vmnet-host|vmnet-shared|vmnet-bridged],id=str[,prop=value][,...]",
+        help: "add a network back end",
+        preconfig: true,
+        older: &[
+            Older {
+                before: v(8, 2),
+                args: "netdev:O",
+                params: "[user|tap|socket|stream|dgram|vde|bridge|hubport|netmap|vhost-user|vmnet-host|vmnet-shared|vmnet-bridged],id=str[,prop=value][,...]",
+            },
+            Older {
+                before: v(10, 1),
+                args: "netdev:O",
+                params: "[user|tap|socket|stream|dgram|vde|bridge|hubport|netmap|vhost-user|af-xdp|vmnet-host|vmnet-shared|vmnet-bridged],id=str[,prop=value][,...]",
+            },
+        ],
+        complete: &[("netdev", Comp::NetdevType)],
+        ..ROW
+    },
+    Command {
+        name: "netdev_del",
+        args: "id:s",
+        params: "id",
+        help: "remove a network back end",
+        preconfig: true,
+        complete: &[("id", Comp::Netdev)],
+        ..ROW
+    },
+    Command {
+        name: "nmi",
+        help: "send a non-maskable interrupt",
+        ..ROW
+    },
+    Command {
+        name: "o",
+        args: "fmt:/,addr:i,val:i",
+        params: "/fmt addr value",
+        help: "write an I/O port",
+        routes: &[Route::blocked(&missing::PORT_WRITE)],
+        ..ROW
+    },
+    Command {
+        name: "object_add",
+        args: "object:S",
+        params: "[qom-type=]type,id=str[,prop=value][,...]",
+        help: "create an object",
+        preconfig: true,
+        complete: &[("object", Comp::ObjectType)],
+        ..ROW
+    },
+    Command {
+        name: "object_del",
+        args: "id:s",
+        params: "id",
+        help: "remove an object",
+        preconfig: true,
+        complete: &[("id", Comp::Object)],
+        ..ROW
+    },
+    Command {
+        name: "one-insn-per-tb",
+        args: "option:s?",
+        params: "[on|off]",
+        help: "run one guest instruction per translation block, or many again",
+        since: v(8, 1),
+        routes: &[Route::blocked(&missing::ONE_INSN_PER_TB)],
+        ..ROW
+    },
+    Command {
+        name: "pcie_aer_inject_error",
+        args: "advisory_non_fatal:-a,correctable:-c,id:s,error_status:s,header0:i?,header1:i?,header2:i?,header3:i?,prefix0:i?,prefix1:i?,prefix2:i?,prefix3:i?",
+        params: "[-a] [-c] id <error_status> [<tlp header> [<tlp header prefix>]]",
+        help: "inject a PCI Express error (-a advisory, -c correctable)",
+        routes: &[Route::blocked(&missing::PCIE_AER)],
+        errors: ErrorStyle::BareBefore(v(8, 0)),
+        ..ROW
+    },
+    Command {
+        name: "pmemsave",
+        args: "val:l,size:i,filename:s",
+        params: "addr size file",
+        help: "write physical memory into a file",
+        ..ROW
+    },
+    Command {
+        name: "print|p",
+        args: "fmt:/,val:l",
+        params: "/fmt expr",
+        help: "compute an expression",
+        routes: &[Route::local(run!(print::print))],
+        ..ROW
+    },
+    Command {
+        name: "qemu-io",
+        args: "qdev:-d,device:B,command:s",
+        params: "[-d] [device] \"[command]\"",
+        help: "run a command of qemu-io on a block device",
+        routes: &[Route::blocked(&missing::QEMU_IO)],
+        ..ROW
+    },
+    Command {
+        name: "qom-get",
+        args: "path:s,property:s",
+        params: "path property",
+        help: "show a property of an object",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "qom-list",
+        args: "path:s?",
+        params: "path",
+        help: "list the properties of an object",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "qom-set",
+        args: "json:-j,path:s,property:s,value:S",
+        params: "[-j] path property value",
+        help: "set a property of an object (-j: the value is JSON)",
+        preconfig: true,
+        ..ROW
+    },
+    Command {
+        name: "quit|q",
+        help: "end QEMU",
+        preconfig: true,
+        routes: &[Route::native(&["quit"], run!(run::quit))],
+        ..ROW
+    },
+    Command {
+        name: "replay_break",
+        args: "icount:l",
+        params: "icount",
+        help: "stop the replay at an instruction",
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "replay_delete_break",
+        help: "remove the replay's breakpoint",
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "replay_seek",
+        args: "icount:l",
+        params: "icount",
+        help: "replay up to an instruction",
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "ringbuf_read",
+        args: "device:s,size:i",
+        params: "device size",
+        help: "read and remove bytes from a ring buffer",
+        complete: &[("device", Comp::Ringbuf)],
+        ..ROW
+    },
+    Command {
+        name: "ringbuf_write",
+        args: "device:s,data:s",
+        params: "device data",
+        help: "write into a ring buffer",
+        complete: &[("device", Comp::Ringbuf)],
+        ..ROW
+    },
+    Command {
+        name: "savevm",
+        args: "name:s?",
+        params: "tag",
+        help: "take a snapshot of the whole VM, memory included",
+        ..ROW
+    },
+    Command {
+        name: "screendump",
+        args: "filename:F,format:-fs,device:s?,head:i?",
+        params: "filename [-f format] [device [head]]",
+        help: "write a picture of the screen into a file",
+        present: Present::With("screendump"),
+        ..ROW
+    },
+    Command {
+        name: "sendkey",
+        args: "keys:s,hold-time:i?",
+        params: "keys [hold_ms]",
+        help: "press keys together, joined with '-', for some milliseconds (default 100)",
+        complete: &[("keys", Comp::Key)],
+        ..ROW
+    },
+    Command {
+        name: "set_link",
+        args: "name:s,up:b",
+        params: "name on|off",
+        help: "connect or disconnect a network cable",
+        complete: &[("name", Comp::Netdev), ("up", Comp::OneOf(&["on", "off"]))],
+        ..ROW
+    },
+    Command {
+        name: "set_password",
+        args: "protocol:s,password:s,display:-ds,connected:s?",
+        params: "protocol password [-d display] [action-if-connected]",
+        help: "set the VNC or SPICE password",
+        ..ROW
+    },
+    Command {
+        name: "set_vcpu_dirty_limit",
+        args: "dirty_rate:l,cpu_index:l?",
+        params: "dirty_rate [cpu_index]",
+        help: "limit how fast a CPU dirties memory",
+        ..ROW
+    },
+    Command {
+        name: "singlestep",
+        args: "option:s?",
+        params: "[on|off]",
+        help: "run one guest instruction per translation block, or many again",
+        until: v(9, 0),
+        routes: &[Route::blocked(&missing::ONE_INSN_PER_TB)],
+        ..ROW
+    },
+    Command {
+        name: "snapshot_blkdev",
+        args: "reuse:-n,device:B,snapshot-file:s?,format:s?",
+        params: "[-n] device [new-image-file] [format]",
+        help: "go on writing into a new overlay of a disk (-n: into an existing one)",
+        ..ROW
+    },
+    Command {
+        name: "snapshot_blkdev_internal",
+        args: "device:B,name:s",
+        params: "device name",
+        help: "take a snapshot inside a disk image",
+        ..ROW
+    },
+    Command {
+        name: "snapshot_delete_blkdev_internal",
+        args: "device:B,name:s,id:s?",
+        params: "device name [id]",
+        help: "delete a snapshot inside a disk image",
+        ..ROW
+    },
+    Command {
+        name: "stopcapture",
+        args: "n:i",
+        params: "capture index",
+        help: "end a sound recording",
+        routes: &[Route::blocked(&missing::STOPCAPTURE)],
+        ..ROW
+    },
+    Command {
+        name: "stop|s",
+        help: "stop the guest's CPUs",
+        routes: &[Route::native(&["stop"], run!(run::stop))],
+        errors: ErrorStyle::Silent,
+        ..ROW
+    },
+    Command {
+        name: "sum",
+        args: "start:i,size:i",
+        params: "addr size",
+        help: "show the checksum of a range of physical memory",
+        ..ROW
+    },
+    Command {
+        name: "sync-profile",
+        args: "op:s?",
+        params: "[on|off|reset]",
+        help: "switch the profiling of locks on or off, or reset it",
+        routes: &[Route::blocked(&missing::SET_SYNC_PROFILE)],
+        ..ROW
+    },
+    Command {
+        name: "system_powerdown",
+        help: "press the machine's power button",
+        routes: &[Route::native(
+            &["system_powerdown"],
+            run!(run::system_powerdown),
+        )],
+        errors: ErrorStyle::Silent,
+        ..ROW
+    },
+    Command {
+        name: "system_reset",
+        help: "reset the machine",
+        routes: &[Route::native(&["system_reset"], run!(run::system_reset))],
+        errors: ErrorStyle::Silent,
+        ..ROW
+    },
+    Command {
+        name: "system_wakeup",
+        help: "wake the guest from suspend",
+        routes: &[Route::native(&["system_wakeup"], run!(run::system_wakeup))],
+        ..ROW
+    },
+    Command {
+        name: "trace-event",
+        args: "name:s,option:b,vcpu:i?",
+        params: "name on|off [vcpu]",
+        help: "switch a trace event on or off",
+        errors: ErrorStyle::Bare,
+        complete: &[
+            ("name", Comp::TraceEvent),
+            ("option", Comp::OneOf(&["on", "off"])),
+        ],
+        ..ROW
+    },
+    Command {
+        name: "trace-file",
+        args: "op:s?,arg:F?",
+        params: "on|off|flush|set [arg]",
+        help: "steer the file of the simple trace back end",
+        present: Present::RareBuild,
+        routes: &[Route::blocked(&missing::TRACE_FILE)],
+        ..ROW
+    },
+    Command {
+        name: "watchdog_action",
+        args: "action:s",
+        params: "[reset|shutdown|poweroff|pause|debug|none|inject-nmi]",
+        help: "choose what happens when the watchdog fires",
+        older: &[Older {
+            before: v(8, 0),
+            args: "action:s",
+            params: "[reset|shutdown|poweroff|pause|debug|none]",
+        }],
+        routes: &[Route::native(
+            &["watchdog-set-action"],
+            run!(run::watchdog_action),
+        )],
+        complete: &[("action", Comp::Enum("watchdog-set-action", "action"))],
+        ..ROW
+    },
+    Command {
+        name: "wavcapture",
+        args: "path:F,audiodev:s,freq:i?,bits:i?,nchannels:i?",
+        params: "path audiodev [frequency [bits [channels]]]",
+        help: "record sound into a WAV file (default 44100 Hz, 16 bits, 2 channels)",
+        routes: &[Route::blocked(&missing::WAVCAPTURE)],
+        errors: ErrorStyle::Bare,
+        ..ROW
+    },
+    Command {
+        name: "x",
+        args: "fmt:/,addr:l",
+        params: "/fmt addr",
+        help: "show memory at a virtual address",
+        ..ROW
+    },
+    Command {
+        name: "x_colo_lost_heartbeat",
+        help: "tell COLO that the other side is gone",
+        present: Present::With("x-colo-lost-heartbeat"),
+        ..ROW
+    },
+    Command {
+        name: "xen-event-inject",
+        args: "port:i",
+        params: "port",
+        help: "raise a Xen event channel",
+        since: v(8, 0),
+        present: Present::Until(v(11, 0), &Present::With("xen-event-inject")),
+        ..ROW
+    },
+    Command {
+        name: "xen-event-list",
+        help: "list the Xen event channels",
+        since: v(8, 0),
+        present: Present::Until(v(11, 0), &Present::With("xen-event-list")),
+        ..ROW
+    },
+    Command {
+        name: "xp",
+        args: "fmt:/,addr:l",
+        params: "/fmt addr",
+        help: "show memory at a physical address",
+        ..ROW
+    },
+];
