@@ -1,4 +1,6 @@
 //! The QMP client against a peer driven by hand.
+#![cfg(feature = "client")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

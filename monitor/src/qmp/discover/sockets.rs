@@ -1,0 +1,67 @@
+//! The kernel's table of unix sockets (`/proc/PID/net/unix`), as far as it matters here.
+
+/// A socket with a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Socket {
+    pub(super) inode: u64,
+    pub(super) path: String,
+    /// Whether it listens; otherwise it is one end of a connection.
+    pub(super) listens: bool,
+}
+
+/// The flag of sockets that accept connections (`__SO_ACCEPTCON` in Linux's `include/uapi/linux/net.h`).
+const ACCEPTS: u32 = 0x10000;
+
+/// Reads the table; lines of another form are passed over.
+pub(super) fn read(table: &str) -> Vec<Socket> {
+    table.lines().skip(1).filter_map(entry).collect()
+}
+
+/// `Num: RefCount Protocol Flags Type St Inode Path`; the path may hold blanks, or be missing.
+fn entry(line: &str) -> Option<Socket> {
+    let mut rest = line;
+    let mut fields = [""; 7];
+    for field in &mut fields {
+        rest = rest.trim_start();
+        let end = rest.find(' ')?;
+        (*field, rest) = rest.split_at(end);
+    }
+    Some(Socket {
+        inode: fields[6].parse().ok()?,
+        path: rest.strip_prefix(' ')?.to_owned(),
+        listens: u32::from_str_radix(fields[3], 16).ok()? & ACCEPTS != 0,
+    })
+}
+
+/// Whether somebody is connected to the socket with this path: the accepted end carries the listener's path.
+pub(super) fn is_taken(sockets: &[Socket], path: &str) -> bool {
+    sockets.iter().any(|s| !s.listens && s.path == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "Num       RefCount Protocol Flags    Type St Inode Path\n\
+        0000000000000000: 00000002 00000000 00010000 0001 01 18361 /tmp/q.sock\n\
+        0000000000000000: 00000003 00000000 00000000 0001 03 18400\n\
+        0000000000000000: 00000003 00000000 00000000 0001 03    99 /tmp/with blank\n\
+        0000000000000000: 00000002 00000000 00010000 0001 01 20000 @abstract\n\
+        nonsense\n";
+
+    #[test]
+    fn sockets_with_a_path() {
+        let sockets = read(TABLE);
+        let paths: Vec<_> = sockets.iter().map(|s| s.path.as_str()).collect();
+        assert_eq!(paths, ["/tmp/q.sock", "/tmp/with blank", "@abstract"]);
+        assert_eq!(sockets[0].inode, 18361);
+        assert!(sockets[0].listens && !sockets[1].listens);
+    }
+
+    #[test]
+    fn taken_sockets() {
+        let sockets = read(TABLE);
+        assert!(!is_taken(&sockets, "/tmp/q.sock"));
+        assert!(is_taken(&sockets, "/tmp/with blank"));
+    }
+}
