@@ -354,7 +354,8 @@ impl Monitor {
     /// What running `line` would do, as one JSON object; nothing is sent.
     ///
     /// Members: `line`; `command`, the full name, and `arguments` as read; `route` (`native`, `derived`, `partial`,
-    /// `local`, `passthrough`, `refused`), `risk`, `qmp`, the QMP commands that the route needs; `hazards`, sentences
+    /// `local`, `passthrough`, `refused`), `reason` of a refusal (`blocked`, `lacks`, `to-convert`, `not-allowed`),
+    /// `risk`, `qmp`, the QMP commands that the route needs; `hazards`, sentences
     /// about known dangers of this command on this QEMU, which running it would look for first; `error`, the text that
     /// the line would print instead.
     #[must_use]
@@ -405,7 +406,7 @@ impl Monitor {
             }
             Plan::Refused(refusal) => {
                 let error = refused(&command, &refusal, &self.caps);
-                json!({"route": "refused", "error": error})
+                json!({"route": "refused", "reason": refusal.word(), "error": error})
             }
         };
         let mut object = json!({"line": line, "command": command, "arguments": arguments});

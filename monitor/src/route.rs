@@ -63,6 +63,19 @@ pub enum Refusal {
     NotAllowed(Risk),
 }
 
+impl Refusal {
+    /// The word in machine-readable output.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Blocked(_) => "blocked",
+            Self::Lacks(_) => "lacks",
+            Self::ToConvert => "to-convert",
+            Self::NotAllowed(_) => "not-allowed",
+        }
+    }
+}
+
 /// The state of a command on a QEMU, as reports show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]

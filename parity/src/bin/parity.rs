@@ -1,2 +1,105 @@
-//! stub
-fn main() {}
+//! `parity`: runs the same lines on the built-in monitor and on ours, and reports.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use parity::known::KnownList;
+use parity::qemu::{self, Qemu};
+use parity::report::{self, Report, term};
+use parity::run::{self, Mode};
+
+/// Compares the external human monitor with QEMU's built-in one.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs cases on real QEMUs.
+    Run(Run),
+}
+
+#[derive(Args)]
+struct Run {
+    /// A case, or a folder of cases.
+    #[arg(default_value = "parity/cases")]
+    cases: PathBuf,
+    /// A QEMU program; repeatable. By default those of HMP_TEST_QEMUS, or qemu-system-x86_64.
+    #[arg(long)]
+    qemu: Vec<PathBuf>,
+    /// Never let the built-in monitor help our side.
+    #[arg(long)]
+    native_only: bool,
+    /// Write the report as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Expected differences.
+    #[arg(long, value_name = "FILE", default_value = "parity/known.toml")]
+    known: PathBuf,
+    /// Show every line.
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(args) => match args.run() {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                let _ = writeln!(std::io::stderr(), "parity: {error}");
+                ExitCode::from(2)
+            }
+        },
+    }
+}
+
+impl Run {
+    fn run(self) -> Result<bool, Box<dyn std::error::Error>> {
+        let cases = parity::case::load(&self.cases)?;
+        let qemus = if self.qemu.is_empty() {
+            qemu::available()
+        } else {
+            let find = |p: &PathBuf| Qemu::new(p).ok_or(format!("{}: not a QEMU", p.display()));
+            self.qemu.iter().map(find).collect::<Result<_, _>>()?
+        };
+        if qemus.is_empty() {
+            return Err(format!("no QEMU found; name some in {}", qemu::VARIABLE).into());
+        }
+        let mut known = KnownList::load(&self.known)?;
+        let mode = Mode {
+            native_only: self.native_only,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let mut entries = Vec::new();
+        runtime.block_on(async {
+            for qemu in &qemus {
+                for case in cases.iter().filter(|c| c.suits(qemu)) {
+                    entries.extend(run::case(case, qemu, mode, &mut known).await);
+                }
+            }
+        });
+        let ran: Vec<_> = entries
+            .iter()
+            .map(|e| (e.line.clone(), e.qemu.clone()))
+            .collect();
+        let report = Report {
+            format: report::FORMAT,
+            native_only: self.native_only,
+            stale: known.stale(&ran).into_iter().map(str::to_owned).collect(),
+            entries,
+        };
+        if let Some(path) = &self.json {
+            std::fs::write(path, serde_json::to_string_pretty(&report)? + "\n")?;
+        }
+        std::io::stdout().write_all(term::render(&report, self.verbose).as_bytes())?;
+        Ok(report.clean())
+    }
+}

@@ -1,0 +1,85 @@
+//! The built-in monitor over its own socket, as a person sees it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+const PROMPT: &[u8] = b"(qemu) ";
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The built-in monitor.
+#[derive(Debug)]
+pub struct Builtin {
+    stream: UnixStream,
+}
+
+/// Why the built-in monitor gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum BuiltinError {
+    /// The connection failed.
+    #[error("built-in monitor: {0}")]
+    Io(#[from] std::io::Error),
+    /// QEMU ended.
+    #[error("built-in monitor: connection closed")]
+    Closed,
+    /// No prompt came.
+    #[error("built-in monitor: no prompt within {} s", PATIENCE.as_secs())]
+    Silent,
+    /// A line that its editor would not take as it is.
+    #[error("built-in monitor: control characters can't be typed")]
+    Control,
+}
+
+impl Builtin {
+    /// Connects and reads the banner.
+    pub async fn connect(socket: &Path) -> Result<Self, BuiltinError> {
+        let mut this = Self {
+            stream: UnixStream::connect(socket).await?,
+        };
+        this.read_to_prompt().await?;
+        Ok(this)
+    }
+
+    /// Types a line and returns what is printed before the next prompt, with LF line ends.
+    pub async fn line(&mut self, line: &str) -> Result<String, BuiltinError> {
+        if line.chars().any(char::is_control) {
+            return Err(BuiltinError::Control);
+        }
+        self.stream.write_all(line.as_bytes()).await?;
+        self.stream.write_all(b"\n").await?;
+        let bytes = self.read_to_prompt().await?;
+        let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
+        // The editor's echo ends with the first line end.
+        let answer = text.split_once('\n').map_or("", |(_, answer)| answer);
+        Ok(answer.to_owned())
+    }
+
+    /// Everything up to the next prompt; QEMU's end counts as one, so that the answer to `quit` is read too.
+    async fn read_to_prompt(&mut self) -> Result<Vec<u8>, BuiltinError> {
+        let mut bytes = Vec::new();
+        let mut buffer = [0; 65536];
+        loop {
+            let read = timeout(PATIENCE, self.stream.read(&mut buffer))
+                .await
+                .map_err(|_| BuiltinError::Silent)??;
+            if read == 0 {
+                if bytes.is_empty() {
+                    return Err(BuiltinError::Closed);
+                }
+                return Ok(bytes);
+            }
+            bytes.extend_from_slice(&buffer[..read]);
+            if let Some(text) = bytes.strip_suffix(PROMPT)
+                && (text.is_empty() || text.ends_with(b"\n"))
+            {
+                bytes.truncate(bytes.len() - PROMPT.len());
+                return Ok(bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Verdicts: what two answers to one line are worth.
+
+use serde::{Deserialize, Serialize};
+
+use crate::mask;
+
+/// The verdict on one line, best first. A total is as good as its worst line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Byte for byte alike, and where nothing is printed, the same effect.
+    Identical,
+    /// Alike behind the masks.
+    Masked,
+    /// Different each time by nature; the shape is alike.
+    Volatile,
+    /// Different as `known.toml` says it is.
+    Known,
+    /// Answered by the built-in monitor through passthrough: nothing of ours was tried.
+    Passthrough,
+    /// Part of the answer, by design.
+    Partial,
+    /// QMP has no interface for it.
+    Blocked,
+    /// Not run because it would harm this QEMU.
+    Refused,
+    /// Ours to convert.
+    Pending,
+    /// Not run.
+    NotRun,
+    /// Different.
+    Different,
+}
+
+impl Verdict {
+    /// All of them, best first.
+    pub const ALL: [Self; 11] = [
+        Self::Identical,
+        Self::Masked,
+        Self::Volatile,
+        Self::Known,
+        Self::Passthrough,
+        Self::Partial,
+        Self::Blocked,
+        Self::Refused,
+        Self::Pending,
+        Self::NotRun,
+        Self::Different,
+    ];
+
+    /// The word in reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Identical => "identical",
+            Self::Masked => "masked",
+            Self::Volatile => "volatile",
+            Self::Known => "known",
+            Self::Passthrough => "passthrough",
+            Self::Partial => "partial",
+            Self::Blocked => "blocked",
+            Self::Refused => "refused",
+            Self::Pending => "pending",
+            Self::NotRun => "not-run",
+            Self::Different => "different",
+        }
+    }
+
+    /// Whether our own code gave the built-in's answer.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        matches!(self, Self::Identical | Self::Masked | Self::Volatile)
+    }
+}
+
+/// Compares two answers to a line of `command`. Returns the verdict, [`Verdict::Different`] at worst, and the masks used.
+#[must_use]
+pub fn answers(
+    command: &str,
+    builtin: (&str, &str),
+    ours: (&str, &str),
+) -> (Verdict, Vec<&'static str>) {
+    if builtin.0 == ours.0 {
+        return (Verdict::Identical, Vec::new());
+    }
+    let (a, mut used) = mask::apply(builtin.0, command, builtin.1);
+    let (b, more) = mask::apply(ours.0, command, ours.1);
+    if a == b {
+        used.extend(more);
+        used.sort_unstable();
+        used.dedup();
+        return (Verdict::Masked, used);
+    }
+    let volatile = mask::VOLATILE.iter().any(|(name, _)| *name == command);
+    if volatile && mask::shape(&a) == mask::shape(&b) {
+        return (Verdict::Volatile, used);
+    }
+    (Verdict::Different, Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(command: &str, builtin: &str, ours: &str) -> Verdict {
+        answers(command, (builtin, "/tmp/a"), (ours, "/tmp/b")).0
+    }
+
+    #[test]
+    fn one_character_makes_a_difference() {
+        assert_eq!(verdict("info name", "vm\n", "vm\n"), Verdict::Identical);
+        assert_eq!(verdict("info name", "vm\n", "vm \n"), Verdict::Different);
+        assert_eq!(verdict("info name", "vm\n", "vm"), Verdict::Different);
+    }
+
+    #[test]
+    fn masks_and_shapes_are_for_their_commands_only() {
+        let (a, b) = ("x thread_id=1234\n", "x thread_id=9999\n");
+        assert_eq!(verdict("info cpus", a, b), Verdict::Masked);
+        assert_eq!(
+            verdict("info cpus", a, "x thread_id=12\n"),
+            Verdict::Different
+        );
+        assert_eq!(verdict("info jit", "n 1\n", "n 22\n"), Verdict::Volatile);
+        assert_eq!(verdict("info name", "n 1\n", "n 22\n"), Verdict::Different);
+        assert_eq!(
+            verdict("info block", "at /tmp/a/d\n", "at /tmp/b/d\n"),
+            Verdict::Masked
+        );
+    }
+
+    #[test]
+    fn the_order_is_from_best_to_worst() {
+        assert!(Verdict::ALL.is_sorted());
+        assert_eq!(Verdict::ALL.iter().filter(|v| v.passes()).count(), 3);
+    }
+}

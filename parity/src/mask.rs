@@ -1,0 +1,200 @@
+//! What differs by nature from run to run, in one table. A mask keeps the width of what it hides.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// A part of answers that is not compared.
+#[derive(Debug)]
+pub struct Mask {
+    /// Its name in reports.
+    pub name: &'static str,
+    /// The command whose answers have it (`info cpus`), or empty for all and for probes.
+    pub command: &'static str,
+    /// Why it differs.
+    pub reason: &'static str,
+    pattern: &'static str,
+}
+
+/// The table. The first group of a pattern is what is hidden.
+pub const MASKS: &[Mask] = &[
+    Mask {
+        name: "thread-id",
+        command: "",
+        reason: "the host numbers threads",
+        pattern: r#"thread[-_]id"?[=:] ?(\d+)"#,
+    },
+    Mask {
+        name: "host-address",
+        command: "info ramblock",
+        reason: "the host places memory",
+        pattern: r"(0x0*7[ef][0-9a-f]{10})",
+    },
+    Mask {
+        name: "idle-time",
+        command: "info blockstats",
+        reason: "time since the last request",
+        pattern: r"idle_time_ns=(\d+)",
+    },
+    Mask {
+        name: "times",
+        command: "info blockstats",
+        reason: "measured durations",
+        pattern: r"_time_ns=(\d+)",
+    },
+    Mask {
+        name: "times",
+        command: "info migrate",
+        reason: "measured durations and rates",
+        pattern: r"(?:time|downtime|setup|throughput|pages-per-second)[^:\n]*: *([\d.]+)",
+    },
+    Mask {
+        name: "snapshot-date",
+        command: "",
+        reason: "wall clock",
+        pattern: r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)",
+    },
+    Mask {
+        name: "snapshot-clock",
+        command: "",
+        reason: "virtual clock of a guest that ran",
+        pattern: r"(\d{2,4}:\d\d:\d\d\.\d{3})",
+    },
+    Mask {
+        name: "snapshot-date",
+        command: "",
+        reason: "wall clock",
+        pattern: r#""(?:date|vm-clock)-n?sec": (\d+)"#,
+    },
+    Mask {
+        name: "actual-size",
+        command: "",
+        reason: "blocks that the file system gave",
+        pattern: r#""actual-size": (\d+)"#,
+    },
+    Mask {
+        name: "disk-size",
+        command: "info block",
+        reason: "blocks that the file system gave",
+        pattern: r"disk size: (.*)",
+    },
+    Mask {
+        name: "start-time",
+        command: "info dirty_rate",
+        reason: "clock of the host",
+        pattern: r"Start Time: (\d+)",
+    },
+    Mask {
+        name: "uptime",
+        command: "",
+        reason: "clock of the host",
+        pattern: r#""start-time": (\d+)"#,
+    },
+];
+
+/// Commands whose answers differ each time; their shape is compared instead.
+pub const VOLATILE: &[(&str, &str)] = &[
+    ("info irq", "interrupts of a guest that runs"),
+    ("info jit", "counters of the translator"),
+    ("info accel", "counters of the translator"),
+    ("info pic", "interrupts of a guest that runs"),
+    ("info lapic", "timers of a guest that runs"),
+    ("info registers", "registers of a guest that runs"),
+    ("info usernet", "descriptors and ports of the host"),
+];
+
+static COMPILED: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| {
+    MASKS
+        .iter()
+        .map(|mask| Regex::new(mask.pattern).ok())
+        .collect()
+});
+
+/// Hides what the table names for this command, and the VM's directory. Returns the names of the masks that matched.
+pub fn apply(text: &str, command: &str, dir: &str) -> (String, Vec<&'static str>) {
+    let mut text = if dir.is_empty() {
+        text.to_owned()
+    } else {
+        text.replace(dir, &"~".repeat(dir.len()))
+    };
+    let mut used = Vec::new();
+    for (mask, regex) in MASKS.iter().zip(COMPILED.iter()) {
+        let Some(regex) = regex else { continue };
+        if !mask.command.is_empty() && mask.command != command {
+            continue;
+        }
+        let hidden = hide(&text, regex);
+        if hidden != text {
+            used.push(mask.name);
+            text = hidden;
+        }
+    }
+    (text, used)
+}
+
+fn hide(text: &str, regex: &Regex) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for captures in regex.captures_iter(text) {
+        if let Some(group) = captures.get(1) {
+            out.push_str(&text[at..group.start()]);
+            out.push_str(&"#".repeat(group.len()));
+            at = group.end();
+        }
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
+/// The shape of an answer: every run of digits is one mark.
+#[must_use]
+pub fn shape(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let mut digits = false;
+        for c in line.chars() {
+            if c.is_ascii_hexdigit() && (c.is_ascii_digit() || digits) {
+                if !digits {
+                    out.push('#');
+                }
+                digits = true;
+            } else {
+                digits = false;
+                if !c.is_whitespace() {
+                    out.push(c);
+                }
+            }
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles_and_has_a_group() {
+        for (mask, regex) in MASKS.iter().zip(COMPILED.iter()) {
+            let regex = regex.as_ref().unwrap_or_else(|| panic!("{}", mask.pattern));
+            assert_eq!(regex.captures_len(), 2, "{}", mask.pattern);
+            assert!(!mask.reason.is_empty());
+        }
+    }
+
+    #[test]
+    fn masks_keep_the_width() {
+        let (text, used) = apply("* CPU #0: thread_id=1234\n", "info cpus", "");
+        assert_eq!(text, "* CPU #0: thread_id=####\n");
+        assert_eq!(used, ["thread-id"]);
+        let (text, used) = apply("file: /tmp/x/disk", "info block", "/tmp/x");
+        assert_eq!((text.as_str(), used.len()), ("file: ~~~~~~/disk", 0));
+    }
+
+    #[test]
+    fn shapes_forget_numbers_and_columns() {
+        assert_eq!(shape("TB count   12/0x1f\n"), shape("TB count    7/0x2e\n"));
+        assert_ne!(shape("TB count 1\n"), shape("TLB count 1\n"));
+    }
+}

@@ -1,0 +1,175 @@
+//! A VM for one case: its own directory, its own QEMU process, gone when dropped.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use monitor::qmp::address::Address;
+use monitor::qmp::client::{Client, ConnectError, Events, Options};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+
+use crate::builtin::{Builtin, BuiltinError};
+use crate::case::{Case, Disk};
+use crate::qemu::Qemu;
+
+/// A running QEMU with a QMP connection for our engine, another one for probes, and the built-in monitor.
+pub struct Vm {
+    dir: TempDir,
+    child: Child,
+    /// The connection for our engine.
+    pub qmp: Client,
+    /// The connection for probes; events arrive here.
+    pub aux: Client,
+    /// The events of `aux`.
+    pub events: Events,
+    /// The built-in monitor.
+    pub builtin: Builtin,
+}
+
+/// Why a VM could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum VmError {
+    /// A file or process could not be made.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// qemu-img or QEMU failed; what it said.
+    #[error("{0}")]
+    Failed(String),
+    /// No QMP.
+    #[error("{0}")]
+    Qmp(#[from] ConnectError),
+    /// No built-in monitor.
+    #[error("{0}")]
+    Builtin(#[from] BuiltinError),
+}
+
+/// How long QEMU may take to open its sockets.
+const START: Duration = Duration::from_secs(30);
+
+impl Vm {
+    /// Starts the VM of `case`.
+    pub async fn start(case: &Case, qemu: &Qemu) -> Result<Self, VmError> {
+        // QEMUs in a chroot see the temporary directory of the system, by absolute paths.
+        let dir = tempfile::Builder::new()
+            .prefix("hmp-parity-")
+            .tempdir_in(std::env::temp_dir())?;
+        let path = dir.path().to_owned();
+        for disk in &case.disks {
+            make_disk(&path, disk).await?;
+        }
+        let mut child = Command::new(&qemu.program)
+            .args(case.args.iter().map(|a| in_dir(a, &path)))
+            .args(["-display", "none"])
+            .args(socket_args(&path))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(path.join("stderr"))?)
+            .kill_on_drop(true)
+            .spawn()?;
+        let result = Self::connect(&path, &mut child).await;
+        match result {
+            Ok((qmp, (aux, events), builtin)) => Ok(Self {
+                dir,
+                child,
+                qmp,
+                aux,
+                events,
+                builtin,
+            }),
+            Err(error) => {
+                child.kill().await?;
+                let said = std::fs::read_to_string(path.join("stderr")).unwrap_or_default();
+                Err(VmError::Failed(format!("{error} {}", said.trim())))
+            }
+        }
+    }
+
+    async fn connect(
+        path: &Path,
+        child: &mut Child,
+    ) -> Result<(Client, (Client, Events), Builtin), VmError> {
+        let deadline = Instant::now() + START;
+        let last = path.join("hmp.sock");
+        while !last.exists() {
+            if let Some(status) = child.try_wait()? {
+                return Err(VmError::Failed(format!("QEMU ended: {status}")));
+            }
+            if Instant::now() > deadline {
+                return Err(VmError::Failed("QEMU opened no sockets".into()));
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        let options = Options {
+            command_timeout: Some(Duration::from_secs(60)),
+            ..Options::default()
+        };
+        let (qmp, _) = Client::connect(&Address::Unix(path.join("qmp.sock")), &options).await?;
+        let aux = Client::connect(&Address::Unix(path.join("aux.sock")), &options).await?;
+        let builtin = Builtin::connect(&last).await?;
+        Ok((qmp, aux, builtin))
+    }
+
+    /// The VM's own directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Whether QEMU still runs.
+    pub fn lives(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends QEMU and waits until it is gone.
+    pub async fn end(mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill().await;
+    }
+}
+
+/// The monitors' sockets; the human one comes last, so that its appearance means that all are there.
+fn socket_args(dir: &Path) -> Vec<String> {
+    let socket = |name: &str| format!("unix:{},server=on,wait=off", dir.join(name).display());
+    vec![
+        "-qmp".into(),
+        socket("qmp.sock"),
+        "-qmp".into(),
+        socket("aux.sock"),
+        "-monitor".into(),
+        socket("hmp.sock"),
+    ]
+}
+
+/// Replaces `{dir}`.
+#[must_use]
+pub fn in_dir(text: &str, dir: &Path) -> String {
+    text.replace("{dir}", &dir.to_string_lossy())
+}
+
+async fn make_disk(dir: &Path, disk: &Disk) -> Result<(), VmError> {
+    let file: PathBuf = dir.join(&disk.file);
+    let mut create = Command::new("qemu-img");
+    create.args(["create", "-q", "-f", &disk.format]);
+    if let Some((backing, format)) = &disk.backing {
+        create.arg("-b").arg(dir.join(backing)).args(["-F", format]);
+    }
+    create.arg(&file).args(&disk.size);
+    succeed(create).await?;
+    for snapshot in &disk.snapshots {
+        let mut take = Command::new("qemu-img");
+        take.args(["snapshot", "-c", snapshot]).arg(&file);
+        succeed(take).await?;
+    }
+    Ok(())
+}
+
+async fn succeed(mut command: Command) -> Result<(), VmError> {
+    let output = command.stdin(Stdio::null()).output().await?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(VmError::Failed(format!("qemu-img: {}", said.trim())))
+}
