@@ -1,2 +1,17 @@
-//! A mock QEMU.
+//! A mock QEMU: serves recorded QMP sessions as the QEMU that was recorded would.
+
+pub mod commands;
 pub mod json;
+mod mock;
+pub mod recording;
+pub mod replay;
+mod script;
+pub mod serve;
+pub mod server;
+
+pub use mock::MockQmp;
+pub use recording::{Recording, RecordingError};
+pub use replay::{Mode, Timing};
+pub use script::Answer;
+pub use serve::{Address, Server};
+pub use server::{Leftovers, Unmatched};

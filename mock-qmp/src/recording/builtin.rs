@@ -1,0 +1,87 @@
+//! `.hmp` files: what the built-in monitor answered at the same moments.
+
+use super::line::quoted;
+use super::{FORMAT, RecordingError};
+use serde::Deserialize;
+use std::path::Path;
+
+/// A line typed into the built-in monitor, and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuiltinLine {
+    /// How many state changes there were before the line was typed.
+    pub moment: u32,
+    /// The line, without its end.
+    pub line: String,
+    /// The answer with LF line ends, without echo and prompt.
+    pub answer: String,
+}
+
+impl BuiltinLine {
+    /// The file's line with its LF.
+    pub fn to_text(&self) -> String {
+        let (line, answer) = (quoted(&self.line), quoted(&self.answer));
+        format!(
+            "{{\"moment\":{},\"line\":{line},\"answer\":{answer}}}\n",
+            self.moment
+        )
+    }
+}
+
+/// The first line of a file.
+pub(crate) fn header(topic: &str) -> String {
+    format!("{{\"format\":{FORMAT},\"topic\":{}}}\n", quoted(topic))
+}
+
+#[derive(Deserialize)]
+struct Header {
+    format: u32,
+}
+
+/// Reads a file's text.
+pub(crate) fn parse(path: &Path, text: &str) -> Result<Vec<BuiltinLine>, RecordingError> {
+    let mut lines = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        if index == 0
+            && let Ok(header) = serde_json::from_str::<Header>(line)
+        {
+            if header.format > FORMAT {
+                return Err(RecordingError::TooNew {
+                    path: path.to_owned(),
+                    found: header.format,
+                });
+            }
+            continue;
+        }
+        let parsed = serde_json::from_str(line);
+        lines.push(
+            parsed.map_err(|error| RecordingError::line(path, index + 1, error.to_string()))?,
+        );
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_back() {
+        let line = BuiltinLine {
+            moment: 2,
+            line: "info \"x\"".to_owned(),
+            answer: "é\n".to_owned(),
+        };
+        let text = header("main") + &line.to_text();
+        assert_eq!(parse(Path::new("x.hmp"), &text).unwrap(), [line]);
+        let error = parse(Path::new("x.hmp"), "{\"format\":1}\n{\"moment\":1}\n").unwrap_err();
+        assert!(error.to_string().starts_with("x.hmp:2: "), "{error}");
+        assert!(matches!(
+            parse(Path::new("x"), "{\"format\":9}\n"),
+            Err(RecordingError::TooNew { found: 9, .. })
+        ));
+    }
+}

@@ -1,0 +1,211 @@
+//! Reading a recording from its folder or from one of its files.
+
+use super::topic::Topic;
+use super::{
+    BuiltinLine, MAIN_TOPIC, Machine, QemuVersion, RecordingError, builtin, schema_store,
+    transcript,
+};
+use crate::json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One topic of a recording with all that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    pub(crate) machine: Option<Machine>,
+    pub(crate) version: QemuVersion,
+    pub(crate) schema: Option<Arc<str>>,
+    pub(crate) topic: Arc<Topic>,
+    builtin: Arc<[BuiltinLine]>,
+}
+
+impl Recording {
+    /// Reads a folder's main topic, or the topic file named. A lone file needs neither machine description nor
+    /// schema.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
+        let path = path.as_ref();
+        let (folder, file) = if path.is_dir() {
+            (path.to_owned(), path.join(format!("{MAIN_TOPIC}.qmp")))
+        } else {
+            (
+                path.parent().map_or_else(PathBuf::new, Path::to_owned),
+                path.with_extension("qmp"),
+            )
+        };
+        let file = if file.exists() {
+            file
+        } else {
+            fallback(path, &folder).unwrap_or(file)
+        };
+        let text = std::fs::read_to_string(&file).map_err(RecordingError::io(&file))?;
+        let text = if transcript::is_transcript(&text) {
+            transcript::migrate(&file, &text)?
+        } else {
+            text
+        };
+        let topic = Topic::parse(&file, text)?;
+        let machine_file = folder.join("machine.toml");
+        let machine = if machine_file.exists() {
+            Some(Machine::load(&machine_file)?)
+        } else {
+            None
+        };
+        let hash = machine.as_ref().map_or("", |machine| &machine.schema);
+        let schema = schema_store::load(&folder, hash)?.map(Arc::from);
+        let builtin_file = file.with_extension("hmp");
+        let builtin = match std::fs::read_to_string(&builtin_file) {
+            Ok(text) => builtin::parse(&builtin_file, &text)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => {
+                return Err(RecordingError::Io {
+                    path: builtin_file,
+                    source,
+                });
+            }
+        };
+        Ok(Self::assemble(machine, schema, topic, builtin))
+    }
+
+    /// Makes a recording of the text of a topic file (or of a plain transcript); `name` stands for the file in
+    /// messages. `schema` is JSON text of what query-qmp-schema returned.
+    pub fn from_text(name: &str, text: &str, schema: Option<&str>) -> Result<Self, RecordingError> {
+        let path = Path::new(name);
+        let migrated;
+        let text = if transcript::is_transcript(text) {
+            migrated = transcript::migrate(path, text)?;
+            &migrated
+        } else {
+            text
+        };
+        let topic = Topic::parse(path, text)?;
+        Ok(Self::assemble(
+            None,
+            schema.map(Arc::from),
+            topic,
+            Vec::new(),
+        ))
+    }
+
+    fn assemble(
+        machine: Option<Machine>,
+        schema: Option<Arc<str>>,
+        topic: Topic,
+        builtin: Vec<BuiltinLine>,
+    ) -> Self {
+        let version = machine
+            .as_ref()
+            .map(|machine| machine.qemu.clone())
+            .or_else(|| greeted(&topic));
+        Recording {
+            machine,
+            version: version.unwrap_or_else(|| QemuVersion {
+                major: 10,
+                ..QemuVersion::default()
+            }),
+            schema,
+            topic: Arc::new(topic),
+            builtin: builtin.into(),
+        }
+    }
+
+    /// The names of a folder's topics, sorted.
+    pub fn topics(folder: impl AsRef<Path>) -> Result<Vec<String>, RecordingError> {
+        let folder = folder.as_ref();
+        let files = std::fs::read_dir(folder).map_err(RecordingError::io(folder))?;
+        let mut names = Vec::new();
+        for file in files {
+            let path = file.map_err(RecordingError::io(folder))?.path();
+            if path.extension().is_some_and(|extension| extension == "qmp")
+                && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
+            {
+                names.push(stem.to_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The machine description, unless the recording is a lone file.
+    pub fn machine(&self) -> Option<&Machine> {
+        self.machine.as_ref()
+    }
+
+    /// The QEMU that was recorded; 10.0.0 when the recording does not say.
+    pub fn version(&self) -> &QemuVersion {
+        &self.version
+    }
+
+    /// JSON text of what query-qmp-schema returned, if it was recorded.
+    pub fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    /// The QMP session.
+    pub fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// What the built-in monitor answered at the same moments, in the order in which it was asked.
+    pub fn builtin(&self) -> &[BuiltinLine] {
+        &self.builtin
+    }
+}
+
+/// A folder without a main topic means its only one; a file may have a name of its own.
+fn fallback(path: &Path, folder: &Path) -> Option<PathBuf> {
+    if path.is_file() {
+        return Some(path.to_owned());
+    }
+    match Recording::topics(folder).ok()?.as_slice() {
+        [only] if path.is_dir() => Some(folder.join(format!("{only}.qmp"))),
+        _ => None,
+    }
+}
+
+/// The version that the greeting states, or else the first answer to query-version.
+fn greeted(topic: &Topic) -> Option<QemuVersion> {
+    let parse = |text: &str| {
+        serde_json::from_str::<serde_json::Value>(text)
+            .ok()
+            .map(Value::from)
+    };
+    let greeting = topic.greeting().and_then(parse);
+    let version = greeting.and_then(|greeting| QemuVersion::from_json(greeting.get("version")?));
+    version.or_else(|| {
+        let entry = topic
+            .entries()
+            .iter()
+            .find(|entry| entry.command == "query-version")?;
+        QemuVersion::from_json(&parse(topic.returned(entry)?)?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GREETING: &str = r#"{"QMP":{"version":{"qemu":{"micro":3,"minor":1,"major":11},"package":""},"capabilities":[]}}"#;
+
+    #[test]
+    fn a_lone_file_will_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.log");
+        std::fs::write(&file, GREETING).unwrap();
+        let recording = Recording::load(&file).unwrap();
+        assert_eq!(recording.version().to_string(), "11.1.3");
+        assert!(
+            recording.machine().is_none()
+                && recording.schema().is_none()
+                && recording.builtin().is_empty()
+        );
+    }
+
+    #[test]
+    fn a_missing_one_is_named() {
+        let error = Recording::load("/nonexistent/x").unwrap_err();
+        assert!(
+            error.to_string().starts_with("/nonexistent/x.qmp: "),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! Recordings: what passed between a client and a real QEMU, as plain text.
+//!
+//! `docs/recording-format.md` describes the files. This module reads, checks and writes them; it knows no
+//! socket and no replay.
+
+mod builtin;
+mod error;
+mod line;
+mod load;
+mod machine;
+mod schema_store;
+mod topic;
+mod transcript;
+mod write;
+
+pub use builtin::BuiltinLine;
+pub use error::RecordingError;
+pub use line::{FORMAT, Line, Part, ReplyLine};
+pub use load::Recording;
+pub use machine::{Machine, QemuVersion};
+pub use schema_store::{schema_hash, schema_text};
+pub(crate) use topic::ReplyBody;
+pub use topic::{Entry, EventLine, Reply, Topic, Wrote};
+pub use write::{RecordingWriter, TopicWriter};
+
+/// The topic that is meant when only a folder is named.
+pub const MAIN_TOPIC: &str = "main";

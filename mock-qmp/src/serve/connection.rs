@@ -1,0 +1,130 @@
+//! One connection from greeting to end.
+
+use super::handle::Shared;
+use super::stream::Stream;
+use crate::server::Output;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Bytes read at once.
+const READ_SIZE: usize = 64 * 1024;
+/// How often a client that is not read from is checked for being gone.
+const HANG_UP_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Why a connection ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// The client has gone.
+    Client,
+    /// This side closes.
+    Server,
+}
+
+/// Serves one client.
+pub(crate) async fn serve(shared: &Arc<Shared>, monitor: usize, stream: Stream) {
+    shared.lock().connect(monitor);
+    let end = tokio::select! {
+        end = read(shared, monitor, &stream) => end,
+        end = write(shared, monitor, &stream) => end,
+    };
+    shared.lock().disconnect(monitor);
+    drop(stream);
+    if end == End::Server {
+        shared.changed();
+    }
+}
+
+async fn read(shared: &Arc<Shared>, monitor: usize, stream: &Stream) -> End {
+    let mut buffer = vec![0; READ_SIZE];
+    loop {
+        let Ok((count, passed)) = stream.receive(&mut buffer).await else {
+            return End::Client;
+        };
+        if count == 0 {
+            if stream.is_hung_up() {
+                return End::Client;
+            }
+            shared.lock().input_ended(monitor);
+            shared.changed();
+            // Whatever is still to be sent is sent; the writer then ends the connection.
+            return wait_for_hang_up(stream).await;
+        }
+        let mut rest = &buffer[..count];
+        let mut passed = passed;
+        loop {
+            let taken =
+                shared.with(|core, now| core.feed(monitor, rest, std::mem::take(&mut passed), now));
+            rest = &rest[taken..];
+            if rest.is_empty() && shared.lock().reads(monitor) {
+                break;
+            }
+            // While a command runs nothing is read.
+            let resumed = shared.resumed(monitor);
+            if tokio::time::timeout(HANG_UP_INTERVAL, resumed)
+                .await
+                .is_err()
+                && stream.is_hung_up()
+            {
+                return End::Client;
+            }
+        }
+    }
+}
+
+async fn wait_for_hang_up(stream: &Stream) -> End {
+    while !stream.is_hung_up() {
+        tokio::time::sleep(HANG_UP_INTERVAL).await;
+    }
+    End::Client
+}
+
+async fn write(shared: &Arc<Shared>, monitor: usize, stream: &Stream) -> End {
+    loop {
+        let output = shared.lock().output(monitor);
+        let result = match output {
+            None => {
+                shared.output(monitor).await;
+                Ok(false)
+            }
+            Some(output) => perform(shared, monitor, stream, output).await,
+        };
+        match result {
+            Ok(false) => {}
+            Ok(true) => return End::Server,
+            Err(_) => return End::Client,
+        }
+    }
+}
+
+/// Does one thing; `true` when the connection is to be closed.
+async fn perform(
+    shared: &Arc<Shared>,
+    monitor: usize,
+    stream: &Stream,
+    output: Output,
+) -> io::Result<bool> {
+    match output {
+        Output::Bytes(bytes) => stream.send(&bytes).await?,
+        Output::Shared(bytes) => stream.send(&bytes).await?,
+        Output::Repeat(bytes, count) => {
+            for _ in 0..count {
+                stream.send(&bytes).await?;
+            }
+        }
+        Output::Slowly(bytes, gap) => {
+            for byte in bytes.chunks(1) {
+                stream.send(byte).await?;
+                if gap.is_zero() {
+                    tokio::task::yield_now().await;
+                } else {
+                    tokio::time::sleep(gap).await;
+                }
+            }
+        }
+        Output::Pause(time) => tokio::time::sleep(time).await,
+        Output::Unlink => shared.unlink(monitor),
+        Output::Close => return Ok(true),
+    }
+    Ok(false)
+}

@@ -1,0 +1,282 @@
+//! The running server, as its owner sees it.
+
+use super::address::Address;
+use super::connection;
+use super::listener::Listener;
+use super::stream::Stream;
+use crate::server::{Backend, Core, Leftovers, MonitorOptions};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// What connections and clock of one server share.
+pub(crate) struct Shared {
+    core: Mutex<Core>,
+    started: Instant,
+    clock: Notify,
+    monitors: Mutex<Vec<Arc<MonitorSignals>>>,
+    finished: Notify,
+}
+
+#[derive(Debug, Default)]
+struct MonitorSignals {
+    output: Notify,
+    resumed: Notify,
+    socket_file: Option<PathBuf>,
+}
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn signals(&self, monitor: usize) -> Arc<MonitorSignals> {
+        self.monitors.lock().unwrap_or_else(PoisonError::into_inner)[monitor].clone()
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Does something to the core and lets everybody know what changed.
+    pub(crate) fn with<T>(&self, action: impl FnOnce(&mut Core, Duration) -> T) -> T {
+        let result = action(&mut self.lock(), self.now());
+        self.changed();
+        result
+    }
+
+    /// Wakes those whom the core's state concerns.
+    pub(crate) fn changed(&self) {
+        let monitors = self.monitors.lock().unwrap_or_else(PoisonError::into_inner);
+        let core = self.lock();
+        for (number, signals) in monitors.iter().enumerate() {
+            if core.has_output(number) {
+                signals.output.notify_one();
+            }
+            if core.reads(number) {
+                signals.resumed.notify_one();
+            }
+        }
+        if core.deadline().is_some() {
+            self.clock.notify_one();
+        }
+        if core.ended() {
+            self.finished.notify_waiters();
+        }
+    }
+
+    pub(crate) async fn output(&self, monitor: usize) {
+        self.signals(monitor).output.notified().await;
+    }
+
+    pub(crate) async fn resumed(&self, monitor: usize) {
+        self.signals(monitor).resumed.notified().await;
+    }
+
+    /// Removes the monitor's socket file.
+    pub(crate) fn unlink(&self, monitor: usize) {
+        if let Some(path) = &self.signals(monitor).socket_file {
+            // It may be gone already.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    fn add_monitor(&self, options: MonitorOptions, socket_file: Option<PathBuf>) -> usize {
+        let mut monitors = self.monitors.lock().unwrap_or_else(PoisonError::into_inner);
+        monitors.push(Arc::new(MonitorSignals {
+            socket_file,
+            ..MonitorSignals::default()
+        }));
+        self.lock().add_monitor(options)
+    }
+
+    /// Lets time-driven things happen.
+    async fn run_clock(self: Arc<Self>) {
+        loop {
+            let deadline = self.lock().deadline();
+            match deadline {
+                None => self.clock.notified().await,
+                Some(deadline) => {
+                    let timer = tokio::time::sleep_until(self.started + deadline);
+                    tokio::select! {
+                        () = timer => self.with(Core::tick),
+                        () = self.clock.notified() => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What to start.
+pub(crate) struct Setup {
+    pub(crate) backend: Box<dyn Backend>,
+    pub(crate) options: MonitorOptions,
+}
+
+/// A running server. It ends when it is dropped; [`Server::finish`] ends it and tells what is left over.
+pub struct Server {
+    shared: Arc<Shared>,
+    options: MonitorOptions,
+    addresses: Vec<Address>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    handle: Handle,
+    /// Only where the caller has no runtime of its own.
+    runtime: Option<Runtime>,
+}
+
+/// Starts a server on these addresses: in the caller's tokio runtime, or in its own where there is none.
+pub(crate) fn start(setup: Setup, addresses: &[Address]) -> io::Result<Server> {
+    let (handle, runtime) = match Handle::try_current() {
+        Ok(handle) => (handle, None),
+        Err(_) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()?;
+            (runtime.handle().clone(), Some(runtime))
+        }
+    };
+    let guard = handle.enter();
+    let shared = Arc::new(Shared {
+        core: Mutex::new(Core::new(setup.backend)),
+        started: Instant::now(),
+        clock: Notify::new(),
+        monitors: Mutex::new(Vec::new()),
+        finished: Notify::new(),
+    });
+    let mut server = Server {
+        shared,
+        options: setup.options,
+        addresses: Vec::new(),
+        tasks: Mutex::new(Vec::new()),
+        handle: handle.clone(),
+        runtime,
+    };
+    server.spawn(server.shared.clone().run_clock());
+    for address in addresses {
+        let (listener, bound) = Listener::bind(address)?;
+        let file = if let Address::Unix(path) = &bound {
+            Some(path.clone())
+        } else {
+            None
+        };
+        let monitor = server.shared.add_monitor(server.options, file);
+        server.addresses.push(bound);
+        server.spawn(listener.run(server.shared.clone(), monitor));
+    }
+    drop(guard);
+    Ok(server)
+}
+
+impl Server {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let task = self.handle.spawn(task);
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(task);
+    }
+
+    /// Where it listens; of several addresses the first.
+    pub fn address(&self) -> &Address {
+        self.addresses.first().unwrap_or(&Address::Memory)
+    }
+
+    /// Where it listens, in the order in which that was asked for.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// Opens one more monitor of the same machine, in memory, and returns the client's end, which is in blocking mode.
+    pub fn open_monitor(&self) -> io::Result<std::os::unix::net::UnixStream> {
+        let (client, server) = std::os::unix::net::UnixStream::pair()?;
+        server.set_nonblocking(true)?;
+        let _guard = self.handle.enter();
+        let stream = Stream::from(tokio::net::UnixStream::from_std(server)?);
+        let monitor = self.shared.add_monitor(self.options, None);
+        let shared = self.shared.clone();
+        self.spawn(async move { connection::serve(&shared, monitor, stream).await });
+        Ok(client)
+    }
+
+    /// Sends an event, given as JSON text, to all clients that have negotiated.
+    pub fn send_event(&self, event: &serde_json::Value) {
+        self.shared
+            .with(|core, now| core.event(event.to_string(), now));
+    }
+
+    /// Goes to the recorded moment with this number, without the events on the way. `false` when there is none.
+    pub fn go_to_moment(&self, number: u32) -> bool {
+        self.shared.with(|core, now| core.go_to_moment(number, now))
+    }
+
+    /// Waits until the machine ends (`quit`).
+    pub async fn ended(&self) {
+        loop {
+            let finished = self.shared.finished.notified();
+            tokio::pin!(finished);
+            finished.as_mut().enable();
+            if self.shared.lock().ended() {
+                return;
+            }
+            finished.await;
+        }
+    }
+
+    /// Ends the server. What a strict replay did not hold or did not reach, and faults that never came to pass, are
+    /// an error.
+    #[expect(
+        clippy::unused_async,
+        reason = "the place to wait for connections, should ending ever need it"
+    )]
+    pub async fn finish(self) -> Result<(), Leftovers> {
+        self.finish_now()
+    }
+
+    /// [`Server::finish`] for callers that are not asynchronous.
+    pub fn finish_now(self) -> Result<(), Leftovers> {
+        let leftovers = self.shared.lock().leftovers();
+        if leftovers.is_empty() {
+            Ok(())
+        } else {
+            Err(leftovers)
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        for task in self
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
+            task.abort();
+        }
+        let monitors = self
+            .shared
+            .monitors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len();
+        (0..monitors).for_each(|monitor| self.shared.unlink(monitor));
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,11 @@
+//! The server on real sockets, and in memory.
+
+mod address;
+mod connection;
+mod handle;
+mod listener;
+mod stream;
+
+pub use address::{Address, AddressError};
+pub use handle::Server;
+pub(crate) use handle::{Setup, start};

@@ -1,0 +1,117 @@
+//! A client's socket: bytes, and on Unix sockets descriptors with them.
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use tokio::io::Interest;
+use tokio::net::{TcpStream, UnixStream};
+
+/// Most descriptors that QEMU takes with one message (`TCP_MAX_FDS`).
+const MOST_DESCRIPTORS: usize = 16;
+
+/// A connected socket.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl From<UnixStream> for Stream {
+    fn from(stream: UnixStream) -> Self {
+        Stream::Unix(stream)
+    }
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Self {
+        // A stand-in for QEMU must not hold replies back; if that cannot be set, they are only later.
+        let _ = stream.set_nodelay(true);
+        Stream::Tcp(stream)
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Unix(stream) => stream.as_fd(),
+            Stream::Tcp(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl Stream {
+    /// Waits for bytes and reads them: 0 at the end of input.
+    pub(crate) async fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+        loop {
+            let result = match self {
+                Stream::Unix(stream) => {
+                    stream.readable().await?;
+                    stream.try_io(Interest::READABLE, || receive_message(stream, buffer))
+                }
+                Stream::Tcp(stream) => {
+                    stream.readable().await?;
+                    stream.try_read(buffer).map(|count| (count, Vec::new()))
+                }
+            };
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Sends all of the bytes.
+    pub(crate) async fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let result = match self {
+                Stream::Unix(stream) => {
+                    stream.writable().await?;
+                    stream.try_write(bytes)
+                }
+                Stream::Tcp(stream) => {
+                    stream.writable().await?;
+                    stream.try_write(bytes)
+                }
+            };
+            match result {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the other side has closed both directions; QEMU notices that even while it does not read.
+    pub(crate) fn is_hung_up(&self) -> bool {
+        let mut polled = [PollFd::new(self, PollFlags::empty())];
+        let now = rustix::time::Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let gone = PollFlags::HUP | PollFlags::ERR;
+        poll(&mut polled, Some(&now)).is_ok_and(|count| count > 0)
+            && polled[0].revents().intersects(gone)
+    }
+}
+
+/// Reads bytes and the descriptors that came with them.
+pub(crate) fn receive_message(
+    socket: impl AsFd,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut slices = [IoSliceMut::new(buffer)];
+    let message = recvmsg(socket, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let mut descriptors = Vec::new();
+    for item in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(rights) = item {
+            descriptors.extend(rights);
+        }
+    }
+    Ok((message.bytes, descriptors))
+}

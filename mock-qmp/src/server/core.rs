@@ -1,0 +1,404 @@
+//! All monitors of one machine, and the one dispatcher that serves them in turn.
+
+use super::backend::{
+    Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome, Unavailable,
+};
+use super::descriptors::Descriptors;
+use super::monitor::{Monitor, MonitorOptions};
+use super::output::Output;
+use super::request;
+use super::throttle::Throttle;
+use crate::json::{Dialect, Value};
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+/// Output that waits for a client beyond this many bytes stops reading from it: QEMU would go on until memory ends.
+const OUTPUT_LIMIT: usize = 512 << 20;
+
+/// A QMP server. Monitors are named by the number that [`Core::add_monitor`] gave.
+pub struct Core {
+    backend: Box<dyn Backend>,
+    monitors: Vec<Monitor>,
+    /// Whose turn it is: the dispatcher serves monitors round robin.
+    turn: VecDeque<usize>,
+    running: Option<Running>,
+    throttle: Throttle,
+    descriptors: Descriptors,
+    ended: bool,
+}
+
+/// A command that takes time.
+struct Running {
+    monitor: usize,
+    until: Duration,
+    id: Option<Value>,
+    execution: Execution,
+    /// Whether reading goes on when it is done, rather than when it was taken from the queue.
+    resumes: bool,
+}
+
+impl Core {
+    /// A server without monitors.
+    pub fn new(backend: Box<dyn Backend>) -> Self {
+        let throttle = Throttle::new(backend.version());
+        Core {
+            backend,
+            monitors: Vec::new(),
+            turn: VecDeque::new(),
+            running: None,
+            throttle,
+            descriptors: Descriptors::default(),
+            ended: false,
+        }
+    }
+
+    /// Adds a monitor and returns its number.
+    pub fn add_monitor(&mut self, options: MonitorOptions) -> usize {
+        let dialect = Dialect::of_major(i64::from(self.backend.version().major));
+        self.monitors.push(Monitor::new(options, dialect));
+        self.turn.push_front(self.monitors.len() - 1);
+        self.monitors.len() - 1
+    }
+
+    /// A client connects: it is greeted.
+    pub fn connect(&mut self, monitor: usize) {
+        let greeting = self.backend.greeting().unwrap_or_else(|| {
+            let version = self.backend.version().to_json();
+            serde_json::json!({"version": version, "capabilities": ["oob"]}).to_string()
+        });
+        let state = &mut self.monitors[monitor];
+        state.connected = true;
+        let line = state.message(&format!("{{\"QMP\":{greeting}}}"));
+        state.output.bytes(&line);
+    }
+
+    /// Takes bytes, and the descriptors that came with them, and returns how many bytes were read. The rest stays
+    /// with the caller until [`Core::reads`] says that reading goes on.
+    pub fn feed(
+        &mut self,
+        monitor: usize,
+        bytes: &[u8],
+        passed: Vec<OwnedFd>,
+        now: Duration,
+    ) -> usize {
+        if !passed.is_empty() {
+            self.monitors[monitor].passed = passed;
+        }
+        let mut requests = Vec::new();
+        for (index, &byte) in bytes.iter().enumerate() {
+            if !self.reads(monitor) {
+                return index;
+            }
+            self.monitors[monitor]
+                .parser
+                .feed(byte, &mut |request| requests.push(request));
+            for request in requests.drain(..) {
+                self.received(monitor, request, now);
+            }
+        }
+        bytes.len()
+    }
+
+    /// Whether the monitor reads from its client.
+    pub fn reads(&self, monitor: usize) -> bool {
+        let state = &self.monitors[monitor];
+        state.connected && state.suspended == 0 && state.output.len() < OUTPUT_LIMIT
+    }
+
+    /// The client will send nothing more. What it sent is answered first, as far as QEMU reads it.
+    pub fn input_ended(&mut self, monitor: usize) {
+        self.monitors[monitor].input_ended = true;
+        self.close_if_ended(monitor);
+    }
+
+    /// The connection is gone. What waits in the queue is lost, a running command's reply goes to the next client.
+    pub fn disconnect(&mut self, monitor: usize) {
+        self.monitors[monitor].reset();
+        let held = self
+            .running
+            .as_ref()
+            .is_some_and(|running| running.monitor == monitor && running.resumes);
+        self.monitors[monitor].suspended = u32::from(held);
+    }
+
+    /// The next thing to do to the monitor's socket.
+    pub fn output(&mut self, monitor: usize) -> Option<Output> {
+        self.monitors[monitor].output.pop()
+    }
+
+    /// Whether there is something to do to the monitor's socket.
+    pub fn has_output(&self, monitor: usize) -> bool {
+        !self.monitors[monitor].output.is_empty()
+    }
+
+    /// When [`Core::tick`] has something to do.
+    pub fn deadline(&self) -> Option<Duration> {
+        let running = self.running.as_ref().map(|running| running.until);
+        let attached = self.monitors.iter().any(|monitor| monitor.negotiated);
+        let backend = if attached {
+            self.backend.deadline()
+        } else {
+            None
+        };
+        [running, backend, self.throttle.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Duration) {
+        if self
+            .running
+            .as_ref()
+            .is_some_and(|running| running.until <= now)
+            && let Some(running) = self.running.take()
+        {
+            self.finish(running, now);
+            self.dispatch(now);
+        }
+        for event in self.throttle.due(now) {
+            self.broadcast(&event);
+        }
+        if self.monitors.iter().any(|monitor| monitor.negotiated) {
+            for event in self.backend.due(now) {
+                self.event(event, now);
+            }
+        }
+    }
+
+    /// Whether QEMU has ended: nobody else is served.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Sends an event to all clients that have negotiated, as if the machine had caused it.
+    pub fn event(&mut self, text: String, now: Duration) {
+        if let Some(text) = self.throttle.pass(text, now) {
+            self.broadcast(&text);
+        }
+    }
+
+    /// Goes to a recorded moment. `false` when the machine has none of this number.
+    pub fn go_to_moment(&mut self, number: u32, now: Duration) -> bool {
+        self.backend.go_to_moment(number, now)
+    }
+
+    /// What a strict machine has to complain about.
+    pub fn leftovers(&self) -> Leftovers {
+        self.backend.leftovers()
+    }
+
+    fn broadcast(&mut self, text: &str) {
+        for monitor in self
+            .monitors
+            .iter_mut()
+            .filter(|monitor| monitor.connected && monitor.negotiated)
+        {
+            let line = monitor.message(text);
+            monitor.output.bytes(&line);
+        }
+    }
+
+    fn received(
+        &mut self,
+        monitor: usize,
+        request: Result<Value, crate::json::JsonError>,
+        now: Duration,
+    ) {
+        match request {
+            Ok(request) if request::looks_oob(&request) => {
+                let execution = self.dispatch_one(monitor, &request, now);
+                self.deliver(monitor, request.get("id"), execution, now);
+            }
+            request => {
+                self.monitors[monitor].enqueue(request);
+                self.dispatch(now);
+            }
+        }
+    }
+
+    /// Carries out queued requests until one takes time or none is left.
+    fn dispatch(&mut self, now: Duration) {
+        while self.running.is_none() && !self.ended {
+            let Some(place) = self
+                .turn
+                .iter()
+                .position(|&index| !self.monitors[index].queue.is_empty())
+            else {
+                return;
+            };
+            let Some(monitor) = self.turn.remove(place) else {
+                return;
+            };
+            self.turn.push_back(monitor);
+            let Some((request, oob)) = self.monitors[monitor].dequeue() else {
+                return;
+            };
+            let (execution, id) = match request {
+                Ok(request) => {
+                    let execution = self.dispatch_one(monitor, &request, now);
+                    let Value::Object(mut members) = request else {
+                        self.done(monitor, None, execution, !oob, now);
+                        continue;
+                    };
+                    (execution, members.swap_remove("id"))
+                }
+                Err(error) => (Execution::fail(Failure::generic(error.text)), None),
+            };
+            self.done(monitor, id, execution, !oob, now);
+        }
+    }
+
+    fn done(
+        &mut self,
+        monitor: usize,
+        id: Option<Value>,
+        execution: Execution,
+        resumes: bool,
+        now: Duration,
+    ) {
+        let running = Running {
+            monitor,
+            until: now + execution.delay,
+            id,
+            execution,
+            resumes,
+        };
+        if running.execution.delay.is_zero() {
+            self.finish(running, now);
+        } else {
+            self.running = Some(running);
+        }
+    }
+
+    fn finish(&mut self, running: Running, now: Duration) {
+        self.deliver(running.monitor, running.id.as_ref(), running.execution, now);
+        if running.resumes {
+            self.monitors[running.monitor].resume();
+        }
+        self.close_if_ended(running.monitor);
+    }
+
+    /// Sends the reply and the events around it.
+    fn deliver(&mut self, monitor: usize, id: Option<&Value>, execution: Execution, now: Duration) {
+        for event in execution.before {
+            self.event(event, now);
+        }
+        let state = &mut self.monitors[monitor];
+        if state.connected
+            && let Some(outcome) = &execution.outcome
+        {
+            state.replies += 1;
+            let (head, shared, tail) = state.reply(outcome, id);
+            state.output.bytes(&head);
+            if let Some(shared) = &shared {
+                state.output.shared(shared);
+            }
+            state.output.bytes(&tail);
+        }
+        for event in execution.after {
+            self.event(event, now);
+        }
+        if execution.quits {
+            self.ended = true;
+            for monitor in &mut self.monitors {
+                monitor.output.push(Output::Close);
+            }
+        }
+    }
+
+    fn close_if_ended(&mut self, monitor: usize) {
+        let state = &mut self.monitors[monitor];
+        if state.connected && state.input_ended && state.suspended == 0 {
+            state.queue.clear();
+            state.input_ended = false;
+            state.output.push(Output::Close);
+        }
+    }
+
+    /// Carries out one request, or finds the error that QEMU finds first.
+    fn dispatch_one(&mut self, monitor: usize, request: &Value, now: Duration) -> Execution {
+        let negotiated = self.monitors[monitor].negotiated;
+        let mut execution = match self.checked(monitor, request, now) {
+            Ok(execution) => execution,
+            Err(failure) => Execution::fail(failure),
+        };
+        if !negotiated
+            && let Some(Outcome::Error(failure)) = &mut execution.outcome
+            && failure.class == "CommandNotFound"
+        {
+            failure.desc = "Expecting capabilities negotiation with 'qmp_capabilities'".to_owned();
+        }
+        execution
+    }
+
+    fn checked(
+        &mut self,
+        monitor: usize,
+        request: &Value,
+        now: Duration,
+    ) -> Result<Execution, Failure> {
+        let state = &mut self.monitors[monitor];
+        let request = request::check(request, state.oob)?;
+        let command = request.command;
+        let status = match command {
+            "qmp_capabilities" => CommandStatus::Known {
+                oob: false,
+                unavailable: None,
+            },
+            _ if !state.negotiated => CommandStatus::Unknown,
+            _ => self.backend.command(command),
+        };
+        let CommandStatus::Known { oob, unavailable } = status else {
+            return Err(Failure::not_found(format!(
+                "The command {command} has not been found"
+            )));
+        };
+        if request.oob && !oob {
+            return Err(Failure::generic(format!(
+                "The command {command} does not support OOB"
+            )));
+        }
+        if unavailable == Some(Unavailable::BeforeMachine) {
+            return Err(Failure::generic(format!(
+                "The command '{command}' is permitted only after machine initialization has completed"
+            )));
+        }
+        if command == "qmp_capabilities" {
+            return self.negotiate(monitor, request.arguments, now);
+        }
+        let empty = crate::json::Object::new();
+        self.descriptors.arrived(std::mem::take(&mut state.passed));
+        let arguments = request.arguments.unwrap_or(&empty);
+        let execution = self.backend.execute(Call {
+            command,
+            arguments,
+            descriptors: &mut self.descriptors,
+            now,
+        });
+        self.monitors[monitor].passed = self.descriptors.take_pending();
+        Ok(execution)
+    }
+
+    fn negotiate(
+        &mut self,
+        monitor: usize,
+        arguments: Option<&crate::json::Object>,
+        now: Duration,
+    ) -> Result<Execution, Failure> {
+        let oob = request::capabilities(arguments, true)?;
+        let state = &mut self.monitors[monitor];
+        if state.negotiated {
+            let text = "Capabilities negotiation is already complete, command ignored";
+            return Err(Failure::not_found(text));
+        }
+        state.negotiated = true;
+        state.oob = oob;
+        self.backend.attached(now);
+        Ok(Execution::reply(Outcome::Value(Value::Object(
+            crate::json::Object::new(),
+        ))))
+    }
+}

@@ -1,0 +1,81 @@
+//! What goes out to a client, in order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Shared texts from this size on are sent as they are instead of being copied together with their neighbours.
+const SHARED_FROM: usize = 16 * 1024;
+/// Copied text is handed out in pieces of about this size.
+const PIECE: usize = 256 * 1024;
+
+/// One thing to do to a client's socket.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Send these bytes.
+    Bytes(Vec<u8>),
+    /// Send these bytes.
+    Shared(Arc<[u8]>),
+    /// Send these bytes so many times.
+    Repeat(Arc<[u8]>, u64),
+    /// Send these bytes one at a time, waiting after each.
+    Slowly(Vec<u8>, Duration),
+    /// Wait.
+    Pause(Duration),
+    /// Remove the socket's file.
+    Unlink,
+    /// Close the connection.
+    Close,
+}
+
+/// The queue of one client's output. QEMU never stops for a slow reader, so it grows as QEMU's buffer does.
+#[derive(Debug, Default)]
+pub(crate) struct OutputQueue {
+    queue: VecDeque<Output>,
+    bytes: usize,
+}
+
+impl OutputQueue {
+    pub(crate) fn bytes(&mut self, text: &[u8]) {
+        self.bytes += text.len();
+        if let Some(Output::Bytes(last)) = self.queue.back_mut()
+            && last.len() < PIECE
+        {
+            last.extend_from_slice(text);
+        } else {
+            self.queue.push_back(Output::Bytes(text.to_vec()));
+        }
+    }
+
+    pub(crate) fn shared(&mut self, text: &Arc<[u8]>) {
+        if text.len() < SHARED_FROM {
+            self.bytes(text);
+        } else {
+            self.bytes += text.len();
+            self.queue.push_back(Output::Shared(text.clone()));
+        }
+    }
+
+    pub(crate) fn push(&mut self, output: Output) {
+        self.queue.push_back(output);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Output> {
+        let output = self.queue.pop_front();
+        match &output {
+            Some(Output::Bytes(text)) => self.bytes -= text.len(),
+            Some(Output::Shared(text)) => self.bytes -= text.len(),
+            _ => {}
+        }
+        output
+    }
+
+    /// Bytes that wait, shared texts counted each time.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+}
