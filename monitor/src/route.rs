@@ -95,6 +95,16 @@ pub enum State {
 }
 
 impl State {
+    /// All of them, best first.
+    pub const ALL: [Self; 6] = [
+        Self::Native,
+        Self::Derived,
+        Self::Local,
+        Self::Partial,
+        Self::Passthrough,
+        Self::Blocked,
+    ];
+
     /// The word in reports.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -139,22 +149,26 @@ pub fn plan(row: &Command, caps: &Caps, policy: Policy) -> Plan {
 /// The state of `row` on a QEMU with these capabilities.
 #[must_use]
 pub fn state(row: &Command, caps: &Caps) -> State {
-    let best = row
-        .routes
-        .iter()
-        .find(|route| runs(route) && route.needs().iter().all(|need| caps.has(need)));
-    match best.or(row.routes.last()).map(|route| route.way) {
-        Some(Way::Native(needs, _)) if needs.iter().all(|n| caps.has(n)) => State::Native,
-        Some(Way::Derived(needs, _)) if needs.iter().all(|n| caps.has(n)) => State::Derived,
-        Some(Way::Partial(needs, _)) if needs.iter().all(|n| caps.has(n)) => State::Partial,
-        Some(Way::Local(_)) => State::Local,
-        Some(Way::ToConvert) | None => State::Passthrough,
-        Some(_) => State::Blocked,
-    }
+    let here = |route: &&Route| route.needs().iter().all(|need| caps.has(need));
+    let best = row.routes.iter().find(here);
+    best.map_or(State::Blocked, state_of)
 }
 
-fn runs(route: &Route) -> bool {
-    !matches!(route.way, Way::ToConvert | Way::Blocked(_))
+/// The state of `row` on the QEMU that suits it best.
+#[must_use]
+pub fn best_state(row: &Command) -> State {
+    row.routes.first().map_or(State::Blocked, state_of)
+}
+
+fn state_of(route: &Route) -> State {
+    match route.way {
+        Way::Native(..) => State::Native,
+        Way::Derived(..) => State::Derived,
+        Way::Partial(..) => State::Partial,
+        Way::Local(_) => State::Local,
+        Way::ToConvert => State::Passthrough,
+        Way::Blocked(_) => State::Blocked,
+    }
 }
 
 /// The routes with a function whose QMP commands this QEMU has, best first.

@@ -7,6 +7,8 @@
 pub mod builtin;
 pub mod case;
 pub mod compare;
+pub mod coverage;
+pub mod hx;
 pub mod known;
 pub mod mask;
 pub mod probe;

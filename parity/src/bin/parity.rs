@@ -9,6 +9,7 @@ use parity::known::KnownList;
 use parity::qemu::{self, Qemu};
 use parity::report::{self, Report, term};
 use parity::run::{self, Mode};
+use parity::{coverage, hx};
 
 /// Compares the external human monitor with QEMU's built-in one.
 #[derive(Parser)]
@@ -22,6 +23,34 @@ struct Cli {
 enum Command {
     /// Runs cases on real QEMUs.
     Run(Run),
+    /// Compares our rows with a QEMU source tree's .hx files.
+    #[command(subcommand)]
+    Hx(Hx),
+}
+
+#[derive(Subcommand)]
+enum Hx {
+    /// What we have for each of its commands.
+    Coverage {
+        /// The source tree.
+        dir: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Every difference in name, args_type, params, flags and conditions.
+    Check {
+        /// The source tree.
+        dir: PathBuf,
+    },
+    /// Rows and handler stubs for commands that have no row.
+    Scaffold {
+        /// The source tree.
+        dir: PathBuf,
+        /// Only commands without a row, which is the default and all there is.
+        #[arg(long)]
+        missing: bool,
+    },
 }
 
 #[derive(Args)]
@@ -47,20 +76,57 @@ struct Run {
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Run(args) => match args.run() {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) => {
-                let _ = writeln!(std::io::stderr(), "parity: {error}");
-                ExitCode::from(2)
+    let result = match Cli::parse().command {
+        Command::Run(args) => args.run(),
+        Command::Hx(args) => args.run(),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "parity: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether all is well; an error is one of use, not of what was compared.
+type Done = Result<bool, Box<dyn std::error::Error>>;
+
+fn print(text: &str) -> std::io::Result<()> {
+    std::io::stdout().write_all(text.as_bytes())
+}
+
+impl Hx {
+    fn run(self) -> Done {
+        match self {
+            Self::Coverage { dir, json } => {
+                let coverage = coverage::coverage(&hx::tree(&dir)?);
+                print(&if json {
+                    serde_json::to_string_pretty(&coverage)? + "\n"
+                } else {
+                    coverage.render()
+                })?;
+                Ok(true)
             }
-        },
+            Self::Check { dir } => {
+                let found = coverage::check(&hx::tree(&dir)?);
+                for sentence in &found {
+                    print(&format!("{sentence}\n"))?;
+                }
+                print(&format!("{} differences\n", found.len()))?;
+                Ok(found.is_empty())
+            }
+            Self::Scaffold { dir, .. } => {
+                print(&coverage::scaffold(&hx::tree(&dir)?))?;
+                Ok(true)
+            }
+        }
     }
 }
 
 impl Run {
-    fn run(self) -> Result<bool, Box<dyn std::error::Error>> {
+    fn run(self) -> Done {
         let cases = parity::case::load(&self.cases)?;
         let qemus = if self.qemu.is_empty() {
             qemu::available()
@@ -99,7 +165,7 @@ impl Run {
         if let Some(path) = &self.json {
             std::fs::write(path, serde_json::to_string_pretty(&report)? + "\n")?;
         }
-        std::io::stdout().write_all(term::render(&report, self.verbose).as_bytes())?;
+        print(&term::render(&report, self.verbose))?;
         Ok(report.clean())
     }
 }
