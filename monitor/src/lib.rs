@@ -14,6 +14,8 @@ pub mod keyval;
 pub mod line;
 pub mod missing;
 pub mod qmp;
+#[cfg(feature = "repl")]
+pub mod repl;
 pub mod route;
 pub mod session;
 pub mod table;

@@ -1,0 +1,93 @@
+//! Runs lines without a person: those of the command line, or of standard input.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::exit::Exit;
+use super::lines::{self, Line};
+use super::screen::say;
+use super::worker::{End, Next, Worker};
+use crate::qmp::QmpError;
+
+/// How long a line that may already be on its way is waited for when the connection is gone.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// Runs the lines of the command line.
+pub(super) async fn lines(worker: &mut Worker, lines: &[String]) -> Exit {
+    for (number, line) in lines.iter().enumerate() {
+        let left = lines.len() - number - 1;
+        match worker.line(line).await {
+            Next::Go => {}
+            Next::Unheard => return worker.unheard(),
+            Next::Quit => {
+                worker.gone().await;
+                return match left {
+                    0 => worker.exit(),
+                    1 => lost("QEMU has quit; one line was not run"),
+                    _ => lost(&format!("QEMU has quit; {left} lines were not run")),
+                };
+            }
+            Next::Lost(error) => {
+                return match left {
+                    0 => lost(&error.to_string()),
+                    1 => lost(&format!("{error}; one more line was not run")),
+                    _ => lost(&format!("{error}; {left} more lines were not run")),
+                };
+            }
+        }
+    }
+    worker.exit()
+}
+
+/// Runs the lines of standard input as they come.
+pub(super) async fn input(worker: &mut Worker) -> Exit {
+    let mut input = lines::stdin();
+    loop {
+        let line = tokio::select! {
+            biased;
+            line = input.recv() => line,
+            end = worker.end() => return ended(worker, &mut input, end).await,
+        };
+        let next = match line {
+            None => return worker.exit(),
+            Some(Line::Text(line)) => worker.line(&line).await,
+            Some(Line::TooLong) => {
+                say("a line of input is longer than 1 MiB");
+                worker.failed = true;
+                worker.screen.end_answer(worker.null);
+                Next::Go
+            }
+        };
+        match next {
+            Next::Go => {}
+            Next::Unheard => return worker.unheard(),
+            Next::Lost(error) => return lost(&error.to_string()),
+            Next::Quit => {
+                worker.gone().await;
+                return match timeout(GRACE, input.recv()).await {
+                    Ok(Some(_)) => lost("QEMU has quit; lines of input were not run"),
+                    Ok(None) | Err(_) => worker.exit(),
+                };
+            }
+        }
+    }
+}
+
+/// The connection ended between two lines. Where no more lines come, nothing was lost.
+async fn ended(worker: &Worker, input: &mut mpsc::Receiver<Line>, end: End) -> Exit {
+    if let Ok(None) = timeout(GRACE, input.recv()).await {
+        return worker.exit();
+    }
+    match (end, worker.client.end()) {
+        (End::Shutdown(reason), _) => lost(&format!("QEMU has ended ({reason})")),
+        (End::Lost, Some(error @ QmpError::Protocol(_))) => lost(&error.to_string()),
+        (End::Lost, _) => lost("connection to QEMU lost"),
+    }
+}
+
+fn lost(text: &str) -> Exit {
+    say(text);
+    Exit::Lost
+}

@@ -1,0 +1,139 @@
+//! The prompt: a person types, TAB completes, Ctrl-C cancels the running command, Ctrl-D leaves.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio::time::timeout;
+
+use super::editor::{Editor, Said, with_files};
+use super::exit::Exit;
+use super::screen::say;
+use super::worker::{End, Next, Worker};
+use crate::complete::Completion;
+use crate::qmp::QmpError;
+
+/// How long QEMU may take to give candidates; the editor waits a little longer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a person at the prompt does next.
+enum Typed {
+    Line(String),
+    Interrupted,
+    Leave,
+    Failed(String),
+    Ended(End),
+}
+
+/// Shows the banner, then runs what is typed.
+pub(super) async fn run(
+    worker: &mut Worker,
+    editor: &mut Editor,
+    history: &super::history::Session,
+    interrupts: &mut Signal,
+) -> Exit {
+    let version = worker.monitor.caps().version;
+    let _ = writeln!(
+        worker.screen,
+        "QEMU {version} monitor - type 'help' for more information"
+    );
+    loop {
+        worker.screen.end_answer(false);
+        if worker.screen.error().is_some() {
+            return worker.unheard();
+        }
+        let line = match prompt(worker, editor, interrupts).await {
+            Typed::Line(line) => line,
+            Typed::Interrupted => continue,
+            Typed::Leave => return worker.exit(),
+            Typed::Failed(text) => {
+                say(&format!("can't read the terminal: {text}"));
+                return Exit::Failed;
+            }
+            Typed::Ended(end) => return ended(worker, end),
+        };
+        history.add(&line);
+        let next = tokio::select! {
+            biased;
+            _ = interrupts.recv() => None,
+            next = worker.line(&line) => Some(next),
+        };
+        worker.screen.fresh_line();
+        match next {
+            None => say("cancelled; QEMU goes on with what it was asked already"),
+            Some(Next::Go) => {}
+            Some(Next::Unheard) => return worker.unheard(),
+            Some(Next::Quit) => {
+                worker.gone().await;
+                return worker.exit();
+            }
+            // A limit of ours was passed: the connection is as good as before.
+            Some(Next::Lost(error @ QmpError::Timeout { .. })) if worker.client.end().is_none() => {
+                say(&error.to_string());
+                worker.failed = true;
+            }
+            Some(Next::Lost(error)) => {
+                say(&error.to_string());
+                return Exit::Lost;
+            }
+        }
+    }
+}
+
+/// Waits at the prompt. TAB is answered meanwhile, and the connection watched.
+async fn prompt(worker: &mut Worker, editor: &mut Editor, interrupts: &mut Signal) -> Typed {
+    editor.prompt();
+    loop {
+        let said = tokio::select! {
+            biased;
+            said = editor.said() => said,
+            end = worker.end() => {
+                return Typed::Ended(end);
+            }
+            // Comes only from terminals that the editor leaves to the system.
+            _ = interrupts.recv() => continue,
+        };
+        match said {
+            Said::Complete { line, pos, reply } => {
+                let question = worker.monitor.complete(&line, pos);
+                let found = timeout(PATIENCE, question).await;
+                // The editor may have given up.
+                let _ = reply.send(found.unwrap_or_default());
+            }
+            Said::Line(line) => return Typed::Line(line),
+            Said::Interrupted => return Typed::Interrupted,
+            Said::End => return Typed::Leave,
+            Said::Failed(text) => return Typed::Failed(text),
+        }
+    }
+}
+
+fn ended(worker: &mut Worker, end: End) -> Exit {
+    // The cursor stands behind the prompt and what was typed.
+    let _ = worker.screen.write_str("\r\n");
+    worker.screen.end_answer(false);
+    match (end, worker.client.end()) {
+        (End::Shutdown(reason), _) => {
+            say(&format!("QEMU has ended ({reason})"));
+            worker.exit()
+        }
+        (End::Lost, Some(error @ QmpError::Protocol(_))) => {
+            say(&error.to_string());
+            Exit::Lost
+        }
+        (End::Lost, _) => {
+            say("connection to QEMU lost");
+            Exit::Lost
+        }
+    }
+}
+
+/// Prints the candidates for the end of `text`, one per line.
+pub(super) async fn complete(worker: &mut Worker, text: &str) -> Exit {
+    let completion: Completion = worker.monitor.complete(text, text.len()).await;
+    for candidate in with_files(completion, text, text.len()) {
+        let _ = writeln!(worker.screen, "{candidate}");
+    }
+    worker.screen.end_answer(worker.null);
+    worker.unheard()
+}

@@ -1,0 +1,104 @@
+//! Standard input, line by line, read on a thread of its own: the program must be able to end while a read blocks.
+
+use std::io::{self, BufRead, Read};
+
+use tokio::sync::mpsc;
+
+/// Bytes of a line that are kept. The built-in's limit is 4095.
+const LONGEST: u64 = 1 << 20;
+
+/// A line of input.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// Without its end. What is not UTF-8 was replaced.
+    Text(String),
+    /// It was longer than a line may be, and was passed over.
+    TooLong,
+}
+
+/// Starts reading standard input. The channel ends with it.
+pub(super) fn stdin() -> mpsc::Receiver<Line> {
+    let (lines, receiver) = mpsc::channel(16);
+    // Without a thread there are no lines.
+    let _ = std::thread::Builder::new()
+        .name("stdin".into())
+        .spawn(move || {
+            let mut input = io::stdin().lock();
+            while let Ok(Some(line)) = next(&mut input) {
+                if lines.blocking_send(line).is_err() {
+                    break;
+                }
+            }
+        });
+    receiver
+}
+
+fn next(input: &mut impl BufRead) -> io::Result<Option<Line>> {
+    let mut bytes = Vec::new();
+    if input.take(LONGEST + 1).read_until(b'\n', &mut bytes)? == 0 {
+        return Ok(None);
+    }
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+    } else if bytes.len() as u64 > LONGEST {
+        skip_line(input)?;
+        return Ok(Some(Line::TooLong));
+    }
+    if bytes.ends_with(b"\r") {
+        bytes.pop();
+    }
+    let text = String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    Ok(Some(Line::Text(text)))
+}
+
+fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let chunk = input.fill_buf()?;
+        let end = chunk.iter().position(|&byte| byte == b'\n');
+        let count = end.map_or(chunk.len(), |end| end + 1);
+        let done = end.is_some() || chunk.is_empty();
+        input.consume(count);
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(mut bytes: &[u8]) -> Vec<Line> {
+        std::iter::from_fn(|| next(&mut bytes).unwrap()).collect()
+    }
+
+    fn text(text: &str) -> Line {
+        Line::Text(text.into())
+    }
+
+    #[test]
+    fn ends_of_lines() {
+        let lines = all(b"a\n\nb\r\nc\rd\ne");
+        assert_eq!(
+            lines,
+            [text("a"), text(""), text("b"), text("c\rd"), text("e")]
+        );
+        assert_eq!(all(b""), []);
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_replaced() {
+        assert_eq!(all(b"a\xffb\n"), [text("a\u{fffd}b")]);
+    }
+
+    #[test]
+    fn long_lines_are_passed_over() {
+        let longest = vec![b'x'; usize::try_from(LONGEST).unwrap()];
+        let input = [&longest[..], b"\n", &longest, b"x\nb\n", &longest, b"x"].concat();
+        let lines = all(&input);
+        assert_eq!(lines.len(), 4);
+        assert!(matches!(&lines[0], Line::Text(text) if text.len() == longest.len()));
+        assert_eq!(lines[1..], [Line::TooLong, text("b"), Line::TooLong]);
+    }
+}

@@ -1,0 +1,26 @@
+//! The program `hmp` without its command line: connecting, running lines, the prompt.
+//!
+//! It must not know clap, and the engine must not know it.
+
+mod batch;
+mod choose;
+mod descriptors;
+mod editor;
+mod escape;
+mod exit;
+mod files;
+mod history;
+mod host;
+mod interactive;
+mod lines;
+mod options;
+mod replay;
+mod run;
+mod screen;
+mod secrets;
+mod worker;
+
+pub use self::descriptors::{Descriptors, DescriptorsError};
+pub use self::exit::Exit;
+pub use self::options::{Options, Target, Task};
+pub use self::run::run;

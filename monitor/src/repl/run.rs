@@ -1,0 +1,116 @@
+//! From options to an exit code.
+
+use std::fmt::Write;
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::editor::Editor;
+use super::exit::Exit;
+use super::history::Session;
+use super::host::Program;
+use super::options::{Options, Target, Task};
+use super::screen::{Screen, say};
+use super::worker::Worker;
+use super::{batch, choose, interactive};
+use crate::engine::Monitor;
+use crate::qmp::address::Address;
+use crate::qmp::client::{self, Client, Events};
+use crate::qmp::discover::discover;
+
+/// Does what the options ask for. It needs a tokio runtime with I/O and time.
+pub async fn run(options: Options) -> Exit {
+    if options.task == Task::List {
+        let mut screen = Screen::stdout();
+        let _ = screen.write_str(&choose::list(&discover()));
+        screen.end_answer(false);
+        return Exit::Success;
+    }
+    let settings = client::Options {
+        command_timeout: options.timeout,
+        ..client::Options::default()
+    };
+    let connected = match &options.target {
+        Target::Recording(path) => super::replay::connect(path, &settings).await,
+        Target::Address(address) => to_address(address, &settings).await,
+        Target::Discover => match choose::choose(&discover()) {
+            Ok(address) => {
+                say(&format!("using {address}"));
+                to_address(&address, &settings).await
+            }
+            Err(text) => Err(text),
+        },
+    };
+    match connected {
+        Ok((client, events)) => start(options, client, events).await,
+        Err(text) => {
+            say(&text);
+            Exit::Unconnected
+        }
+    }
+}
+
+async fn to_address(
+    address: &Address,
+    settings: &client::Options,
+) -> Result<(Client, Events), String> {
+    let connected = Client::connect(address, settings).await;
+    connected.map_err(|error| format!("{address}: {error}"))
+}
+
+async fn start(options: Options, client: Client, events: Events) -> Exit {
+    let person = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let prompt = person && options.task == Task::Input;
+    let mut editor = match person.then(|| Editor::start(prompt)).transpose() {
+        Ok(editor) => editor,
+        Err(text) => {
+            say(&format!("can't start the line editor: {text}"));
+            return Exit::Failed;
+        }
+    };
+    let history = Arc::new(Session::default());
+    let host = Program {
+        descriptors: options.descriptors,
+        asker: editor.as_ref().map(Editor::asker),
+        history: prompt.then(|| Arc::clone(&history)),
+    };
+    let built = Monitor::builder(Arc::new(client.clone()))
+        .host(Arc::new(host))
+        .passthrough(options.passthrough)
+        .allow(options.allow)
+        .build()
+        .await;
+    let monitor = match built {
+        Ok(monitor) => monitor,
+        Err(error) => {
+            say(&error.to_string());
+            return Exit::Unconnected;
+        }
+    };
+    let mut worker = Worker {
+        monitor,
+        client,
+        events,
+        screen: Screen::stdout(),
+        explain: options.explain,
+        null: options.null,
+        failed: false,
+        shutdown: None,
+    };
+    match (options.task, &mut editor) {
+        (Task::Lines(lines), _) => batch::lines(&mut worker, &lines).await,
+        (Task::Complete(text), _) => interactive::complete(&mut worker, &text).await,
+        (Task::Input, Some(editor)) => match signal(SignalKind::interrupt()) {
+            Ok(mut interrupts) => {
+                interactive::run(&mut worker, editor, &history, &mut interrupts).await
+            }
+            Err(error) => {
+                say(&format!("can't catch Ctrl-C: {error}"));
+                Exit::Failed
+            }
+        },
+        (Task::Input, None) => batch::input(&mut worker).await,
+        (Task::List, _) => Exit::Success,
+    }
+}

@@ -1,0 +1,78 @@
+//! Which lines carry a secret, so that they are kept out of the history.
+
+/// Whether a line may hold a password or a key. In doubt it does: a line that is missing from the history costs little.
+pub(super) fn may_hold_one(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    let mut words = line
+        .split(|c: char| c.is_ascii_whitespace() || c == '"')
+        .filter(|word| !word.is_empty());
+    let command = words.next().unwrap_or_default();
+    let rest: Vec<_> = words.collect();
+    match command {
+        "set_password" | "block_passwd" => true,
+        // `change vnc password X`, in any of its spellings.
+        "change" => rest.iter().any(|word| word.contains("passw")),
+        // `object_add secret,id=x,data=...`; other secret objects start with the same word.
+        "object_add" => rest
+            .iter()
+            .any(|word| ["secret", "data="].iter().any(|part| word.contains(part))),
+        "qom-set" => rest
+            .iter()
+            .any(|word| ["data", "rawdata"].contains(word) || is_secret(word) || sets_secret(word)),
+        _ => rest.iter().any(|word| sets_secret(word)),
+    }
+}
+
+/// Whether a word sets something that is called a secret: `a=b,password=x`, `{password:x`.
+fn sets_secret(word: &str) -> bool {
+    word.split([',', '{'])
+        .filter_map(|option| option.split(['=', ':']).next().filter(|key| *key != option))
+        .any(is_secret)
+}
+
+/// Whether a name is that of a secret. `password-secret` is none: its value names an object.
+fn is_secret(name: &str) -> bool {
+    let parts = ["passw", "passphrase", "secret", "private-key"];
+    parts.iter().any(|part| name.contains(part)) && !name.ends_with("-secret")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("set_password vnc hunter2")]
+    #[case("  set_password spice hunter2 fail")]
+    #[case("SET_PASSWORD x")]
+    #[case("change vnc password hunter2")]
+    #[case("change vnc \"passwd\" hunter2")]
+    #[case("object_add secret,id=s,data=hunter2")]
+    #[case("object_add secret_keyring,id=s")]
+    #[case("object_add qom-type=secret,id=s,data=hunter2")]
+    #[case("object_add \"secret,id=s,data=hunter2\"")]
+    #[case("device_add usb-ccid,password=hunter2")]
+    #[case("drive_add 0 file=x,file.password=hunter2")]
+    #[case("chardev-add socket,id=a,secret=hunter2")]
+    #[case("qom-set /objects/s data hunter2")]
+    #[case("qom-set -j /objects/s password x")]
+    #[case("device_add {\"driver\":\"x\",\"password\":\"x\"}")]
+    fn secret(#[case] line: &str) {
+        assert!(may_hold_one(line));
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("info status")]
+    #[case("change cd0 /tmp/a.iso")]
+    #[case("object_add rng-random,id=r")]
+    #[case("object_del secret0")]
+    #[case("expire_password vnc never")]
+    #[case("drive_add 0 file=x,password-secret=s0")]
+    #[case("qom-set /machine x y")]
+    #[case("help set_password")]
+    fn plain(#[case] line: &str) {
+        assert!(!may_hold_one(line));
+    }
+}
