@@ -13,7 +13,7 @@ use super::host::Program;
 use super::options::{Options, Target, Task};
 use super::screen::{Screen, say};
 use super::worker::Worker;
-use super::{batch, choose, interactive};
+use super::{batch, choose, interactive, replay};
 use crate::engine::Monitor;
 use crate::qmp::address::Address;
 use crate::qmp::client::{self, Client, Events};
@@ -31,8 +31,16 @@ pub async fn run(options: Options) -> Exit {
         command_timeout: options.timeout,
         ..client::Options::default()
     };
+    // Ends with the program, not before.
+    let mut mock = None;
     let connected = match &options.target {
-        Target::Recording(path) => super::replay::connect(path, &settings).await,
+        Target::Recording(path) => match replay::connect(path, &settings).await {
+            Ok((server, client, events)) => {
+                mock = Some(server);
+                Ok((client, events))
+            }
+            Err(text) => Err(text),
+        },
         Target::Address(address) => to_address(address, &settings).await,
         Target::Discover => match choose::choose(&discover()) {
             Ok(address) => {
@@ -42,13 +50,15 @@ pub async fn run(options: Options) -> Exit {
             Err(text) => Err(text),
         },
     };
-    match connected {
+    let exit = match connected {
         Ok((client, events)) => start(options, client, events).await,
         Err(text) => {
             say(&text);
             Exit::Unconnected
         }
-    }
+    };
+    drop(mock);
+    exit
 }
 
 async fn to_address(
