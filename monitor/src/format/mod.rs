@@ -2,4 +2,6 @@
 
 pub mod number;
 pub mod size;
+pub mod snapshot;
 pub mod text;
+pub mod time;

@@ -20,9 +20,57 @@ pub fn strtod(text: &str) -> Option<(f64, usize)> {
         .find_map(|len| Some((body[..len].parse::<f64>().ok()?, blanks + len)))
 }
 
+/// A number as C's `%.{precision}g` prints it; `precision` is at least 1.
+#[must_use]
+pub fn general(value: f64, precision: usize) -> String {
+    let last = precision.max(1) - 1;
+    let scientific = format!("{value:.last$e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else {
+        return scientific;
+    };
+    let Ok(exponent) = exponent.parse::<i32>() else {
+        return scientific;
+    };
+    let trim = |text: &str| {
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    match usize::try_from(exponent) {
+        Ok(digits) if digits <= last => trim(&format!("{value:.*}", last - digits)),
+        Err(_) if exponent >= -4 => {
+            let decimals = last + exponent.unsigned_abs() as usize;
+            trim(&format!("{value:.decimals$}"))
+        }
+        _ => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{}e{sign}{:02}", trim(mantissa), exponent.unsigned_abs())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn general_numbers_are_short() {
+        for (value, text) in [
+            (0.0, "0"),
+            (1.5, "1.5"),
+            (100.0, "100"),
+            (99.95, "100"),
+            (999.7, "1e+03"),
+            (0.9765625, "0.977"),
+            (0.00012345, "0.000123"),
+            (0.000012345, "1.23e-05"),
+            (-2.25, "-2.25"),
+        ] {
+            assert_eq!(general(value, 3), text);
+        }
+    }
 
     #[test]
     fn the_longest_number_is_taken() {

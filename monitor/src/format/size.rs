@@ -114,11 +114,42 @@ fn scaled(value: u64, fraction: f64, scale: u64) -> Result<u64, SizeError> {
     u64::try_from(sum).map_err(|_| SizeError::Range)
 }
 
+/// A size with three significant digits and a binary unit: `1.5 GiB` (util/cutils.c, `size_to_str`).
+#[must_use]
+pub fn human(bytes: u64) -> String {
+    const UNITS: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    // The unit changes at 1000 of the smaller one, so that three digits are enough.
+    let scaled = bytes as f64 * 1.024;
+    let mut unit = 0;
+    while unit + 1 < UNITS.len() && scaled >= 2f64.powi(10 * (unit as i32 + 1)) {
+        unit += 1;
+    }
+    let value = bytes as f64 / 2f64.powi(10 * unit as i32);
+    format!("{} {}B", super::number::general(value, 3), UNITS[unit])
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    // From `info block -v`, `info memdev`-like answers of 10.0.2, and the rule's edges.
+    #[rstest]
+    #[case(0, "0 B")]
+    #[case(999, "999 B")]
+    #[case(1000, "0.977 KiB")]
+    #[case(200_704, "196 KiB")]
+    #[case(204_800, "200 KiB")]
+    #[case(1_023_692, "1e+03 KiB")]
+    #[case(1_024_000, "0.977 MiB")]
+    #[case(67_108_864, "64 MiB")]
+    #[case(84_746_240, "80.8 MiB")]
+    #[case(3 << 29, "1.5 GiB")]
+    #[case(u64::MAX, "16 EiB")]
+    fn sizes_for_people(#[case] bytes: u64, #[case] text: &str) {
+        assert_eq!(human(bytes), text);
+    }
 
     // Answers of QEMU 10.0.2 to block_resize; the default scale is MiB.
     #[rstest]

@@ -22,9 +22,28 @@ pub fn quoted_char(value: u32) -> String {
     text
 }
 
+/// `text` with blanks behind it up to `width` bytes, as C's `%-*s` pads.
+#[must_use]
+pub fn left(text: &str, width: usize) -> String {
+    format!("{text}{:1$}", "", width.saturating_sub(text.len()))
+}
+
+/// `text` with blanks in front up to `width` bytes, as C's `%*s` pads.
+#[must_use]
+pub fn right(text: &str, width: usize) -> String {
+    format!("{:1$}{text}", "", width.saturating_sub(text.len()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn padding_counts_bytes() {
+        assert_eq!(left("ü", 3), "ü ");
+        assert_eq!(right("ab", 3), " ab");
+        assert_eq!(right("abcd", 3), "abcd");
+    }
 
     #[test]
     fn characters() {

@@ -2,7 +2,9 @@
 
 use super::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
-use crate::commands::{cpu, run, text};
+use crate::commands::{
+    block_info, chardev, cpu, display, migration_info, migration_parameters, run, text,
+};
 use crate::missing;
 use crate::run;
 use crate::version::v;
@@ -32,16 +34,28 @@ pub const INFO: &[Command] = &[
         args: "nodes:-n,verbose:-v,device:B?",
         params: "[-n] [-v] [device]",
         help: "show block devices (-n named nodes, -v with details)",
+        routes: &[Route::native(
+            &["query-block", "query-named-block-nodes"],
+            run!(block_info::info_block),
+        )],
         ..ROW
     },
     Command {
         name: "block-jobs",
         help: "show the block jobs",
+        routes: &[Route::native(
+            &["query-block-jobs"],
+            run!(block_info::info_block_jobs),
+        )],
         ..ROW
     },
     Command {
         name: "blockstats",
         help: "show block device statistics",
+        routes: &[Route::native(
+            &["query-blockstats"],
+            run!(block_info::info_blockstats),
+        )],
         ..ROW
     },
     Command {
@@ -54,6 +68,10 @@ pub const INFO: &[Command] = &[
         name: "chardev",
         help: "show the character devices",
         preconfig: true,
+        routes: &[Route::native(
+            &["query-chardev"],
+            run!(chardev::info_chardev),
+        )],
         ..ROW
     },
     Command {
@@ -171,6 +189,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "mice",
         help: "show the mice",
+        routes: &[Route::native(&["query-mice"], run!(display::info_mice))],
         ..ROW
     },
     Command {
@@ -183,16 +202,28 @@ pub const INFO: &[Command] = &[
             args: "",
             params: "",
         }],
+        routes: &[Route::partial(
+            &["query-migrate"],
+            run!(migration_info::info_migrate),
+        )],
         ..ROW
     },
     Command {
         name: "migrate_capabilities",
         help: "show the capabilities of migration",
+        routes: &[Route::native(
+            &["query-migrate-capabilities"],
+            run!(migration_info::info_capabilities),
+        )],
         ..ROW
     },
     Command {
         name: "migrate_parameters",
         help: "show the parameters of migration",
+        routes: &[Route::native(
+            &["query-migrate-parameters"],
+            run!(migration_parameters::info_parameters),
+        )],
         ..ROW
     },
     Command {
@@ -371,6 +402,7 @@ pub const INFO: &[Command] = &[
         name: "spice",
         help: "show the SPICE server",
         present: Present::With("query-spice"),
+        routes: &[Route::native(&["query-spice"], run!(display::info_spice))],
         ..ROW
     },
     Command {
@@ -510,6 +542,10 @@ pub const INFO: &[Command] = &[
         name: "vnc",
         help: "show the VNC servers",
         present: Present::With("query-vnc"),
+        routes: &[Route::native(
+            &["query-vnc-servers"],
+            run!(display::info_vnc),
+        )],
         ..ROW
     },
 ];

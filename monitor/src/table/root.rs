@@ -2,7 +2,7 @@
 
 use super::{S390X, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
-use crate::commands::{cpu, help, print, run};
+use crate::commands::{block, cpu, help, net, print, run};
 use crate::missing;
 use crate::run;
 use crate::version::v;
@@ -30,6 +30,10 @@ pub const MAIN: &[Command] = &[
         params: "[-f] device",
         help: "stop a block job, with -f at once even where it is ready",
         preconfig: true,
+        routes: &[Route::native(
+            &["block-job-cancel"],
+            run!(block::job_cancel),
+        )],
         ..ROW
     },
     Command {
@@ -38,6 +42,10 @@ pub const MAIN: &[Command] = &[
         params: "device",
         help: "let a block job that is ready finish",
         preconfig: true,
+        routes: &[Route::native(
+            &["block-job-complete"],
+            run!(block::job_complete),
+        )],
         ..ROW
     },
     Command {
@@ -46,6 +54,7 @@ pub const MAIN: &[Command] = &[
         params: "device",
         help: "pause a block job",
         preconfig: true,
+        routes: &[Route::native(&["block-job-pause"], run!(block::job_pause))],
         ..ROW
     },
     Command {
@@ -54,6 +63,10 @@ pub const MAIN: &[Command] = &[
         params: "device",
         help: "go on with a paused block job",
         preconfig: true,
+        routes: &[Route::native(
+            &["block-job-resume"],
+            run!(block::job_resume),
+        )],
         ..ROW
     },
     Command {
@@ -62,6 +75,10 @@ pub const MAIN: &[Command] = &[
         params: "device speed",
         help: "limit the speed of a block job",
         preconfig: true,
+        routes: &[Route::native(
+            &["block-job-set-speed"],
+            run!(block::job_set_speed),
+        )],
         ..ROW
     },
     Command {
@@ -70,6 +87,7 @@ pub const MAIN: &[Command] = &[
         params: "device size",
         help: "change the size of a block device",
         preconfig: true,
+        routes: &[Route::native(&["block_resize"], run!(block::resize))],
         ..ROW
     },
     Command {
@@ -280,6 +298,7 @@ pub const MAIN: &[Command] = &[
         args: "force:-f,device:B",
         params: "[-f] device",
         help: "take the medium out of a drive, with -f even when the guest locked it",
+        routes: &[Route::native(&["eject"], run!(block::eject))],
         ..ROW
     },
     Command {
@@ -762,6 +781,7 @@ pub const MAIN: &[Command] = &[
         args: "name:s,up:b",
         params: "name on|off",
         help: "connect or disconnect a network cable",
+        routes: &[Route::native(&["set_link"], run!(net::set_link))],
         complete: &[("name", Comp::Netdev), ("up", Comp::OneOf(&["on", "off"]))],
         ..ROW
     },

@@ -1,0 +1,21 @@
+//! The network.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::cx::{CmdResult, Cx};
+
+/// Arguments of `set_link`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetLink {
+    name: String,
+    up: bool,
+}
+
+/// `set_link`.
+pub async fn set_link(cx: &mut Cx<'_>, args: SetLink) -> CmdResult {
+    let arguments = json!({"name": args.name, "up": args.up});
+    cx.execute("set_link", arguments).await?;
+    Ok(())
+}

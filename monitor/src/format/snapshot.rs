@@ -1,0 +1,75 @@
+//! The table of internal snapshots (block/qapi.c, `bdrv_snapshot_dump`).
+
+use serde::Deserialize;
+
+use super::size;
+use super::text::{left, right};
+use super::time;
+use crate::version::{Version, v};
+
+/// A snapshot inside an image, as QMP describes it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub struct Snapshot {
+    /// The number that the image gave it.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Bytes of saved memory and device state; 0 for snapshots of the disk alone.
+    pub vm_state_size: u64,
+    /// When it was taken, in seconds since 1970.
+    pub date_sec: i64,
+    /// The guest's clock, in whole seconds.
+    pub vm_clock_sec: i64,
+    /// The rest of the guest's clock, in nanoseconds.
+    pub vm_clock_nsec: i64,
+    /// The number of instructions, where they are counted.
+    pub icount: Option<i64>,
+}
+
+/// The first release that prints `--` where instructions are not counted, and columns of other widths.
+const NEW_COLUMNS: Version = v(9, 0);
+
+/// The line above the table, without a line end.
+#[must_use]
+pub fn header(version: Version) -> &'static str {
+    if version < NEW_COLUMNS {
+        "ID        TAG               VM SIZE                DATE     VM CLOCK     ICOUNT"
+    } else {
+        "ID      TAG               VM_SIZE                DATE        VM_CLOCK     ICOUNT"
+    }
+}
+
+/// The line of one snapshot, without a line end. `id` stands in its first column; `offset` is the distance from UTC
+/// when it was taken, in seconds.
+#[must_use]
+pub fn row(snapshot: &Snapshot, id: &str, offset: i32, version: Version) -> String {
+    let nanoseconds = snapshot
+        .vm_clock_sec
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(snapshot.vm_clock_nsec)
+        .cast_unsigned();
+    let seconds = nanoseconds / 1_000_000_000;
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let (seconds, milliseconds) = (seconds % 60, nanoseconds / 1_000_000 % 1000);
+    let size = size::human(snapshot.vm_state_size);
+    let date = time::date_and_time(snapshot.date_sec, offset);
+    let icount = snapshot.icount.map(|n| n.to_string());
+    if version < NEW_COLUMNS {
+        let clock = format!("{hours:02}:{minutes:02}:{seconds:02}.{milliseconds:03}");
+        format!(
+            "{} {} {size:>8}{date:>20}{clock:>13}{:>11}",
+            left(id, 9),
+            left(&snapshot.name, 16),
+            icount.unwrap_or_default()
+        )
+    } else {
+        let clock = format!("{hours:04}:{minutes:02}:{seconds:02}.{milliseconds:03}");
+        format!(
+            "{} {} {size:>8} {date:>19} {clock:>15} {}",
+            left(id, 7),
+            left(&snapshot.name, 16),
+            right(icount.as_deref().unwrap_or("--"), 10)
+        )
+    }
+}
