@@ -62,9 +62,8 @@ impl Builtin {
     /// Everything up to the next prompt; QEMU's end counts as one, so that the answer to `quit` is read too.
     async fn read_to_prompt(&mut self) -> Result<Vec<u8>, BuiltinError> {
         let mut bytes = Vec::new();
-        let mut buffer = [0; 65536];
         loop {
-            let read = timeout(PATIENCE, self.stream.read(&mut buffer))
+            let read = timeout(PATIENCE, self.stream.read_buf(&mut bytes))
                 .await
                 .map_err(|_| BuiltinError::Silent)??;
             if read == 0 {
@@ -73,7 +72,6 @@ impl Builtin {
                 }
                 return Ok(bytes);
             }
-            bytes.extend_from_slice(&buffer[..read]);
             if let Some(text) = bytes.strip_suffix(PROMPT)
                 && (text.is_empty() || text.ends_with(b"\n"))
             {

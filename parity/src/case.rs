@@ -15,6 +15,9 @@ pub struct Case {
     pub name: String,
     /// What the case is about.
     pub about: String,
+    /// What sets its recordings apart from others of the same machine; mostly nothing.
+    #[serde(default)]
+    pub variant: String,
     /// The architectures that it suits, in QAPI's spelling.
     #[serde(default = "x86_64")]
     pub arch: Vec<String>,

@@ -1,5 +1,6 @@
 //! Runs cases: each line on the built-in monitor and on ours.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -273,7 +274,8 @@ fn events(vm: &mut Vm) -> String {
         if event.name == "RTC_CHANGE" || event.name == "NIC_RX_FILTER_CHANGED" {
             continue;
         }
-        text.push_str(&format!("{} {}\n", event.name, event.data));
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{} {}", event.name, event.data);
     }
     text
 }

@@ -17,6 +17,7 @@ use crate::qemu::Qemu;
 /// A running QEMU with a QMP connection for our engine, another one for probes, and the built-in monitor.
 pub struct Vm {
     dir: TempDir,
+    path: PathBuf,
     child: Child,
     /// The connection for our engine.
     pub qmp: Client,
@@ -49,13 +50,34 @@ pub enum VmError {
 const START: Duration = Duration::from_secs(30);
 
 impl Vm {
-    /// Starts the VM of `case`.
+    /// Starts the VM of `case` in a new directory.
     pub async fn start(case: &Case, qemu: &Qemu) -> Result<Self, VmError> {
         // QEMUs in a chroot see the temporary directory of the system, by absolute paths.
         let dir = tempfile::Builder::new()
             .prefix("hmp-parity-")
             .tempdir_in(std::env::temp_dir())?;
         let path = dir.path().to_owned();
+        Self::launch(case, qemu, dir, path).await
+    }
+
+    /// Starts the VM of `case` in a directory of this name, which must not exist.
+    pub async fn start_in(case: &Case, qemu: &Qemu, path: &Path) -> Result<Self, VmError> {
+        // The directory made for it is removed with all in it when the VM is dropped.
+        let parent = path.parent().unwrap_or(Path::new("/"));
+        let name = path.file_name().unwrap_or_default();
+        let dir = tempfile::Builder::new()
+            .prefix(name)
+            .rand_bytes(0)
+            .tempdir_in(parent)?;
+        Self::launch(case, qemu, dir, path.to_owned()).await
+    }
+
+    async fn launch(
+        case: &Case,
+        qemu: &Qemu,
+        dir: TempDir,
+        path: PathBuf,
+    ) -> Result<Self, VmError> {
         for disk in &case.disks {
             make_disk(&path, disk).await?;
         }
@@ -72,6 +94,7 @@ impl Vm {
         match result {
             Ok((qmp, (aux, events), builtin)) => Ok(Self {
                 dir,
+                path,
                 child,
                 qmp,
                 aux,
@@ -114,7 +137,7 @@ impl Vm {
     /// The VM's own directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        self.dir.path()
+        &self.path
     }
 
     /// Whether QEMU still runs.
@@ -124,8 +147,9 @@ impl Vm {
 
     /// Ends QEMU and waits until it is gone.
     pub async fn end(mut self) {
-        // It may have ended by itself.
+        // It may have ended by itself, and the directory goes in any case.
         let _ = self.child.kill().await;
+        let _ = self.dir.close();
     }
 }
 
@@ -137,6 +161,8 @@ fn socket_args(dir: &Path) -> Vec<String> {
         socket("qmp.sock"),
         "-qmp".into(),
         socket("aux.sock"),
+        "-qmp".into(),
+        socket("rec.sock"),
         "-monitor".into(),
         socket("hmp.sock"),
     ]

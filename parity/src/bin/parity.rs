@@ -1,13 +1,13 @@
 //! `parity`: runs the same lines on the built-in monitor and on ours, and reports.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use parity::known::KnownList;
 use parity::qemu::{self, Qemu};
-use parity::report::{self, Report, term};
+use parity::report::{self, Entry, Report, term};
 use parity::run::{self, Mode};
 use parity::{coverage, hx};
 
@@ -23,6 +23,18 @@ struct Cli {
 enum Command {
     /// Runs cases on real QEMUs.
     Run(Run),
+    /// Records cases on real QEMUs.
+    Record {
+        /// A case, or a folder of cases.
+        #[arg(default_value = "parity/cases")]
+        cases: PathBuf,
+        /// A QEMU program; repeatable. By default those of HMP_TEST_QEMUS, or qemu-system-x86_64.
+        #[arg(long)]
+        qemu: Vec<PathBuf>,
+        /// Where recordings are kept.
+        #[arg(long, default_value = "recordings")]
+        out: PathBuf,
+    },
     /// Compares our rows with a QEMU source tree's .hx files.
     #[command(subcommand)]
     Hx(Hx),
@@ -64,6 +76,9 @@ struct Run {
     /// Never let the built-in monitor help our side.
     #[arg(long)]
     native_only: bool,
+    /// Run the recordings of this folder instead of real QEMUs.
+    #[arg(long, value_name = "RECORDINGS", num_args = 0..=1, default_missing_value = "recordings")]
+    offline: Option<PathBuf>,
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -79,6 +94,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => args.run(),
         Command::Hx(args) => args.run(),
+        Command::Record { cases, qemu, out } => record(&cases, &qemu, &out),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -125,40 +141,52 @@ impl Hx {
     }
 }
 
+fn qemus(programs: &[PathBuf]) -> Result<Vec<Qemu>, String> {
+    let found = if programs.is_empty() {
+        qemu::available()
+    } else {
+        let find = |p: &PathBuf| Qemu::new(p).ok_or(format!("{}: not a QEMU", p.display()));
+        programs.iter().map(find).collect::<Result<_, _>>()?
+    };
+    if found.is_empty() {
+        return Err(format!("no QEMU found; name some in {}", qemu::VARIABLE));
+    }
+    Ok(found)
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+fn record(cases: &Path, programs: &[PathBuf], out: &Path) -> Done {
+    let cases = parity::case::load(cases)?;
+    let qemus = qemus(programs)?;
+    let runtime = runtime()?;
+    for qemu in &qemus {
+        for case in cases.iter().filter(|c| c.suits(qemu)) {
+            let folder = runtime.block_on(parity::record::record(case, qemu, out))?;
+            print(&format!("{}: {}\n", folder.display(), case.name))?;
+        }
+    }
+    Ok(true)
+}
+
 impl Run {
     fn run(self) -> Done {
-        let cases = parity::case::load(&self.cases)?;
-        let qemus = if self.qemu.is_empty() {
-            qemu::available()
-        } else {
-            let find = |p: &PathBuf| Qemu::new(p).ok_or(format!("{}: not a QEMU", p.display()));
-            self.qemu.iter().map(find).collect::<Result<_, _>>()?
-        };
-        if qemus.is_empty() {
-            return Err(format!("no QEMU found; name some in {}", qemu::VARIABLE).into());
-        }
         let mut known = KnownList::load(&self.known)?;
-        let mode = Mode {
-            native_only: self.native_only,
+        let entries = match &self.offline {
+            Some(recordings) => runtime()?.block_on(offline(recordings, &mut known))?,
+            None => self.live(&mut known)?,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let mut entries = Vec::new();
-        runtime.block_on(async {
-            for qemu in &qemus {
-                for case in cases.iter().filter(|c| c.suits(qemu)) {
-                    entries.extend(run::case(case, qemu, mode, &mut known).await);
-                }
-            }
-        });
         let ran: Vec<_> = entries
             .iter()
             .map(|e| (e.line.clone(), e.qemu.clone()))
             .collect();
         let report = Report {
             format: report::FORMAT,
-            native_only: self.native_only,
+            native_only: self.native_only || self.offline.is_some(),
             stale: known.stale(&ran).into_iter().map(str::to_owned).collect(),
             entries,
         };
@@ -168,4 +196,31 @@ impl Run {
         print(&term::render(&report, self.verbose))?;
         Ok(report.clean())
     }
+
+    fn live(&self, known: &mut KnownList) -> Result<Vec<Entry>, Box<dyn std::error::Error>> {
+        let cases = parity::case::load(&self.cases)?;
+        let qemus = qemus(&self.qemu)?;
+        let mode = Mode {
+            native_only: self.native_only,
+        };
+        let mut entries = Vec::new();
+        let runtime = runtime()?;
+        for qemu in &qemus {
+            for case in cases.iter().filter(|c| c.suits(qemu)) {
+                entries.extend(runtime.block_on(run::case(case, qemu, mode, known)));
+            }
+        }
+        Ok(entries)
+    }
+}
+
+async fn offline(
+    recordings: &Path,
+    known: &mut KnownList,
+) -> Result<Vec<Entry>, parity::offline::OfflineError> {
+    let mut entries = Vec::new();
+    for path in parity::offline::topics(recordings)? {
+        entries.extend(parity::offline::topic(&path, known).await?);
+    }
+    Ok(entries)
 }

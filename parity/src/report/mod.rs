@@ -79,6 +79,17 @@ impl Entry {
             case: case.name.clone(),
             qemu: qemu.label(),
             line: line.to_owned(),
+            ..Self::blank()
+        }
+    }
+
+    /// An entry that says nothing yet.
+    #[must_use]
+    pub fn blank() -> Self {
+        Self {
+            case: String::new(),
+            qemu: String::new(),
+            line: String::new(),
             command: String::new(),
             route: String::new(),
             verdict: Verdict::NotRun,

@@ -1,0 +1,141 @@
+//! Runs recordings: our engine on the mock, against the built-in's recorded text.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mock_qmp::recording::BuiltinLine;
+use mock_qmp::{MockQmp, Mode, Recording};
+use monitor::engine::{Monitor, Outcome};
+use monitor::qmp::client::{Client, Options};
+use monitor::route::Passthrough;
+use serde_json::Value;
+
+use crate::compare::{self, Verdict};
+use crate::known::KnownList;
+use crate::report::Entry;
+use crate::run::ParityHost;
+
+/// Why recordings can't be run.
+#[derive(Debug, thiserror::Error)]
+pub enum OfflineError {
+    /// The folder can't be read.
+    #[error("{path}: {error}", path = .0.display(), error = .1)]
+    Io(PathBuf, std::io::Error),
+    /// There are none.
+    #[error("{}: no recordings", .0.display())]
+    Empty(PathBuf),
+    /// One is broken, or could not be served.
+    #[error("{0}: {1}")]
+    Broken(String, String),
+}
+
+/// The topic files with text of the built-in below `path`, sorted.
+pub fn topics(path: &Path) -> Result<Vec<PathBuf>, OfflineError> {
+    let mut found = Vec::new();
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let io = |e| OfflineError::Io(folder.clone(), e);
+        for entry in std::fs::read_dir(&folder).map_err(io)? {
+            let entry = entry.map_err(io)?.path();
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|e| e == "hmp") {
+                found.push(entry.with_extension("qmp"));
+            }
+        }
+    }
+    found.sort();
+    if found.is_empty() {
+        return Err(OfflineError::Empty(path.to_owned()));
+    }
+    Ok(found)
+}
+
+/// Runs one topic; nothing is lost: lines that could not run have entries too.
+pub async fn topic(path: &Path, known: &mut KnownList) -> Result<Vec<Entry>, OfflineError> {
+    let name = topic_name(path);
+    let broken = |e: &dyn std::fmt::Display| OfflineError::Broken(name.clone(), e.to_string());
+    let recording = Recording::load(path).map_err(|e| broken(&e))?;
+    let lines = recording.builtin().to_vec();
+    let version = recording.version().clone();
+    let arch = recording.machine().map_or("", |m| m.arch.as_str());
+    let qemu = format!("{}.{}-{arch}", version.major, version.minor);
+    let mock = MockQmp::from_recording(recording).mode(Mode::Strict);
+    let (server, stream) = mock.serve_in_memory().map_err(|e| broken(&e))?;
+    let (client, _) = Client::from_unix(stream, &Options::default())
+        .await
+        .map_err(|e| broken(&e))?;
+    let mut monitor = Monitor::builder(Arc::new(client))
+        .host(Arc::new(ParityHost))
+        .passthrough(Passthrough::Never)
+        .build()
+        .await
+        .map_err(|e| broken(&e))?;
+    let mut entries = Vec::new();
+    for line in lines {
+        let mut entry = Entry {
+            case: name.clone(),
+            qemu: qemu.clone(),
+            line: line.line.clone(),
+            ..Entry::blank()
+        };
+        run_line(&mut monitor, &line, &mut entry).await;
+        if entry.verdict == Verdict::Different
+            && let Some(reason) = known.meet(&entry.line, &entry.qemu)
+        {
+            entry.verdict = Verdict::Known;
+            reason.clone_into(&mut entry.note);
+        }
+        entries.push(entry);
+    }
+    drop(monitor);
+    if let Err(leftovers) = server.finish().await {
+        for unknown in &leftovers.unmatched {
+            entries.push(Entry {
+                case: name.clone(),
+                qemu: qemu.clone(),
+                verdict: Verdict::Different,
+                note: format!(
+                    "the recording does not hold {}: {}; nearest: {}",
+                    unknown.request,
+                    unknown.problem,
+                    unknown.nearest.join(", ")
+                ),
+                ..Entry::blank()
+            });
+        }
+    }
+    Ok(entries)
+}
+
+async fn run_line(monitor: &mut Monitor, line: &BuiltinLine, entry: &mut Entry) {
+    let plan = monitor.explain(&line.line);
+    let text = |key: &str| plan.get(key).and_then(Value::as_str).unwrap_or_default();
+    text("command").clone_into(&mut entry.command);
+    text("route").clone_into(&mut entry.route);
+    entry.builtin.clone_from(&line.answer);
+    let outcome = monitor.run_line(&line.line, &mut entry.ours).await;
+    if let Outcome::Disconnected(error) = outcome {
+        entry.note = error.to_string();
+        entry.verdict = Verdict::Different;
+        return;
+    }
+    entry.verdict = match (entry.route.as_str(), text("reason")) {
+        ("refused", "to-convert") => Verdict::Pending,
+        ("refused", _) => Verdict::Blocked,
+        ("partial", _) => Verdict::Partial,
+        _ => {
+            let (verdict, masks) =
+                compare::answers(&entry.command, (&entry.builtin, ""), (&entry.ours, ""));
+            entry.masks = masks.into_iter().map(str::to_owned).collect();
+            verdict
+        }
+    };
+}
+
+/// `10.0-x86_64-q35/main`.
+fn topic_name(path: &Path) -> String {
+    let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
+    let stem = path.file_stem().unwrap_or_default();
+    format!("{}/{}", folder.to_string_lossy(), stem.to_string_lossy())
+}

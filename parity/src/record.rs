@@ -1,0 +1,125 @@
+//! Records cases: the QMP session of our engine, and the built-in monitor's text at the same moments.
+
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mock_qmp::record::{Proxy, Recorder, proxy};
+use mock_qmp::recording::{Machine, QemuVersion};
+use monitor::engine::Monitor;
+use monitor::qmp::Qmp;
+use monitor::qmp::client::{Client, Options};
+use monitor::route::Passthrough;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::case::{Case, Step};
+use crate::qemu::Qemu;
+use crate::run::ParityHost;
+use crate::vm::{Vm, VmError, in_dir};
+
+/// Where the VMs of recordings live, so that the same paths stand in every recording.
+const DIR: &str = "/tmp/hmp-vm";
+
+/// Records `case` on `qemu` as a topic of a folder below `out`; returns the folder.
+///
+/// Only what needs no help of the built-in monitor is recorded. Two recordings can't be made at once on one machine.
+pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmError> {
+    let mut ours = Vm::start_in(case, qemu, Path::new(DIR)).await?;
+    let twin_dir = format!("{DIR}.twin");
+    let mut twin = match case.twins {
+        true => Some(Vm::start_in(case, qemu, Path::new(&twin_dir)).await?),
+        false => None,
+    };
+    sleep(Duration::from_millis(case.boot)).await;
+
+    let machine = Machine {
+        format: mock_qmp::recording::FORMAT,
+        arch: qemu.arch.clone(),
+        machine: machine_type(case).to_owned(),
+        variant: case.variant.clone(),
+        arguments: Vec::new(),
+        schema: String::new(),
+        qemu: QemuVersion {
+            major: qemu.version.major,
+            minor: qemu.version.minor,
+            micro: qemu.version.micro,
+            package: String::new(),
+        },
+    };
+    let name = folder_name(case, qemu);
+    let failed = |e: &dyn std::fmt::Display| VmError::Failed(e.to_string());
+    let mut recorder =
+        Recorder::create(out.join(&name), machine, &case.name).map_err(|e| failed(&e))?;
+    recorder.note(&format!("arguments: {}", case.args.join(" ")));
+    if let Ok(schema) = ours.aux.execute("query-qmp-schema", Value::Null).await {
+        recorder
+            .schema(&schema.to_string())
+            .map_err(|e| failed(&e))?;
+    }
+    let recorder = Proxy::new(recorder);
+
+    let (client, inner) = StdUnixStream::pair()?;
+    let qemu_side = StdUnixStream::connect(ours.dir().join("rec.sock"))?;
+    let passing = {
+        let recorder = recorder.clone();
+        tokio::spawn(async move { proxy(inner, qemu_side, &recorder).await })
+    };
+    client.set_nonblocking(true)?;
+    let client = tokio::net::UnixStream::from_std(client)?;
+    let (client, _) = Client::from_unix(client, &Options::default()).await?;
+    let mut monitor = Monitor::builder(Arc::new(client.clone()))
+        .host(Arc::new(ParityHost))
+        .passthrough(Passthrough::Never)
+        .build()
+        .await
+        .map_err(|e| failed(&e))?;
+
+    for step in case.steps.iter().map(Step::full) {
+        // Help texts of the built-in are not stored.
+        if !step.suits(qemu) || step.line.trim_start().starts_with("help") {
+            continue;
+        }
+        let line = in_dir(&step.line, ours.dir());
+        let moment = recorder.recorder().moment();
+        let mut text = String::new();
+        monitor.run_line(&line, &mut text).await;
+        if text.starts_with("refused: ") {
+            continue;
+        }
+        let (builtin, dir) = match &mut twin {
+            Some(twin) => (&mut twin.builtin, twin_dir.as_str()),
+            None => (&mut ours.builtin, DIR),
+        };
+        let answer = builtin.line(&line.replace(DIR, dir)).await?;
+        recorder
+            .recorder()
+            .builtin_at(moment, &line, &answer.replace(dir, DIR));
+        sleep(Duration::from_millis(step.wait)).await;
+    }
+    drop((monitor, client));
+    // The proxy ends with the client.
+    let _ = passing.await;
+    recorder.recorder().finish().map_err(|e| failed(&e))?;
+    ours.end().await;
+    if let Some(twin) = twin {
+        twin.end().await;
+    }
+    Ok(out.join(name))
+}
+
+fn folder_name(case: &Case, qemu: &Qemu) -> String {
+    let variant = match case.variant.as_str() {
+        "" => String::new(),
+        variant => format!("+{variant}"),
+    };
+    format!("{}-{}{variant}", qemu.label(), machine_type(case))
+}
+
+/// The type behind `-M` or `-machine`.
+fn machine_type(case: &Case) -> &str {
+    let at = case.args.iter().position(|a| a == "-M" || a == "-machine");
+    let value = at.and_then(|at| case.args.get(at + 1));
+    value.map_or("default", |v| v.split(',').next().unwrap_or(v))
+}
