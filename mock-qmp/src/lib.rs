@@ -3,6 +3,7 @@
 pub mod commands;
 pub mod json;
 mod mock;
+pub mod record;
 pub mod recording;
 pub mod replay;
 mod script;

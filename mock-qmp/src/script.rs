@@ -147,6 +147,10 @@ impl Backend for Script {
         self.behind.as_ref()?.greeting()
     }
 
+    fn first_descriptor(&self) -> Option<i64> {
+        self.behind.as_ref()?.first_descriptor()
+    }
+
     fn command(&mut self, name: &str) -> CommandStatus {
         let oob = ["migrate-pause", "migrate-recover", "yank", "query-yank"].contains(&name);
         let scripted = self.handlers.contains_key(name);

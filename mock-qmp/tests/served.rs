@@ -1,6 +1,7 @@
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 //! The mock on its sockets.
 
-use mock_qmp::{Answer, Mode, MockQmp, Recording};
+use mock_qmp::{Answer, MockQmp, Mode, Recording};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -12,19 +13,29 @@ struct Client {
 
 impl Client {
     fn new(stream: UnixStream) -> Self {
-        stream.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
-        Client { reader: BufReader::new(stream) }
+        stream
+            .set_read_timeout(Some(std::time::Duration::from_secs(5)))
+            .unwrap();
+        Client {
+            reader: BufReader::new(stream),
+        }
     }
 
     fn negotiated(stream: UnixStream) -> Self {
         let mut client = Client::new(stream);
         assert!(client.line()["QMP"].is_object());
-        assert_eq!(client.ask(json!({"execute": "qmp_capabilities"})), json!({"return": {}}));
+        assert_eq!(
+            client.ask(json!({"execute": "qmp_capabilities"})),
+            json!({"return": {}})
+        );
         client
     }
 
     fn send(&mut self, request: &Value) {
-        self.reader.get_mut().write_all(request.to_string().as_bytes()).unwrap();
+        self.reader
+            .get_mut()
+            .write_all(request.to_string().as_bytes())
+            .unwrap();
     }
 
     fn line(&mut self) -> Value {
@@ -62,7 +73,10 @@ fn recording() -> Recording {
 
 #[test]
 fn a_session_is_replayed() {
-    let (server, stream) = MockQmp::from_recording(recording()).mode(Mode::Strict).serve_pair().unwrap();
+    let (server, stream) = MockQmp::from_recording(recording())
+        .mode(Mode::Strict)
+        .serve_pair()
+        .unwrap();
     let mut client = Client::negotiated(stream);
     let status = |text: &str, running: bool| json!({"return": {"status": text, "running": running}, "id": 7});
     for _ in 0..3 {
@@ -71,24 +85,39 @@ fn a_session_is_replayed() {
     }
     assert_eq!(client.ask(json!({"execute": "stop"}))["event"], "STOP");
     assert_eq!(client.line(), json!({"return": {}}));
-    assert_eq!(client.ask(json!({"execute": "query-status", "id": 7})), status("paused", false));
+    assert_eq!(
+        client.ask(json!({"execute": "query-status", "id": 7})),
+        status("paused", false)
+    );
     let file = tempfile::NamedTempFile::new_in("/tmp").unwrap();
     let arguments = json!({"val": 0, "size": 4, "filename": file.path()});
-    assert_eq!(client.ask(json!({"execute": "memsave", "arguments": arguments})), json!({"return": {}}));
+    assert_eq!(
+        client.ask(json!({"execute": "memsave", "arguments": arguments})),
+        json!({"return": {}})
+    );
     assert_eq!(std::fs::read(file.path()).unwrap(), b"abcd");
     server.finish_now().unwrap();
 }
 
 #[test]
 fn what_is_missing_is_named() {
-    let (server, stream) = MockQmp::from_recording(recording()).mode(Mode::Strict).serve_pair().unwrap();
+    let (server, stream) = MockQmp::from_recording(recording())
+        .mode(Mode::Strict)
+        .serve_pair()
+        .unwrap();
     let mut client = Client::negotiated(stream);
     let reply = client.ask(json!({"execute": "query-stats"}));
     let desc = reply["error"]["desc"].as_str().unwrap();
-    assert!(desc.contains("not recorded in main.qmp (moment 0)") && desc.contains("main.qmp:5: "), "{desc}");
+    assert!(
+        desc.contains("not recorded in main.qmp (moment 0)") && desc.contains("main.qmp:5: "),
+        "{desc}"
+    );
     let leftovers = server.finish_now().unwrap_err();
     assert_eq!(leftovers.unmatched.len(), 1);
-    assert_eq!(leftovers.moments, ["main.qmp:8: moment 1: {\"execute\":\"stop\"}"]);
+    assert_eq!(
+        leftovers.moments,
+        ["main.qmp:8: moment 1: {\"execute\":\"stop\"}"]
+    );
 }
 
 #[test]
@@ -100,19 +129,30 @@ fn two_monitors_see_the_same_machine() {
     let mut other = Client::negotiated(server.open_monitor().unwrap());
     assert_eq!(one.ask(json!({"execute": "stop"}))["event"], "STOP");
     assert_eq!(other.line()["event"], "STOP");
-    assert_eq!(other.ask(json!({"execute": "query-status"}))["return"]["status"], "paused");
+    assert_eq!(
+        other.ask(json!({"execute": "query-status"}))["return"]["status"],
+        "paused"
+    );
     let refused = fresh.ask(json!({"execute": "query-status"}));
-    assert_eq!(refused["error"]["desc"], "Expecting capabilities negotiation with 'qmp_capabilities'");
+    assert_eq!(
+        refused["error"]["desc"],
+        "Expecting capabilities negotiation with 'qmp_capabilities'"
+    );
 }
 
 #[test]
 fn quit_ends_everybody() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("q");
-    let server = MockQmp::from_recording(recording()).serve_unix(&path).unwrap();
+    let server = MockQmp::from_recording(recording())
+        .serve_unix(&path)
+        .unwrap();
     let mut client = Client::negotiated(UnixStream::connect(&path).unwrap());
     let event = client.ask(json!({"execute": "quit", "id": 1}));
-    assert_eq!((&event["event"], &event["data"]["reason"]), (&json!("SHUTDOWN"), &json!("host-qmp-quit")));
+    assert_eq!(
+        (&event["event"], &event["data"]["reason"]),
+        (&json!("SHUTDOWN"), &json!("host-qmp-quit"))
+    );
     assert_eq!(client.line(), json!({"return": {}, "id": 1}));
     assert_eq!(client.line(), Value::Null);
     drop(server);
@@ -123,12 +163,18 @@ fn quit_ends_everybody() {
 fn a_script_answers_in_front_of_a_recording() {
     let mock = MockQmp::from_recording(recording())
         .command("x-query-network", json!({"human-readable-text": "hub 0\n"}))
-        .command("query-status", Answer::error("GenericError", "no").event_before(&json!({"event": "E"})));
+        .command(
+            "query-status",
+            Answer::error("GenericError", "no").event_before(&json!({"event": "E"})),
+        );
     let (_server, stream) = mock.serve_pair().unwrap();
     let mut client = Client::negotiated(stream);
     let reply = client.ask(json!({"execute": "x-query-network"}));
     assert_eq!(reply["return"]["human-readable-text"], "hub 0\n");
-    assert_eq!(client.ask(json!({"execute": "query-status"})), json!({"event": "E"}));
+    assert_eq!(
+        client.ask(json!({"execute": "query-status"})),
+        json!({"event": "E"})
+    );
     assert_eq!(client.line()["error"]["desc"], "no");
     assert_eq!(client.ask(json!({"execute": "stop"}))["event"], "STOP");
 }
@@ -136,10 +182,16 @@ fn a_script_answers_in_front_of_a_recording() {
 #[tokio::test]
 async fn it_runs_in_the_callers_runtime() {
     use tokio::io::AsyncReadExt as _;
-    let (server, mut client) = MockQmp::scripted().version("7.2.1").serve_in_memory().unwrap();
+    let (server, mut client) = MockQmp::scripted()
+        .version("7.2.1")
+        .serve_in_memory()
+        .unwrap();
     let mut buffer = [0; 200];
     let count = client.read(&mut buffer).await.unwrap();
     let greeting = r#"{"QMP": {"version": {"qemu": {"micro": 1, "minor": 2, "major": 7}, "package": ""}, "capabilities": ["oob"]}}"#;
-    assert_eq!(std::str::from_utf8(&buffer[..count]).unwrap(), format!("{greeting}\r\n"));
+    assert_eq!(
+        std::str::from_utf8(&buffer[..count]).unwrap(),
+        format!("{greeting}\r\n")
+    );
     server.finish().await.unwrap();
 }

@@ -1,2 +1,210 @@
-//! stub
-fn main() {}
+//! The mock as a program.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is what a program talks through"
+)]
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mock_qmp::record::{Proxy, Recorder, probe, record};
+use mock_qmp::{Address, MockQmp, Mode, Recording, Timing};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A mock QEMU: serves recorded QMP sessions as the QEMU that was recorded would.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Answers from a recording, on Unix or TCP sockets.
+    Serve(Serve),
+    /// Stands between clients and a running QEMU and writes down what passes.
+    Record(Record),
+    /// Tells what is wrong with recordings.
+    Check(Check),
+    /// Prints a recording as a conversation.
+    Show(Show),
+}
+
+#[derive(Args)]
+struct Serve {
+    /// A recording's folder (its main topic) or one of its files.
+    recording: PathBuf,
+    /// Where to listen: unix:PATH or tcp:HOST:PORT. Several are monitors of the same machine.
+    #[arg(long, required = true)]
+    listen: Vec<Address>,
+    /// Report what the recording does not hold and what was never asked for.
+    #[arg(long)]
+    strict: bool,
+    /// When answers and events come.
+    #[arg(long, value_enum, default_value_t = TimingChoice::Prompt)]
+    timing: TimingChoice,
+    /// Write over several lines, as -qmp-pretty does.
+    #[arg(long)]
+    pretty: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TimingChoice {
+    /// At once.
+    Prompt,
+    /// As recorded.
+    Recorded,
+}
+
+#[derive(Args)]
+struct Record {
+    /// Where QEMU's QMP monitor listens.
+    #[arg(long)]
+    qemu: Address,
+    /// Where clients connect.
+    #[arg(long)]
+    listen: Address,
+    /// Folder that holds recordings; this one gets its own folder in it, named after the machine.
+    #[arg(long)]
+    output: PathBuf,
+    /// Name of the topic.
+    #[arg(long, default_value = mock_qmp::recording::MAIN_TOPIC)]
+    topic: String,
+    /// What sets this recording apart from others of the same machine type.
+    #[arg(long, default_value = "")]
+    variant: String,
+    /// End after so many clients instead of when interrupted.
+    #[arg(long)]
+    clients: Option<u64>,
+}
+
+#[derive(Args)]
+struct Check {
+    /// Folders or files.
+    #[arg(required = true)]
+    recordings: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+struct Show {
+    /// A folder or a file.
+    recording: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(options) => serve(options),
+        Command::Record(options) => run_record(options),
+        Command::Check(options) => check(&options),
+        Command::Show(options) => show(&options),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("mock-qmp: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn interrupted() -> std::io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn serve(options: Serve) -> Outcome {
+    let recording = Recording::load(&options.recording)?;
+    runtime()?.block_on(async {
+        let timing = match options.timing {
+            TimingChoice::Prompt => Timing::Prompt,
+            TimingChoice::Recorded => Timing::Recorded,
+        };
+        let mode = if options.strict {
+            Mode::Strict
+        } else {
+            Mode::Lenient
+        };
+        let mock = MockQmp::from_recording(recording)
+            .mode(mode)
+            .timing(timing)
+            .pretty(options.pretty);
+        let server = mock.serve(&options.listen)?;
+        for address in server.addresses() {
+            println!("listening on {address}");
+        }
+        tokio::select! {
+            () = server.ended() => {}
+            result = interrupted() => result?,
+        }
+        Ok(match server.finish().await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(leftovers) => {
+                eprintln!("{leftovers}");
+                ExitCode::FAILURE
+            }
+        })
+    })
+}
+
+fn run_record(options: Record) -> Outcome {
+    let mut found = probe(&options.qemu)?;
+    found.machine.variant = options.variant;
+    let folder = options.output.join(found.machine.folder_name());
+    let mut recorder = Recorder::create(&folder, found.machine, &options.topic)?;
+    recorder.schema(&found.schema)?;
+    let proxy = Proxy::new(recorder);
+    runtime()?.block_on(async {
+        println!(
+            "recording into {}; clients connect to {}",
+            folder.display(),
+            options.listen
+        );
+        let result = tokio::select! {
+            result = record(&options.listen, &options.qemu, &proxy, options.clients) => result,
+            result = interrupted() => result,
+        };
+        proxy.recorder().finish()?;
+        result?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn check(options: &Check) -> Outcome {
+    let mut code = ExitCode::SUCCESS;
+    for path in &options.recordings {
+        match Recording::load(path) {
+            Ok(recording) => println!(
+                "{}: {} requests",
+                path.display(),
+                recording.topic().entries().len()
+            ),
+            Err(error) => {
+                eprintln!("{error}");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn show(options: &Show) -> Outcome {
+    let recording = Recording::load(&options.recording)?;
+    for entry in recording.topic().entries() {
+        println!("-> {}", entry.command);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -5,6 +5,7 @@ use super::key::{aliases, role_key};
 use super::nearest::{nearest, request_text};
 use crate::commands::{DESCRIPTOR_COMMANDS, changes_state, pauses};
 use crate::json::{Object, Value, respace};
+use crate::record::{SCRUBBED, scrub_request};
 use crate::recording::{Entry, QemuVersion, Recording, Topic};
 use crate::server::{
     Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome, Unmatched,
@@ -278,11 +279,25 @@ impl Replay {
             let descriptor = ["/proc/", "/dev/", "fd:"]
                 .iter()
                 .any(|start| pair.0.starts_with(start));
-            if !descriptor {
+            if !descriptor && !pair.0.contains(SCRUBBED) {
                 self.aliases.retain(|(recorded, _)| *recorded != pair.0);
                 self.aliases.push(pair);
             }
         }
+    }
+
+    /// The arguments as the recording would hold them, where that makes a difference.
+    fn as_recorded(&self, command: &str, arguments: &Object) -> Option<Object> {
+        let may_hold_secrets = changes_state(command, arguments);
+        if self.aliases.is_empty() && !may_hold_secrets {
+            return None;
+        }
+        let Value::Object(mut renamed) = self.recorded_names(&Value::Object(arguments.clone()))
+        else {
+            return None;
+        };
+        scrub_request(command, &mut renamed);
+        Some(renamed)
     }
 
     /// The arguments with the recorded names in place of those that the client chose.
@@ -426,6 +441,16 @@ impl Backend for Replay {
         self.topic().greeting().map(str::to_owned)
     }
 
+    fn first_descriptor(&self) -> Option<i64> {
+        let topic = self.topic();
+        let entry = topic
+            .entries
+            .iter()
+            .find(|entry| entry.command == "add-fd")?;
+        let returned: serde_json::Value = serde_json::from_str(topic.returned(entry)?).ok()?;
+        returned.get("fd")?.as_i64()
+    }
+
     fn command(&mut self, _name: &str) -> CommandStatus {
         CommandStatus::Known {
             oob: true,
@@ -439,13 +464,8 @@ impl Backend for Replay {
         {
             return Execution::reply(outcome);
         }
-        let renamed;
-        let arguments = if self.aliases.is_empty() {
-            call.arguments
-        } else {
-            renamed = self.recorded_names(&Value::Object(call.arguments.clone()));
-            renamed.as_object().unwrap_or(call.arguments)
-        };
+        let renamed = self.as_recorded(call.command, call.arguments);
+        let arguments = renamed.as_ref().unwrap_or(call.arguments);
         match self.find(call.command, arguments) {
             Some(Found::Here(entry)) => self.serve(entry, true, &mut call, Vec::new()),
             Some(Found::Elsewhere(entry)) => self.serve(entry, false, &mut call, Vec::new()),

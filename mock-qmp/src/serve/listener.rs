@@ -44,20 +44,18 @@ impl Listener {
         }
     }
 
+    /// Waits for a client.
+    pub(crate) async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| stream.into()),
+            Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| stream.into()),
+        }
+    }
+
     /// Serves clients one after the other until the machine ends.
     pub(crate) async fn run(self, shared: Arc<Shared>, monitor: usize) {
         while !shared.lock().ended() {
-            let stream = match &self {
-                Listener::Unix(listener) => listener
-                    .accept()
-                    .await
-                    .map(|(stream, _)| Stream::from(stream)),
-                Listener::Tcp(listener) => listener
-                    .accept()
-                    .await
-                    .map(|(stream, _)| Stream::from(stream)),
-            };
-            match stream {
+            match self.accept().await {
                 Ok(stream) => connection::serve(&shared, monitor, stream).await,
                 // Out of descriptors, or a client that left at once: neither ends the server.
                 Err(_) => tokio::task::yield_now().await,

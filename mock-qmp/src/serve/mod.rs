@@ -9,3 +9,5 @@ mod stream;
 pub use address::{Address, AddressError};
 pub use handle::Server;
 pub(crate) use handle::{Setup, start};
+pub(crate) use listener::Listener;
+pub(crate) use stream::Stream;

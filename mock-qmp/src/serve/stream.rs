@@ -1,8 +1,11 @@
 //! A client's socket: bytes, and on Unix sockets descriptors with them.
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
-use std::io::{self, IoSliceMut};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tokio::io::Interest;
@@ -85,6 +88,26 @@ impl Stream {
         Ok(())
     }
 
+    /// Sends all of the bytes, and descriptors with the first of them where the socket passes any.
+    pub(crate) async fn send_with(&self, bytes: &[u8], descriptors: &[OwnedFd]) -> io::Result<()> {
+        let Stream::Unix(stream) = self else {
+            return self.send(bytes).await;
+        };
+        let sent = loop {
+            if descriptors.is_empty() || bytes.is_empty() {
+                break 0;
+            }
+            stream.writable().await?;
+            match stream.try_io(Interest::WRITABLE, || {
+                send_message(stream, bytes, descriptors)
+            }) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => break other?,
+            }
+        };
+        self.send(&bytes[sent..]).await
+    }
+
     /// Whether the other side has closed both directions; QEMU notices that even while it does not read.
     pub(crate) fn is_hung_up(&self) -> bool {
         let mut polled = [PollFd::new(self, PollFlags::empty())];
@@ -99,10 +122,7 @@ impl Stream {
 }
 
 /// Reads bytes and the descriptors that came with them.
-pub(crate) fn receive_message(
-    socket: impl AsFd,
-    buffer: &mut [u8],
-) -> io::Result<(usize, Vec<OwnedFd>)> {
+fn receive_message(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut slices = [IoSliceMut::new(buffer)];
@@ -114,4 +134,21 @@ pub(crate) fn receive_message(
         }
     }
     Ok((message.bytes, descriptors))
+}
+
+fn send_message(socket: impl AsFd, bytes: &[u8], descriptors: &[OwnedFd]) -> io::Result<usize> {
+    let borrowed: Vec<_> = descriptors
+        .iter()
+        .take(MOST_DESCRIPTORS)
+        .map(AsFd::as_fd)
+        .collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&borrowed));
+    Ok(sendmsg(
+        socket,
+        &[IoSlice::new(bytes)],
+        &mut control,
+        SendFlags::NOSIGNAL,
+    )?)
 }

@@ -16,6 +16,11 @@ pub trait Backend: Send {
         None
     }
 
+    /// The number that its QEMU gives the first passed descriptor, if that is known.
+    fn first_descriptor(&self) -> Option<i64> {
+        None
+    }
+
     /// What it knows about a command before it looks at the arguments.
     fn command(&mut self, name: &str) -> CommandStatus;
 

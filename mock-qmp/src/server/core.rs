@@ -42,13 +42,14 @@ impl Core {
     /// A server without monitors.
     pub fn new(backend: Box<dyn Backend>) -> Self {
         let throttle = Throttle::new(backend.version());
+        let descriptors = Descriptors::numbered_from(backend.first_descriptor());
         Core {
             backend,
             monitors: Vec::new(),
             turn: VecDeque::new(),
             running: None,
             throttle,
-            descriptors: Descriptors::default(),
+            descriptors,
             ended: false,
         }
     }

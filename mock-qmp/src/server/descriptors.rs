@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// QEMU's own descriptors take the numbers below, so the first passed one has about this number there.
-const FIRST_NUMBER: i64 = 17;
+/// QEMU's own descriptors take the numbers below; a machine without devices gives the first passed one this number.
+const FIRST_NUMBER: i64 = 12;
 
 /// What the clients of a monitor have passed. Both kinds survive a disconnect.
 #[derive(Debug)]
@@ -40,6 +40,14 @@ impl Default for Descriptors {
 }
 
 impl Descriptors {
+    /// None yet; the first of a set gets this number.
+    pub(crate) fn numbered_from(first: Option<i64>) -> Self {
+        Descriptors {
+            next_number: first.unwrap_or(FIRST_NUMBER),
+            ..Descriptors::default()
+        }
+    }
+
     /// Descriptors came with bytes: they replace those that nobody took.
     pub fn arrived(&mut self, descriptors: Vec<OwnedFd>) {
         if !descriptors.is_empty() {
@@ -267,27 +275,27 @@ mod tests {
         pass(&mut all);
         assert_eq!(
             run(&mut all, "add-fd", json!({"opaque": "x"})),
-            r#"{"fd":17,"fdset-id":0}"#
+            r#"{"fd":12,"fdset-id":0}"#
         );
         pass(&mut all);
         assert_eq!(
             run(&mut all, "add-fd", json!({"fdset-id": 4})),
-            r#"{"fd":18,"fdset-id":4}"#
+            r#"{"fd":13,"fdset-id":4}"#
         );
         pass(&mut all);
         assert_eq!(
             run(&mut all, "add-fd", json!({})),
-            r#"{"fd":19,"fdset-id":1}"#
+            r#"{"fd":14,"fdset-id":1}"#
         );
-        let listed = r#"[{"fds":[{"fd":18}],"fdset-id":4},{"fds":[{"fd":19}],"fdset-id":1},{"fds":[{"fd":17,"opaque":"x"}],"fdset-id":0}]"#;
+        let listed = r#"[{"fds":[{"fd":13}],"fdset-id":4},{"fds":[{"fd":14}],"fdset-id":1},{"fds":[{"fd":12,"opaque":"x"}],"fdset-id":0}]"#;
         assert_eq!(run(&mut all, "query-fdsets", json!({})), listed);
         assert_eq!(
-            run(&mut all, "remove-fd", json!({"fdset-id": 4, "fd": 18})),
+            run(&mut all, "remove-fd", json!({"fdset-id": 4, "fd": 13})),
             "{}"
         );
-        let gone = "File descriptor named 'fdset-id:4, fd:18' not found";
+        let gone = "File descriptor named 'fdset-id:4, fd:13' not found";
         assert_eq!(
-            run(&mut all, "remove-fd", json!({"fdset-id": 4, "fd": 18})),
+            run(&mut all, "remove-fd", json!({"fdset-id": 4, "fd": 13})),
             gone
         );
         assert_eq!(run(&mut all, "remove-fd", json!({"fdset-id": 0})), "{}");
@@ -317,7 +325,7 @@ mod tests {
         let mut file = pass(&mut all);
         file.write_all(b"old and longer").unwrap();
         run(&mut all, "add-fd", json!({}));
-        all.write("/proc/self/fd/17", b"new").unwrap();
+        all.write("/proc/self/fd/12", b"new").unwrap();
         let mut text = String::new();
         file.rewind().unwrap();
         file.read_to_string(&mut text).unwrap();

@@ -1,0 +1,354 @@
+//! Writes down what passes between a client and QEMU, without touching sockets.
+
+use super::capture::Capture;
+use super::framer::Framer;
+use super::scrub::{scrub_line, scrub_request};
+use crate::commands::changes_state;
+use crate::json::{Dialect, Object, Parser, Style, Value, write_value};
+use crate::recording::{
+    Line, Machine, Part, QemuVersion, RecordingError, RecordingWriter, ReplyLine, TopicWriter,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Content longer than this is not kept.
+const CONTENT_LIMIT: usize = 16 << 20;
+
+/// Records one topic. Feed it every byte of both directions, in the order in which they pass.
+#[derive(Debug)]
+pub struct Recorder {
+    recording: RecordingWriter,
+    topic: TopicWriter,
+    /// When the first byte passed.
+    started: Option<Instant>,
+    moment: u32,
+    requests: Parser,
+    replies: Framer,
+    waiting: VecDeque<Waiting>,
+    capture: Capture,
+    greeted: bool,
+    /// The first failure to write; nothing is written after it.
+    failed: Option<RecordingError>,
+}
+
+/// A request that QEMU has not answered.
+#[derive(Debug)]
+struct Waiting {
+    id: Option<serde_json::Value>,
+    oob: bool,
+    /// `None` for input that is no request: its answer is not kept.
+    request: Option<(String, Object)>,
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow, rename = "QMP")]
+    greeting: Option<&'a RawValue>,
+    #[serde(borrow, rename = "return")]
+    success: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    event: Option<String>,
+    id: Option<serde_json::Value>,
+}
+
+impl Recorder {
+    /// Starts a topic of the recording in this folder. The machine's QEMU version is taken from the greeting.
+    pub fn create(
+        folder: impl Into<PathBuf>,
+        machine: Machine,
+        topic: &str,
+    ) -> Result<Self, RecordingError> {
+        let recording = RecordingWriter::create(folder, machine)?;
+        let topic = recording.topic(topic)?;
+        Ok(Recorder {
+            recording,
+            topic,
+            started: None,
+            moment: 0,
+            requests: Parser::new(Dialect::Old),
+            replies: Framer::default(),
+            waiting: VecDeque::new(),
+            capture: Capture::default(),
+            greeted: false,
+            failed: None,
+        })
+    }
+
+    /// The moment at hand: how many state changes there were.
+    pub fn moment(&self) -> u32 {
+        self.moment
+    }
+
+    /// Stores the schema, given as JSON text, even if no client asks for it.
+    pub fn schema(&mut self, json: &str) -> Result<(), RecordingError> {
+        self.recording.schema(json).map(drop)
+    }
+
+    /// Something outside the session changed the machine: a new moment begins, and its number is returned.
+    pub fn new_moment(&mut self) -> u32 {
+        self.moment += 1;
+        let line = Line::Moment {
+            number: self.moment,
+            at: self.at(),
+        };
+        self.line(&line);
+        self.moment
+    }
+
+    /// Writes down a line of the built-in monitor and its answer, as of the moment at hand.
+    pub fn builtin(&mut self, line: &str, answer: &str) {
+        self.builtin_at(self.moment, line, answer);
+    }
+
+    /// Writes down a line of the built-in monitor and its answer, as of a moment passed.
+    pub fn builtin_at(&mut self, moment: u32, line: &str, answer: &str) {
+        if self.failed.is_none() {
+            self.failed = self.topic.builtin(moment, &scrub_line(line), answer).err();
+        }
+    }
+
+    /// Writes down a remark for readers.
+    pub fn note(&mut self, text: &str) {
+        self.line(&Line::Note {
+            text: text.to_owned(),
+        });
+    }
+
+    /// The client sent bytes, with these descriptors (copies of those that were passed on).
+    pub fn client_sent(&mut self, bytes: &[u8], descriptors: Vec<OwnedFd>) {
+        self.started.get_or_insert_with(Instant::now);
+        self.capture.arrived(descriptors);
+        let mut requests = Vec::new();
+        for &byte in bytes {
+            self.requests
+                .feed(byte, &mut |request| requests.push(request));
+        }
+        for request in requests {
+            self.request(request);
+        }
+    }
+
+    /// QEMU sent bytes. They must not have reached the client yet: what QEMU wrote elsewhere is read here.
+    pub fn qemu_sent(&mut self, bytes: &[u8]) {
+        self.started.get_or_insert_with(Instant::now);
+        for message in self.replies.feed(bytes) {
+            self.message(&message);
+        }
+    }
+
+    /// QEMU closed the connection.
+    pub fn qemu_closed(&mut self) {
+        let line = Line::Closed { at: self.at() };
+        self.line(&line);
+    }
+
+    /// A client left and another may come: what it sent last is void.
+    pub fn client_left(&mut self) {
+        self.requests = Parser::new(Dialect::Old);
+    }
+
+    /// Writes out everything. The first failure to write is told here.
+    pub fn finish(&mut self) -> Result<(), RecordingError> {
+        match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.topic.flush(),
+        }
+    }
+
+    fn at(&self) -> u64 {
+        u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn line(&mut self, line: &Line) {
+        if self.failed.is_none() {
+            self.failed = self.topic.line(line).err();
+        }
+    }
+
+    fn request(&mut self, request: Result<Value, crate::json::JsonError>) {
+        let Ok(Value::Object(mut members)) = request else {
+            self.note(
+                "the client sent something that is no request; it and its answer are left out",
+            );
+            self.waiting.push_back(Waiting {
+                id: None,
+                oob: false,
+                request: None,
+            });
+            return;
+        };
+        let id = members
+            .shift_remove("id")
+            .map(|id| serde_json::Value::from(&id));
+        let oob = members.contains_key("exec-oob") && !members.contains_key("execute");
+        let name = if oob { "exec-oob" } else { "execute" };
+        let command = members.get(name).and_then(Value::as_str).map(str::to_owned);
+        let arguments = match members.get("arguments") {
+            None => Some(Object::new()),
+            Some(arguments) => arguments.as_object().cloned(),
+        };
+        let known = members.keys().all(|key| key == name || key == "arguments");
+        let (Some(command), Some(mut arguments), true) = (command, arguments, known) else {
+            self.note("the client sent a malformed request; it and its answer are left out");
+            self.waiting.push_back(Waiting {
+                id,
+                oob,
+                request: None,
+            });
+            return;
+        };
+        if changes_state(&command, &arguments) {
+            self.new_moment();
+        }
+        let original = arguments.clone();
+        scrub_request(&command, &mut arguments);
+        let mut request = Object::from([(name.to_owned(), Value::String(command.clone()))]);
+        if !arguments.is_empty() {
+            request.insert("arguments".to_owned(), Value::Object(arguments));
+        }
+        let line = Line::Request {
+            text: text(&Value::Object(request)),
+            at: self.at(),
+        };
+        self.line(&line);
+        self.waiting.push_back(Waiting {
+            id,
+            oob,
+            request: Some((command, original)),
+        });
+    }
+
+    fn message(&mut self, message: &str) {
+        let at = self.at();
+        let Ok(wire) = serde_json::from_str::<Wire>(message) else {
+            return self.note("QEMU sent something that is no message; it is left out");
+        };
+        if wire.event.is_some() {
+            return self.line(&Line::Event {
+                text: message.to_owned(),
+                at,
+            });
+        }
+        if let Some(greeting) = wire.greeting {
+            return self.greeting(greeting.get(), at);
+        }
+        let Some(index) = self.answered(wire.id.as_ref()) else {
+            return self.note("QEMU answered something that was not seen; it is left out");
+        };
+        let Some(Waiting { oob, request, .. }) = self.waiting.remove(index) else {
+            return;
+        };
+        let Some((command, arguments)) = request else {
+            return;
+        };
+        if let Some(success) = wire.success {
+            self.written(&command, &arguments, success.get());
+            if command == "query-qmp-schema" {
+                if let Err(error) = self
+                    .topic
+                    .schema_reply(&mut self.recording, success.get(), at)
+                {
+                    self.failed = self.failed.take().or(Some(error));
+                }
+                return;
+            }
+        }
+        let reply = match (wire.success, wire.error) {
+            (Some(success), _) => format!("{{\"return\":{}}}", success.get()),
+            (None, Some(error)) => format!("{{\"error\":{}}}", error.get()),
+            (None, None) => return self.note("QEMU sent a reply without content; it is left out"),
+        };
+        let at = self.at();
+        self.line(&Line::Reply {
+            reply: ReplyLine::Text(reply),
+            oob,
+            at,
+        });
+    }
+
+    /// Which request a reply answers: by its id, else the oldest out-of-band one that QEMU does not keep waiting, else
+    /// the oldest.
+    fn answered(&self, id: Option<&serde_json::Value>) -> Option<usize> {
+        let same = |waiting: &Waiting| waiting.id.as_ref() == id;
+        let first_in_band = self.waiting.iter().position(|waiting| !waiting.oob);
+        let oob = self
+            .waiting
+            .iter()
+            .position(|waiting| waiting.oob && same(waiting));
+        match first_in_band {
+            Some(index) if same(&self.waiting[index]) && !(id.is_none() && oob.is_some()) => {
+                Some(index)
+            }
+            // Replies to what could not be parsed carry no id.
+            Some(index) if oob.is_none() && self.waiting[index].request.is_none() => Some(index),
+            _ => oob,
+        }
+    }
+
+    fn greeting(&mut self, greeting: &str, at: u64) {
+        if std::mem::replace(&mut self.greeted, true) {
+            return self.note("another client connected");
+        }
+        self.line(&Line::Greeting {
+            text: greeting.to_owned(),
+            at,
+        });
+        let version = serde_json::from_str::<serde_json::Value>(greeting)
+            .ok()
+            .and_then(|greeting| QemuVersion::from_json(Value::from(greeting).get("version")?));
+        if let Some(version) = version
+            && let Err(error) = self
+                .recording
+                .update_machine(|machine| machine.qemu = version)
+        {
+            self.failed = self.failed.take().or(Some(error));
+        }
+    }
+
+    fn written(&mut self, command: &str, arguments: &Object, returned: &str) {
+        let returned = serde_json::from_str::<serde_json::Value>(returned)
+            .map(Value::from)
+            .unwrap_or_default();
+        let Some((to, content)) =
+            self.capture
+                .answered(command, arguments, &returned, CONTENT_LIMIT)
+        else {
+            return;
+        };
+        match content {
+            Ok(content) if content.len() > CONTENT_LIMIT => {
+                self.note(&format!(
+                    "more than {CONTENT_LIMIT} bytes were written to {to}; they are left out"
+                ));
+            }
+            Ok(content) => {
+                let line = Line::Wrote {
+                    to,
+                    data: Part::describe(&content),
+                    at: self.at(),
+                };
+                self.line(&line);
+            }
+            Err(error) => self.note(&format!(
+                "what was written to {to} could not be read: {error}"
+            )),
+        }
+    }
+
+    /// How long the recording runs.
+    pub fn elapsed(&self) -> Duration {
+        self.started
+            .map_or(Duration::ZERO, |started| started.elapsed())
+    }
+}
+
+fn text(value: &Value) -> String {
+    let mut out = Vec::new();
+    write_value(&mut out, value, Style::Compact);
+    String::from_utf8(out).unwrap_or_default()
+}
