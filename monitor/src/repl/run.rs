@@ -3,8 +3,10 @@
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 use super::editor::Editor;
 use super::exit::Exit;
@@ -18,6 +20,9 @@ use crate::engine::Monitor;
 use crate::qmp::address::Address;
 use crate::qmp::client::{self, Client, Events};
 use crate::qmp::discover::discover;
+
+/// How long QEMU may take to tell what it offers: without that no command can run, so this belongs to connecting.
+const FIRST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// Does what the options ask for. It needs a tokio runtime with I/O and time.
 pub async fn run(options: Options) -> Exit {
@@ -85,16 +90,22 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
         asker: editor.as_ref().map(Editor::asker),
         history: prompt.then(|| Arc::clone(&history)),
     };
-    let built = Monitor::builder(Arc::new(client.clone()))
+    let building = Monitor::builder(Arc::new(client.clone()))
         .host(Arc::new(host))
         .passthrough(options.passthrough)
         .allow(options.allow)
-        .build()
-        .await;
-    let monitor = match built {
-        Ok(monitor) => monitor,
-        Err(error) => {
+        .build();
+    let monitor = match timeout(FIRST_ANSWERS, building).await {
+        Ok(Ok(monitor)) => monitor,
+        Ok(Err(error)) => {
             say(&error.to_string());
+            return Exit::Unconnected;
+        }
+        Err(_) => {
+            let seconds = FIRST_ANSWERS.as_secs();
+            say(&format!(
+                "connected, but QEMU does not answer within {seconds} s; it may be busy or stuck"
+            ));
             return Exit::Unconnected;
         }
     };

@@ -56,6 +56,10 @@ impl Worker {
         } else {
             self.monitor.run_line(line, &mut self.screen).await
         };
+        // A command whose text can't be written fails for no reason of its own.
+        if self.screen.error().is_some() {
+            return Next::Unheard;
+        }
         let next = match outcome {
             Outcome::Done => Next::Go,
             Outcome::Failed => {

@@ -3,3 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod peer;
+#[cfg(feature = "repl")]
+pub mod program;
+pub mod qemu;
