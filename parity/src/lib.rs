@@ -4,17 +4,21 @@
 //! engine and [judges](compare) the answers; where a line changes the VM, [probes](probe) show whether both changed it
 //! alike. Everything reported is a function of the resulting [`Report`](report::Report).
 
+pub mod baseline;
 pub mod builtin;
 pub mod case;
 pub mod compare;
 pub mod coverage;
+pub mod gaps;
 pub mod hx;
 pub mod known;
 pub mod mask;
+pub mod offered;
 pub mod offline;
 pub mod probe;
 pub mod qemu;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod status;
 pub mod vm;

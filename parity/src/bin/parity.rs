@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use parity::baseline::Baseline;
 use parity::known::KnownList;
 use parity::qemu::{self, Qemu};
 use parity::report::{self, Entry, Report, term};
@@ -34,6 +35,21 @@ enum Command {
         /// Where recordings are kept.
         #[arg(long, default_value = "recordings")]
         out: PathBuf,
+    },
+    /// The QMP interfaces that QEMU lacks, ranked by the commands that each would free.
+    Gaps {
+        /// Where recordings are kept: their QEMUs are looked at.
+        #[arg(long, default_value = "recordings")]
+        recordings: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// How many commands take which route on each recorded QEMU, as the README shows it.
+    Status {
+        /// Where recordings are kept.
+        #[arg(long, default_value = "recordings")]
+        recordings: PathBuf,
     },
     /// Compares our rows with a QEMU source tree's .hx files.
     #[command(subcommand)]
@@ -82,6 +98,21 @@ struct Run {
     /// Write the report as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the report as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write a summary in Markdown.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// An earlier report in JSON, for the summary's changes.
+    #[arg(long, value_name = "FILE")]
+    before: Option<PathBuf>,
+    /// Fail where a command is worse than in this file.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write the baseline file anew instead of comparing with it.
+    #[arg(long, requires = "baseline")]
+    update_baseline: bool,
     /// Expected differences.
     #[arg(long, value_name = "FILE", default_value = "parity/known.toml")]
     known: PathBuf,
@@ -94,6 +125,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => args.run(),
         Command::Hx(args) => args.run(),
+        Command::Gaps { recordings, json } => gaps(&recordings, json),
+        Command::Status { recordings } => status(&recordings),
         Command::Record { cases, qemu, out } => record(&cases, &qemu, &out),
     };
     match result {
@@ -173,6 +206,29 @@ fn record(cases: &Path, programs: &[PathBuf], out: &Path) -> Done {
     Ok(true)
 }
 
+fn read_json<T: serde::de::DeserializeOwned>(
+    path: &PathBuf,
+) -> Result<T, Box<dyn std::error::Error>> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    Ok(serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?)
+}
+
+fn gaps(recordings: &Path, json: bool) -> Done {
+    let gaps = parity::gaps::gaps(&parity::offered::recorded(recordings)?);
+    print(&if json {
+        serde_json::to_string_pretty(&gaps)? + "\n"
+    } else {
+        parity::gaps::render(&gaps)
+    })?;
+    Ok(true)
+}
+
+fn status(recordings: &Path) -> Done {
+    let qemus = parity::offered::recorded(recordings)?;
+    print(&parity::status::table(&qemus))?;
+    Ok(true)
+}
+
 impl Run {
     fn run(self) -> Done {
         let mut known = KnownList::load(&self.known)?;
@@ -190,11 +246,43 @@ impl Run {
             stale: known.stale(&ran).into_iter().map(str::to_owned).collect(),
             entries,
         };
-        if let Some(path) = &self.json {
-            std::fs::write(path, serde_json::to_string_pretty(&report)? + "\n")?;
-        }
+        self.write(&report)?;
         print(&term::render(&report, self.verbose))?;
-        Ok(report.clean())
+        Ok(self.ratchet(&report)? && report.clean())
+    }
+
+    fn write(&self, report: &Report) -> Result<(), Box<dyn std::error::Error>> {
+        if let Some(path) = &self.json {
+            std::fs::write(path, serde_json::to_string_pretty(report)? + "\n")?;
+        }
+        if let Some(path) = &self.junit {
+            std::fs::write(path, report::junit::render(report)?)?;
+        }
+        if let Some(path) = &self.markdown {
+            let before = self.before.as_ref().map(read_json).transpose()?;
+            std::fs::write(path, report::markdown::render(report, before.as_ref()))?;
+        }
+        Ok(())
+    }
+
+    /// Whether no command got worse.
+    fn ratchet(&self, report: &Report) -> Done {
+        let Some(path) = &self.baseline else {
+            return Ok(true);
+        };
+        let now = Baseline::of(report);
+        if self.update_baseline {
+            std::fs::write(path, serde_json::to_string_pretty(&now)? + "\n")?;
+            return Ok(true);
+        }
+        let worse = now.worse_than(&read_json(path)?);
+        for sentence in &worse {
+            print(&format!("worse: {sentence}\n"))?;
+        }
+        if !worse.is_empty() {
+            print("If that is right, --update-baseline writes the new state down.\n")?;
+        }
+        Ok(worse.is_empty())
     }
 
     fn live(&self, known: &mut KnownList) -> Result<Vec<Entry>, Box<dyn std::error::Error>> {

@@ -1,5 +1,7 @@
 //! What a run found: plain data first, pages second.
 
+pub mod junit;
+pub mod markdown;
 pub mod term;
 
 use std::collections::BTreeMap;

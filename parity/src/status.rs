@@ -1,0 +1,55 @@
+//! How many commands take which route on each recorded QEMU: the README's table.
+
+use std::fmt::Write;
+
+use monitor::qmp::caps::Caps;
+use monitor::route::{self, State};
+use monitor::table::Rows;
+
+/// A Markdown table: states by QEMU, and the QMP interfaces that block the rest.
+#[must_use]
+pub fn table(qemus: &[(String, Caps)]) -> String {
+    let mut out = String::from("| QEMU | commands |");
+    for state in State::ALL {
+        // Writing to a string can't fail.
+        let _ = write!(out, " {} |", state.word());
+    }
+    out.push_str("\n|---|---:|");
+    out.push_str(&"---:|".repeat(State::ALL.len()));
+    out.push('\n');
+    for (label, caps) in qemus {
+        let states: Vec<State> = Rows::new(caps)
+            .all()
+            .map(|(_, row)| route::state(row, caps))
+            .collect();
+        let _ = write!(out, "| {label} | {} |", states.len());
+        for state in State::ALL {
+            let count = states.iter().filter(|s| **s == state).count();
+            let _ = write!(out, " {count} |");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use monitor::version::v;
+
+    use super::*;
+
+    #[test]
+    fn every_command_counts_once() {
+        let caps = Caps::from_parts(v(10, 0), Some("x86_64"), ["query-status", "stop"]);
+        let rows = Rows::new(&caps).all().count();
+        let table = table(&[("10.0-x86_64".into(), caps)]);
+        let last = table.lines().last().unwrap();
+        let numbers: Vec<usize> = last
+            .split('|')
+            .filter_map(|c| c.trim().parse().ok())
+            .collect();
+        assert_eq!(numbers[0], rows);
+        assert_eq!(numbers[1..].iter().sum::<usize>(), rows);
+        assert_eq!(numbers[1], 2, "stop and info status are native: {last}");
+    }
+}
