@@ -72,6 +72,7 @@ pub async fn topic(path: &Path, known: &mut KnownList) -> Result<Vec<Entry>, Off
         .await
         .map_err(|e| broken(&e))?;
     let mut entries = Vec::new();
+    let mut moment = 0;
     for line in lines {
         let mut entry = Entry {
             case: name.clone(),
@@ -79,6 +80,11 @@ pub async fn topic(path: &Path, known: &mut KnownList) -> Result<Vec<Entry>, Off
             line: line.line.clone(),
             ..Entry::blank()
         };
+        if line.moment > moment {
+            moment = line.moment;
+            // Where our own requests led there already, this changes nothing.
+            server.go_to_moment(moment);
+        }
         run_line(&mut monitor, &line, &mut entry).await;
         if entry.verdict == Verdict::Different
             && let Some(reason) = known.meet(&entry.line, &entry.qemu)

@@ -166,6 +166,12 @@ impl Pair<'_> {
             entry.verdict = Verdict::Different;
             return;
         }
+        if entry.route == "refused" && self.twin.is_some() {
+            // So that the VMs stay alike for the lines behind it.
+            let _ = self.ours.builtin.line(&line).await;
+            events(self.ours);
+            events(self.builtin());
+        }
         entry.verdict = match (entry.route.as_str(), text("reason")) {
             ("refused", "to-convert") => Verdict::Pending,
             ("refused", _) => Verdict::Blocked,
