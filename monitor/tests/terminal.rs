@@ -1,0 +1,329 @@
+//! The prompt of `hmp`, on a pseudo-terminal, against the mock.
+#![cfg(feature = "repl")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use common::program::{Mock, binary};
+use mock_qmp::Answer;
+use rexpect::process::WaitStatus;
+use rexpect::reader::Options;
+use rexpect::session::{PtySession, spawn_with_options};
+use serde_json::json;
+
+const PROMPT: &str = "(qemu) ";
+const UP: &str = "\x1b[A";
+
+/// A person at a terminal.
+struct Person {
+    session: PtySession,
+}
+
+impl Person {
+    fn with(mock: &Mock, more: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        command
+            .arg(mock.path())
+            .args(more)
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .env("XDG_STATE_HOME", mock.folder.path());
+        let options = Options::new().timeout_ms(Some(20_000));
+        Self {
+            session: spawn_with_options(command, options).unwrap(),
+        }
+    }
+
+    /// At the prompt, behind the banner.
+    fn at_prompt(mock: &Mock) -> Self {
+        let mut person = Self::with(mock, &[]);
+        person.sees("QEMU 10.0.2 monitor - type 'help' for more information");
+        person.sees(PROMPT);
+        person
+    }
+
+    /// Waits for a text; returns what came before it.
+    #[track_caller]
+    fn sees(&mut self, text: &str) -> String {
+        match self.session.exp_string(text) {
+            Ok(before) => before,
+            Err(error) => panic!("no {text:?}: {error}"),
+        }
+    }
+
+    fn types(&mut self, text: &str) {
+        self.session.send(text).unwrap();
+        self.session.flush().unwrap();
+    }
+
+    /// Runs a line; returns what came before the next prompt.
+    #[track_caller]
+    fn runs(&mut self, line: &str) -> String {
+        self.types(&format!("{line}\r"));
+        self.sees("\r\n");
+        self.sees(PROMPT)
+    }
+
+    fn presses(&mut self, control: char) {
+        self.session.send_control(control).unwrap();
+    }
+
+    /// Waits for the end; returns what came before it, and the exit code.
+    #[track_caller]
+    fn leaves(mut self) -> (String, i32) {
+        let rest = match self.session.exp_eof() {
+            Ok(rest) => rest,
+            Err(error) => panic!("it does not end: {error}"),
+        };
+        match self.session.process().wait().unwrap() {
+            WaitStatus::Exited(_, code) => (rest, code),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn history_file(mock: &Mock) -> PathBuf {
+    mock.folder.path().join("hmp/history")
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn lines_are_run_until_ctrl_d() {
+    let mock = Mock::start();
+    let mut person = Person::at_prompt(&mock);
+    assert!(
+        person
+            .runs("info status")
+            .contains("VM status: running\r\n")
+    );
+    assert!(!person.runs("").contains("unknown"));
+    assert!(person.runs("info name").contains("vm\r\n"));
+    person.presses('d');
+    let (rest, code) = person.leaves();
+    assert_eq!(code, 0, "{rest}");
+    assert!(mock.changes.try_recv().is_err(), "the VM goes on");
+}
+
+#[test]
+fn a_failed_command_shows_in_the_exit_code() {
+    let mock = Mock::start();
+    let mut person = Person::at_prompt(&mock);
+    assert!(person.runs("foo").contains("unknown command: 'foo'"));
+    person.presses('d');
+    assert_eq!(person.leaves().1, 1);
+}
+
+#[test]
+fn tab_completes_names() {
+    let mock = Mock::start();
+    let mut person = Person::at_prompt(&mock);
+    person.types("inf\t");
+    person.sees("info ");
+    person.types("stat\t");
+    person.sees("stats   status");
+    person.sees("(qemu) info stat");
+    person.types("us\r");
+    person.sees("VM status: running");
+    person.sees(PROMPT);
+    // Right behind the word and nowhere else.
+    person.types("nam\x1b[D\x1b[D\x1b[D\x1b[Dinfo \x1b[F\x7f\x7f\x7fna\t");
+    person.sees("info name ");
+    person.types("\r");
+    person.sees("vm\r\n");
+}
+
+#[test]
+fn history_outlives_the_session_and_holds_no_passwords() {
+    let mock = Mock::start();
+    let mut person = Person::at_prompt(&mock);
+    person.runs("info name");
+    person.runs("set_password vnc hunter2");
+    person.runs("change vnc password hunter2");
+    person.runs("object_add secret,id=s,data=hunter2");
+    person.runs(" info status");
+    // Killed: what was typed is in the file already.
+    drop(person);
+    let file = history_file(&mock);
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(
+        text.contains("info name") && !text.contains("hunter2"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("info status"),
+        "a leading blank keeps a line out"
+    );
+    assert_eq!(mode(&file), 0o600);
+    assert_eq!(mode(file.parent().unwrap()), 0o700);
+
+    let mut person = Person::at_prompt(&mock);
+    person.types(UP);
+    person.sees("info name");
+    person.types("\r");
+    person.sees("vm\r\n");
+}
+
+#[test]
+fn ctrl_c_at_the_prompt_drops_the_line() {
+    let mock = Mock::start();
+    let mut person = Person::at_prompt(&mock);
+    person.types("stop");
+    person.sees("stop");
+    person.presses('c');
+    person.sees(PROMPT);
+    assert!(person.runs("info name").contains("vm\r\n"));
+    assert!(mock.changes.try_recv().is_err());
+}
+
+#[test]
+fn ctrl_c_cancels_the_running_command() {
+    let mock = Mock::start();
+    let mut person = Person::at_prompt(&mock);
+    person.types("system_powerdown\r");
+    assert_eq!(mock.change(), "system_powerdown");
+    person.presses('c');
+    person.sees("hmp: cancelled; QEMU goes on");
+    person.sees(PROMPT);
+    assert!(person.runs("info name").contains("vm\r\n"));
+    person.presses('d');
+    assert_eq!(person.leaves().1, 0);
+}
+
+#[test]
+fn a_lost_connection_is_told_at_the_prompt() {
+    let mut mock = Mock::start();
+    let mut person = Person::at_prompt(&mock);
+    person.runs("info name");
+    person.types("info st");
+    person.sees("info st");
+    drop(mock.server.take());
+    let (rest, code) = person.leaves();
+    assert!(
+        rest.contains("\r\nhmp: connection to QEMU lost\r\n"),
+        "{rest:?}"
+    );
+    assert_eq!(code, 4);
+}
+
+#[test]
+fn a_connection_lost_in_mid_command_is_told() {
+    let mut mock = Mock::start();
+    let mut person = Person::at_prompt(&mock);
+    person.types("system_powerdown\r");
+    assert_eq!(mock.change(), "system_powerdown");
+    drop(mock.server.take());
+    let (rest, code) = person.leaves();
+    let message = "hmp: connection to QEMU lost, outcome of system_powerdown unknown\r\n";
+    assert!(rest.contains(message), "{rest:?}");
+    assert_eq!(code, 4);
+}
+
+#[test]
+fn a_guest_that_powers_off_ends_the_session() {
+    let event = json!({
+        "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"},
+        "timestamp": {"seconds": 1, "microseconds": 2}
+    });
+    let mock = Mock::start_with(|mock| {
+        mock.command_with("system_reset", move |_| {
+            Answer::from(json!({})).event_before(&event).quits()
+        })
+    });
+    let mut person = Person::at_prompt(&mock);
+    person.types("system_reset\r");
+    let (rest, code) = person.leaves();
+    assert!(
+        rest.contains("hmp: QEMU has ended (guest-shutdown)\r\n"),
+        "{rest:?}"
+    );
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn quit_ends_both() {
+    let mock = Mock::start();
+    let mut person = Person::at_prompt(&mock);
+    person.types("quit\r");
+    let (rest, code) = person.leaves();
+    assert_eq!(code, 0, "{rest}");
+    assert!(!rest.contains("hmp:"), "{rest}");
+}
+
+#[test]
+fn events_do_not_disturb() {
+    let mock = Mock::start();
+    let mut person = Person::at_prompt(&mock);
+    person.types("info na");
+    person.sees("info na");
+    let event = json!({"event": "STOP", "timestamp": {"seconds": 1, "microseconds": 2}});
+    mock.server.as_ref().unwrap().send_event(&event);
+    std::thread::sleep(Duration::from_millis(100));
+    person.types("me\r");
+    let before = person.sees("vm\r\n");
+    assert!(!before.contains("STOP"), "{before}");
+}
+
+#[test]
+fn a_limit_that_passed_does_not_end_the_session() {
+    let mock = Mock::start();
+    let mut person = Person::with(&mock, &["--timeout", "0.2"]);
+    person.sees(PROMPT);
+    let shown = person.runs("system_powerdown");
+    assert!(
+        shown.contains("hmp: no answer from QEMU within 1 s"),
+        "{shown}"
+    );
+    assert!(person.runs("info name").contains("vm\r\n"));
+}
+
+#[test]
+fn text_from_qemu_does_not_steer_the_terminal() {
+    let mock = Mock::start_with(|mock| {
+        mock.command("query-name", json!({"name": "a\u{1b}]0;b\u{7}\u{202e}c"}))
+    });
+    let mut person = Person::at_prompt(&mock);
+    let shown = person.runs("info name");
+    assert!(shown.contains("a\\x1b]0;b\\x07\\u{202e}c\r\n"), "{shown:?}");
+}
+
+#[test]
+fn plans_are_shown_at_the_prompt() {
+    let mock = Mock::start();
+    let mut person = Person::with(&mock, &["--explain"]);
+    person.sees(PROMPT);
+    assert!(person.runs("stop").contains("\"route\":\"native\""));
+    assert!(mock.changes.try_recv().is_err());
+}
+
+#[test]
+fn a_terminal_without_abilities_will_do() {
+    let mock = Mock::start();
+    let mut command = Command::new(binary());
+    command
+        .arg(mock.path())
+        .env("TERM", "dumb")
+        .env("XDG_STATE_HOME", mock.folder.path());
+    let options = Options::new().timeout_ms(Some(20_000));
+    let mut person = Person {
+        session: spawn_with_options(command, options).unwrap(),
+    };
+    person.sees(PROMPT);
+    person.types("info name\n");
+    person.sees("vm\r\n");
+    person.sees(PROMPT);
+    person.presses('c');
+    person.types("info status\n");
+    person.sees("VM status: running");
+    person.sees(PROMPT);
+    person.presses('d');
+    assert_eq!(person.leaves().1, 0);
+}
