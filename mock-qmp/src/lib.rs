@@ -6,6 +6,7 @@ mod mock;
 pub mod record;
 pub mod recording;
 pub mod replay;
+pub mod schema;
 mod script;
 pub mod serve;
 pub mod server;

@@ -3,7 +3,7 @@
 use super::key::role_key;
 use crate::commands::changes_state;
 use crate::recording::{Recording, Topic};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 /// The part of a topic from one state change to the next.
@@ -31,6 +31,7 @@ pub(crate) struct Index {
     by_key: HashMap<String, Vec<usize>>,
     /// The step of each entry.
     pub(crate) step_of: Vec<usize>,
+    names: HashSet<String>,
 }
 
 impl Index {
@@ -48,16 +49,27 @@ impl Index {
                 .or_default()
                 .push(number);
         }
+        let names = topic
+            .entries()
+            .iter()
+            .map(|entry| entry.command.clone())
+            .collect();
         Index {
             steps,
             by_key,
             step_of,
+            names,
         }
     }
 
     /// The recorded entries that ask the same.
     pub(crate) fn candidates(&self, key: &str) -> &[usize] {
         self.by_key.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a command of this name was recorded at all.
+    pub(crate) fn knows(&self, command: &str) -> bool {
+        self.names.contains(command)
     }
 
     /// Whether an entry opens its step.

@@ -1,15 +1,16 @@
 //! The machine itself: requests in, recorded answers out, events in their places.
 
+use super::find::Found;
 use super::index::Index;
-use super::key::{aliases, role_key};
-use super::nearest::{nearest, request_text};
-use crate::commands::{DESCRIPTOR_COMMANDS, changes_state, pauses};
-use crate::json::{Object, Value, respace};
-use crate::record::{SCRUBBED, scrub_request};
+use super::names::Names;
+use super::nearest::request_text;
+use crate::commands::{DESCRIPTOR_COMMANDS, changes_state};
+use crate::json::{Object, Value};
+use crate::record::scrub_request;
 use crate::recording::{Entry, QemuVersion, Recording, Topic};
-use crate::server::{
-    Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome, Unmatched,
-};
+use crate::schema::{Schema, allowed_before_machine};
+use crate::server::{Backend, Call, CommandStatus, Execution, Leftovers, Unavailable, Unmatched};
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,40 +34,36 @@ pub enum Timing {
     Recorded,
 }
 
+/// Commands that may be sent out of band, where no schema tells.
+const OUT_OF_BAND: &[&str] = &["migrate-pause", "migrate-recover", "query-yank", "yank"];
+
 /// Longest wait for an event in prompt timing.
 const PROMPT_GAP: Duration = Duration::from_millis(100);
 
 /// A replay of one topic.
 #[derive(Debug)]
 pub struct Replay {
-    recording: Recording,
-    index: Arc<Index>,
-    mode: Mode,
-    timing: Timing,
-    step: usize,
+    pub(super) recording: Recording,
+    pub(super) index: Arc<Index>,
+    pub(super) mode: Mode,
+    pub(super) timing: Timing,
+    pub(super) step: usize,
     /// When the step began here.
-    opened_at: Duration,
+    pub(super) opened_at: Duration,
     /// When the last event was sent, or the step began.
-    released_at: Duration,
-    next_event: usize,
-    attached: bool,
-    served: Vec<bool>,
-    visited: Vec<bool>,
-    replies: Vec<Option<Arc<[u8]>>>,
-    schema_reply: Option<Arc<[u8]>>,
-    /// Strings that the client chose anew: (recorded, sent).
-    aliases: Vec<(String, String)>,
-    unmatched: Vec<Unmatched>,
-}
-
-/// Where an answer was found.
-enum Found {
-    /// In the step at hand.
-    Here(usize),
-    /// In a step that has to be entered first.
-    Enter(usize),
-    /// In another step, which is not entered.
-    Elsewhere(usize),
+    pub(super) released_at: Duration,
+    pub(super) next_event: usize,
+    pub(super) attached: bool,
+    pub(super) served: Vec<bool>,
+    pub(super) visited: Vec<bool>,
+    pub(super) replies: Vec<Option<Arc<[u8]>>>,
+    pub(super) schema_reply: Option<Arc<[u8]>>,
+    /// Read when it is needed first; `None` inside where there is none.
+    pub(super) schema: OnceCell<Option<Schema>>,
+    /// The machine waits to be set up (`--preconfig`).
+    pub(super) before_machine: bool,
+    pub(super) names: Names,
+    pub(super) unmatched: Vec<Unmatched>,
 }
 
 impl Replay {
@@ -76,6 +73,7 @@ impl Replay {
         let entries = recording.topic().entries().len();
         let mut visited = vec![false; index.steps.len()];
         visited[0] = true;
+        let before_machine = starts_before_machine(&recording);
         Replay {
             recording,
             mode: Mode::default(),
@@ -89,7 +87,9 @@ impl Replay {
             visited,
             replies: vec![None; entries],
             schema_reply: None,
-            aliases: Vec::new(),
+            schema: OnceCell::new(),
+            before_machine,
+            names: Names::default(),
             unmatched: Vec::new(),
             index,
         }
@@ -107,74 +107,35 @@ impl Replay {
         self
     }
 
-    fn topic(&self) -> &Topic {
+    pub(super) fn schema(&self) -> Option<&Schema> {
+        let read = || Schema::parse(self.recording.schema()?).ok();
+        self.schema.get_or_init(read).as_ref()
+    }
+
+    pub(super) fn topic(&self) -> &Topic {
         self.recording.topic()
     }
 
-    fn entry(&self, entry: usize) -> &Entry {
+    pub(super) fn entry(&self, entry: usize) -> &Entry {
         &self.topic().entries[entry]
     }
 
-    fn find(&self, command: &str, arguments: &Object) -> Option<Found> {
-        let candidates = self.index.candidates(&role_key(command, arguments));
-        let last = self.index.steps.len() - 1;
-        if changes_state(command, arguments) {
-            let openers = || {
-                candidates
-                    .iter()
-                    .copied()
-                    .filter(|&entry| self.index.opens(entry))
-            };
-            let later = openers().find(|&entry| self.index.step_of[entry] > self.step);
-            // Looking around, a client may want to go back to where it was.
-            let back = || openers().rfind(|_| self.mode == Mode::Lenient);
-            return later.or_else(back).map(Found::Enter);
-        }
-        let within = |step: usize| self.choose(candidates, step, arguments);
-        if let Some(entry) = within(self.step) {
-            return Some(Found::Here(entry));
-        }
-        let state = self.index.steps[self.step].state;
-        let same_state = |step: &usize| self.index.steps[*step].state == state;
-        if let Some(entry) = (0..=last).filter(same_state).find_map(within) {
-            return Some(Found::Elsewhere(entry));
-        }
-        // What changed the state here was no request: the client cannot ask for it, so it has happened.
-        let outside =
-            (self.step + 1..=last).take_while(|&step| self.index.steps[step].opener.is_none());
-        if let Some(entry) = outside.filter_map(within).next() {
-            return Some(Found::Enter(entry));
-        }
-        if self.mode == Mode::Strict {
+    /// The arguments as the recording would hold them, where that makes a difference.
+    fn as_recorded(&self, command: &str, arguments: &Object) -> Option<Object> {
+        // Secrets come with commands that change something.
+        if self.names.is_empty() && !changes_state(command, arguments) {
             return None;
         }
-        let earlier = (0..self.step).rev().find_map(within);
-        earlier
-            .or_else(|| (self.step + 1..=last).find_map(within))
-            .map(Found::Elsewhere)
-    }
-
-    /// The entry to answer with in this step: the same arguments before the same roles, in the recorded sequence,
-    /// and the last one for ever.
-    fn choose(&self, candidates: &[usize], step: usize, arguments: &Object) -> Option<usize> {
-        let range = &self.index.steps[step].entries;
-        let start = candidates.partition_point(|&entry| entry < range.start);
-        let end = candidates.partition_point(|&entry| entry < range.end);
-        let here = &candidates[start..end];
-        let exact = || {
-            here.iter()
-                .copied()
-                .filter(|&entry| self.entry(entry).arguments == *arguments)
+        let Value::Object(mut renamed) = self.names.as_recorded(&Value::Object(arguments.clone()))
+        else {
+            return None;
         };
-        let fresh = |entry: &usize| !self.served[*entry];
-        if exact().next().is_some() {
-            return exact().find(fresh).or_else(|| exact().next_back());
-        }
-        here.iter().copied().find(fresh).or(here.last().copied())
+        scrub_request(command, &mut renamed);
+        Some(renamed)
     }
 
     /// Enters a step; what was still to come in the one at hand comes first.
-    fn enter(&mut self, step: usize, now: Duration, events: &mut Vec<String>) {
+    pub(super) fn enter(&mut self, step: usize, now: Duration, events: &mut Vec<String>) {
         if step > self.step {
             let rest = self.next_event..self.index.steps[self.step].events.end;
             events.extend(rest.map(|event| self.event_text(event)));
@@ -188,240 +149,20 @@ impl Replay {
         self.released_at = now;
         self.next_event = self.index.steps[step].events.start;
     }
-
-    fn serve(
-        &mut self,
-        number: usize,
-        here: bool,
-        call: &mut Call<'_>,
-        events: Vec<String>,
-    ) -> Execution {
-        let mut execution = Execution {
-            before: events,
-            ..Execution::default()
-        };
-        if let Err(failure) = self.write_content(number, call) {
-            return Execution::fail(failure);
-        }
-        self.note_aliases(number, call.arguments);
-        let first = !std::mem::replace(&mut self.served[number], true);
-        let topic = self.recording.topic.clone();
-        let entry = &topic.entries[number];
-        let reply_line = entry.reply.as_ref().map_or(usize::MAX, |reply| reply.line);
-        if here {
-            let again = !first && pauses(&entry.command);
-            if again {
-                let caused = topic
-                    .events
-                    .iter()
-                    .filter(|event| (entry.line..reply_line).contains(&event.line));
-                execution
-                    .before
-                    .extend(caused.map(|event| self.renamed(topic.event_text(event))));
-            }
-            execution
-                .before
-                .extend(self.release_before(reply_line, call.now));
-            if self.timing == Timing::Prompt {
-                let next = topic
-                    .entries
-                    .get(number + 1)
-                    .map_or(usize::MAX, |next| next.line);
-                execution.after.extend(self.release_before(next, call.now));
-            }
-        }
-        if self.timing == Timing::Recorded
-            && let Some(reply) = &entry.reply
-        {
-            execution.delay = Duration::from_millis(reply.at.saturating_sub(entry.at));
-        }
-        execution.outcome = self.outcome(number);
-        let last = number + 1 == topic.entries.len();
-        execution.quits = entry.command == "quit" || (last && topic.closed.is_some());
-        execution
-    }
-
-    /// Takes the step's events up to a line of the file.
-    fn release_before(&mut self, line: usize, now: Duration) -> Vec<String> {
-        let end = self.index.steps[self.step].events.end;
-        let mut events = Vec::new();
-        while self.next_event < end && self.topic().events[self.next_event].line < line {
-            events.push(self.event_text(self.next_event));
-            self.next_event += 1;
-            self.released_at = now;
-        }
-        events
-    }
-
-    fn event_text(&self, event: usize) -> String {
-        let topic = self.topic();
-        self.renamed(topic.event_text(&topic.events[event]))
-    }
-
-    /// Recorded text with the names that the client chose this time.
-    fn renamed(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (recorded, sent) in &self.aliases {
-            let quoted = |text: &str| serde_json::Value::from(text).to_string();
-            let (recorded_text, sent_text) = (quoted(recorded), quoted(sent));
-            text = if recorded.starts_with('/') {
-                let inner = |text: &str| text[1..text.len() - 1].to_owned();
-                text.replace(&inner(&recorded_text), &inner(&sent_text))
-            } else {
-                text.replace(&recorded_text, &sent_text)
-            };
-        }
-        text
-    }
-
-    fn note_aliases(&mut self, number: usize, sent: &Object) {
-        for pair in aliases(&self.entry(number).arguments, sent) {
-            let descriptor = ["/proc/", "/dev/", "fd:"]
-                .iter()
-                .any(|start| pair.0.starts_with(start));
-            if !descriptor && !pair.0.contains(SCRUBBED) {
-                self.aliases.retain(|(recorded, _)| *recorded != pair.0);
-                self.aliases.push(pair);
-            }
-        }
-    }
-
-    /// The arguments as the recording would hold them, where that makes a difference.
-    fn as_recorded(&self, command: &str, arguments: &Object) -> Option<Object> {
-        let may_hold_secrets = changes_state(command, arguments);
-        if self.aliases.is_empty() && !may_hold_secrets {
-            return None;
-        }
-        let Value::Object(mut renamed) = self.recorded_names(&Value::Object(arguments.clone()))
-        else {
-            return None;
-        };
-        scrub_request(command, &mut renamed);
-        Some(renamed)
-    }
-
-    /// The arguments with the recorded names in place of those that the client chose.
-    fn recorded_names(&self, value: &Value) -> Value {
-        match value {
-            Value::String(text) => {
-                let alias = self.aliases.iter().find(|(_, sent)| sent == text);
-                Value::String(alias.map_or(text, |(recorded, _)| recorded).clone())
-            }
-            Value::Array(elements) => Value::Array(
-                elements
-                    .iter()
-                    .map(|element| self.recorded_names(element))
-                    .collect(),
-            ),
-            Value::Object(members) => {
-                let renamed = members
-                    .iter()
-                    .map(|(key, value)| (key.clone(), self.recorded_names(value)));
-                Value::Object(renamed.collect())
-            }
-            other => other.clone(),
-        }
-    }
-
-    /// Writes what the real QEMU wrote, to where this request says.
-    fn write_content(&self, number: usize, call: &mut Call<'_>) -> Result<(), Failure> {
-        let entry = self.entry(number);
-        let renamed = aliases(&entry.arguments, call.arguments);
-        for wrote in &entry.wrote {
-            let to = renamed
-                .iter()
-                .find(|(recorded, _)| *recorded == wrote.to)
-                .map_or(&wrote.to, |(_, sent)| sent);
-            call.descriptors.write(to, &wrote.data).map_err(|error| {
-                let reason = rustix::io::Errno::from_io_error(&error);
-                let reason = reason.map_or_else(|| error.to_string(), |reason| reason.to_string());
-                let reason = reason.split(" (os error").next().unwrap_or_default();
-                Failure::generic(format!("Could not open '{to}': {reason}"))
-            })?;
-        }
-        Ok(())
-    }
-
-    fn outcome(&mut self, number: usize) -> Option<Outcome> {
-        use crate::recording::ReplyBody;
-        let topic = self.recording.topic.clone();
-        let body = &topic.entries[number].reply.as_ref()?.body;
-        let range = match body {
-            ReplyBody::Schema => {
-                let schema = self.recording.schema.clone();
-                let text = self
-                    .schema_reply
-                    .get_or_insert_with(|| spaced(schema.as_deref().unwrap_or("[]")));
-                return Some(Outcome::Text(text.clone()));
-            }
-            ReplyBody::Success(range) | ReplyBody::Error(range) => range,
-        };
-        let text = topic.slice(range);
-        let shared = if self.aliases.is_empty() {
-            self.replies[number]
-                .get_or_insert_with(|| spaced(text))
-                .clone()
-        } else {
-            spaced(&self.renamed(text))
-        };
-        Some(match body {
-            ReplyBody::Error(_) => Outcome::ErrorText(shared),
-            _ => Outcome::Text(shared),
-        })
-    }
-
-    fn refuse(&mut self, command: &str, arguments: &Object, problem: &str) -> Execution {
-        let near = nearest(&self.recording, command, arguments);
-        let request = request_text(command, arguments);
-        let hint = if near.is_empty() {
-            String::new()
-        } else {
-            format!("; nearest: {}", near.join("; "))
-        };
-        let moment = self.index.steps[self.step].moment;
-        let file = self.topic().path().display().to_string();
-        let desc = format!("{problem} {file} (moment {moment}): {request}{hint}");
-        self.remember(request, problem, near);
-        Execution::fail(Failure::generic(desc))
-    }
-
-    fn remember(&mut self, request: String, problem: &str, nearest: Vec<String>) {
-        if self.mode == Mode::Strict {
-            self.unmatched.push(Unmatched {
-                request,
-                problem: problem.to_owned(),
-                nearest,
-            });
-        }
-    }
-
-    /// What quit does where nobody recorded it.
-    fn quit(&self, outcome: Value) -> Execution {
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
-        let event = serde_json::json!({
-            "timestamp": {"seconds": now.as_secs(), "microseconds": now.subsec_micros()},
-            "event": "SHUTDOWN",
-            "data": {"guest": false, "reason": "host-qmp-quit"},
-        });
-        Execution {
-            before: vec![event.to_string()],
-            outcome: Some(Outcome::Value(outcome)),
-            quits: true,
-            ..Execution::default()
-        }
-    }
 }
 
-fn spaced(text: &str) -> Arc<[u8]> {
-    let mut out = Vec::new();
-    respace(&mut out, text);
-    out.into()
+/// Whether QEMU was told to wait before it sets up the machine.
+fn starts_before_machine(recording: &Recording) -> bool {
+    let arguments = recording
+        .machine()
+        .map_or(&[][..], |machine| &machine.arguments);
+    arguments
+        .iter()
+        .any(|word| word == "--preconfig" || word == "-preconfig")
 }
 
 /// Whether this ends QEMU, and what it returns.
-fn quits(command: &str, arguments: &Object) -> Option<Value> {
+pub(super) fn quits(command: &str, arguments: &Object) -> Option<Value> {
     match command {
         "quit" if arguments.is_empty() => Some(Value::Object(Object::new())),
         "human-monitor-command" => {
@@ -451,18 +192,29 @@ impl Backend for Replay {
         returned.get("fd")?.as_i64()
     }
 
-    fn command(&mut self, _name: &str) -> CommandStatus {
+    fn command(&mut self, name: &str) -> CommandStatus {
+        let by_schema = self.schema().map(|schema| schema.command(name));
+        let oob = by_schema.flatten().unwrap_or(OUT_OF_BAND.contains(&name));
+        if by_schema == Some(None) && !self.index.knows(name) {
+            let request = request_text(name, &Object::new());
+            self.remember(request, "this QEMU has no such command", Vec::new());
+            return CommandStatus::Unknown;
+        }
+        let early = self.before_machine && !allowed_before_machine(name);
         CommandStatus::Known {
-            oob: true,
-            unavailable: None,
+            oob,
+            unavailable: early.then_some(Unavailable::BeforeMachine),
         }
     }
 
     fn execute(&mut self, mut call: Call<'_>) -> Execution {
-        if DESCRIPTOR_COMMANDS.contains(&call.command)
-            && let Some(outcome) = call.descriptors.execute(call.command, call.arguments)
-        {
-            return Execution::reply(outcome);
+        if DESCRIPTOR_COMMANDS.contains(&call.command) {
+            if let Err(failure) = self.check(&call) {
+                return Execution::fail(failure);
+            }
+            if let Some(outcome) = call.descriptors.execute(call.command, call.arguments) {
+                return Execution::reply(outcome);
+            }
         }
         let renamed = self.as_recorded(call.command, call.arguments);
         let arguments = renamed.as_ref().unwrap_or(call.arguments);
@@ -474,10 +226,7 @@ impl Backend for Replay {
                 self.enter(self.index.step_of[entry], call.now, &mut events);
                 self.serve(entry, true, &mut call, events)
             }
-            None => match quits(call.command, call.arguments) {
-                Some(outcome) => self.quit(outcome),
-                None => self.refuse(call.command, call.arguments, "not recorded in"),
-            },
+            None => self.unrecorded(&call),
         }
     }
 

@@ -12,7 +12,7 @@ mod throttle;
 
 pub use self::core::Core;
 pub use backend::{
-    Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome, Unmatched,
+    Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome, Unavailable, Unmatched,
 };
 pub use descriptors::Descriptors;
 pub use monitor::MonitorOptions;

@@ -1,0 +1,139 @@
+//! What a recorded request leads to: its answer, the events around it, the content that QEMU wrote.
+
+use super::key::aliases;
+use super::machine::{Replay, Timing};
+use crate::commands::pauses;
+use crate::json::respace;
+use crate::recording::ReplyBody;
+use crate::server::{Call, Execution, Failure, Outcome};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Replay {
+    pub(super) fn serve(
+        &mut self,
+        number: usize,
+        here: bool,
+        call: &mut Call<'_>,
+        events: Vec<String>,
+    ) -> Execution {
+        let mut execution = Execution {
+            before: events,
+            ..Execution::default()
+        };
+        if let Err(failure) = self.write_content(number, call) {
+            return Execution::fail(failure);
+        }
+        let recorded = self.recording.topic.entries[number].arguments.clone();
+        self.names.note(&recorded, call.arguments);
+        let first = !std::mem::replace(&mut self.served[number], true);
+        let topic = self.recording.topic.clone();
+        let entry = &topic.entries[number];
+        let reply_line = entry.reply.as_ref().map_or(usize::MAX, |reply| reply.line);
+        if here {
+            let again = !first && pauses(&entry.command);
+            if again {
+                let caused = topic
+                    .events
+                    .iter()
+                    .filter(|event| (entry.line..reply_line).contains(&event.line));
+                execution
+                    .before
+                    .extend(caused.map(|event| self.names.as_sent(topic.event_text(event))));
+            }
+            execution
+                .before
+                .extend(self.release_before(reply_line, call.now));
+            if self.timing == Timing::Prompt {
+                let next = topic
+                    .entries
+                    .get(number + 1)
+                    .map_or(usize::MAX, |next| next.line);
+                execution.after.extend(self.release_before(next, call.now));
+            }
+        }
+        if self.timing == Timing::Recorded
+            && let Some(reply) = &entry.reply
+        {
+            execution.delay = Duration::from_millis(reply.at.saturating_sub(entry.at));
+        }
+        execution.outcome = self.outcome(number);
+        if entry.command == "x-exit-preconfig"
+            && !matches!(execution.outcome, Some(Outcome::ErrorText(_)))
+        {
+            self.before_machine = false;
+        }
+        let last = number + 1 == topic.entries.len();
+        execution.quits = entry.command == "quit" || (last && topic.closed.is_some());
+        execution
+    }
+
+    /// Takes the step's events up to a line of the file.
+    fn release_before(&mut self, line: usize, now: Duration) -> Vec<String> {
+        let end = self.index.steps[self.step].events.end;
+        let mut events = Vec::new();
+        while self.next_event < end && self.topic().events[self.next_event].line < line {
+            events.push(self.event_text(self.next_event));
+            self.next_event += 1;
+            self.released_at = now;
+        }
+        events
+    }
+
+    pub(super) fn event_text(&self, event: usize) -> String {
+        let topic = self.topic();
+        self.names.as_sent(topic.event_text(&topic.events[event]))
+    }
+
+    /// Writes what the real QEMU wrote, to where this request says.
+    fn write_content(&self, number: usize, call: &mut Call<'_>) -> Result<(), Failure> {
+        let entry = self.entry(number);
+        let renamed = aliases(&entry.arguments, call.arguments);
+        for wrote in &entry.wrote {
+            let to = renamed
+                .iter()
+                .find(|(recorded, _)| *recorded == wrote.to)
+                .map_or(&wrote.to, |(_, sent)| sent);
+            call.descriptors.write(to, &wrote.data).map_err(|error| {
+                let reason = rustix::io::Errno::from_io_error(&error);
+                let reason = reason.map_or_else(|| error.to_string(), |reason| reason.to_string());
+                let reason = reason.split(" (os error").next().unwrap_or_default();
+                Failure::generic(format!("Could not open '{to}': {reason}"))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn outcome(&mut self, number: usize) -> Option<Outcome> {
+        let topic = self.recording.topic.clone();
+        let body = &topic.entries[number].reply.as_ref()?.body;
+        let range = match body {
+            ReplyBody::Schema => {
+                let schema = self.recording.schema.clone();
+                let text = self
+                    .schema_reply
+                    .get_or_insert_with(|| spaced(schema.as_deref().unwrap_or("[]")));
+                return Some(Outcome::Text(text.clone()));
+            }
+            ReplyBody::Success(range) | ReplyBody::Error(range) => range,
+        };
+        let text = topic.slice(range);
+        let shared = if self.names.is_empty() {
+            self.replies[number]
+                .get_or_insert_with(|| spaced(text))
+                .clone()
+        } else {
+            spaced(&self.names.as_sent(text))
+        };
+        Some(match body {
+            ReplyBody::Error(_) => Outcome::ErrorText(shared),
+            _ => Outcome::Text(shared),
+        })
+    }
+}
+
+fn spaced(text: &str) -> Arc<[u8]> {
+    let mut out = Vec::new();
+    respace(&mut out, text);
+    out.into()
+}

@@ -1,0 +1,77 @@
+//! Requests that the recording does not hold.
+
+use super::machine::{Mode, Replay, quits};
+use super::nearest::{nearest, request_text};
+use crate::json::{Object, Value};
+use crate::server::{Call, Execution, Failure, Outcome, Unmatched};
+
+impl Replay {
+    /// Checks the arguments against the schema, if there is one.
+    pub(super) fn check(&self, call: &Call<'_>) -> Result<(), Failure> {
+        let major = self.recording.version().major;
+        self.schema().map_or(Ok(()), |schema| {
+            schema.check(call.command, call.arguments, major)
+        })
+    }
+
+    /// A request that was not recorded: QEMU's own words where it would refuse it.
+    pub(super) fn unrecorded(&mut self, call: &Call<'_>) -> Execution {
+        let (command, arguments) = (call.command, call.arguments);
+        if let Err(failure) = self.check(call) {
+            let near = nearest(&self.recording, command, arguments);
+            self.remember(request_text(command, arguments), &failure.desc, near);
+            return Execution::fail(failure);
+        }
+        if let Some(outcome) = quits(command, arguments) {
+            return self.quit(outcome);
+        }
+        if command == "x-exit-preconfig" && !self.before_machine {
+            let text = "The command is permitted only before machine initialization";
+            return Execution::fail(Failure::generic(text));
+        }
+        self.refuse(command, arguments, "not recorded in")
+    }
+
+    fn refuse(&mut self, command: &str, arguments: &Object, problem: &str) -> Execution {
+        let near = nearest(&self.recording, command, arguments);
+        let request = request_text(command, arguments);
+        let hint = if near.is_empty() {
+            String::new()
+        } else {
+            format!("; nearest: {}", near.join("; "))
+        };
+        let moment = self.index.steps[self.step].moment;
+        let file = self.topic().path().display().to_string();
+        let desc = format!("{problem} {file} (moment {moment}): {request}{hint}");
+        self.remember(request, problem, near);
+        Execution::fail(Failure::generic(desc))
+    }
+
+    pub(super) fn remember(&mut self, request: String, problem: &str, nearest: Vec<String>) {
+        if self.mode == Mode::Strict {
+            self.unmatched.push(Unmatched {
+                request,
+                problem: problem.to_owned(),
+                nearest,
+            });
+        }
+    }
+
+    /// What quit does where nobody recorded it.
+    fn quit(&self, outcome: Value) -> Execution {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        let event = serde_json::json!({
+            "timestamp": {"seconds": now.as_secs(), "microseconds": now.subsec_micros()},
+            "event": "SHUTDOWN",
+            "data": {"guest": false, "reason": "host-qmp-quit"},
+        });
+        Execution {
+            before: vec![event.to_string()],
+            outcome: Some(Outcome::Value(outcome)),
+            quits: true,
+            ..Execution::default()
+        }
+    }
+}

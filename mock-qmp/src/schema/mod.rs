@@ -1,0 +1,9 @@
+//! The recorded schema, and requests checked against it in QEMU's words.
+
+mod check;
+mod facts;
+mod hash;
+mod introspect;
+
+pub(crate) use facts::allowed_before_machine;
+pub use introspect::{Schema, SchemaError};
