@@ -171,6 +171,24 @@ pub const HAZARDS: &[Hazard] = &[
         condition: condition!(is_gl_device),
     },
     Hazard {
+        at: At::Line("screendump"),
+        since: v(8, 2),
+        until: Version::NEVER,
+        harm: "of this device aborts QEMU: its search for the device's screen meets a text console",
+        seen: "10.0.2 and 11.1.3: screendump FILE ID, with the id of a device that has no screen; 7.2.22 says so",
+        certain: true,
+        condition: condition!(meets_text_console),
+    },
+    Hazard {
+        at: At::Qmp("screendump"),
+        since: v(8, 2),
+        until: Version::NEVER,
+        harm: "of this device aborts QEMU: its search for the device's screen meets a text console",
+        seen: "10.0.2 and 11.1.3: screendump FILE ID, with the id of a device that has no screen; 7.2.22 says so",
+        certain: true,
+        condition: condition!(meets_text_console),
+    },
+    Hazard {
         at: At::Line("info mem"),
         since: Version::FIRST,
         until: Version::NEVER,
@@ -329,6 +347,45 @@ async fn is_gl_device(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool 
     ["typename", "driver"]
         .iter()
         .any(|key| is_gl(text(args, key)))
+}
+
+/// The search walks the consoles by number, looks at each one's device, and aborts at a console without one.
+async fn meets_text_console(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let Some(id) = args.get("device").and_then(Value::as_str) else {
+        return false;
+    };
+    let list = |path: String| async move {
+        match qmp.execute("qom-list", json!({"path": path})).await {
+            Ok(Value::Array(list)) => list,
+            _ => Vec::new(),
+        }
+    };
+    let is = |p: &Value, key: &str, text: &str| p.get(key).and_then(Value::as_str) == Some(text);
+    let devices = list("/machine/peripheral".into()).await;
+    if !devices.iter().any(|p| is(p, "name", id)) {
+        return false;
+    }
+    let consoles = list("/backend".into()).await;
+    for number in 0..consoles.len() {
+        let name = format!("console[{number}]");
+        let Some(console) = consoles.iter().find(|p| is(p, "name", &name)) else {
+            continue;
+        };
+        if !is(console, "type", "child<qemu-graphic-console>") {
+            return true;
+        }
+        let get = |property: &str| {
+            let get = json!({"path": format!("/backend/{name}"), "property": property});
+            qmp.execute("qom-get", get)
+        };
+        let device = get("device").await.unwrap_or_default();
+        let head = get("head").await.unwrap_or_default();
+        let asked = args.get("head").cloned().unwrap_or_else(|| 0.into());
+        if device.as_str() == Some(&format!("/machine/peripheral/{id}")) && head == asked {
+            return false;
+        }
+    }
+    false
 }
 
 async fn cpu_has_la57(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {

@@ -1,6 +1,8 @@
 //! Text helpers shared by commands: pure functions.
 
+pub mod json;
 pub mod number;
+pub mod qjson;
 pub mod size;
 pub mod snapshot;
 pub mod text;

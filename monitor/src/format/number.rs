@@ -51,6 +51,43 @@ pub fn general(value: f64, precision: usize) -> String {
     }
 }
 
+/// A whole number at the start of `text` as C's `strtoll` with base 0 reads it: blanks, a sign, digits with a prefix.
+/// Returns the value, `None` where it needs more than 64 bits and a sign, and the length read.
+/// `binary`: whether the C library knows the prefix `0b`.
+#[must_use]
+pub fn whole(text: &str, binary: bool) -> Option<(Option<i128>, usize)> {
+    let start = text
+        .bytes()
+        .position(|b| !crate::line::is_blank(b))
+        .unwrap_or(text.len());
+    let (negative, digits) = match text.as_bytes().get(start) {
+        Some(b'-') => (true, start + 1),
+        Some(b'+') => (false, start + 1),
+        _ => (false, start),
+    };
+    let (len, value) = crate::expr::strtoull(&text[digits..], 0, binary);
+    let value = value.map(|v| if negative { -i128::from(v) } else { v.into() });
+    (len > 0).then_some((value, digits + len))
+}
+
+/// All of `text` as a signed number.
+#[must_use]
+pub fn i64_of(text: &str, binary: bool) -> Option<i64> {
+    match whole(text, binary)? {
+        (Some(value), len) if len == text.len() => i64::try_from(value).ok(),
+        _ => None,
+    }
+}
+
+/// All of `text` as an unsigned number; as in C, a minus sign negates it within 64 bits.
+#[must_use]
+pub fn u64_of(text: &str, binary: bool) -> Option<u64> {
+    match whole(text, binary)? {
+        (Some(value), len) if len == text.len() => Some(value as u64),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +115,19 @@ mod tests {
         assert_eq!(strtod(" -2e3x"), Some((-2000.0, 5)));
         assert_eq!(strtod("1e"), Some((1.0, 1)));
         assert_eq!(strtod("x"), None);
+    }
+
+    #[test]
+    fn whole_numbers() {
+        assert_eq!(i64_of(" -0x10", false), Some(-16));
+        assert_eq!(i64_of("9223372036854775808", false), None);
+        assert_eq!(i64_of("1 ", false), None);
+        assert_eq!(i64_of("", false), None);
+        assert_eq!(i64_of("-", false), None);
+        assert_eq!(u64_of("-1", false), Some(u64::MAX));
+        assert_eq!(u64_of("18446744073709551616", false), None);
+        assert_eq!(whole("0b11", true), Some((Some(3), 4)));
+        assert_eq!(whole("0b11", false), Some((Some(0), 1)));
+        assert_eq!(whole("0x", false), Some((Some(0), 1)));
     }
 }

@@ -3,7 +3,8 @@
 use super::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
-    block_info, chardev, cpu, display, migration_info, migration_parameters, run, text,
+    block_info, chardev, cpu, display, machine_info, memory_info, migration_info,
+    migration_parameters, pci, run, text, trace, virtio,
 };
 use crate::missing;
 use crate::run;
@@ -22,11 +23,19 @@ pub const INFO: &[Command] = &[
         name: "accelerators",
         help: "show the accelerators built in",
         since: v(10, 2),
+        routes: &[Route::native(
+            &["query-accelerators"],
+            run!(machine_info::info_accelerators),
+        )],
         ..ROW
     },
     Command {
         name: "balloon",
         help: "show the balloon's size",
+        routes: &[Route::native(
+            &["query-balloon"],
+            run!(memory_info::info_balloon),
+        )],
         ..ROW
     },
     Command {
@@ -94,6 +103,10 @@ pub const INFO: &[Command] = &[
         help: "show the crypto devices",
         preconfig: true,
         since: v(8, 0),
+        routes: &[Route::native(
+            &["query-cryptodev"],
+            run!(machine_info::info_cryptodev),
+        )],
         ..ROW
     },
     Command {
@@ -104,6 +117,10 @@ pub const INFO: &[Command] = &[
     Command {
         name: "dump",
         help: "show the state of a memory dump",
+        routes: &[Route::native(
+            &["query-dump"],
+            run!(machine_info::info_dump),
+        )],
         ..ROW
     },
     Command {
@@ -134,6 +151,10 @@ pub const INFO: &[Command] = &[
         name: "iothreads",
         help: "show the I/O threads",
         preconfig: true,
+        routes: &[Route::native(
+            &["query-iothreads"],
+            run!(machine_info::info_iothreads),
+        )],
         ..ROW
     },
     Command {
@@ -152,6 +173,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "kvm",
         help: "show whether KVM is in use",
+        routes: &[Route::native(&["query-kvm"], run!(machine_info::info_kvm))],
         ..ROW
     },
     Command {
@@ -174,16 +196,28 @@ pub const INFO: &[Command] = &[
         name: "memdev",
         help: "show the memory back ends",
         preconfig: true,
+        routes: &[Route::native(
+            &["query-memdev"],
+            run!(memory_info::info_memdev),
+        )],
         ..ROW
     },
     Command {
         name: "memory-devices",
         help: "show the memory devices",
+        routes: &[Route::native(
+            &["query-memory-devices"],
+            run!(memory_info::info_memory_devices),
+        )],
         ..ROW
     },
     Command {
         name: "memory_size_summary",
         help: "show how much memory the VM has",
+        routes: &[Route::native(
+            &["query-memory-size-summary"],
+            run!(memory_info::info_memory_size_summary),
+        )],
         ..ROW
     },
     Command {
@@ -267,6 +301,10 @@ pub const INFO: &[Command] = &[
     Command {
         name: "pci",
         help: "show PCI devices",
+        routes: &[
+            Route::native(&["query-pci"], run!(pci::info_pci)),
+            Route::local(run!(pci::no_pci)),
+        ],
         ..ROW
     },
     Command {
@@ -336,6 +374,10 @@ pub const INFO: &[Command] = &[
     Command {
         name: "replay",
         help: "show the state of record and replay",
+        routes: &[Route::native(
+            &["query-replay"],
+            run!(machine_info::info_replay),
+        )],
         ..ROW
     },
     Command {
@@ -437,6 +479,10 @@ pub const INFO: &[Command] = &[
     Command {
         name: "tpm",
         help: "show the TPM devices",
+        routes: &[
+            Route::native(&["query-tpm"], run!(machine_info::info_tpm)),
+            Route::local(run!(machine_info::no_tpm)),
+        ],
         ..ROW
     },
     Command {
@@ -446,6 +492,10 @@ pub const INFO: &[Command] = &[
         help: "show the trace events and their states",
         errors: ErrorStyle::Bare,
         complete: &[("name", Comp::TraceEvent)],
+        routes: &[Route::native(
+            &["trace-event-get-state"],
+            run!(trace::info_trace_events),
+        )],
         ..ROW
     },
     Command {
@@ -499,6 +549,10 @@ pub const INFO: &[Command] = &[
         name: "virtio",
         help: "show the virtio devices",
         preconfig: true,
+        routes: &[Route::native(
+            &["x-query-virtio"],
+            run!(virtio::info_virtio),
+        )],
         ..ROW
     },
     Command {
@@ -507,6 +561,10 @@ pub const INFO: &[Command] = &[
         params: "path queue [index]",
         help: "show an element of a virtio queue",
         preconfig: true,
+        routes: &[Route::native(
+            &["x-query-virtio-queue-element"],
+            run!(virtio::info_queue_element),
+        )],
         ..ROW
     },
     Command {
@@ -515,6 +573,10 @@ pub const INFO: &[Command] = &[
         params: "path queue",
         help: "show the state of a virtio queue",
         preconfig: true,
+        routes: &[Route::native(
+            &["x-query-virtio-queue-status"],
+            run!(virtio::info_queue_status),
+        )],
         ..ROW
     },
     Command {
@@ -523,6 +585,10 @@ pub const INFO: &[Command] = &[
         params: "path",
         help: "show the state of a virtio device",
         preconfig: true,
+        routes: &[Route::native(
+            &["x-query-virtio-status"],
+            run!(virtio::info_status),
+        )],
         ..ROW
     },
     Command {
@@ -531,11 +597,19 @@ pub const INFO: &[Command] = &[
         params: "path queue",
         help: "show the state of a vhost queue",
         preconfig: true,
+        routes: &[Route::native(
+            &["x-query-virtio-vhost-queue-status"],
+            run!(virtio::info_vhost_queue_status),
+        )],
         ..ROW
     },
     Command {
         name: "vm-generation-id",
         help: "show the VM's generation id",
+        routes: &[Route::native(
+            &["query-vm-generation-id"],
+            run!(machine_info::info_vm_generation_id),
+        )],
         ..ROW
     },
     Command {

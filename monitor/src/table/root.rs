@@ -2,7 +2,7 @@
 
 use super::{S390X, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
-use crate::commands::{block, cpu, help, net, print, run};
+use crate::commands::{block, cpu, help, input, machine, memory, net, print, qom, run, trace};
 use crate::missing;
 use crate::run;
 use crate::version::v;
@@ -22,6 +22,7 @@ pub const MAIN: &[Command] = &[
         args: "value:M",
         params: "target",
         help: "ask the guest to give memory back, down to this many MiB",
+        routes: &[Route::native(&["balloon"], run!(machine::balloon))],
         ..ROW
     },
     Command {
@@ -448,6 +449,7 @@ pub const MAIN: &[Command] = &[
         args: "val:l,size:i,filename:s",
         params: "addr size file",
         help: "write virtual memory into a file",
+        routes: &[Route::native(&["memsave"], run!(memory::memsave))],
         ..ROW
     },
     Command {
@@ -533,6 +535,10 @@ pub const MAIN: &[Command] = &[
         args: "button_state:i",
         params: "state",
         help: "press mouse buttons (1 left, 2 right, 4 middle)",
+        routes: &[Route::native(
+            &["input-send-event"],
+            run!(input::mouse_button),
+        )],
         ..ROW
     },
     Command {
@@ -540,6 +546,10 @@ pub const MAIN: &[Command] = &[
         args: "dx_str:s,dy_str:s,dz_str:s?",
         params: "dx dy [dz]",
         help: "move the mouse, and turn its wheel",
+        routes: &[Route::native(
+            &["input-send-event"],
+            run!(input::mouse_move),
+        )],
         ..ROW
     },
     Command {
@@ -615,6 +625,7 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "nmi",
         help: "send a non-maskable interrupt",
+        routes: &[Route::native(&["inject-nmi"], run!(machine::nmi))],
         ..ROW
     },
     Command {
@@ -666,6 +677,7 @@ pub const MAIN: &[Command] = &[
         args: "val:l,size:i,filename:s",
         params: "addr size file",
         help: "write physical memory into a file",
+        routes: &[Route::native(&["pmemsave"], run!(memory::pmemsave))],
         ..ROW
     },
     Command {
@@ -690,6 +702,7 @@ pub const MAIN: &[Command] = &[
         params: "path property",
         help: "show a property of an object",
         preconfig: true,
+        routes: &[Route::native(&["qom-get"], run!(qom::get))],
         ..ROW
     },
     Command {
@@ -698,6 +711,7 @@ pub const MAIN: &[Command] = &[
         params: "path",
         help: "list the properties of an object",
         preconfig: true,
+        routes: &[Route::native(&["qom-list"], run!(qom::list))],
         ..ROW
     },
     Command {
@@ -706,6 +720,7 @@ pub const MAIN: &[Command] = &[
         params: "[-j] path property value",
         help: "set a property of an object (-j: the value is JSON)",
         preconfig: true,
+        routes: &[Route::native(&["qom-set", "qom-list"], run!(qom::set))],
         ..ROW
     },
     Command {
@@ -766,6 +781,7 @@ pub const MAIN: &[Command] = &[
         params: "filename [-f format] [device [head]]",
         help: "write a picture of the screen into a file",
         present: Present::With("screendump"),
+        routes: &[Route::native(&["screendump"], run!(machine::screendump))],
         ..ROW
     },
     Command {
@@ -774,6 +790,7 @@ pub const MAIN: &[Command] = &[
         params: "keys [hold_ms]",
         help: "press keys together, joined with '-', for some milliseconds (default 100)",
         complete: &[("keys", Comp::Key)],
+        routes: &[Route::native(&["send-key"], run!(input::sendkey))],
         ..ROW
     },
     Command {
@@ -892,6 +909,10 @@ pub const MAIN: &[Command] = &[
             ("name", Comp::TraceEvent),
             ("option", Comp::OneOf(&["on", "off"])),
         ],
+        routes: &[Route::native(
+            &["trace-event-set-state"],
+            run!(trace::trace_event),
+        )],
         ..ROW
     },
     Command {

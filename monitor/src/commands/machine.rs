@@ -1,0 +1,63 @@
+//! Doing something to the machine: an interrupt, the balloon, a picture of the screen.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::cx::{CmdError, CmdResult, Cx, NoArgs};
+
+/// Targets whose boards send the interrupt to the CPU chosen; elsewhere all CPUs get it.
+const NMI_BY_CPU: &[&str] = &["s390x", "ppc", "ppc64"];
+
+/// `nmi`.
+pub async fn nmi(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
+    let by_cpu = cx
+        .caps
+        .arch
+        .as_deref()
+        .is_some_and(|arch| NMI_BY_CPU.contains(&arch));
+    if by_cpu && cx.session.cpu.is_some_and(|cpu| cpu != 0) {
+        return Err(CmdError::Unavailable(
+            "nmi: QMP's inject-nmi always takes the first CPU; choose it with 'cpu 0'".into(),
+        ));
+    }
+    cx.execute("inject-nmi", Value::Null).await?;
+    Ok(())
+}
+
+/// Arguments of `balloon`, in bytes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Balloon {
+    value: i64,
+}
+
+/// `balloon`.
+pub async fn balloon(cx: &mut Cx<'_>, args: Balloon) -> CmdResult {
+    cx.execute("balloon", json!({"value": args.value})).await?;
+    Ok(())
+}
+
+/// Arguments of `screendump`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Screendump {
+    filename: String,
+    format: Option<String>,
+    device: Option<String>,
+    head: Option<i64>,
+}
+
+/// `screendump`: a head counts only together with a device.
+pub async fn screendump(cx: &mut Cx<'_>, args: Screendump) -> CmdResult {
+    let mut request = json!({"filename": args.filename});
+    if let Some(format) = args.format {
+        cx.check_enum("screendump", "format", &format).await?;
+        request["format"] = format.into();
+    }
+    if let Some(device) = args.device {
+        request["device"] = device.into();
+        request["head"] = args.head.unwrap_or(0).into();
+    }
+    cx.execute("screendump", request).await?;
+    Ok(())
+}
