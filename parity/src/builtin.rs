@@ -9,6 +9,9 @@ use tokio::time::timeout;
 
 const PROMPT: &[u8] = b"(qemu) ";
 
+/// How the built-in asks for a secret.
+const ASKS: &[u8] = b"Password: ";
+
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -41,26 +44,40 @@ impl Builtin {
         let mut this = Self {
             stream: UnixStream::connect(socket).await?,
         };
-        this.read_to_prompt().await?;
+        this.read_to(PROMPT).await?;
         Ok(this)
     }
 
     /// Types a line and returns what is printed before the next prompt, with LF line ends.
     pub async fn line(&mut self, line: &str) -> Result<String, BuiltinError> {
+        self.line_with(line, None).await
+    }
+
+    /// As [`line`](Self::line); `answer` is typed where a password is asked for. The question is not part of the text.
+    pub async fn line_with(
+        &mut self,
+        line: &str,
+        answer: Option<&str>,
+    ) -> Result<String, BuiltinError> {
         if line.chars().any(char::is_control) {
             return Err(BuiltinError::Control);
         }
         self.stream.write_all(line.as_bytes()).await?;
         self.stream.write_all(b"\n").await?;
-        let bytes = self.read_to_prompt().await?;
+        if let Some(answer) = answer {
+            self.read_to(ASKS).await?;
+            self.stream.write_all(answer.as_bytes()).await?;
+            self.stream.write_all(b"\n").await?;
+        }
+        let bytes = self.read_to(PROMPT).await?;
         let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
         // The editor's echo ends with the first line end.
         let answer = text.split_once('\n').map_or("", |(_, answer)| answer);
         Ok(answer.to_owned())
     }
 
-    /// Everything up to the next prompt; QEMU's end counts as one, so that the answer to `quit` is read too.
-    async fn read_to_prompt(&mut self) -> Result<Vec<u8>, BuiltinError> {
+    /// Everything up to the next `prompt` at the start of a line; QEMU's end counts as one, so that the answer to `quit` is read too.
+    async fn read_to(&mut self, prompt: &[u8]) -> Result<Vec<u8>, BuiltinError> {
         let mut bytes = Vec::new();
         loop {
             let read = timeout(PATIENCE, self.stream.read_buf(&mut bytes))
@@ -72,10 +89,10 @@ impl Builtin {
                 }
                 return Ok(bytes);
             }
-            if let Some(text) = bytes.strip_suffix(PROMPT)
+            if let Some(text) = bytes.strip_suffix(prompt)
                 && (text.is_empty() || text.ends_with(b"\n"))
             {
-                bytes.truncate(bytes.len() - PROMPT.len());
+                bytes.truncate(bytes.len() - prompt.len());
                 return Ok(bytes);
             }
         }

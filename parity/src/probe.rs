@@ -1,6 +1,7 @@
 //! Probes: what shows whether two VMs were changed alike.
 
 use std::path::Path;
+use std::time::Duration;
 
 use monitor::qmp::Qmp;
 use serde::Deserialize;
@@ -18,8 +19,10 @@ pub enum Probe {
     Hmp(String),
     /// A file that QEMU wrote: its size and a checksum.
     File(String),
-    /// A text file that QEMU wrote, without the process ids and times that trace lines start with.
+    /// What QEMU added to a trace file since the step began, without the process ids and times that lines start with.
     Trace(String),
+    /// How QEMU ended.
+    Ends,
 }
 
 /// The probes of commands that change something, by their name.
@@ -144,14 +147,38 @@ pub async fn ask(probe: &Probe, vm: &mut Vm) -> String {
             Err(error) => error.to_string(),
         },
         Probe::File(name) => checksum(&vm.dir().join(name)),
-        Probe::Trace(name) => std::fs::read_to_string(vm.dir().join(name))
-            .map(|text| {
-                text.lines()
-                    .map(without_stamp)
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            })
-            .unwrap_or_else(|e| e.to_string()),
+        Probe::Trace(name) => match trace(vm, name) {
+            Ok(text) => {
+                let lines: Vec<_> = text.lines().map(without_stamp).collect();
+                lines.join("\n")
+            }
+            Err(error) => error.kind().to_string(),
+        },
+        Probe::Ends => match vm.ended(PATIENCE).await {
+            Some(status) => status.to_string(),
+            None => "still runs".into(),
+        },
+    }
+}
+
+/// How long QEMU may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The part of a trace file that belongs to this step.
+fn trace(vm: &Vm, name: &str) -> std::io::Result<String> {
+    let text = std::fs::read_to_string(vm.dir().join(name))?;
+    let start = vm.traces.get(name).copied().unwrap_or(0);
+    Ok(text.get(start..).unwrap_or_default().to_owned())
+}
+
+/// Ends the step for the trace files that were asked for: what they hold belongs to it.
+pub fn end_step(probes: &[Probe], vm: &mut Vm) {
+    for probe in probes {
+        if let Probe::Trace(name) = probe
+            && let Ok(text) = std::fs::read_to_string(vm.dir().join(name))
+        {
+            vm.traces.insert(name.clone(), text.len());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Runs cases: each line on the built-in monitor and on ours.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use monitor::cx::Host;
@@ -9,7 +9,7 @@ use monitor::engine::{Monitor, Outcome};
 use monitor::qmp::BoxFuture;
 use monitor::route::Passthrough;
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::case::{Case, FullStep};
 use crate::compare::{self, Verdict};
@@ -17,7 +17,7 @@ use crate::known::KnownList;
 use crate::probe::{self, Probe};
 use crate::qemu::Qemu;
 use crate::report::{Entry, Probed};
-use crate::vm::{Vm, VmError, in_dir};
+use crate::vm::{Vm, VmError};
 
 /// How our side runs.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,31 @@ pub struct Mode {
 /// The program around our engine: it has a clock, and nobody to ask.
 #[derive(Debug)]
 pub struct ParityHost;
+
+/// [`ParityHost`] with a person who answers what the step says.
+#[derive(Debug, Default)]
+struct Person(Mutex<Option<String>>);
+
+impl Person {
+    fn will_answer(&self, answer: Option<&str>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = answer.map(str::to_owned);
+    }
+}
+
+impl Host for Person {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
+        ParityHost.sleep(duration)
+    }
+
+    fn secret<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<String>> {
+        let answer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Box::pin(async { answer })
+    }
+
+    fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
+        ParityHost.local_time(seconds)
+    }
+}
 
 impl Host for ParityHost {
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
@@ -81,21 +106,23 @@ async fn run(
     steps: &[FullStep],
     entries: &mut Vec<Entry>,
 ) -> Result<(), VmError> {
-    let mut ours = Vm::start(case, qemu).await?;
-    let mut twin = if case.twins {
-        Some(Vm::start(case, qemu).await?)
-    } else {
-        None
+    let twin = async {
+        match case.twins {
+            true => Vm::start(case, qemu).await.map(Some),
+            false => Ok(None),
+        }
     };
+    let (mut ours, mut twin) = tokio::try_join!(Vm::start(case, qemu), twin)?;
     sleep(Duration::from_millis(case.boot)).await;
     let passthrough = if mode.native_only {
         Passthrough::Never
     } else {
         Passthrough::Auto
     };
+    let person = Arc::new(Person::default());
     let builder = Monitor::builder(Arc::new(ours.qmp.clone()));
     let mut monitor = builder
-        .host(Arc::new(ParityHost))
+        .host(person.clone())
         .passthrough(passthrough)
         .build()
         .await
@@ -106,9 +133,17 @@ async fn run(
             ours: &mut ours,
             twin: twin.as_mut(),
         };
+        person.will_answer(step.answer.as_deref());
         pair.step(step, &mut monitor, &mut entry).await;
+        let mut dead = !ours.lives();
+        dead |= twin.as_mut().is_some_and(|vm| !vm.lives());
+        let meant = step.probe.iter().any(|p| matches!(p, Probe::Ends));
+        if dead && !meant && entry.verdict != Verdict::NotRun {
+            entry.verdict = Verdict::Different;
+            entry.note = "QEMU ended".into();
+        }
         entries.push(entry);
-        if !ours.lives() || twin.as_mut().is_some_and(|vm| !vm.lives()) {
+        if dead {
             break;
         }
     }
@@ -135,13 +170,14 @@ impl Pair<'_> {
 
     async fn step(&mut self, step: &FullStep, monitor: &mut Monitor, entry: &mut Entry) {
         let ours_dir = self.ours.dir().to_owned();
-        let line = in_dir(&step.line, &ours_dir);
+        let line = self.ours.fill(&step.line);
         let plan = monitor.explain(&line);
         let text = |key: &str| plan.get(key).and_then(Value::as_str).unwrap_or_default();
         entry.command = text("command").to_owned();
         entry.route = text("route").to_owned();
         let builtin_dir = self.builtin().dir().to_owned();
-        let builtin_line = in_dir(&step.line, &builtin_dir);
+        let builtin_line = self.builtin().fill(&step.line);
+        let answer_typed = step.answer.as_deref();
 
         let mut answer = String::new();
         let outcome = monitor.run_line(&line, &mut answer).await;
@@ -151,7 +187,8 @@ impl Pair<'_> {
             entry.ours = answer;
             return;
         }
-        match self.builtin().builtin.line(&builtin_line).await {
+        let builtin = self.builtin();
+        match builtin.builtin_line_with(&builtin_line, answer_typed).await {
             Ok(text) => entry.builtin = text,
             Err(error) => {
                 entry.note = error.to_string();
@@ -159,7 +196,6 @@ impl Pair<'_> {
                 return;
             }
         }
-        sleep(Duration::from_millis(step.wait)).await;
         entry.ours = answer;
         if let Outcome::Disconnected(error) = &outcome {
             entry.note = error.to_string();
@@ -168,10 +204,19 @@ impl Pair<'_> {
         }
         if entry.route == "refused" && self.twin.is_some() {
             // So that the VMs stay alike for the lines behind it.
-            let _ = self.ours.builtin.line(&line).await;
-            events(self.ours);
-            events(self.builtin());
+            let followed = self.ours.builtin_line_with(&line, answer_typed).await;
+            let text = followed.unwrap_or_default();
+            let dirs = (
+                &*builtin_dir.to_string_lossy(),
+                &*ours_dir.to_string_lossy(),
+            );
+            let (verdict, _) =
+                compare::answers(&entry.command, (&entry.builtin, dirs.0), (&text, dirs.1));
+            if !verdict.passes() {
+                entry.note = format!("the VMs are no longer alike: {text}");
+            }
         }
+        self.wait(step, entry).await;
         entry.verdict = match (entry.route.as_str(), text("reason")) {
             ("refused", "to-convert") => Verdict::Pending,
             ("refused", _) => Verdict::Blocked,
@@ -180,6 +225,21 @@ impl Pair<'_> {
         };
         if entry.route == "partial" {
             entry.verdict = Verdict::Partial;
+        }
+        self.builtin().forget_events();
+        self.ours.forget_events();
+        probe::end_step(&step.probe, self.builtin());
+        probe::end_step(&step.probe, self.ours);
+    }
+
+    /// Waits as the step says.
+    async fn wait(&mut self, step: &FullStep, entry: &mut Entry) {
+        sleep(Duration::from_millis(step.wait)).await;
+        let Some(event) = &step.event else { return };
+        let mut came = self.builtin().wait_for(event, PATIENCE).await;
+        came &= self.ours.wait_for(event, PATIENCE).await;
+        if !came {
+            entry.note = format!("no event {event}");
         }
     }
 
@@ -215,22 +275,22 @@ impl Pair<'_> {
                 entry.note = "nothing printed, and no probe shows the effect".into();
                 verdict = Verdict::Different;
             }
-            for probe in &probes {
-                let (probed, used) = self.compare_effect(probe, &dirs).await;
-                if !probed.alike {
-                    verdict = Verdict::Different;
-                    entry.note = "the effects differ".into();
+            let deadline = Instant::now() + SETTLE;
+            loop {
+                let (probed, used) = self.effects(&probes, &dirs).await;
+                let alike = probed.iter().all(|p| p.alike);
+                if alike || !verdict.passes() || Instant::now() > deadline {
+                    entry.probes = probed;
+                    masks.extend(used);
+                    break;
                 }
-                masks.extend(used);
-                entry.probes.push(probed);
+                sleep(Duration::from_millis(20)).await;
             }
-            let events = self.events(&dirs);
-            if !events.alike {
+            if let Some(probed) = entry.probes.iter().find(|p| !p.alike) {
                 verdict = Verdict::Different;
-                entry.note = "the events differ".into();
-            }
-            if !events.builtin.is_empty() || !events.ours.is_empty() {
-                entry.probes.push(events);
+                let events = probed.probe == "events";
+                let what = if events { "events" } else { "effects" };
+                entry.note = format!("the {what} differ");
             }
         }
         masks.sort_unstable();
@@ -256,6 +316,25 @@ impl Pair<'_> {
         (probed, used)
     }
 
+    /// What all probes and the events show.
+    async fn effects(
+        &mut self,
+        probes: &[Probe],
+        dirs: &(String, String),
+    ) -> (Vec<Probed>, Vec<&'static str>) {
+        let (mut all, mut masks) = (Vec::new(), Vec::new());
+        for probe in probes {
+            let (probed, used) = self.compare_effect(probe, dirs).await;
+            all.push(probed);
+            masks.extend(used);
+        }
+        let events = self.events(dirs);
+        if !events.builtin.is_empty() || !events.ours.is_empty() {
+            all.push(events);
+        }
+        (all, masks)
+    }
+
     /// The events since the last step, by name and data.
     fn events(&mut self, dirs: &(String, String)) -> Probed {
         let ours = events(self.ours);
@@ -270,18 +349,23 @@ impl Pair<'_> {
     }
 }
 
+/// How long effects may take to become alike: jobs and guests run on.
+const SETTLE: Duration = Duration::from_millis(1500);
+
+/// How long an event may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Commands that print nothing and change nothing but the monitor's own state.
 const LOOKS: &[&str] = &["cpu", "print", "x", "xp", "help", "clear"];
 
 /// Events come in the order that QEMU sent them; those of both sides of a rate limit are left out.
 fn events(vm: &mut Vm) -> String {
     let mut text = String::new();
-    while let Some(event) = vm.events.try_recv() {
-        if event.name == "RTC_CHANGE" || event.name == "NIC_RX_FILTER_CHANGED" {
-            continue;
+    for (name, data) in vm.peek_events() {
+        if name != "RTC_CHANGE" && name != "NIC_RX_FILTER_CHANGED" {
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "{name} {data}");
         }
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "{} {}", event.name, event.data);
     }
     text
 }

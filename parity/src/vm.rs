@@ -1,11 +1,14 @@
 //! A VM for one case: its own directory, its own QEMU process, gone when dropped.
 
+use std::collections::HashMap;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use monitor::qmp::address::Address;
 use monitor::qmp::client::{Client, ConnectError, Events, Options};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
@@ -18,13 +21,19 @@ use crate::qemu::Qemu;
 pub struct Vm {
     dir: TempDir,
     path: PathBuf,
+    port: u16,
     child: Child,
+    /// Ended when dropped.
+    others: Vec<Child>,
     /// The connection for our engine.
     pub qmp: Client,
     /// The connection for probes; events arrive here.
     pub aux: Client,
-    /// The events of `aux`.
-    pub events: Events,
+    events: Events,
+    /// Events since [`Vm::forget_events`], by name and data.
+    seen: Vec<(String, Value)>,
+    /// How much of each trace file was read, and how much of it belongs to earlier steps.
+    pub traces: HashMap<String, usize>,
     /// The built-in monitor.
     pub builtin: Builtin,
 }
@@ -81,28 +90,44 @@ impl Vm {
         for disk in &case.disks {
             make_disk(&path, disk).await?;
         }
-        let mut child = Command::new(&qemu.program)
-            .args(case.args.iter().map(|a| in_dir(a, &path)))
-            .args(["-display", "none"])
-            .args(socket_args(&path))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(path.join("stderr"))?)
-            .kill_on_drop(true)
-            .spawn()?;
+        let port = free_port()?;
+        let mut others = Vec::new();
+        for helper in &case.helpers {
+            let mut words = helper.iter().map(|word| fill(word, &path, port));
+            let mut command = Command::new(words.next().unwrap_or_default());
+            others.push(quiet(command.args(words), &path, "helper")?.spawn()?);
+        }
+        let mut command = Command::new(&qemu.program);
+        command
+            .args(case.args.iter().map(|a| fill(a, &path, port)))
+            .args(["-display", "none"]);
+        if !case.peer.is_empty() {
+            let mut peer = Command::new(&qemu.program);
+            peer.args(command.as_std().get_args())
+                .args(case.peer.iter().map(|a| fill(a, &path, port)))
+                .args(["-monitor", "none"]);
+            others.push(quiet(&mut peer, &path, "peer")?.spawn()?);
+        }
+        command.args(socket_args(&path));
+        let mut child = quiet(&mut command, &path, "stderr")?.spawn()?;
         let result = Self::connect(&path, &mut child).await;
         match result {
             Ok((qmp, (aux, events), builtin)) => Ok(Self {
                 dir,
                 path,
+                port,
                 child,
+                others,
                 qmp,
                 aux,
                 events,
+                seen: Vec::new(),
+                traces: HashMap::new(),
                 builtin,
             }),
             Err(error) => {
-                child.kill().await?;
+                // It may have ended by itself.
+                let _ = child.kill().await;
                 let said = std::fs::read_to_string(path.join("stderr")).unwrap_or_default();
                 Err(VmError::Failed(format!("{error} {}", said.trim())))
             }
@@ -140,6 +165,63 @@ impl Vm {
         &self.path
     }
 
+    /// Replaces `{dir}` and `{port}`.
+    #[must_use]
+    pub fn fill(&self, text: &str) -> String {
+        fill(text, &self.path, self.port)
+    }
+
+    /// As [`builtin_line`](Self::builtin_line); `answer` is typed where it asks for a password.
+    pub async fn builtin_line_with(
+        &mut self,
+        line: &str,
+        answer: Option<&str>,
+    ) -> Result<String, VmError> {
+        match answer {
+            Some(_) => Ok(self.builtin.line_with(line, answer).await?),
+            None => self.builtin_line(line).await,
+        }
+    }
+
+    /// Waits for an event; one that came since [`Vm::forget_events`] will do. Returns whether it came in time.
+    pub async fn wait_for(&mut self, event: &str, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        loop {
+            self.drain_events();
+            if self.seen.iter().any(|(name, _)| name == event) {
+                return true;
+            }
+            if Instant::now() > deadline {
+                return false;
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The events so far, by name and data.
+    pub fn peek_events(&mut self) -> &[(String, Value)] {
+        self.drain_events();
+        &self.seen
+    }
+
+    /// Forgets the events so far.
+    pub fn forget_events(&mut self) {
+        self.drain_events();
+        self.seen.clear();
+    }
+
+    fn drain_events(&mut self) {
+        while let Some(event) = self.events.try_recv() {
+            self.seen.push((event.name, event.data));
+        }
+    }
+
+    /// Waits until QEMU ends by itself; `None` where it does not within `patience`.
+    pub async fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let wait = tokio::time::timeout(patience, self.child.wait()).await;
+        wait.ok()?.ok()
+    }
+
     /// Whether QEMU still runs.
     pub fn lives(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
@@ -149,6 +231,9 @@ impl Vm {
     pub async fn end(mut self) {
         // It may have ended by itself, and the directory goes in any case.
         let _ = self.child.kill().await;
+        for mut other in self.others {
+            let _ = other.kill().await;
+        }
         let _ = self.dir.close();
     }
 }
@@ -174,6 +259,24 @@ pub fn in_dir(text: &str, dir: &Path) -> String {
     text.replace("{dir}", &dir.to_string_lossy())
 }
 
+fn fill(text: &str, dir: &Path, port: u16) -> String {
+    in_dir(text, dir).replace("{port}", &port.to_string())
+}
+
+/// A TCP port of the local host that nobody listens on.
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// Without streams but for standard error, which goes to a file.
+fn quiet<'a>(command: &'a mut Command, dir: &Path, log: &str) -> std::io::Result<&'a mut Command> {
+    Ok(command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(dir.join(log))?)
+        .kill_on_drop(true))
+}
+
 async fn make_disk(dir: &Path, disk: &Disk) -> Result<(), VmError> {
     let file: PathBuf = dir.join(&disk.file);
     let mut create = Command::new("qemu-img");
@@ -183,6 +286,11 @@ async fn make_disk(dir: &Path, disk: &Disk) -> Result<(), VmError> {
     }
     create.arg(&file).args(&disk.size);
     succeed(create).await?;
+    for command in &disk.write {
+        let mut write = Command::new("qemu-io");
+        write.args(["-f", &disk.format, "-c", command]).arg(&file);
+        succeed(write).await?;
+    }
     for snapshot in &disk.snapshots {
         let mut take = Command::new("qemu-img");
         take.args(["snapshot", "-c", snapshot]).arg(&file);
@@ -197,5 +305,5 @@ async fn succeed(mut command: Command) -> Result<(), VmError> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(VmError::Failed(format!("qemu-img: {}", said.trim())))
+    Err(VmError::Failed(format!("image: {}", said.trim())))
 }
