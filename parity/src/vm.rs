@@ -171,16 +171,20 @@ impl Vm {
         fill(text, &self.path, self.port)
     }
 
-    /// As [`builtin_line`](Self::builtin_line); `answer` is typed where it asks for a password.
+    /// A line on the built-in monitor: typed, or where its editor would not take it as it is, by
+    /// `human-monitor-command`. `answer` is typed where it asks for a password.
     pub async fn builtin_line_with(
         &mut self,
         line: &str,
         answer: Option<&str>,
     ) -> Result<String, VmError> {
-        match answer {
-            Some(_) => Ok(self.builtin.line_with(line, answer).await?),
-            None => self.builtin_line(line).await,
+        if !line.chars().any(char::is_control) && line.len() < 4000 && line.is_ascii() {
+            return Ok(self.builtin.line_with(line, answer).await?);
         }
+        let arguments = serde_json::json!({ "command-line": line });
+        let reply = self.aux.execute("human-monitor-command", arguments).await;
+        let reply = reply.map_err(|e| VmError::Failed(e.to_string()))?;
+        Ok(reply.as_str().unwrap_or_default().replace("\r\n", "\n"))
     }
 
     /// Waits for an event; one that came since [`Vm::forget_events`] will do. Returns whether it came in time.
