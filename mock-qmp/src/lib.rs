@@ -16,4 +16,4 @@ pub use recording::{Recording, RecordingError};
 pub use replay::{Mode, Timing};
 pub use script::Answer;
 pub use serve::{Address, Server};
-pub use server::{Leftovers, Unmatched};
+pub use server::{Leftovers, MonitorOptions, Unmatched};

@@ -137,7 +137,17 @@ impl MockQmp {
     /// Serves on these addresses, each a monitor of the same machine. Runs in the caller's tokio runtime, or in its
     /// own where there is none.
     pub fn serve(self, addresses: &[Address]) -> io::Result<Server> {
-        start(self.setup(), addresses)
+        let options = self.options;
+        let monitors: Vec<_> = addresses
+            .iter()
+            .map(|address| (address.clone(), options))
+            .collect();
+        self.serve_monitors(&monitors)
+    }
+
+    /// Serves monitors of one machine, each set up by itself.
+    pub fn serve_monitors(self, monitors: &[(Address, MonitorOptions)]) -> io::Result<Server> {
+        start(self.setup(), monitors)
     }
 
     /// Serves on a Unix socket.

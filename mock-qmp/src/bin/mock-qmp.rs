@@ -7,7 +7,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mock_qmp::record::{Proxy, Recorder, probe, record};
-use mock_qmp::{Address, MockQmp, Mode, Recording, Timing};
+use mock_qmp::{Address, MockQmp, Mode, MonitorOptions, Recording, Timing};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,17 +36,17 @@ struct Serve {
     /// A recording's folder (its main topic) or one of its files.
     recording: PathBuf,
     /// Where to listen: unix:PATH or tcp:HOST:PORT. Several are monitors of the same machine.
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "listen_pretty")]
     listen: Vec<Address>,
+    /// Where to listen and write over several lines, as -qmp-pretty does.
+    #[arg(long)]
+    listen_pretty: Vec<Address>,
     /// Report what the recording does not hold and what was never asked for.
     #[arg(long)]
     strict: bool,
     /// When answers and events come.
     #[arg(long, value_enum, default_value_t = TimingChoice::Prompt)]
     timing: TimingChoice,
-    /// Write over several lines, as -qmp-pretty does.
-    #[arg(long)]
-    pretty: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -126,6 +126,19 @@ async fn interrupted() -> std::io::Result<()> {
     }
 }
 
+/// What QEMU says when a signal ends it.
+fn shutdown_by_signal() -> serde_json::Value {
+    let now = std::time::SystemTime::now();
+    let now = now
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    serde_json::json!({
+        "timestamp": {"seconds": now.as_secs(), "microseconds": now.subsec_micros()},
+        "event": "SHUTDOWN",
+        "data": {"guest": false, "reason": "host-signal"},
+    })
+}
+
 fn serve(options: Serve) -> Outcome {
     let recording = Recording::load(&options.recording)?;
     runtime()?.block_on(async {
@@ -138,17 +151,27 @@ fn serve(options: Serve) -> Outcome {
         } else {
             Mode::Lenient
         };
-        let mock = MockQmp::from_recording(recording)
-            .mode(mode)
-            .timing(timing)
-            .pretty(options.pretty);
-        let server = mock.serve(&options.listen)?;
+        let mock = MockQmp::from_recording(recording).mode(mode).timing(timing);
+        let plain = options.listen.into_iter().map(|address| (address, false));
+        let pretty = options
+            .listen_pretty
+            .into_iter()
+            .map(|address| (address, true));
+        let monitors = plain.chain(pretty);
+        let monitors: Vec<_> = monitors
+            .map(|(address, pretty)| (address, MonitorOptions { pretty }))
+            .collect();
+        let server = mock.serve_monitors(&monitors)?;
         for address in server.addresses() {
             println!("listening on {address}");
         }
         tokio::select! {
             () = server.ended() => {}
-            result = interrupted() => result?,
+            result = interrupted() => {
+                result?;
+                server.end(Some(&shutdown_by_signal()));
+                server.ended().await;
+            }
         }
         Ok(match server.finish().await {
             Ok(()) => ExitCode::SUCCESS,

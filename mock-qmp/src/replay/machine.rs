@@ -269,12 +269,11 @@ impl Backend for Replay {
     }
 
     fn go_to_moment(&mut self, number: u32, now: Duration) -> bool {
-        let Some(step) = self
-            .index
-            .steps
-            .iter()
-            .position(|step| step.moment == number)
-        else {
+        if self.index.steps[self.step].moment == number {
+            return true;
+        }
+        let steps = &self.index.steps;
+        let Some(step) = steps.iter().position(|step| step.moment == number) else {
             return false;
         };
         self.enter(step, now, &mut Vec::new());

@@ -12,38 +12,27 @@ const READ_SIZE: usize = 64 * 1024;
 /// How often a client that is not read from is checked for being gone.
 const HANG_UP_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Why a connection ended.
-#[derive(Debug, PartialEq, Eq)]
-enum End {
-    /// The client has gone.
-    Client,
-    /// This side closes.
-    Server,
-}
-
 /// Serves one client.
 pub(crate) async fn serve(shared: &Arc<Shared>, monitor: usize, stream: Stream) {
     shared.lock().connect(monitor);
-    let end = tokio::select! {
-        end = read(shared, monitor, &stream) => end,
-        end = write(shared, monitor, &stream) => end,
-    };
+    tokio::select! {
+        () = read(shared, monitor, &stream) => {}
+        () = write(shared, monitor, &stream) => {}
+    }
     shared.lock().disconnect(monitor);
     drop(stream);
-    if end == End::Server {
-        shared.changed();
-    }
+    shared.changed();
 }
 
-async fn read(shared: &Arc<Shared>, monitor: usize, stream: &Stream) -> End {
+async fn read(shared: &Arc<Shared>, monitor: usize, stream: &Stream) {
     let mut buffer = vec![0; READ_SIZE];
     loop {
         let Ok((count, passed)) = stream.receive(&mut buffer).await else {
-            return End::Client;
+            return;
         };
         if count == 0 {
             if stream.is_hung_up() {
-                return End::Client;
+                return;
             }
             shared.lock().input_ended(monitor);
             shared.changed();
@@ -66,20 +55,19 @@ async fn read(shared: &Arc<Shared>, monitor: usize, stream: &Stream) -> End {
                 .is_err()
                 && stream.is_hung_up()
             {
-                return End::Client;
+                return;
             }
         }
     }
 }
 
-async fn wait_for_hang_up(stream: &Stream) -> End {
+async fn wait_for_hang_up(stream: &Stream) {
     while !stream.is_hung_up() {
         tokio::time::sleep(HANG_UP_INTERVAL).await;
     }
-    End::Client
 }
 
-async fn write(shared: &Arc<Shared>, monitor: usize, stream: &Stream) -> End {
+async fn write(shared: &Arc<Shared>, monitor: usize, stream: &Stream) {
     loop {
         let output = shared.lock().output(monitor);
         let result = match output {
@@ -91,8 +79,8 @@ async fn write(shared: &Arc<Shared>, monitor: usize, stream: &Stream) -> End {
         };
         match result {
             Ok(false) => {}
-            Ok(true) => return End::Server,
-            Err(_) => return End::Client,
+            // Closed from this side, or gone on the other.
+            Ok(true) | Err(_) => return,
         }
     }
 }

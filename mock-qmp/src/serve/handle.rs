@@ -14,6 +14,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+/// How long clients may take to read what was sent before the end.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// What connections and clock of one server share.
 pub(crate) struct Shared {
     core: Mutex<Core>,
@@ -116,6 +119,7 @@ impl Shared {
 /// What to start.
 pub(crate) struct Setup {
     pub(crate) backend: Box<dyn Backend>,
+    /// How monitors that are opened in memory are set up.
     pub(crate) options: MonitorOptions,
 }
 
@@ -131,7 +135,7 @@ pub struct Server {
 }
 
 /// Starts a server on these addresses: in the caller's tokio runtime, or in its own where there is none.
-pub(crate) fn start(setup: Setup, addresses: &[Address]) -> io::Result<Server> {
+pub(crate) fn start(setup: Setup, monitors: &[(Address, MonitorOptions)]) -> io::Result<Server> {
     let (handle, runtime) = match Handle::try_current() {
         Ok(handle) => (handle, None),
         Err(_) => {
@@ -159,14 +163,14 @@ pub(crate) fn start(setup: Setup, addresses: &[Address]) -> io::Result<Server> {
         runtime,
     };
     server.spawn(server.shared.clone().run_clock());
-    for address in addresses {
+    for (address, options) in monitors {
         let (listener, bound) = Listener::bind(address)?;
         let file = if let Address::Unix(path) = &bound {
             Some(path.clone())
         } else {
             None
         };
-        let monitor = server.shared.add_monitor(server.options, file);
+        let monitor = server.shared.add_monitor(*options, file);
         server.addresses.push(bound);
         server.spawn(listener.run(server.shared.clone(), monitor));
     }
@@ -216,13 +220,31 @@ impl Server {
         self.shared.with(|core, now| core.go_to_moment(number, now))
     }
 
-    /// Waits until the machine ends (`quit`).
+    /// Ends the machine as `quit` would: clients get this event, given as JSON, what is on its way to them, and the end
+    /// of the connection.
+    pub fn end(&self, event: Option<&serde_json::Value>) {
+        self.shared.with(|core, now| {
+            if let Some(event) = event {
+                core.event(event.to_string(), now);
+            }
+            core.end();
+        });
+    }
+
+    /// Waits until the machine has ended and its clients have got everything, or do not take it.
     pub async fn ended(&self) {
+        self.wait(Core::ended).await;
+        let gone = self.wait(|core| !core.has_clients());
+        // A client that does not read must not keep the server.
+        let _ = tokio::time::timeout(LAST_WORDS, gone).await;
+    }
+
+    async fn wait(&self, condition: impl Fn(&Core) -> bool) {
         loop {
             let finished = self.shared.finished.notified();
             tokio::pin!(finished);
             finished.as_mut().enable();
-            if self.shared.lock().ended() {
+            if condition(&self.shared.lock()) {
                 return;
             }
             finished.await;

@@ -40,7 +40,7 @@ pub trait Backend: Send {
         Vec::new()
     }
 
-    /// Goes to the recorded moment with this number. `false` when there is none.
+    /// Goes to the recorded moment with this number, unless it is there already. `false` when there is none.
     fn go_to_moment(&mut self, _number: u32, _now: Duration) -> bool {
         false
     }

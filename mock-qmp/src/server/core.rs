@@ -303,11 +303,21 @@ impl Core {
             self.event(event, now);
         }
         if execution.quits {
-            self.ended = true;
-            for monitor in &mut self.monitors {
-                monitor.output.push(Output::Close);
-            }
+            self.end();
         }
+    }
+
+    /// QEMU ends: every client gets what is on its way to it, and then the end of the connection.
+    pub fn end(&mut self) {
+        self.ended = true;
+        for monitor in &mut self.monitors {
+            monitor.output.push(Output::Close);
+        }
+    }
+
+    /// Whether a client is connected to any monitor.
+    pub fn has_clients(&self) -> bool {
+        self.monitors.iter().any(|monitor| monitor.connected)
     }
 
     fn close_if_ended(&mut self, monitor: usize) {
