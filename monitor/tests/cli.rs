@@ -272,9 +272,14 @@ fn a_full_disk_is_told() {
 fn a_limit_for_commands() {
     let mock = Mock::start();
     let begun = Instant::now();
-    let ran = run(mock
-        .hmp()
-        .args(["--timeout", "0.3", "-c", "system_powerdown", "-c", "info name"]));
+    let ran = run(mock.hmp().args([
+        "--timeout",
+        "0.3",
+        "-c",
+        "system_powerdown",
+        "-c",
+        "info name",
+    ]));
     assert!(begun.elapsed().as_secs() < 10);
     assert_eq!(
         ran.stderr,

@@ -1,5 +1,6 @@
 //! Real QEMUs, for the tests that want one.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,7 +23,13 @@ pub fn qemus() -> Vec<PathBuf> {
             .collect(),
     };
     if found.is_empty() {
-        println!("skipped: no QEMU (set HMP_TEST_QEMUS, or put qemu-system-x86_64 on PATH)");
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test");
+        // Not by a macro: what those print is shown only for tests that fail.
+        let _ = writeln!(
+            std::io::stderr(),
+            "{test} skipped: no QEMU (set HMP_TEST_QEMUS, or put qemu-system-x86_64 on PATH)"
+        );
     }
     found
 }
