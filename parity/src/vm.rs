@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use monitor::qmp::Qmp;
 use monitor::qmp::address::Address;
 use monitor::qmp::client::{Client, ConnectError, Events, Options};
 use serde_json::Value;
