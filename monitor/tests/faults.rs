@@ -137,7 +137,7 @@ fn half_a_greeting() {
         server.write(&GREETING.as_bytes()[..30]);
         server.stay();
     });
-    assert_ends(&scene.run(&["-c", "stop"]), 3, "not complete within 10 s");
+    assert_ends(&scene.run(&["-c", "stop"]), 3, "did not start within 10 s");
 }
 
 #[test]

@@ -1,10 +1,12 @@
-//! Runs lines without a person: those of the command line, or of standard input.
+//! Without a person: runs the lines of the command line or of standard input, prints candidates.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::editor::with_files;
 use super::exit::Exit;
 use super::lines::{self, Line};
 use super::screen::say;
@@ -13,6 +15,9 @@ use crate::qmp::QmpError;
 
 /// How long a line that may already be on its way is waited for when the connection is gone.
 const GRACE: Duration = Duration::from_millis(200);
+
+/// How long candidates may take: whoever asks for them waits at a keyboard.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the lines of the command line.
 pub(super) async fn lines(worker: &mut Worker, lines: &[String]) -> Exit {
@@ -72,6 +77,22 @@ pub(super) async fn input(worker: &mut Worker) -> Exit {
                 };
             }
         }
+    }
+}
+
+/// Prints the candidates for the end of `text`, one per line.
+pub(super) async fn complete(worker: &mut Worker, text: &str) -> Exit {
+    let question = worker.monitor.complete(text, text.len());
+    let Ok(completion) = timeout(PATIENCE, question).await else {
+        return lost("QEMU does not answer");
+    };
+    for candidate in with_files(completion, text, text.len()) {
+        let _ = writeln!(worker.screen, "{candidate}");
+    }
+    worker.screen.end_answer(worker.null);
+    match worker.client.end() {
+        Some(_) => lost("connection to QEMU lost"),
+        None => worker.unheard(),
     }
 }
 

@@ -57,6 +57,7 @@ pub(super) enum Said {
 pub(super) struct Editor {
     asks: Sender<Ask>,
     said: mpsc::UnboundedReceiver<Said>,
+    /// The terminal's state before the first prompt.
     before: Option<Termios>,
 }
 
@@ -66,7 +67,6 @@ pub(super) struct Asker(std::sync::Mutex<Sender<Ask>>);
 impl Editor {
     /// Starts the thread. With `remember`, lines are kept in the history file.
     pub(super) fn start(remember: bool) -> Result<Self, String> {
-        let before = tcgetattr(io::stdin()).ok();
         let (asks, asked) = channel();
         let (say, said) = mpsc::unbounded_channel();
         let history = remember.then(history_file).flatten();
@@ -74,7 +74,11 @@ impl Editor {
             .name("line-editor".into())
             .spawn(move || edit(&asked, &say, history))
             .map_err(|error| error.to_string())?;
-        Ok(Self { asks, said, before })
+        Ok(Self {
+            asks,
+            said,
+            before: None,
+        })
     }
 
     pub(super) fn asker(&self) -> Asker {
@@ -82,7 +86,10 @@ impl Editor {
     }
 
     /// Shows the prompt; what the person does then comes through [`said`](Self::said).
-    pub(super) fn prompt(&self) {
+    pub(super) fn prompt(&mut self) {
+        if self.before.is_none() {
+            self.before = tcgetattr(io::stdin()).ok();
+        }
         // Without the thread, `said` tells.
         let _ = self.asks.send(Ask::Line);
     }
@@ -95,7 +102,8 @@ impl Editor {
 }
 
 impl Drop for Editor {
-    /// The thread may be in the middle of a line; it ends with the program.
+    /// The thread may be in the middle of a line; it ends with the program. Where there was no prompt the terminal is
+    /// left alone: touching it would stop a program in the background.
     fn drop(&mut self) {
         if let Some(before) = &self.before {
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);

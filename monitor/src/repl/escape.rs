@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 /// What the command `clear` prints (QEMU 11.1): the cursor goes home, the screen and what scrolled off it are cleared.
-const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
+pub(super) const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
 
 /// Replaces what a terminal might act on by an escape like `\x1b`. Line ends, tabs and `clear`'s sequence stay.
 pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {

@@ -6,11 +6,10 @@ use std::time::Duration;
 use tokio::signal::unix::Signal;
 use tokio::time::timeout;
 
-use super::editor::{Editor, Said, with_files};
+use super::editor::{Editor, Said};
 use super::exit::Exit;
 use super::screen::say;
 use super::worker::{End, Next, Worker};
-use crate::complete::Completion;
 use crate::qmp::QmpError;
 
 /// How long QEMU may take to give candidates; the editor waits a little longer.
@@ -53,6 +52,7 @@ pub(super) async fn run(
             Typed::Ended(end) => return ended(worker, end),
         };
         history.add(&line);
+        forget(interrupts).await;
         let next = tokio::select! {
             biased;
             _ = interrupts.recv() => None,
@@ -77,6 +77,17 @@ pub(super) async fn run(
                 return Exit::Lost;
             }
         }
+    }
+}
+
+/// Forgets a Ctrl-C that came before the line was complete.
+async fn forget(interrupts: &mut Signal) {
+    // The runtime looks for news before it goes on.
+    tokio::task::yield_now().await;
+    tokio::select! {
+        biased;
+        _ = interrupts.recv() => {}
+        () = std::future::ready(()) => {}
     }
 }
 
@@ -126,14 +137,4 @@ fn ended(worker: &mut Worker, end: End) -> Exit {
             Exit::Lost
         }
     }
-}
-
-/// Prints the candidates for the end of `text`, one per line.
-pub(super) async fn complete(worker: &mut Worker, text: &str) -> Exit {
-    let completion: Completion = worker.monitor.complete(text, text.len()).await;
-    for candidate in with_files(completion, text, text.len()) {
-        let _ = writeln!(worker.screen, "{candidate}");
-    }
-    worker.screen.end_answer(worker.null);
-    worker.unheard()
 }

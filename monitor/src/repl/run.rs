@@ -121,7 +121,7 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
     };
     match (options.task, &mut editor) {
         (Task::Lines(lines), _) => batch::lines(&mut worker, &lines).await,
-        (Task::Complete(text), _) => interactive::complete(&mut worker, &text).await,
+        (Task::Complete(text), _) => batch::complete(&mut worker, &text).await,
         (Task::Input, Some(editor)) => match signal(SignalKind::interrupt()) {
             Ok(mut interrupts) => {
                 interactive::run(&mut worker, editor, &history, &mut interrupts).await

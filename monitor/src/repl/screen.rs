@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
-use super::escape::for_terminal;
+use super::escape::{CLEAR, for_terminal};
 
 /// Where commands write their text: standard output, made harmless where it is a terminal.
 pub(super) struct Screen {
@@ -63,7 +63,7 @@ impl Screen {
 impl fmt::Write for Screen {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if let Some(last) = text.bytes().last() {
-            self.line_start = last == b'\n';
+            self.line_start = last == b'\n' || text.ends_with(CLEAR);
         }
         if self.terminal {
             self.put(for_terminal(text).as_bytes());
@@ -138,8 +138,10 @@ mod tests {
             screen.fresh_line();
             screen.write_str("b\n").unwrap();
             screen.fresh_line();
+            screen.write_str(CLEAR).unwrap();
+            screen.fresh_line();
         });
-        assert_eq!(shown, "a\nb\n");
+        assert_eq!(shown, format!("a\nb\n{CLEAR}"));
     }
 
     #[test]

@@ -40,8 +40,8 @@ pub enum ConnectError {
         /// The limit, in seconds.
         seconds: u64,
     },
-    /// The greeting or the answer to our capabilities came in part only.
-    #[error("connected, but the greeting was not complete within {seconds} s")]
+    /// The greeting, or the answer to our capabilities, came in part only or not at all.
+    #[error("connected, but the session did not start within {seconds} s: the answers came in part only")]
     Stalled {
         /// The limit, in seconds.
         seconds: u64,
