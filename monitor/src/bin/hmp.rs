@@ -188,6 +188,16 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_knows_every_flag() {
+        let manual = include_str!("../../../docs/hmp.md");
+        for flag in Arguments::command().get_arguments() {
+            if let Some(long) = flag.get_long().filter(|_| !flag.is_hide_set()) {
+                assert!(manual.contains(&format!("`--{long}")), "--{long}");
+            }
+        }
+    }
+
+    #[test]
     fn seconds_are_positive_numbers() {
         assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
         for text in ["", "x", "0", "-1", "nan", "inf", "1e300"] {
