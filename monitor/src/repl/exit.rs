@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// How `hmp` ends. Where several apply, the highest of the codes from 2 on counts, then 1.
+/// How `hmp` ends. Where several apply, the first of usage, unconnected, lost and failed counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Everything asked for was done.
