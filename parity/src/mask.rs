@@ -25,6 +25,30 @@ pub const MASKS: &[Mask] = &[
         pattern: r#"thread[-_]id"?[=:] ?(\d+)"#,
     },
     Mask {
+        name: "node-name",
+        command: "",
+        reason: "the last two digits of generated node names are random",
+        pattern: r"#block(\d+)",
+    },
+    Mask {
+        name: "port",
+        command: "",
+        reason: "the host gives ports",
+        pattern: r#"(?:127\.0\.0\.1:|localhost:|::1\]?:|"port": "?)(\d{4,5})\b"#,
+    },
+    Mask {
+        name: "pty",
+        command: "",
+        reason: "the host numbers terminals",
+        pattern: r"/dev/pts/(\d+)",
+    },
+    Mask {
+        name: "snapshot-name",
+        command: "",
+        reason: "wall clock",
+        pattern: r"vm-(\d{14})",
+    },
+    Mask {
         name: "host-address",
         command: "info ramblock",
         reason: "the host places memory",
@@ -34,7 +58,7 @@ pub const MASKS: &[Mask] = &[
         name: "idle-time",
         command: "info blockstats",
         reason: "time since the last request",
-        pattern: r"idle_time_ns=(\d+)",
+        pattern: r"idle_time_ns[=:] ?(\d+)",
     },
     Mask {
         name: "times",
