@@ -51,6 +51,17 @@ enum Command {
         #[arg(long, default_value = "recordings")]
         recordings: PathBuf,
     },
+    /// Makes an HTML page of a report in JSON.
+    Dashboard {
+        /// The report.
+        report: PathBuf,
+        /// An earlier report, to show what changed.
+        #[arg(long, value_name = "FILE")]
+        before: Option<PathBuf>,
+        /// The page.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
     /// Compares our rows with a QEMU source tree's .hx files.
     #[command(subcommand)]
     Hx(Hx),
@@ -104,7 +115,10 @@ struct Run {
     /// Write a summary in Markdown.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// An earlier report in JSON, for the summary's changes.
+    /// Write the report as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// An earlier report in JSON, for the changes in summary and page.
     #[arg(long, value_name = "FILE")]
     before: Option<PathBuf>,
     /// Fail where a command is worse than in this file.
@@ -127,6 +141,11 @@ fn main() -> ExitCode {
         Command::Hx(args) => args.run(),
         Command::Gaps { recordings, json } => gaps(&recordings, json),
         Command::Status { recordings } => status(&recordings),
+        Command::Dashboard {
+            report,
+            before,
+            out,
+        } => dashboard(&report, before.as_ref(), &out),
         Command::Record { cases, qemu, out } => record(&cases, &qemu, &out),
     };
     match result {
@@ -213,6 +232,23 @@ fn read_json<T: serde::de::DeserializeOwned>(
     Ok(serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?)
 }
 
+fn read_report(path: &PathBuf) -> Result<Report, Box<dyn std::error::Error>> {
+    let report: Report = read_json(path)?;
+    if report.format != report::FORMAT {
+        let (path, found, ours) = (path.display(), report.format, report::FORMAT);
+        return Err(format!("{path}: format {found}, where {ours} is wanted").into());
+    }
+    Ok(report)
+}
+
+fn dashboard(report: &PathBuf, before: Option<&PathBuf>, out: &Path) -> Done {
+    let report = read_report(report)?;
+    let before = before.map(read_report).transpose()?;
+    let page = report::html::render(&report, before.as_ref())?;
+    std::fs::write(out, page).map_err(|e| format!("{}: {e}", out.display()))?;
+    Ok(true)
+}
+
 fn gaps(recordings: &Path, json: bool) -> Done {
     let gaps = parity::gaps::gaps(&parity::offered::recorded(recordings)?);
     print(&if json {
@@ -258,9 +294,12 @@ impl Run {
         if let Some(path) = &self.junit {
             std::fs::write(path, report::junit::render(report)?)?;
         }
+        let before = self.before.as_ref().map(read_report).transpose()?;
         if let Some(path) = &self.markdown {
-            let before = self.before.as_ref().map(read_json).transpose()?;
             std::fs::write(path, report::markdown::render(report, before.as_ref()))?;
+        }
+        if let Some(path) = &self.html {
+            std::fs::write(path, report::html::render(report, before.as_ref())?)?;
         }
         Ok(())
     }

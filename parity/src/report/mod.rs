@@ -1,5 +1,6 @@
 //! What a run found: plain data first, pages second.
 
+pub mod html;
 pub mod junit;
 pub mod markdown;
 pub mod term;
@@ -37,6 +38,9 @@ pub struct Entry {
     pub case: String,
     /// The QEMU's label: release and target.
     pub qemu: String,
+    /// The machine type that the case asks for; empty where the report does not say it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub machine: String,
     /// The line, with `{dir}` as in the case.
     pub line: String,
     /// The command's full name; empty where the line names none.
@@ -80,6 +84,7 @@ impl Entry {
         Self {
             case: case.name.clone(),
             qemu: qemu.label(),
+            machine: machine(case).to_owned(),
             line: line.to_owned(),
             ..Self::blank()
         }
@@ -91,6 +96,7 @@ impl Entry {
         Self {
             case: String::new(),
             qemu: String::new(),
+            machine: String::new(),
             line: String::new(),
             command: String::new(),
             route: String::new(),
@@ -102,6 +108,13 @@ impl Entry {
             note: String::new(),
         }
     }
+}
+
+/// The type behind `-M` or `-machine`.
+fn machine(case: &Case) -> &str {
+    let at = case.args.iter().position(|a| a == "-M" || a == "-machine");
+    let value = at.and_then(|at| case.args.get(at + 1));
+    value.map_or("", |v| v.split(',').next().unwrap_or(v))
 }
 
 /// Lines by verdict.

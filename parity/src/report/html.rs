@@ -1,0 +1,241 @@
+//! The report as one HTML page that needs nothing else: no network, no server, no other file.
+//!
+//! The page is a function of the report, an earlier report, and the static tables. Its data is JSON inside the page;
+//! everything that is seen is made of that by the scripts beside this file.
+
+mod families;
+mod rows;
+mod texts;
+mod trend;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+
+use serde::Serialize;
+
+use super::{Entry, Report};
+use crate::compare::Verdict;
+use crate::qemu::parse_version;
+use texts::Texts;
+
+const PAGE: &str = include_str!("html/page.html");
+const STYLE: &str = include_str!("html/style.css");
+
+/// The scripts in the order of their use; they share one function's scope.
+const SCRIPTS: [&str; 8] = [
+    include_str!("html/data.js"),
+    include_str!("html/dom.js"),
+    include_str!("html/diff.js"),
+    include_str!("html/grid.js"),
+    include_str!("html/overview.js"),
+    include_str!("html/matrix.js"),
+    include_str!("html/command.js"),
+    include_str!("html/main.js"),
+];
+
+/// What the page embeds. Verdicts, QEMUs, machines, cases and texts are numbers in the lists of those names.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<'a> {
+    native_only: bool,
+    stale: &'a [String],
+    /// Most bytes of an answer that are embedded.
+    cap: usize,
+    verdicts: Vec<Word>,
+    families: Vec<&'static str>,
+    qemus: Vec<&'a str>,
+    machines: Vec<&'a str>,
+    cases: Vec<&'a str>,
+    routes: Vec<&'a str>,
+    commands: Vec<rows::Row>,
+    dangers: Vec<rows::Danger>,
+    lacks: Vec<rows::Lack>,
+    masks: Vec<rows::Masked>,
+    entries: Vec<Line<'a>>,
+    texts: Texts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<trend::Trend<'a>>,
+}
+
+/// A verdict, with the letter that stands for it.
+#[derive(Debug, Serialize)]
+struct Word {
+    word: &'static str,
+    letter: char,
+    about: &'static str,
+    passes: bool,
+}
+
+/// An entry in short: command, QEMU, machine, case, line, route, verdict, the built-in's answer, ours, note, masks, probes.
+#[derive(Debug, Serialize)]
+struct Line<'a>(
+    usize,
+    usize,
+    usize,
+    usize,
+    usize,
+    usize,
+    usize,
+    usize,
+    usize,
+    usize,
+    &'a [String],
+    Vec<Probe>,
+);
+
+/// A probe in short: its name, whether the sides are alike, the built-in's side, ours.
+#[derive(Debug, Serialize)]
+struct Probe(usize, bool, usize, usize);
+
+/// The page for `report`, with what changed since `before`, if there is one.
+pub fn render(report: &Report, before: Option<&Report>) -> Result<String, serde_json::Error> {
+    let data = embeddable(&serde_json::to_string(&data(report, before))?);
+    let script = SCRIPTS.concat();
+    let mut page = String::with_capacity(PAGE.len() + STYLE.len() + script.len() + data.len());
+    let mut rest = PAGE;
+    // Each mark is looked for in the template alone, so that no answer can be taken for one.
+    for (mark, content) in [
+        ("{{style}}", STYLE),
+        ("{{data}}", data.as_str()),
+        ("{{script}}", script.as_str()),
+    ] {
+        let (head, tail) = rest.split_once(mark).unwrap_or((rest, ""));
+        page.push_str(head);
+        page.push_str(content);
+        rest = tail;
+    }
+    page.push_str(rest);
+    Ok(page)
+}
+
+/// JSON that can't end the element it stands in: `<` occurs in strings only, where an escape means the same.
+fn embeddable(json: &str) -> String {
+    json.replace('<', "\\u003c")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
+}
+
+fn data<'a>(report: &'a Report, before: Option<&'a Report>) -> Data<'a> {
+    let entries = &report.entries;
+    let mut qemus = distinct(entries, |e| &e.qemu);
+    // The target that most lines ran on comes first, its releases oldest first.
+    let target = |label: &str| {
+        label
+            .split_once('-')
+            .map_or("", |(_, arch)| arch)
+            .to_owned()
+    };
+    let mut lines: HashMap<String, usize> = HashMap::new();
+    for entry in entries {
+        *lines.entry(target(&entry.qemu)).or_default() += 1;
+    }
+    qemus.sort_by_key(|label| {
+        let arch = target(label);
+        (
+            Reverse(lines.get(&arch).copied()),
+            arch,
+            parse_version(label),
+        )
+    });
+    let mut data = Data {
+        native_only: report.native_only,
+        stale: &report.stale,
+        cap: texts::CAP,
+        verdicts: words(),
+        families: families::all().collect(),
+        machines: distinct(entries, machine),
+        cases: distinct(entries, |e| &e.case),
+        routes: distinct(entries, |e| &e.route),
+        commands: rows::all(entries.iter().map(|e| e.command.as_str()), &qemus),
+        dangers: rows::dangers(),
+        lacks: rows::lacks(),
+        masks: rows::masks(),
+        entries: Vec::new(),
+        texts: Texts::default(),
+        before: before.map(|before| trend::since(before, report)),
+        qemus,
+    };
+    data.entries = entries.iter().map(|e| line(e, &mut data)).collect();
+    data
+}
+
+fn words() -> Vec<Word> {
+    let word = |verdict: Verdict| {
+        let (letter, about) = letter(verdict);
+        Word {
+            word: verdict.word(),
+            letter,
+            about,
+            passes: verdict.passes(),
+        }
+    };
+    Verdict::ALL.map(word).into()
+}
+
+fn letter(verdict: Verdict) -> (char, &'static str) {
+    match verdict {
+        Verdict::Identical => ('I', "byte for byte alike, and the same effect"),
+        Verdict::Masked => ('M', "alike behind masks that keep the width"),
+        Verdict::Volatile => ('V', "different each time by nature; the shape is alike"),
+        Verdict::Known => ('K', "different for a reason that known.toml gives"),
+        Verdict::Passthrough => (
+            'T',
+            "the built-in answered for us: nothing of ours was tried",
+        ),
+        Verdict::Partial => ('P', "part of the answer, by design"),
+        Verdict::Blocked => ('B', "QMP has no interface for it"),
+        Verdict::Refused => ('R', "not run, because it would harm this QEMU"),
+        Verdict::Pending => ('C', "ours to convert"),
+        Verdict::NotRun => ('N', "it did not run"),
+        Verdict::Different => ('D', "the answers or the effects differ"),
+    }
+}
+
+/// What the entries have there, sorted.
+fn distinct(entries: &[Entry], of: impl Fn(&Entry) -> &str) -> Vec<&str> {
+    let set: BTreeSet<&str> = entries.iter().map(of).collect();
+    set.into_iter().collect()
+}
+
+fn line<'a>(entry: &'a Entry, data: &mut Data<'a>) -> Line<'a> {
+    let texts = &mut data.texts;
+    let (builtin, ours) = texts.pair(&entry.builtin, &entry.ours);
+    let probe = |probed: &'a super::Probed| {
+        let (builtin, ours) = texts.pair(&probed.builtin, &probed.ours);
+        Probe(texts.whole(&probed.probe), probed.alike, builtin, ours)
+    };
+    let probes = entry.probes.iter().map(probe).collect();
+    let command = data
+        .commands
+        .binary_search_by(|row| row.name.as_str().cmp(&entry.command));
+    Line(
+        command.unwrap_or_default(),
+        place(&data.qemus, &entry.qemu),
+        place(&data.machines, machine(entry)),
+        place(&data.cases, &entry.case),
+        texts.whole(&entry.line),
+        place(&data.routes, &entry.route),
+        trend::number(entry.verdict),
+        builtin,
+        ours,
+        texts.whole(&entry.note),
+        &entry.masks,
+        probes,
+    )
+}
+
+fn place(list: &[&str], word: &str) -> usize {
+    list.iter().position(|w| *w == word).unwrap_or_default()
+}
+
+/// The machine type, where the entry says it: recordings have it in their folder's name (`10.0-x86_64-q35+numa/main`).
+fn machine(entry: &Entry) -> &str {
+    if !entry.machine.is_empty() {
+        return &entry.machine;
+    }
+    entry
+        .case
+        .strip_prefix(entry.qemu.as_str())
+        .and_then(|rest| rest.strip_prefix('-')?.split(['/', '+']).next())
+        .unwrap_or_default()
+}

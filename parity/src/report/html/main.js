@@ -1,0 +1,134 @@
+// Which page is shown, what changed between reports, and the keys that work everywhere.
+
+const main = document.getElementById('main');
+
+function changesPage() {
+  const { changes } = raw.before;
+  const kinds = [
+    ['Worse', 'bad', (c, now) => c.was !== undefined && now > c.was],
+    ['Better', 'good', (c, now) => c.was !== undefined && c.entry !== undefined && now < c.was],
+    ['No longer run', 'bad', (c) => c.entry === undefined],
+    ['New', 'plain', (c) => c.was === undefined],
+  ];
+  const nowOf = (c) => (c.entry === undefined ? undefined : entries[c.entry].verdict);
+  const row = (c) => {
+    const command = commands.find((one) => one.name === c.command) ?? { name: c.command, title: c.command || 'no command' };
+    const line = h('code');
+    appendText(line, c.line);
+    return h('li', null,
+      h('span.step', null, c.was === undefined ? null : badge(VERDICTS[c.was]), c.was === undefined ? null : ' \u2192 ',
+        c.entry === undefined ? 'gone' : badge(VERDICTS[nowOf(c)])),
+      h('a', { href: commandHref(command, { e: c.entry }) }, line), h('span.where', null, `${c.qemu} \u00b7 ${c.case}`));
+  };
+  const parts = kinds.map(([title, tone, test]) => {
+    const found = changes.filter((c) => test(c, nowOf(c)));
+    const list = h('ul.changes', null, found.slice(0, 200).map(row));
+    const rest = found.slice(200);
+    const more = rest.length > 0 && h('button.quiet', {
+      type: 'button',
+      onclick: () => {
+        list.append(...rest.map(row));
+        more.remove();
+      },
+    }, `show ${rest.length} more`);
+    return section(title, null, h('p.about', null, h(`strong.${tone}`, null, String(found.length)), found.length === 1 ? ' line' : ' lines'), list, more);
+  });
+  return { page: [h('h1', { tabindex: -1 }, 'Changes since the earlier report'), parts], className: '', title: 'Changes' };
+}
+
+const PAGES = [['#/', 'Overview'], ['#/matrix', 'Matrix'], raw.before && ['#/changes', 'Changes']].filter(Boolean);
+
+function drawNav(current) {
+  document.getElementById('nav').replaceChildren(...PAGES.map(([href, word]) => h('a', {
+    href: href === '#/matrix' ? matrixHref(filter) : href,
+    'aria-current': href === current ? 'page' : null,
+  }, word)));
+}
+
+// Shows the page of an address. `keep` replaces the entry in the browser's history.
+function show(hash, keep) {
+  if (keep) history.replaceState(null, '', hash);
+  else if (location.hash !== hash) {
+    location.hash = hash;
+    return;
+  }
+  route();
+}
+
+let shown = null;
+
+function route() {
+  const [path, search] = location.hash.split('?');
+  const parameters = Object.fromEntries(new URLSearchParams(search ?? ''));
+  const from = shown;
+  let made;
+  let current = path;
+  if (path.startsWith('#/c/')) {
+    let name = path.slice(4);
+    try {
+      name = decodeURIComponent(name);
+    } catch {
+      // A name that nobody encoded is looked for as it is.
+    }
+    const command = commands.find((c) => c.name === name);
+    made = command ? commandPage(command, parameters) : {
+      page: [h('h1', { tabindex: -1 }, 'No such command'), h('p.about', null, `Neither the tables nor the report have \u201c${name}\u201d.`)],
+      title: 'No such command',
+    };
+    current = '#/matrix';
+  } else if (path === '#/matrix') made = { ...matrixPage(parameters), title: 'Matrix' };
+  else if (path === '#/changes' && raw.before) made = changesPage();
+  else {
+    made = { page: overviewPage(), title: 'Overview' };
+    current = '#/';
+  }
+  main.className = made.className ?? '';
+  main.replaceChildren(...made.page.flat(3).filter(Boolean));
+  document.title = `${made.title} \u2013 HMP parity`;
+  drawNav(current);
+  shown = path;
+  if (from === null) return;
+  if (path === '#/matrix' && from.startsWith('#/c/') && made.back()) return;
+  window.scrollTo(0, 0);
+  if (made.focus) {
+    made.focus.focus({ preventScroll: true });
+    made.focus.scrollIntoView({ block: 'center' });
+  } else main.querySelector('h1')?.focus({ preventScroll: true });
+}
+
+// light, dark, or as the system has it.
+const THEMES = ['', 'light', 'dark'];
+function setTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+  const button = document.getElementById('theme');
+  button.textContent = { '': '\u25d0 system', light: '\u2600 light', dark: '\u263e dark' }[theme];
+  button.setAttribute('aria-label', `Colours: ${theme || 'as the system has them'}. Change`);
+  memory.set('theme', theme);
+}
+document.getElementById('theme').addEventListener('click', () => {
+  const now = document.documentElement.dataset.theme ?? '';
+  setTheme(THEMES[(THEMES.indexOf(now) + 1) % THEMES.length]);
+});
+setTheme(THEMES.includes(memory.get('theme', '')) ? memory.get('theme', '') : '');
+
+document.getElementById('skip').addEventListener('click', () => main.focus());
+document.getElementById('mode').textContent = raw.nativeOnly ? 'native only' : 'with passthrough';
+
+document.addEventListener('keydown', (event) => {
+  const typing = event.target.closest?.('input, select, textarea');
+  if (event.key === '/' && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    if (location.hash.split('?')[0] !== '#/matrix') show(matrixHref(filter));
+    // The page of a new address is drawn after this event.
+    setTimeout(() => {
+      document.querySelector('.filterbox').open = true;
+      document.getElementById('search').focus();
+    });
+  }
+  if (event.key === 'Escape' && !typing && location.hash.startsWith('#/c/')) show(matrixHref(filter));
+});
+
+window.addEventListener('hashchange', route);
+narrow.addEventListener('change', () => location.hash.startsWith('#/c/') && route());
+route();

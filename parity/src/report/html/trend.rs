@@ -1,0 +1,157 @@
+//! What changed since an earlier report.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use crate::compare::Verdict;
+use crate::report::{Entry, Report};
+
+/// The earlier report, as far as the page compares with it. Verdicts are numbers in [`Verdict::ALL`].
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trend<'a> {
+    native_only: bool,
+    /// Lines by verdict, for each QEMU.
+    lines: BTreeMap<&'a str, Vec<usize>>,
+    /// The worst verdict of each command on each QEMU.
+    worst: BTreeMap<&'a str, BTreeMap<&'a str, usize>>,
+    /// Lines whose verdict changed, and those that came or went.
+    changes: Vec<Change<'a>>,
+}
+
+/// A line that is not as it was. A line that is new has no `was`, one that is gone no `entry`.
+#[derive(Debug, Serialize)]
+struct Change<'a> {
+    qemu: &'a str,
+    case: &'a str,
+    line: &'a str,
+    command: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was: Option<usize>,
+    /// The number of the entry in the new report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entry: Option<usize>,
+}
+
+/// The place of a verdict in [`Verdict::ALL`].
+pub fn number(verdict: Verdict) -> usize {
+    let at = Verdict::ALL.iter().position(|v| *v == verdict);
+    at.unwrap_or(Verdict::ALL.len() - 1)
+}
+
+/// Compares `report` with an earlier one.
+pub fn since<'a>(before: &'a Report, report: &'a Report) -> Trend<'a> {
+    let mut trend = Trend {
+        native_only: before.native_only,
+        lines: BTreeMap::new(),
+        worst: BTreeMap::new(),
+        changes: changes(before, report),
+    };
+    for entry in &before.entries {
+        let verdict = number(entry.verdict);
+        let counts = trend.lines.entry(&entry.qemu).or_default();
+        counts.resize(Verdict::ALL.len(), 0);
+        counts[verdict] += 1;
+        let of_command = trend.worst.entry(&entry.command).or_default();
+        let worst = of_command.entry(&entry.qemu).or_default();
+        *worst = verdict.max(*worst);
+    }
+    trend
+}
+
+fn changes<'a>(before: &'a Report, report: &'a Report) -> Vec<Change<'a>> {
+    let mut old: BTreeMap<Key<'_>, &Entry> = keys(before).zip(&before.entries).collect();
+    let mut changes = Vec::new();
+    for (at, (key, entry)) in keys(report).zip(&report.entries).enumerate() {
+        let was = old.remove(&key).map(|e| e.verdict);
+        if was != Some(entry.verdict) {
+            changes.push(change(entry, was, Some(at)));
+        }
+    }
+    let gone = old.values().map(|e| change(e, Some(e.verdict), None));
+    changes.extend(gone);
+    changes
+}
+
+fn change<'a>(of: &'a Entry, was: Option<Verdict>, entry: Option<usize>) -> Change<'a> {
+    Change {
+        qemu: &of.qemu,
+        case: &of.case,
+        line: &of.line,
+        command: &of.command,
+        was: was.map(number),
+        entry,
+    }
+}
+
+/// What makes a line the same line in two reports; a case may have it several times.
+type Key<'a> = (&'a str, &'a str, &'a str, usize);
+
+fn keys(report: &Report) -> impl Iterator<Item = Key<'_>> {
+    let mut seen: HashMap<(&str, &str, &str), usize> = HashMap::new();
+    report.entries.iter().map(move |e| {
+        let times = seen.entry((&e.qemu, &e.case, &e.line)).or_default();
+        *times += 1;
+        (e.qemu.as_str(), e.case.as_str(), e.line.as_str(), *times)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::FORMAT;
+
+    fn report(lines: &[(&str, Verdict)]) -> Report {
+        let entries = lines.iter().map(|(line, verdict)| Entry {
+            qemu: "10.0-x86_64".into(),
+            line: (*line).to_owned(),
+            command: "c".into(),
+            verdict: *verdict,
+            ..Entry::blank()
+        });
+        Report {
+            format: FORMAT,
+            native_only: true,
+            entries: entries.collect(),
+            stale: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn lines_that_stand_twice_are_two_lines() {
+        let before = report(&[
+            ("a", Verdict::Identical),
+            ("a", Verdict::Pending),
+            ("gone", Verdict::Identical),
+        ]);
+        let now = report(&[
+            ("a", Verdict::Identical),
+            ("a", Verdict::Identical),
+            ("new", Verdict::Blocked),
+        ]);
+        let trend = since(&before, &now);
+        let seen: Vec<_> = trend
+            .changes
+            .iter()
+            .map(|c| (c.line, c.was, c.entry))
+            .collect();
+        let pending = number(Verdict::Pending);
+        assert_eq!(
+            seen,
+            [
+                ("a", Some(pending), Some(1)),
+                ("new", None, Some(2)),
+                ("gone", Some(0), None)
+            ]
+        );
+        assert_eq!(trend.worst["c"]["10.0-x86_64"], pending);
+        assert_eq!(trend.lines["10.0-x86_64"].iter().sum::<usize>(), 3);
+    }
+
+    #[test]
+    fn a_report_has_not_changed_since_itself() {
+        let report = report(&[("a", Verdict::Different), ("a", Verdict::Identical)]);
+        assert!(since(&report, &report).changes.is_empty());
+    }
+}
