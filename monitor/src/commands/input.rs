@@ -135,16 +135,29 @@ fn changes(old: u32, new: u32) -> Vec<Value> {
         .collect()
 }
 
-/// A VM that does not run gets no input: QMP says so, the built-in drops the events.
+/// The built-in drops what nobody can take, in a VM that does not run or has no such device; QMP then refuses all of
+/// the events, so that those that somebody takes are sent again.
 async fn send(cx: &mut Cx<'_>, events: Vec<Value>) -> CmdResult {
+    match send_together(cx, &events).await? {
+        Some(refusal) if refusal.contains("Input handler not found") => {
+            for event in events {
+                send_together(cx, &[event]).await?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Returns QEMU's sentence where it refuses.
+async fn send_together(cx: &mut Cx<'_>, events: &[Value]) -> Result<Option<String>, CmdError> {
     match cx
         .execute("input-send-event", json!({"events": events}))
         .await
     {
-        Err(CmdError::Qmp(QmpError::Command { desc, .. })) if desc.contains("VM not running") => {
-            Ok(())
-        }
-        other => other.map(drop),
+        Ok(_) => Ok(None),
+        Err(CmdError::Qmp(QmpError::Command { desc, .. })) => Ok(Some(desc)),
+        Err(other) => Err(other),
     }
 }
 

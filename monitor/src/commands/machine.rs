@@ -61,3 +61,47 @@ pub async fn screendump(cx: &mut Cx<'_>, args: Screendump) -> CmdResult {
     cx.execute("screendump", request).await?;
     Ok(())
 }
+
+/// Arguments of `getfd` and `closefd`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Descriptor {
+    fdname: String,
+}
+
+/// `getfd`: passes the descriptor that the program around the engine has under that name. Without one QEMU says what
+/// is missing.
+pub async fn getfd(cx: &mut Cx<'_>, args: Descriptor) -> CmdResult {
+    let request = json!({"fdname": args.fdname});
+    match cx.host.descriptor(&args.fdname) {
+        Some(fd) => cx.qmp().execute_with_fd("getfd", request, fd).await?,
+        None => cx.execute("getfd", request).await?,
+    };
+    Ok(())
+}
+
+/// `closefd`.
+pub async fn closefd(cx: &mut Cx<'_>, args: Descriptor) -> CmdResult {
+    cx.execute("closefd", json!({"fdname": args.fdname}))
+        .await?;
+    Ok(())
+}
+
+/// Arguments that name a device or an object.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Id {
+    id: String,
+}
+
+/// `device_del`: only asks for the device to be unplugged; PCI devices go when the guest agrees.
+pub async fn device_del(cx: &mut Cx<'_>, args: Id) -> CmdResult {
+    cx.execute("device_del", json!({"id": args.id})).await?;
+    Ok(())
+}
+
+/// `object_del`.
+pub async fn object_del(cx: &mut Cx<'_>, args: Id) -> CmdResult {
+    cx.execute("object-del", json!({"id": args.id})).await?;
+    Ok(())
+}

@@ -3,8 +3,8 @@
 use super::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
-    block_info, chardev, cpu, display, machine_info, memory_info, migration_info,
-    migration_parameters, pci, run, text, trace, virtio,
+    block_info, chardev, confidential, cpu, display, firmware, machine_info, memory_info,
+    migration_info, migration_parameters, pci, run, stats, text, trace, virtio,
 };
 use crate::missing;
 use crate::run;
@@ -70,7 +70,10 @@ pub const INFO: &[Command] = &[
     Command {
         name: "capture",
         help: "show the running sound recordings",
-        routes: &[Route::blocked(&missing::QUERY_CAPTURE)],
+        routes: &[
+            Route::partial(&[], run!(machine_info::info_capture)),
+            Route::blocked(&missing::QUERY_CAPTURE),
+        ],
         ..ROW
     },
     Command {
@@ -129,12 +132,17 @@ pub const INFO: &[Command] = &[
         params: "[max-size]",
         help: "show the firmware's log",
         since: v(10, 2),
+        routes: &[Route::native(
+            &["query-firmware-log"],
+            run!(firmware::info_firmware_log),
+        )],
         ..ROW
     },
     Command {
         name: "history",
         help: "show the lines typed so far",
         preconfig: true,
+        routes: &[Route::local(run!(machine_info::info_history))],
         ..ROW
     },
     Command {
@@ -418,6 +426,10 @@ pub const INFO: &[Command] = &[
         name: "sev",
         help: "show the state of SEV",
         present: Present::Target(X86),
+        routes: &[
+            Route::native(&["query-sev"], run!(confidential::info_sev)),
+            Route::local(run!(confidential::no_sev)),
+        ],
         ..ROW
     },
     Command {
@@ -425,6 +437,7 @@ pub const INFO: &[Command] = &[
         help: "show the state of SGX",
         present: Present::Target(X86),
         errors: ErrorStyle::Bare,
+        routes: &[Route::native(&["query-sgx"], run!(confidential::info_sgx))],
         ..ROW
     },
     Command {
@@ -452,6 +465,11 @@ pub const INFO: &[Command] = &[
         args: "target:s,names:s?,provider:s?",
         params: "target [names] [provider]",
         help: "show statistics of a target ('vm', 'vcpu' or 'cryptodev')",
+        errors: ErrorStyle::Bare,
+        routes: &[Route::native(
+            &["query-stats", "query-stats-schemas", "query-cpus-fast"],
+            run!(stats::info_stats),
+        )],
         ..ROW
     },
     Command {
@@ -466,7 +484,10 @@ pub const INFO: &[Command] = &[
         args: "mean:-m,no_coalesce:-n,max:i?",
         params: "[-m] [-n] [max]",
         help: "show the profile of locks (-m by mean time, -n every call site)",
-        routes: &[Route::blocked(&missing::QUERY_SYNC_PROFILE)],
+        routes: &[
+            Route::partial(&[], run!(machine_info::info_sync_profile)),
+            Route::blocked(&missing::QUERY_SYNC_PROFILE),
+        ],
         ..ROW
     },
     Command {

@@ -2,7 +2,9 @@
 
 use super::{S390X, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
-use crate::commands::{block, cpu, help, input, machine, memory, net, print, qom, run, trace};
+use crate::commands::{
+    block, cpu, dump, help, input, machine, memory, net, print, qom, replay, run, trace, xen,
+};
 use crate::missing;
 use crate::run;
 use crate::version::v;
@@ -188,6 +190,7 @@ pub const MAIN: &[Command] = &[
         params: "closefd name",
         help: "close a named file descriptor",
         preconfig: true,
+        routes: &[Route::native(&["closefd"], run!(machine::closefd))],
         ..ROW
     },
     Command {
@@ -234,6 +237,7 @@ pub const MAIN: &[Command] = &[
         params: "device",
         help: "unplug a device",
         complete: &[("id", Comp::Device)],
+        routes: &[Route::native(&["device_del"], run!(machine::device_del))],
         ..ROW
     },
     Command {
@@ -276,6 +280,10 @@ pub const MAIN: &[Command] = &[
             args: "paging:-p,detach:-d,windmp:-w,zlib:-z,lzo:-l,snappy:-s,filename:F,begin:l?,length:l?",
             params: "[-p] [-d] [-z|-l|-s|-w] filename [begin length]",
         }],
+        routes: &[Route::native(
+            &["dump-guest-memory"],
+            run!(dump::dump_guest_memory),
+        )],
         ..ROW
     },
     Command {
@@ -284,6 +292,7 @@ pub const MAIN: &[Command] = &[
         help: "write the storage keys into a file",
         present: Present::Target(S390X),
         errors: ErrorStyle::Bare,
+        routes: &[Route::native(&["dump-skeys"], run!(dump::dump_skeys))],
         ..ROW
     },
     Command {
@@ -292,6 +301,7 @@ pub const MAIN: &[Command] = &[
         params: "filename",
         help: "write the device tree into a file",
         present: Present::With("dumpdtb"),
+        routes: &[Route::native(&["dumpdtb"], run!(dump::dumpdtb))],
         ..ROW
     },
     Command {
@@ -334,6 +344,7 @@ pub const MAIN: &[Command] = &[
         params: "getfd name",
         help: "receive a file descriptor and give it a name",
         preconfig: true,
+        routes: &[Route::native(&["getfd"], run!(machine::getfd))],
         ..ROW
     },
     Command {
@@ -652,6 +663,7 @@ pub const MAIN: &[Command] = &[
         help: "remove an object",
         preconfig: true,
         complete: &[("id", Comp::Object)],
+        routes: &[Route::native(&["object-del"], run!(machine::object_del))],
         ..ROW
     },
     Command {
@@ -736,12 +748,17 @@ pub const MAIN: &[Command] = &[
         params: "icount",
         help: "stop the replay at an instruction",
         errors: ErrorStyle::Bare,
+        routes: &[Route::native(&["replay-break"], run!(replay::replay_break))],
         ..ROW
     },
     Command {
         name: "replay_delete_break",
         help: "remove the replay's breakpoint",
         errors: ErrorStyle::Bare,
+        routes: &[Route::native(
+            &["replay-delete-break"],
+            run!(replay::replay_delete_break),
+        )],
         ..ROW
     },
     Command {
@@ -750,6 +767,7 @@ pub const MAIN: &[Command] = &[
         params: "icount",
         help: "replay up to an instruction",
         errors: ErrorStyle::Bare,
+        routes: &[Route::native(&["replay-seek"], run!(replay::replay_seek))],
         ..ROW
     },
     Command {
@@ -970,6 +988,10 @@ pub const MAIN: &[Command] = &[
         help: "raise a Xen event channel",
         since: v(8, 0),
         present: Present::Until(v(11, 0), &Present::With("xen-event-inject")),
+        routes: &[Route::native(
+            &["xen-event-inject"],
+            run!(xen::event_inject),
+        )],
         ..ROW
     },
     Command {
@@ -977,6 +999,7 @@ pub const MAIN: &[Command] = &[
         help: "list the Xen event channels",
         since: v(8, 0),
         present: Present::Until(v(11, 0), &Present::With("xen-event-list")),
+        routes: &[Route::native(&["xen-event-list"], run!(xen::event_list))],
         ..ROW
     },
     Command {
