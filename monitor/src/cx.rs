@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::guest::memory::ReadError;
 use crate::qmp::caps::Caps;
-use crate::qmp::{BoxFuture, Qmp, QmpError};
+use crate::qmp::{BoxFuture, MemoryFile, Qmp, QmpError};
 use crate::session::Session;
 use crate::table::Rows;
 
@@ -29,6 +30,12 @@ pub trait Host: Send + Sync {
     /// An open descriptor that the person gave a name to (`hmp --fd NAME=N`).
     fn descriptor(&self, name: &str) -> Option<std::os::fd::BorrowedFd<'_>> {
         let _ = name;
+        None
+    }
+
+    /// A new, empty file that lives in memory only, for guest memory that QEMU is asked to write; `None` where the
+    /// program can't make one.
+    fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
         None
     }
 
@@ -64,7 +71,8 @@ pub enum CmdError {
     /// Text shown exactly as it is, with a line end, whatever the row's style.
     #[error("{0}")]
     Plain(String),
-    /// The command can't be done on this QEMU without what is named.
+    /// The command can't be done here without what is named: the built-in monitor does it where that is allowed. Comes
+    /// before any text of the command's.
     #[error("{0}")]
     Unavailable(String),
     /// Our own mistake.
@@ -73,6 +81,15 @@ pub enum CmdError {
     /// The sink takes no more text.
     #[error("output failed")]
     Out,
+}
+
+impl From<ReadError> for CmdError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Qmp(error) => error.into(),
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
 }
 
 impl From<fmt::Error> for CmdError {

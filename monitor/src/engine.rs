@@ -180,6 +180,7 @@ impl Monitor {
         }
         match route::plan(found.row, &self.caps, self.policy) {
             Plan::Run(_, run) => {
+                let line = passed_on(line, &parsed);
                 let result = {
                     let mut cx = Cx {
                         caps: &self.caps,
@@ -191,6 +192,9 @@ impl Monitor {
                     };
                     run(&mut cx, parsed.args).await
                 };
+                if matches!(result, Err(CmdError::Unavailable(_))) && self.builtin_allowed() {
+                    return self.pass_through(&line, out).await;
+                }
                 self.conclude(found.row, result, out)
             }
             Plan::Passthrough => {

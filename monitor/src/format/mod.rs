@@ -1,6 +1,7 @@
 //! Text helpers shared by commands: pure functions.
 
 pub mod json;
+pub mod memory;
 pub mod number;
 pub mod qjson;
 pub mod size;

@@ -1,3 +1,4 @@
 //! What lies under derived commands: the guest's registers and memory.
 
+pub mod memory;
 pub mod registers;

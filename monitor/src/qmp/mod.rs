@@ -13,6 +13,8 @@ pub mod client;
 pub mod discover;
 #[cfg(feature = "client")]
 pub mod frame;
+#[cfg(feature = "client")]
+pub mod memfd;
 
 use std::future::Future;
 use std::os::fd::BorrowedFd;
@@ -38,6 +40,15 @@ pub trait Qmp: Send + Sync {
         arguments: Value,
         fd: BorrowedFd<'a>,
     ) -> BoxFuture<'a, QmpResult>;
+}
+
+/// A file without a name, of which QEMU gets a descriptor.
+pub trait MemoryFile: Send + Sync {
+    /// The descriptor, open for reading and writing.
+    fn fd(&self) -> BorrowedFd<'_>;
+
+    /// Its content, at most `limit` bytes from the start.
+    fn read(&self, limit: usize) -> std::io::Result<Vec<u8>>;
 }
 
 /// What a QMP command answers.

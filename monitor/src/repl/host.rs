@@ -11,7 +11,7 @@ use super::descriptors::Descriptors;
 use super::editor::Asker;
 use super::history::Session;
 use crate::cx::Host;
-use crate::qmp::BoxFuture;
+use crate::qmp::{BoxFuture, MemoryFile, memfd};
 
 /// This program.
 pub(super) struct Program {
@@ -37,6 +37,10 @@ impl Host for Program {
 
     fn descriptor(&self, name: &str) -> Option<BorrowedFd<'_>> {
         self.descriptors.get(name)
+    }
+
+    fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
+        memfd::create()
     }
 
     fn history(&self) -> Option<Vec<String>> {

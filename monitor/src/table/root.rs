@@ -884,6 +884,10 @@ pub const MAIN: &[Command] = &[
         args: "start:i,size:i",
         params: "addr size",
         help: "show the checksum of a range of physical memory",
+        routes: &[Route::derived(
+            &["add-fd", "pmemsave", "remove-fd"],
+            run!(memory::sum),
+        )],
         ..ROW
     },
     Command {
@@ -973,6 +977,10 @@ pub const MAIN: &[Command] = &[
         args: "fmt:/,addr:l",
         params: "/fmt addr",
         help: "show memory at a virtual address",
+        routes: &[Route::derived(
+            &["add-fd", "memsave", "remove-fd"],
+            run!(memory::show_virtual),
+        )],
         ..ROW
     },
     Command {
