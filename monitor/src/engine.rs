@@ -167,9 +167,7 @@ impl Monitor {
         let parsed = match parsed {
             Ok(parsed) => parsed,
             Err(ArgError::Text(text)) => {
-                let name = &cursor.before()[..found.name_end];
-                let hint = format!("{text}Try \"help {name}\" for more information\n");
-                return Ok(fail(out, &hint));
+                return Ok(fail(out, &with_hint(&text, &cursor, &found)));
             }
             Err(ArgError::Register(error)) => {
                 return self.with_registers(&found, line, &error, out).await;
@@ -377,7 +375,8 @@ impl Monitor {
         let arguments = match self.read_arguments(&found, &mut cursor, &mut format) {
             Ok(parsed) => Value::Object(parsed.args),
             Err(ArgError::Text(text)) => {
-                return json!({"line": line, "command": command, "error": text});
+                let error = with_hint(&text, &cursor, &found);
+                return json!({"line": line, "command": command, "error": error});
             }
             Err(ArgError::Register(_)) if self.builtin_allowed() => {
                 return json!({
@@ -437,6 +436,12 @@ fn fail(out: &mut (dyn Write + Send), text: &str) -> Outcome {
     // A sink that takes no more text is noticed by whoever owns it.
     let _ = out.write_str(text);
     Outcome::Failed
+}
+
+/// What is wrong with a line's arguments, with the line that points to help.
+fn with_hint(text: &str, cursor: &Cursor<'_>, found: &Found) -> String {
+    let name = &cursor.before()[..found.name_end];
+    format!("{text}Try \"help {name}\" for more information\n")
 }
 
 /// The line for the built-in monitor. Its sticky format is one for the whole of QEMU; ours stands in the line instead.

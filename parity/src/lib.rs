@@ -9,6 +9,7 @@ pub mod builtin;
 pub mod case;
 pub mod compare;
 pub mod coverage;
+pub mod fuzz;
 pub mod gaps;
 pub mod hx;
 pub mod known;

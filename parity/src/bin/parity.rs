@@ -36,6 +36,18 @@ enum Command {
         #[arg(long, default_value = "recordings")]
         out: PathBuf,
     },
+    /// Compares how random lines are read.
+    Fuzz {
+        /// The same seed gives the same lines.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Lines to try on each QEMU.
+        #[arg(long, default_value_t = 2000)]
+        count: usize,
+        /// A QEMU program; repeatable. By default those of HMP_TEST_QEMUS, or qemu-system-x86_64.
+        #[arg(long)]
+        qemu: Vec<PathBuf>,
+    },
     /// The QMP interfaces that QEMU lacks, ranked by the commands that each would free.
     Gaps {
         /// Where recordings are kept: their QEMUs are looked at.
@@ -139,6 +151,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => args.run(),
         Command::Hx(args) => args.run(),
+        Command::Fuzz { seed, count, qemu } => fuzz(seed, count, &qemu),
         Command::Gaps { recordings, json } => gaps(&recordings, json),
         Command::Status { recordings } => status(&recordings),
         Command::Dashboard {
@@ -247,6 +260,17 @@ fn dashboard(report: &PathBuf, before: Option<&PathBuf>, out: &Path) -> Done {
     let page = report::html::render(&report, before.as_ref())?;
     std::fs::write(out, page).map_err(|e| format!("{}: {e}", out.display()))?;
     Ok(true)
+}
+
+fn fuzz(seed: u64, count: usize, programs: &[PathBuf]) -> Done {
+    let runtime = runtime()?;
+    let mut same = true;
+    for qemu in qemus(programs)? {
+        let found = runtime.block_on(parity::fuzz::on(&qemu, seed, count))?;
+        print(&format!("{}:\n{}", qemu.label(), found.render()))?;
+        same &= found.differences.is_empty();
+    }
+    Ok(same)
 }
 
 fn gaps(recordings: &Path, json: bool) -> Done {
