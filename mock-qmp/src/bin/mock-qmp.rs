@@ -10,6 +10,7 @@ use mock_qmp::record::{Proxy, Recorder, probe, record};
 use mock_qmp::{Address, MockQmp, Mode, MonitorOptions, Recording, Timing};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A mock QEMU: serves recorded QMP sessions as the QEMU that was recorded would.
 #[derive(Parser)]
@@ -117,12 +118,26 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-/// Waits for SIGINT or SIGTERM.
-async fn interrupted() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
+/// SIGINT and SIGTERM, caught from now on.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn new() -> std::io::Result<Self> {
+        let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
+        Ok(Interrupts {
+            interrupt: signal(interrupt)?,
+            terminate: signal(terminate)?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
@@ -142,6 +157,7 @@ fn shutdown_by_signal() -> serde_json::Value {
 fn serve(options: Serve) -> Outcome {
     let recording = Recording::load(&options.recording)?;
     runtime()?.block_on(async {
+        let mut interrupts = Interrupts::new()?;
         let timing = match options.timing {
             TimingChoice::Prompt => Timing::Prompt,
             TimingChoice::Recorded => Timing::Recorded,
@@ -167,8 +183,7 @@ fn serve(options: Serve) -> Outcome {
         }
         tokio::select! {
             () = server.ended() => {}
-            result = interrupted() => {
-                result?;
+            () = interrupts.wait() => {
                 server.end(Some(&shutdown_by_signal()));
                 server.ended().await;
             }
@@ -191,6 +206,7 @@ fn run_record(options: Record) -> Outcome {
     recorder.schema(&found.schema)?;
     let proxy = Proxy::new(recorder);
     runtime()?.block_on(async {
+        let mut interrupts = Interrupts::new()?;
         println!(
             "recording into {}; clients connect to {}",
             folder.display(),
@@ -198,7 +214,7 @@ fn run_record(options: Record) -> Outcome {
         );
         let result = tokio::select! {
             result = record(&options.listen, &options.qemu, &proxy, options.clients) => result,
-            result = interrupted() => result,
+            () = interrupts.wait() => Ok(()),
         };
         proxy.recorder().finish()?;
         result?;

@@ -108,6 +108,12 @@ impl Recording {
         }
     }
 
+    /// The same recording with this schema: JSON text of what query-qmp-schema returned.
+    pub fn with_schema(mut self, schema: &str) -> Self {
+        self.schema = Some(schema.into());
+        self
+    }
+
     /// The names of a folder's topics, sorted.
     pub fn topics(folder: impl AsRef<Path>) -> Result<Vec<String>, RecordingError> {
         let folder = folder.as_ref();

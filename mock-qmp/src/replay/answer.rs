@@ -1,7 +1,7 @@
 //! What a recorded request leads to: its answer, the events around it, the content that QEMU wrote.
 
 use super::key::aliases;
-use super::machine::{Replay, Timing};
+use super::machine::{Replay, SHORTEST_DELAY, Timing};
 use crate::commands::pauses;
 use crate::json::respace;
 use crate::recording::ReplyBody;
@@ -55,7 +55,12 @@ impl Replay {
         if self.timing == Timing::Recorded
             && let Some(reply) = &entry.reply
         {
-            execution.delay = Duration::from_millis(reply.at.saturating_sub(entry.at));
+            let delay = Duration::from_millis(reply.at.saturating_sub(entry.at));
+            execution.delay = if delay < SHORTEST_DELAY {
+                Duration::ZERO
+            } else {
+                delay
+            };
         }
         execution.outcome = self.outcome(number);
         if entry.command == "x-exit-preconfig"

@@ -37,6 +37,9 @@ pub enum Timing {
 /// Commands that may be sent out of band, where no schema tells.
 const OUT_OF_BAND: &[&str] = &["migrate-pause", "migrate-recover", "query-yank", "yank"];
 
+/// Recorded waits for a reply up to this long are the recording machine's, not the command's.
+pub(super) const SHORTEST_DELAY: Duration = Duration::from_millis(100);
+
 /// Longest wait for an event in prompt timing.
 const PROMPT_GAP: Duration = Duration::from_millis(100);
 
@@ -195,9 +198,11 @@ impl Backend for Replay {
     fn command(&mut self, name: &str) -> CommandStatus {
         let by_schema = self.schema().map(|schema| schema.command(name));
         let oob = by_schema.flatten().unwrap_or(OUT_OF_BAND.contains(&name));
-        if by_schema == Some(None) && !self.index.knows(name) {
-            let request = request_text(name, &Object::new());
-            self.remember(request, "this QEMU has no such command", Vec::new());
+        if by_schema == Some(None) {
+            if !self.index.knows(name) {
+                let request = request_text(name, &Object::new());
+                self.remember(request, "this QEMU has no such command", Vec::new());
+            }
             return CommandStatus::Unknown;
         }
         let early = self.before_machine && !allowed_before_machine(name);

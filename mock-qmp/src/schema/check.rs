@@ -135,7 +135,7 @@ impl<'a> Checker<'a> {
             }
             Some(Entity::Builtin { json_type }) => self.builtin(json_type, value),
             // A schema that refers to nothing: nothing can be checked.
-            Some(Entity::Command { .. } | Entity::Event {}) | None => Ok(()),
+            Some(Entity::Command { .. } | Entity::Other) | None => Ok(()),
         }
     }
 

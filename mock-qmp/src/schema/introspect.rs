@@ -14,53 +14,65 @@ pub struct Schema {
     pub(crate) entities: HashMap<String, Entity>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Named {
+/// An entry as it is written: the members of all kinds of entries, since telling them apart while reading costs ten
+/// times as much.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Written {
     name: String,
-    #[serde(flatten)]
-    entity: Entity,
+    meta_type: String,
+    #[serde(default)]
+    arg_type: String,
+    #[serde(default)]
+    allow_oob: bool,
+    #[serde(default)]
+    members: Vec<Member>,
+    tag: Option<String>,
+    #[serde(default)]
+    variants: Vec<Variant>,
+    #[serde(default)]
+    values: Vec<String>,
+    #[serde(default)]
+    element_type: String,
+    #[serde(default)]
+    json_type: String,
 }
 
 /// One entry.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "meta-type", rename_all = "lowercase")]
+#[derive(Debug)]
 pub(crate) enum Entity {
-    #[serde(rename_all = "kebab-case")]
     Command {
         arg_type: String,
-        #[serde(default)]
         allow_oob: bool,
     },
-    Event {},
     Object {
         members: Vec<Member>,
         tag: Option<String>,
-        #[serde(default)]
         variants: Vec<Variant>,
     },
     Enum {
-        #[serde(default)]
-        members: Vec<EnumMember>,
-        #[serde(default)]
+        members: Vec<Member>,
         values: Vec<String>,
     },
-    #[serde(rename_all = "kebab-case")]
     Array {
         element_type: String,
     },
     Alternate {
-        members: Vec<AlternateMember>,
+        members: Vec<Member>,
     },
-    #[serde(rename_all = "kebab-case")]
     Builtin {
         json_type: String,
     },
+    /// An event, or something that later QEMUs add.
+    Other,
 }
 
+/// A member of an object, an enumeration or an alternate; of its parts the latter two have one each.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Member {
+    #[serde(default)]
     pub(crate) name: String,
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub(crate) kind: String,
     /// Present (and `null`) where the member may be left out.
     #[serde(default, deserialize_with = "present")]
@@ -74,15 +86,36 @@ pub(crate) struct Variant {
     pub(crate) kind: String,
 }
 
-#[derive(Debug, Deserialize)]
-pub(crate) struct EnumMember {
-    pub(crate) name: String,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct AlternateMember {
-    #[serde(rename = "type")]
-    pub(crate) kind: String,
+impl From<Written> for Entity {
+    fn from(written: Written) -> Self {
+        let Written {
+            arg_type,
+            allow_oob,
+            members,
+            tag,
+            variants,
+            values,
+            element_type,
+            json_type,
+            ..
+        } = written;
+        match written.meta_type.as_str() {
+            "command" => Entity::Command {
+                arg_type,
+                allow_oob,
+            },
+            "object" => Entity::Object {
+                members,
+                tag,
+                variants,
+            },
+            "enum" => Entity::Enum { members, values },
+            "array" => Entity::Array { element_type },
+            "alternate" => Entity::Alternate { members },
+            "builtin" => Entity::Builtin { json_type },
+            _ => Entity::Other,
+        }
+    }
 }
 
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
@@ -92,12 +125,13 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D:
 impl Schema {
     /// Reads JSON text of what query-qmp-schema returned.
     pub fn parse(json: &str) -> Result<Self, SchemaError> {
-        let named: Vec<Named> = serde_json::from_str(json)?;
+        let written: Vec<Written> = serde_json::from_str(json)?;
+        let entities = written.into_iter().map(|mut written| {
+            let name = std::mem::take(&mut written.name);
+            (name, Entity::from(written))
+        });
         Ok(Schema {
-            entities: named
-                .into_iter()
-                .map(|named| (named.name, named.entity))
-                .collect(),
+            entities: entities.collect(),
         })
     }
 

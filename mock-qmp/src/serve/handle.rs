@@ -231,6 +231,11 @@ impl Server {
         });
     }
 
+    /// Whether the machine has ended.
+    pub fn has_ended(&self) -> bool {
+        self.shared.lock().ended()
+    }
+
     /// Waits until the machine has ended and its clients have got everything, or do not take it.
     pub async fn ended(&self) {
         self.wait(Core::ended).await;

@@ -1,0 +1,141 @@
+//! The observed behaviour of QEMU's QMP server, case by case: on the mock for QEMU 10.0 and 11.1, and on the real
+//! QEMUs that `HMP_TEST_QEMUS` names, which shows that the cases are true.
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::print_stderr, reason = "skipped tests say so")]
+
+mod case;
+mod client;
+mod compare;
+mod live_target;
+mod mock_target;
+mod regenerate;
+mod run;
+
+use case::Case;
+use libtest_mimic::{Arguments, Failed, Trial};
+use live_target::LiveTarget;
+use mock_qmp::Recording;
+use mock_target::MockTarget;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// Cases that the mock does not do, and why.
+const EXCUSED: &[(&str, &str)] = &[(
+    "monitor-object 11.1.3",
+    "monitors that are made at run time serve no socket of their own",
+)];
+
+/// The QEMUs whose behaviour the cases hold.
+const VERSIONS: [&str; 2] = ["10.0.2", "11.1.3"];
+
+fn main() -> std::process::ExitCode {
+    let qemus = qemus();
+    if std::env::var_os("HMP_REGENERATE").is_some() {
+        for (qemu, version) in &qemus {
+            regenerate::record(qemu, version, &case::all());
+        }
+        return std::process::ExitCode::SUCCESS;
+    }
+    let mut trials = Vec::new();
+    for case in case::all() {
+        for version in VERSIONS {
+            let case = case.clone();
+            let name = format!("{} {version}", case.name);
+            let excused = EXCUSED.iter().any(|(excused, _)| *excused == name);
+            let trial = Trial::test(format!("mock {name}"), move || on_mock(&case, version));
+            trials.push(trial.with_ignored_flag(excused));
+        }
+    }
+    for (qemu, version) in &qemus {
+        let shared = Arc::new(Mutex::new(HashMap::new()));
+        for case in case::all() {
+            let (qemu, version, shared) = (qemu.clone(), version.clone(), shared.clone());
+            let name = format!("live {} {version}", case.name);
+            trials.push(Trial::test(name, move || {
+                on_qemu(&case, &qemu, &version, &shared)
+            }));
+        }
+    }
+    let arguments = Arguments::from_args();
+    if qemus.is_empty() {
+        eprintln!(
+            "skipped: no QEMU 10.0 or 11.1 for the live conformance cases (HMP_TEST_QEMUS, qemu-system-x86_64)"
+        );
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The real QEMUs to test, as far as the cases hold their behaviour.
+fn qemus() -> Vec<(PathBuf, String)> {
+    let listed =
+        std::env::var("HMP_TEST_QEMUS").unwrap_or_else(|_| "qemu-system-x86_64".to_owned());
+    let paths = listed
+        .split(':')
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from);
+    let versions =
+        paths.filter_map(|path| live_target::version(&path).map(|version| (path, version)));
+    let x86 = |path: &Path| path.to_string_lossy().ends_with("x86_64");
+    versions
+        .filter(|(path, version)| x86(path) && VERSIONS.contains(&version.as_str()))
+        .collect()
+}
+
+/// The folder of the recording that stands for a machine. One that waits to be set up is another machine.
+fn folder(version: &str, vm: &str) -> PathBuf {
+    let variant = if vm == "preconfig" { "+preconfig" } else { "" };
+    let name = format!("{version}-x86_64-q35{variant}");
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/conformance/recordings")
+        .join(name)
+}
+
+/// The topic that stands for a machine's state.
+fn topic(vm: &str) -> &str {
+    match vm {
+        "own" | "no-shutdown" => "prelaunch",
+        other => other,
+    }
+}
+
+fn on_mock(case: &Case, version: &str) -> Result<(), Failed> {
+    let file = folder(version, &case.vm).join(format!("{}.qmp", topic(&case.vm)));
+    let recording = Recording::load(&file).map_err(|error| error.to_string())?;
+    // The schema lies with the project's recordings.
+    let hash = recording
+        .machine()
+        .map(|machine| machine.schema.clone())
+        .unwrap_or_default();
+    let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recordings/schemas");
+    let schema = std::fs::read_to_string(schemas.join(format!("{hash}.json")))
+        .map_err(|error| error.to_string())?;
+    let recording = recording.with_schema(&schema);
+    let mut target = if case.steps.iter().any(|step| step.signal.is_some()) {
+        MockTarget::spawn(&file)
+    } else {
+        MockTarget::serve(recording)
+    };
+    Ok(run::run(case, &mut target, version.starts_with("11"))?)
+}
+
+/// Cases that leave the machine as it was share one.
+type SharedMachines = Mutex<HashMap<String, LiveTarget>>;
+
+fn on_qemu(case: &Case, qemu: &Path, version: &str, shared: &SharedMachines) -> Result<(), Failed> {
+    let new_dialect = version.starts_with("11");
+    if case.vm != "prelaunch" || case.patience.is_some() {
+        return Ok(run::run(
+            case,
+            &mut LiveTarget::start(qemu, &case.vm),
+            new_dialect,
+        )?);
+    }
+    let mut machines = shared
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let machine = machines
+        .entry(version.to_owned())
+        .or_insert_with(|| LiveTarget::start(qemu, "prelaunch"));
+    Ok(run::run(case, machine, new_dialect)?)
+}
