@@ -12,6 +12,9 @@ const PROMPT: &[u8] = b"(qemu) ";
 /// How the built-in asks for a secret.
 const ASKS: &[u8] = b"Password: ";
 
+/// How long nothing follows a prompt that does not begin a line.
+const PAUSE: Duration = Duration::from_millis(300);
+
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -76,24 +79,35 @@ impl Builtin {
         Ok(answer.to_owned())
     }
 
-    /// Everything up to the next `prompt` at the start of a line; QEMU's end counts as one, so that the answer to `quit` is read too.
+    /// Everything up to the next `prompt`; QEMU's end counts as one, so that the answer to `quit` is read too.
+    ///
+    /// A prompt in the middle of a line is one where nothing follows: some texts of QEMU have no line end.
     async fn read_to(&mut self, prompt: &[u8]) -> Result<Vec<u8>, BuiltinError> {
         let mut bytes = Vec::new();
         loop {
-            let read = timeout(PATIENCE, self.stream.read_buf(&mut bytes))
-                .await
-                .map_err(|_| BuiltinError::Silent)??;
-            if read == 0 {
-                if bytes.is_empty() {
-                    return Err(BuiltinError::Closed);
+            let text = bytes.strip_suffix(prompt);
+            let patience = match text {
+                Some(text) if text.is_empty() || text.ends_with(b"\n") => Duration::ZERO,
+                Some(_) => PAUSE,
+                None => PATIENCE,
+            };
+            let length = text.map(<[u8]>::len);
+            let read = match patience {
+                Duration::ZERO => None,
+                _ => match timeout(patience, self.stream.read_buf(&mut bytes)).await {
+                    Ok(read) => Some(read?),
+                    Err(_) => None,
+                },
+            };
+            match (read, length) {
+                (None, Some(length)) => {
+                    bytes.truncate(length);
+                    return Ok(bytes);
                 }
-                return Ok(bytes);
-            }
-            if let Some(text) = bytes.strip_suffix(prompt)
-                && (text.is_empty() || text.ends_with(b"\n"))
-            {
-                bytes.truncate(bytes.len() - prompt.len());
-                return Ok(bytes);
+                (None, None) => return Err(BuiltinError::Silent),
+                (Some(0), _) if bytes.is_empty() => return Err(BuiltinError::Closed),
+                (Some(0), _) => return Ok(bytes),
+                (Some(_), _) => {}
             }
         }
     }

@@ -1,4 +1,5 @@
-//! What differs by nature from run to run, in one table. A mask keeps the width of what it hides.
+//! What differs by nature from run to run, in one table. A mask keeps the width of what it hides, but for numbers in
+//! the answers of probes, where nobody aligns them.
 
 use std::sync::LazyLock;
 
@@ -9,12 +10,15 @@ use regex::Regex;
 pub struct Mask {
     /// Its name in reports.
     pub name: &'static str,
-    /// The command whose answers have it (`info cpus`), or empty for all and for probes.
+    /// The command whose answers have it (`info cpus`), [`PROBES`], or empty for all and for probes.
     pub command: &'static str,
     /// Why it differs.
     pub reason: &'static str,
     pattern: &'static str,
 }
+
+/// Stands for the answers of probes where a command is asked for.
+pub const PROBES: &str = "probes";
 
 /// The table. The first group of a pattern is what is hidden.
 pub const MASKS: &[Mask] = &[
@@ -86,15 +90,33 @@ pub const MASKS: &[Mask] = &[
     },
     Mask {
         name: "snapshot-date",
-        command: "",
+        command: PROBES,
         reason: "wall clock",
         pattern: r#""(?:date|vm-clock)-n?sec": (\d+)"#,
     },
     Mask {
         name: "actual-size",
-        command: "",
+        command: PROBES,
         reason: "blocks that the file system gave",
         pattern: r#""actual-size": (\d+)"#,
+    },
+    Mask {
+        name: "migration-times",
+        command: PROBES,
+        reason: "measured durations and rates",
+        pattern: r#""(?:total-time|setup-time|downtime|expected-downtime|mbps|pages-per-second|throughput|dirty-sync-count|dirty-pages-rate)": ([\d.e+-]+)"#,
+    },
+    Mask {
+        name: "start-time",
+        command: PROBES,
+        reason: "clock of the host",
+        pattern: r#""start-time": (\d+)"#,
+    },
+    Mask {
+        name: "temporary-file",
+        command: "",
+        reason: "temporary overlays have random names",
+        pattern: r"/vl\.([A-Za-z0-9]{6})",
     },
     Mask {
         name: "disk-size",
@@ -107,12 +129,6 @@ pub const MASKS: &[Mask] = &[
         command: "info dirty_rate",
         reason: "clock of the host",
         pattern: r"Start Time: (\d+)",
-    },
-    Mask {
-        name: "uptime",
-        command: "",
-        reason: "clock of the host",
-        pattern: r#""start-time": (\d+)"#,
     },
 ];
 
@@ -144,10 +160,12 @@ pub fn apply(text: &str, command: &str, dir: &str) -> (String, Vec<&'static str>
     let mut used = Vec::new();
     for (mask, regex) in MASKS.iter().zip(COMPILED.iter()) {
         let Some(regex) = regex else { continue };
-        if !mask.command.is_empty() && mask.command != command {
+        let wanted = mask.command.is_empty() || mask.command == command;
+        if !wanted {
             continue;
         }
-        let hidden = hide(&text, regex);
+        let width = mask.command != PROBES;
+        let hidden = hide(&text, regex, width);
         if hidden != text {
             used.push(mask.name);
             text = hidden;
@@ -156,13 +174,14 @@ pub fn apply(text: &str, command: &str, dir: &str) -> (String, Vec<&'static str>
     (text, used)
 }
 
-fn hide(text: &str, regex: &Regex) -> String {
+fn hide(text: &str, regex: &Regex, width: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for captures in regex.captures_iter(text) {
         if let Some(group) = captures.get(1) {
             out.push_str(&text[at..group.start()]);
-            out.push_str(&"#".repeat(group.len()));
+            let width = if width { group.len() } else { 1 };
+            out.push_str(&"#".repeat(width));
             at = group.end();
         }
     }
@@ -214,6 +233,14 @@ mod tests {
         assert_eq!(used, ["thread-id"]);
         let (text, used) = apply("file: /tmp/x/disk", "info block", "/tmp/x");
         assert_eq!((text.as_str(), used.len()), ("file: ~~~~~~/disk", 0));
+    }
+
+    #[test]
+    fn probes_have_masks_of_their_own() {
+        let (text, _) = apply("\"actual-size\": 200704,", PROBES, "");
+        assert_eq!(text, "\"actual-size\": #,");
+        let (text, used) = apply("\"actual-size\": 200704,", "info block", "");
+        assert_eq!((text.as_str(), used.len()), ("\"actual-size\": 200704,", 0));
     }
 
     #[test]

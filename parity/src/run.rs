@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::case::{Case, FullStep};
 use crate::compare::{self, Verdict};
 use crate::known::KnownList;
+use crate::mask;
 use crate::probe::{self, Probe};
 use crate::qemu::Qemu;
 use crate::report::{Entry, Probed};
@@ -306,7 +307,7 @@ impl Pair<'_> {
     ) -> (Probed, Vec<&'static str>) {
         let builtin = probe::ask(probe, self.builtin()).await;
         let ours = probe::ask(probe, self.ours).await;
-        let (verdict, used) = compare::answers("", (&builtin, &dirs.0), (&ours, &dirs.1));
+        let (verdict, used) = compare::answers(mask::PROBES, (&builtin, &dirs.0), (&ours, &dirs.1));
         let probed = Probed {
             probe: format!("{probe:?}"),
             alike: verdict.passes(),
@@ -339,7 +340,7 @@ impl Pair<'_> {
     fn events(&mut self, dirs: &(String, String)) -> Probed {
         let ours = events(self.ours);
         let builtin = events(self.builtin());
-        let verdict = compare::answers("", (&builtin, &dirs.0), (&ours, &dirs.1)).0;
+        let verdict = compare::answers(mask::PROBES, (&builtin, &dirs.0), (&ours, &dirs.1)).0;
         Probed {
             probe: "events".into(),
             alike: verdict.passes(),
@@ -358,11 +359,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Commands that print nothing and change nothing but the monitor's own state.
 const LOOKS: &[&str] = &["cpu", "print", "x", "xp", "help", "clear"];
 
+/// The ids of jobs that our side starts for what the built-in does without a job.
+const OUR_JOBS: &str = "hmp-";
+
 /// Events come in the order that QEMU sent them; those of both sides of a rate limit are left out.
 fn events(vm: &mut Vm) -> String {
     let mut text = String::new();
     for (name, data) in vm.peek_events() {
-        if name != "RTC_CHANGE" && name != "NIC_RX_FILTER_CHANGED" {
+        let of_ours = ["id", "device"].iter().any(|key| {
+            let job = data.get(key).and_then(Value::as_str);
+            job.is_some_and(|id| id.starts_with(OUR_JOBS))
+        });
+        if !of_ours && name != "RTC_CHANGE" && name != "NIC_RX_FILTER_CHANGED" {
             // Writing to a string can't fail.
             let _ = writeln!(text, "{name} {data}");
         }
