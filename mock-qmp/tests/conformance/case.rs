@@ -139,8 +139,9 @@ pub enum Expected {
         #[serde(rename = "on")]
         _on: Option<String>,
     },
-    AnyOrder {
-        any_order: Vec<Expected>,
+    /// Sequences that keep their order and share the lines among them.
+    Interleaved {
+        interleaved: Vec<Vec<Expected>>,
     },
     /// An event that arrives between so many seconds after the last action.
     Event {

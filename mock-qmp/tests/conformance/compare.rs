@@ -51,7 +51,7 @@ pub fn count(expected: &[Expected]) -> usize {
             replies: (from, to),
             ..
         } => (to - from + 1) as usize,
-        Expected::AnyOrder { any_order } => any_order.len(),
+        Expected::Interleaved { interleaved } => interleaved.iter().map(Vec::len).sum(),
         _ => 1,
     };
     expected.iter().map(one).sum()
@@ -61,14 +61,18 @@ pub fn count(expected: &[Expected]) -> usize {
 pub fn check(expected: &[Expected], lines: &[Line], start: Instant) -> Result<(), String> {
     let mut lines = lines.iter();
     for one in expected {
-        if let Expected::AnyOrder { any_order } = one {
-            let group: Vec<&Line> = lines.by_ref().take(any_order.len()).collect();
-            let mut left: Vec<&Expected> = any_order.iter().collect();
-            for line in &group {
-                let fitting = left.iter().position(|one| fits(one, line, start).is_ok());
-                left.remove(fitting.ok_or_else(|| format!("unexpected: {}", line.1))?);
+        if let Expected::Interleaved { interleaved } = one {
+            let mut sequences: Vec<_> =
+                interleaved.iter().map(|sequence| sequence.iter()).collect();
+            for line in lines.by_ref().take(count(std::slice::from_ref(one))) {
+                let fitting = |one: &Expected| fits(one, line, start).is_ok();
+                let next = sequences
+                    .iter_mut()
+                    .find(|sequence| sequence.as_slice().first().is_some_and(fitting));
+                next.ok_or_else(|| format!("not next in any sequence: {}", shortened(&line.1)))?
+                    .next();
             }
-            if let Some(missing) = left.first() {
+            if let Some(missing) = sequences.iter_mut().find_map(Iterator::next) {
                 return Err(format!("missing: {missing:?}"));
             }
             continue;
