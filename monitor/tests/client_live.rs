@@ -101,6 +101,34 @@ async fn descriptors_arrive_one_by_one() {
     }
 }
 
+#[test]
+fn descriptors_of_the_command_line() {
+    for program in qemus() {
+        let qemu = Qemu::start(&program, &[]);
+        let file = tempfile::tempfile().unwrap();
+        let output = Command::new(binary())
+            .arg(qemu.socket())
+            .args(["--native-only", "--fd", "named=0"])
+            .args([
+                "-c",
+                "closefd named",
+                "-c",
+                "getfd named",
+                "-c",
+                "closefd named",
+            ])
+            .args(["-c", "getfd other"])
+            .stdin(file)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "only first and last fail: {text}");
+        assert!(lines[0].contains("'named' not found"), "{text}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
 /// What the built-in monitor answers to these lines, with LF line ends.
 async fn builtin(qemu: &Qemu, lines: &[&str]) -> Vec<String> {
     let (client, _events) = connect(qemu).await;

@@ -281,6 +281,47 @@ async fn play(count: usize, steps: Vec<Step>, cuts: Vec<usize>) {
     assert_eq!(client.strays(), strays);
 }
 
+/// Runs one command against a peer that sends these bytes and leaves.
+async fn answer_with(bytes: Vec<u8>) -> Result<Value, QmpError> {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let mut peer = Peer::new(theirs);
+    let options = Options {
+        first_id: Some(1),
+        ..Options::default()
+    };
+    let (connected, _) = tokio::join!(Client::from_stream(ours, &options), peer.greet());
+    let (client, _events) = connected.unwrap();
+    let talk = async {
+        peer.request().await;
+        // Where the bytes are garbage the other end closes early.
+        peer.try_write(&bytes).await;
+        drop(peer);
+    };
+    let (result, ()) = tokio::join!(client.execute("a", Value::Null), talk);
+    result
+}
+
+fn fragments() -> impl Strategy<Value = Vec<u8>> {
+    let fragment = prop_oneof![
+        4 => prop::sample::select(vec![
+            "{", "}", "[", "]", "\"", "\\", ":", ",", "\"id\":", "2", "\"return\":", "\"error\":", "\"event\":",
+            "\"QMP\":", "null", "{}", "\r\n", "{\"return\":{},\"id\":2}", "{\"event\":\"E\"}", "1e999", "\"\\ud800\"",
+        ]).prop_map(|text| text.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..6),
+    ];
+    prop::collection::vec(fragment, 0..30).prop_map(|fragments| fragments.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_end_in_an_answer_or_an_error(bytes in fragments()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let limit = Duration::from_secs(10);
+        let result = runtime.block_on(async { tokio::time::timeout(limit, answer_with(bytes)).await });
+        prop_assert!(result.is_ok(), "it hangs");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

@@ -150,6 +150,11 @@ fn history_outlives_the_session_and_holds_no_passwords() {
     person.runs("change vnc password hunter2");
     person.runs("object_add secret,id=s,data=hunter2");
     person.runs(" info status");
+    let shown = person.runs("info history");
+    assert!(
+        shown.contains("'info name'") && !shown.contains("hunter2"),
+        "{shown}"
+    );
     // Killed: what was typed is in the file already.
     drop(person);
     let file = history_file(&mock);
@@ -166,6 +171,8 @@ fn history_outlives_the_session_and_holds_no_passwords() {
     assert_eq!(mode(file.parent().unwrap()), 0o700);
 
     let mut person = Person::at_prompt(&mock);
+    person.types(UP);
+    person.sees("info history");
     person.types(UP);
     person.sees("info name");
     person.types("\r");

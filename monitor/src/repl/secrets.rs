@@ -2,10 +2,8 @@
 
 /// Whether a line may hold a password or a key. In doubt it does: a line that is missing from the history costs little.
 pub(super) fn may_hold_one(line: &str) -> bool {
-    let line = line.to_ascii_lowercase();
-    let mut words = line
-        .split(|c: char| c.is_ascii_whitespace() || c == '"')
-        .filter(|word| !word.is_empty());
+    let line = line.to_ascii_lowercase().replace('"', "");
+    let mut words = line.split_ascii_whitespace();
     let command = words.next().unwrap_or_default();
     let rest: Vec<_> = words.collect();
     match command {

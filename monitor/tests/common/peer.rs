@@ -61,6 +61,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         &mut self.stream
     }
 
+    /// Writes what the other end takes.
+    pub async fn try_write(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+    }
+
     pub async fn write(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
         self.stream.flush().await.unwrap();
