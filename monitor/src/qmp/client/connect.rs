@@ -41,7 +41,9 @@ pub enum ConnectError {
         seconds: u64,
     },
     /// The greeting, or the answer to our capabilities, came in part only or not at all.
-    #[error("connected, but the session did not start within {seconds} s: the answers came in part only")]
+    #[error(
+        "connected, but the session did not start within {seconds} s: the answers came in part only"
+    )]
     Stalled {
         /// The limit, in seconds.
         seconds: u64,
