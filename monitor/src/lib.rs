@@ -10,6 +10,8 @@ pub mod expr;
 pub mod format;
 pub mod guest;
 pub mod hazard;
+#[cfg(feature = "client")]
+pub mod host;
 pub mod keyval;
 pub mod line;
 pub mod missing;

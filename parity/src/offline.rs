@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mock_qmp::recording::BuiltinLine;
 use mock_qmp::{MockQmp, Mode, Recording};
 use monitor::engine::{Monitor, Outcome};
+use monitor::host::Unattended;
 use monitor::qmp::client::{Client, Options};
 use monitor::route::Passthrough;
 use serde_json::Value;
@@ -13,7 +14,6 @@ use serde_json::Value;
 use crate::compare::{self, Verdict};
 use crate::known::KnownList;
 use crate::report::Entry;
-use crate::run::ParityHost;
 
 /// Why recordings can't be run.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ pub async fn topic(path: &Path, known: &mut KnownList) -> Result<Vec<Entry>, Off
         .await
         .map_err(|e| broken(&e))?;
     let mut monitor = Monitor::builder(Arc::new(client))
-        .host(Arc::new(ParityHost))
+        .host(Arc::new(Unattended))
         .passthrough(Passthrough::Never)
         .build()
         .await

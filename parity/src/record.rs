@@ -8,6 +8,7 @@ use std::time::Duration;
 use mock_qmp::record::{Proxy, Recorder, proxy};
 use mock_qmp::recording::{Machine, QemuVersion};
 use monitor::engine::Monitor;
+use monitor::host::Unattended;
 use monitor::qmp::Qmp;
 use monitor::qmp::client::{Client, Options};
 use monitor::route::Passthrough;
@@ -16,7 +17,6 @@ use tokio::time::sleep;
 
 use crate::case::{Case, Step};
 use crate::qemu::Qemu;
-use crate::run::ParityHost;
 use crate::vm::{Vm, VmError, in_dir};
 
 /// Where the VMs of recordings live, so that the same paths stand in every recording.
@@ -70,7 +70,7 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
     let client = tokio::net::UnixStream::from_std(client)?;
     let (client, _) = Client::from_unix(client, &Options::default()).await?;
     let mut monitor = Monitor::builder(Arc::new(client.clone()))
-        .host(Arc::new(ParityHost))
+        .host(Arc::new(Unattended))
         .passthrough(Passthrough::Never)
         .build()
         .await

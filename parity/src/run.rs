@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use monitor::cx::Host;
 use monitor::engine::{Monitor, Outcome};
-use monitor::qmp::BoxFuture;
+use monitor::host::Unattended;
+use monitor::qmp::{BoxFuture, MemoryFile};
 use monitor::route::Passthrough;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -27,11 +28,7 @@ pub struct Mode {
     pub native_only: bool,
 }
 
-/// The program around our engine: it has a clock, and nobody to ask.
-#[derive(Debug)]
-pub struct ParityHost;
-
-/// [`ParityHost`] with a person who answers what the step says.
+/// [`Unattended`] with a person who answers what the step says.
 #[derive(Debug, Default)]
 struct Person(Mutex<Option<String>>);
 
@@ -43,7 +40,7 @@ impl Person {
 
 impl Host for Person {
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        ParityHost.sleep(duration)
+        Unattended.sleep(duration)
     }
 
     fn secret<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<String>> {
@@ -52,22 +49,11 @@ impl Host for Person {
     }
 
     fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
-        ParityHost.local_time(seconds)
-    }
-}
-
-impl Host for ParityHost {
-    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        Box::pin(sleep(duration))
+        Unattended.local_time(seconds)
     }
 
-    fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
-        let now = jiff::Zoned::now();
-        let when = seconds
-            .and_then(|s| jiff::Timestamp::from_second(s).ok())
-            .unwrap_or_else(|| now.timestamp());
-        let offset = now.time_zone().to_offset(when).seconds();
-        (when.as_second(), offset)
+    fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
+        Unattended.memory_file()
     }
 }
 

@@ -75,6 +75,11 @@ pub async fn getfd(cx: &mut Cx<'_>, args: Descriptor) -> CmdResult {
     let request = json!({"fdname": args.fdname});
     match cx.host.descriptor(&args.fdname) {
         Some(fd) => cx.qmp().execute_with_fd("getfd", request, fd).await?,
+        None if cx.caps.preconfig => {
+            // QMP refuses the command then, in words that would mislead.
+            let missing = "No file descriptor supplied via SCM_RIGHTS";
+            return Err(CmdError::User(missing.into()));
+        }
         None => cx.execute("getfd", request).await?,
     };
     Ok(())
@@ -82,6 +87,11 @@ pub async fn getfd(cx: &mut Cx<'_>, args: Descriptor) -> CmdResult {
 
 /// `closefd`.
 pub async fn closefd(cx: &mut Cx<'_>, args: Descriptor) -> CmdResult {
+    if cx.caps.preconfig {
+        // QMP lets no descriptor in before initialisation.
+        let missing = format!("File descriptor named '{}' not found", args.fdname);
+        return Err(CmdError::User(missing));
+    }
     cx.execute("closefd", json!({"fdname": args.fdname}))
         .await?;
     Ok(())

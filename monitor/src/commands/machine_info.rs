@@ -164,6 +164,10 @@ struct CryptodevClient {
 
 /// `info cryptodev`.
 pub async fn info_cryptodev(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
+    if cx.caps.preconfig {
+        // QMP refuses the question; there are no devices yet.
+        return Ok(());
+    }
     let devices: Vec<Cryptodev> = cx.query("query-cryptodev").await?;
     for device in devices {
         let services = if device.service.is_empty() {

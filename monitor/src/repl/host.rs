@@ -4,14 +4,12 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
 use super::descriptors::Descriptors;
 use super::editor::Asker;
 use super::history::Session;
 use crate::cx::Host;
-use crate::qmp::{BoxFuture, MemoryFile, memfd};
+use crate::host::Unattended;
+use crate::qmp::{BoxFuture, MemoryFile};
 
 /// This program.
 pub(super) struct Program {
@@ -24,7 +22,7 @@ pub(super) struct Program {
 
 impl Host for Program {
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        Box::pin(tokio::time::sleep(duration))
+        Unattended.sleep(duration)
     }
 
     fn secret<'a>(&'a self, prompt: &'a str) -> BoxFuture<'a, Option<String>> {
@@ -32,7 +30,7 @@ impl Host for Program {
     }
 
     fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
-        local_time(seconds, &TimeZone::system())
+        Unattended.local_time(seconds)
     }
 
     fn descriptor(&self, name: &str) -> Option<BorrowedFd<'_>> {
@@ -40,38 +38,10 @@ impl Host for Program {
     }
 
     fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
-        memfd::create()
+        Unattended.memory_file()
     }
 
     fn history(&self) -> Option<Vec<String>> {
         Some(self.history.as_ref()?.lines())
-    }
-}
-
-/// A moment (now, by default) and the zone's offset from UTC then; beyond the years that are known, UTC.
-fn local_time(seconds: Option<i64>, zone: &TimeZone) -> (i64, i32) {
-    let moment = match seconds {
-        None => Ok(Timestamp::now()),
-        Some(seconds) => Timestamp::from_second(seconds),
-    };
-    match moment {
-        Ok(moment) => (moment.as_second(), zone.to_offset(moment).seconds()),
-        Err(_) => (seconds.unwrap_or_default(), 0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::tz::{Offset, TimeZone};
-
-    use super::local_time;
-
-    #[test]
-    fn times_have_their_zones_offset() {
-        let zone = TimeZone::fixed(Offset::constant(2));
-        assert_eq!(local_time(Some(0), &zone), (0, 7200));
-        assert_eq!(local_time(Some(i64::MAX), &zone), (i64::MAX, 0));
-        let (now, offset) = local_time(None, &zone);
-        assert!(now > 1_700_000_000 && offset == 7200);
     }
 }

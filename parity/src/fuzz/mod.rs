@@ -10,13 +10,13 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use monitor::engine::Monitor;
+use monitor::host::Unattended;
 use monitor::route::Passthrough;
 use serde_json::Value;
 
 use crate::case::Case;
 use crate::compare::{self, Verdict};
 use crate::qemu::Qemu;
-use crate::run::ParityHost;
 use crate::vm::{Vm, VmError};
 use generate::Generator;
 
@@ -78,7 +78,7 @@ pub async fn on(qemu: &Qemu, seed: u64, count: usize) -> Result<Found, VmError> 
     let case: Case = toml::from_str(CASE).map_err(|e| VmError::Failed(e.to_string()))?;
     let mut vm = Vm::start(&case, qemu).await?;
     let mut monitor = Monitor::builder(Arc::new(vm.qmp.clone()))
-        .host(Arc::new(ParityHost))
+        .host(Arc::new(Unattended))
         .passthrough(Passthrough::Never)
         .build()
         .await
