@@ -25,8 +25,9 @@ impl Replay {
         if let Some(outcome) = quits(command, arguments) {
             return self.quit(outcome);
         }
-        if command == "x-exit-preconfig" && !self.before_machine {
-            let text = "The command is permitted only before machine initialization";
+        if let Some(text) = too_late(command)
+            && !self.before_machine
+        {
             return Execution::fail(Failure::generic(text));
         }
         self.refuse(command, arguments, "not recorded in")
@@ -73,5 +74,16 @@ impl Replay {
             quits: true,
             ..Execution::default()
         }
+    }
+}
+
+/// What QEMU says to commands that only `--preconfig` allows, once there is a machine.
+fn too_late(command: &str) -> Option<&'static str> {
+    match command {
+        "x-exit-preconfig" => Some("The command is permitted only before machine initialization"),
+        "set-numa-node" => {
+            Some("The command is permitted only before the machine has been created")
+        }
+        _ => None,
     }
 }

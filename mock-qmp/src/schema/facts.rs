@@ -24,6 +24,13 @@ const I16: IntKind = IntKind::Between(i16::MIN as i64, i16::MAX as i64, "int16_t
 const I32: IntKind = IntKind::Between(i32::MIN as i64, i32::MAX as i64, "int32_t");
 const I64: IntKind = IntKind::Signed;
 
+/// Members whose kind depends on the variant of the command's arguments.
+const BY_VARIANT: &[(&str, &str, &str, IntKind)] = &[
+    ("netdev_add", "tap", "queues", U32),
+    ("object-add", "sev-snp-guest", "policy", U64),
+    ("set-numa-node", "hmat-cache", "node-id", U32),
+];
+
 /// Members whose kind depends on the command, and QEMU's major version since when it is that.
 const BY_COMMAND: &[(&str, &str, u32, IntKind)] = &[
     ("blockdev-create", "size", 0, U64),
@@ -199,8 +206,14 @@ const BY_NAME: &[(&[&str], IntKind)] = &[
     (&["temperature"], I16),
 ];
 
-/// The kind of an integer argument.
-pub(crate) fn int_kind(command: &str, member: &str, major: u32) -> IntKind {
+/// The kind of an integer argument; `variant` is the value that chose the variant whose member it is, if it is one's.
+pub(crate) fn int_kind(command: &str, variant: Option<&str>, member: &str, major: u32) -> IntKind {
+    let by_variant = BY_VARIANT
+        .iter()
+        .find(|(of, case, name, _)| *of == command && variant == Some(case) && *name == member);
+    if let Some((.., kind)) = by_variant {
+        return *kind;
+    }
     let by_command = BY_COMMAND
         .iter()
         .find(|(of, name, since, _)| *of == command && *name == member && *since <= major);
@@ -286,9 +299,10 @@ mod tests {
 
     #[test]
     fn kinds_depend_on_command_and_version() {
-        assert_eq!(int_kind("block_resize", "size", 10), IntKind::Signed);
-        assert_eq!(int_kind("pmemsave", "size", 10), IntKind::Unsigned);
-        assert_eq!(int_kind("pmemsave", "size", 7), IntKind::Signed);
-        assert_eq!(int_kind("netdev_add", "queue", 7), U16);
+        assert_eq!(int_kind("block_resize", None, "size", 10), IntKind::Signed);
+        assert_eq!(int_kind("pmemsave", None, "size", 10), IntKind::Unsigned);
+        assert_eq!(int_kind("pmemsave", None, "size", 7), IntKind::Signed);
+        assert_eq!(int_kind("netdev_add", None, "queues", 7), IntKind::Signed);
+        assert_eq!(int_kind("netdev_add", Some("tap"), "queues", 7), U32);
     }
 }

@@ -6,4 +6,5 @@ mod hash;
 mod introspect;
 
 pub(crate) use facts::allowed_before_machine;
+pub(crate) use hash::first as first_of_hash_table;
 pub use introspect::{Schema, SchemaError};

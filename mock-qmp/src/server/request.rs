@@ -2,6 +2,7 @@
 
 use super::backend::Failure;
 use crate::json::{Object, Value};
+use crate::schema::first_of_hash_table;
 
 /// A well-shaped request.
 #[derive(Debug)]
@@ -93,7 +94,13 @@ pub(crate) fn capabilities(arguments: Option<&Object>, oob_offered: bool) -> Res
             }
         }
     }
-    if let Some(key) = arguments.keys().find(|key| *key != "enable") {
+    let keys: Vec<&str> = arguments.keys().map(String::as_str).collect();
+    let left: Vec<&str> = keys
+        .iter()
+        .copied()
+        .filter(|key| *key != "enable")
+        .collect();
+    if let Some(key) = first_of_hash_table(&keys, &left) {
         return Err(Failure::generic(format!("Parameter '{key}' is unexpected")));
     }
     if oob && !oob_offered {
