@@ -27,6 +27,81 @@ pub fn items(options: &str) -> impl Iterator<Item = String> {
     })
 }
 
+/// One item of an option list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The name of the option.
+    pub key: String,
+    /// Its value; `on` or `off` where the item has none.
+    pub value: String,
+    /// Whether the item was a word without a value: `key`, or `nokey` for off.
+    pub short: bool,
+}
+
+/// Reads an option list (util/qemu-option.c). Where `implied` names an option, a first item without `=` is its value.
+/// Other items without `=` stand for on, or for off behind `no`.
+#[must_use]
+pub fn pairs(options: &str, implied: Option<&str>) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    let mut rest = options;
+    while !rest.is_empty() {
+        let end = rest.find(['=', ',']).unwrap_or(rest.len());
+        let word = &rest[..end];
+        let (pair, after) = if rest[end..].starts_with('=') {
+            let (value, after) = value(&rest[end + 1..]);
+            (pair(word, value, false), after)
+        } else if let (Some(key), true) = (implied, pairs.is_empty()) {
+            let (value, after) = value(rest);
+            (pair(key, value, false), after)
+        } else {
+            let pair = match word.strip_prefix("no") {
+                Some(key) => pair(key, "off".into(), true),
+                None => pair(word, "on".into(), true),
+            };
+            (pair, &rest[end..])
+        };
+        pairs.push(pair);
+        rest = after.strip_prefix(',').unwrap_or(after);
+    }
+    pairs
+}
+
+fn pair(key: &str, value: String, short: bool) -> Pair {
+    Pair {
+        key: key.to_owned(),
+        value,
+        short,
+    }
+}
+
+/// A value up to a single comma, two commas read as one, and what follows it.
+fn value(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut rest = text;
+    loop {
+        let end = rest.find(',').unwrap_or(rest.len());
+        value.push_str(&rest[..end]);
+        rest = &rest[end..];
+        match rest.strip_prefix(",,") {
+            Some(after) => {
+                value.push(',');
+                rest = after;
+            }
+            None => return (value, rest),
+        }
+    }
+}
+
+/// The words that options read as a boolean.
+#[must_use]
+pub fn boolean(value: &str) -> Option<bool> {
+    match value {
+        "on" | "yes" | "true" | "y" => Some(true),
+        "off" | "no" | "false" | "n" => Some(false),
+        _ => None,
+    }
+}
+
 /// The value of the first item with this key; a key alone stands for `on`.
 #[must_use]
 pub fn first(options: &str, key: &str) -> Option<String> {
@@ -56,6 +131,24 @@ mod tests {
     fn two_commas_stand_for_one() {
         let all: Vec<_> = items("a,b=c,,d,e,").collect();
         assert_eq!(all, ["a", "b=c,d", "e"]);
+    }
+
+    #[test]
+    fn pairs_have_values() {
+        let read = |text, implied| {
+            let pairs = pairs(text, implied);
+            pairs
+                .iter()
+                .map(|p| format!("{}={}", p.key, p.value))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            read("a,,b,c=d,,e,f,nog,", Some("x")),
+            ["x=a,b", "c=d,e", "f=on", "g=off"]
+        );
+        assert_eq!(read("a,b=,=c", None), ["a=on", "b=", "=c"]);
+        assert_eq!(read("a,,b", None), ["a=on", "=on", "b=on"]);
+        assert!(read("", Some("x")).is_empty());
     }
 
     #[test]

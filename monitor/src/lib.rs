@@ -20,5 +20,6 @@ pub mod qmp;
 pub mod repl;
 pub mod route;
 pub mod session;
+pub mod socket_address;
 pub mod table;
 pub mod version;

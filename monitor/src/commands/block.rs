@@ -94,3 +94,38 @@ pub async fn job_complete(cx: &mut Cx<'_>, args: Job) -> CmdResult {
     cx.execute("block-job-complete", arguments).await?;
     Ok(())
 }
+
+/// Arguments of `block_set_io_throttle`: bytes and operations a second, 0 for no limit.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Throttle {
+    device: String,
+    bps: i64,
+    bps_rd: i64,
+    bps_wr: i64,
+    iops: i64,
+    iops_rd: i64,
+    iops_wr: i64,
+}
+
+#[derive(Deserialize)]
+struct Backend {
+    device: String,
+}
+
+/// `block_set_io_throttle`: the name is a backend's, or else a device's id or path.
+pub async fn set_io_throttle(cx: &mut Cx<'_>, args: Throttle) -> CmdResult {
+    let backends: Vec<Backend> = cx.query("query-block").await?;
+    let named = backends.iter().any(|b| b.device == args.device);
+    let arguments = json!({
+        if named { "device" } else { "id" }: args.device,
+        "bps": args.bps,
+        "bps_rd": args.bps_rd,
+        "bps_wr": args.bps_wr,
+        "iops": args.iops,
+        "iops_rd": args.iops_rd,
+        "iops_wr": args.iops_wr,
+    });
+    cx.execute("block_set_io_throttle", arguments).await?;
+    Ok(())
+}

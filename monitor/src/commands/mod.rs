@@ -1,10 +1,12 @@
 //! What the commands do: one async function each, by family. No family uses another; what they share lies below them.
 
 pub mod block;
+pub mod block_copy;
 pub mod block_info;
 pub mod chardev;
 pub mod confidential;
 pub mod cpu;
+pub mod dirty_rate;
 pub mod display;
 pub mod dump;
 pub mod firmware;
@@ -14,13 +16,17 @@ pub mod machine;
 pub mod machine_info;
 pub mod memory;
 pub mod memory_info;
+pub mod migration;
 pub mod migration_info;
 pub mod migration_parameters;
+pub mod nbd;
 pub mod net;
+pub mod password;
 pub mod pci;
 pub mod print;
 pub mod qom;
 pub mod replay;
+pub mod rocker;
 pub mod run;
 pub mod stats;
 pub mod text;

@@ -19,3 +19,16 @@ pub async fn set_link(cx: &mut Cx<'_>, args: SetLink) -> CmdResult {
     cx.execute("set_link", arguments).await?;
     Ok(())
 }
+
+/// Arguments of `netdev_del`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delete {
+    id: String,
+}
+
+/// `netdev_del`.
+pub async fn delete(cx: &mut Cx<'_>, args: Delete) -> CmdResult {
+    cx.execute("netdev_del", json!({"id": args.id})).await?;
+    Ok(())
+}

@@ -1,5 +1,7 @@
 //! Numbers as C's library reads and prints them.
 
+use crate::version::{Version, v};
+
 /// C's `strtod` without locale: value and length of the longest number at the start of `text`, blanks included.
 /// Decimal numbers only; `inf` and `nan` count as numbers.
 #[must_use]
@@ -18,6 +20,45 @@ pub fn strtod(text: &str) -> Option<(f64, usize)> {
     (1..=candidates)
         .rev()
         .find_map(|len| Some((body[..len].parse::<f64>().ok()?, blanks + len)))
+}
+
+/// What is wrong with a whole number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberError {
+    /// Not a number, or not a number alone.
+    Invalid,
+    /// Does not fit.
+    Range,
+}
+
+/// The whole of `text` as QEMU's `qemu_strtou64` reads it with base 0: blanks in front and a sign are allowed, and a
+/// negative number wraps. Binary numbers came with the C library of newer builds.
+pub fn strtou64(text: &str, version: Version) -> Result<u64, NumberError> {
+    let (negative, value) = signed(text, version)?;
+    let value = value.ok_or(NumberError::Range)?;
+    Ok(if negative {
+        value.wrapping_neg()
+    } else {
+        value
+    })
+}
+
+/// The whole of `text` as QEMU's `qemu_strtoi64` reads it with base 0.
+pub fn strtoi64(text: &str, version: Version) -> Result<i64, NumberError> {
+    let (negative, value) = signed(text, version)?;
+    let value = i128::from(value.ok_or(NumberError::Range)?);
+    i64::try_from(if negative { -value } else { value }).map_err(|_| NumberError::Range)
+}
+
+fn signed(text: &str, version: Version) -> Result<(bool, Option<u64>), NumberError> {
+    let text = text.trim_start_matches(|c: char| c.is_ascii() && crate::line::is_blank(c as u8));
+    let negative = text.starts_with('-');
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (len, value) = crate::expr::strtoull(digits, 0, version >= v(11, 0));
+    if len == 0 || len < digits.len() {
+        return Err(NumberError::Invalid);
+    }
+    Ok((negative, value))
 }
 
 /// A number as C's `%.{precision}g` prints it; `precision` is at least 1.
@@ -91,6 +132,23 @@ pub fn u64_of(text: &str, binary: bool) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_numbers_are_read_to_the_end() {
+        let read = |text| strtou64(text, v(10, 0));
+        assert_eq!(read(" 0x14"), Ok(20));
+        assert_eq!(read("010"), Ok(8));
+        assert_eq!(read("-1"), Ok(u64::MAX));
+        for text in ["", "x", "5x", "1-3", "0x", "- 1", "1 "] {
+            assert_eq!(read(text), Err(NumberError::Invalid), "{text}");
+        }
+        assert_eq!(read("99999999999999999999"), Err(NumberError::Range));
+        assert_eq!(strtoi64("-9223372036854775808", v(7, 2)), Ok(i64::MIN));
+        assert_eq!(
+            strtoi64("9223372036854775808", v(7, 2)),
+            Err(NumberError::Range)
+        );
+    }
 
     #[test]
     fn general_numbers_are_short() {

@@ -2,10 +2,7 @@
 
 use super::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
-use crate::commands::{
-    block_info, chardev, confidential, cpu, display, firmware, machine_info, memory_info,
-    migration_info, migration_parameters, pci, run, stats, text, trace, virtio,
-};
+use crate::commands::{block_info, chardev, confidential, cpu, dirty_rate, display, firmware, machine_info, memory_info, migration_info, migration_parameters, pci, rocker, run, stats, text, trace, virtio};
 use crate::missing;
 use crate::run;
 use crate::version::v;
@@ -115,6 +112,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "dirty_rate",
         help: "show the measured dirty page rate",
+        routes: &[Route::native(&["query-dirty-rate"], run!(dirty_rate::info))],
         ..ROW
     },
     Command {
@@ -393,6 +391,7 @@ pub const INFO: &[Command] = &[
         args: "name:s",
         params: "name",
         help: "show a rocker switch",
+        routes: &[Route::native(&["query-rocker"], run!(rocker::info))],
         ..ROW
     },
     Command {
@@ -400,6 +399,10 @@ pub const INFO: &[Command] = &[
         args: "name:s,tbl_id:i?",
         params: "name [tbl_id]",
         help: "show the flows of a rocker switch",
+        routes: &[Route::native(
+            &["query-rocker-of-dpa-flows"],
+            run!(rocker::info_flows),
+        )],
         ..ROW
     },
     Command {
@@ -407,6 +410,10 @@ pub const INFO: &[Command] = &[
         args: "name:s,type:i?",
         params: "name [type]",
         help: "show the groups of a rocker switch",
+        routes: &[Route::native(
+            &["query-rocker-of-dpa-groups"],
+            run!(rocker::info_groups),
+        )],
         ..ROW
     },
     Command {
@@ -414,6 +421,10 @@ pub const INFO: &[Command] = &[
         args: "name:s",
         params: "name",
         help: "show the ports of a rocker switch",
+        routes: &[Route::native(
+            &["query-rocker-ports"],
+            run!(rocker::info_ports),
+        )],
         ..ROW
     },
     Command {
@@ -550,6 +561,10 @@ pub const INFO: &[Command] = &[
     Command {
         name: "vcpu_dirty_limit",
         help: "show the limits of dirty pages",
+        routes: &[Route::native(
+            &["query-vcpu-dirty-limit"],
+            run!(dirty_rate::info_limit),
+        )],
         ..ROW
     },
     Command {

@@ -2,9 +2,7 @@
 
 use super::{S390X, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
-use crate::commands::{
-    block, cpu, dump, help, input, machine, memory, net, print, qom, replay, run, trace, xen,
-};
+use crate::commands::{block, block_copy, chardev, cpu, dirty_rate, dump, help, input, machine, memory, migration, nbd, net, password, print, qom, replay, run, trace, xen};
 use crate::missing;
 use crate::run;
 use crate::version::v;
@@ -16,6 +14,10 @@ pub const MAIN: &[Command] = &[
         args: "interfaces:s?,id:s?",
         params: "[interfaces] [id]",
         help: "announce the guest's network addresses",
+        routes: &[Route::derived(
+            &["query-migrate-parameters", "announce-self"],
+            run!(migration::announce),
+        )],
         errors: ErrorStyle::Silent,
         ..ROW
     },
@@ -99,6 +101,10 @@ pub const MAIN: &[Command] = &[
         params: "device bps bps_rd bps_wr iops iops_rd iops_wr",
         help: "limit a disk's bytes and operations a second",
         preconfig: true,
+        routes: &[Route::native(
+            &["query-block", "block_set_io_throttle"],
+            run!(block::set_io_throttle),
+        )],
         ..ROW
     },
     Command {
@@ -107,6 +113,7 @@ pub const MAIN: &[Command] = &[
         params: "device [speed [base]]",
         help: "copy what a device reads from its backing file into the device itself",
         preconfig: true,
+        routes: &[Route::native(&["block-stream"], run!(block_copy::stream))],
         ..ROW
     },
     Command {
@@ -123,6 +130,7 @@ pub const MAIN: &[Command] = &[
         args: "dirty_ring:-r,dirty_bitmap:-b,second:l,sample_pages_per_GB:l?",
         params: "[-r] [-b] second [sample_pages_per_GB]",
         help: "measure how fast the guest dirties memory (-r with the dirty ring, -b with the dirty bitmap)",
+        routes: &[Route::native(&["calc-dirty-rate"], run!(dirty_rate::calc))],
         ..ROW
     },
     Command {
@@ -130,6 +138,10 @@ pub const MAIN: &[Command] = &[
         args: "cpu_index:l?",
         params: "[cpu_index]",
         help: "end that limit",
+        routes: &[Route::native(
+            &["cancel-vcpu-dirty-limit"],
+            run!(dirty_rate::cancel_limit),
+        )],
         ..ROW
     },
     Command {
@@ -137,6 +149,10 @@ pub const MAIN: &[Command] = &[
         args: "device:B,force:-f,target:F,arg:s?,read-only-mode:s?",
         params: "device [-f] filename [format [read-only-mode]]",
         help: "put another medium into a drive, or set the VNC password",
+        routes: &[Route::native(
+            &["blockdev-change-medium"],
+            run!(password::change),
+        )],
         ..ROW
     },
     Command {
@@ -159,6 +175,7 @@ pub const MAIN: &[Command] = &[
         args: "id:s",
         params: "id",
         help: "remove a character device",
+        routes: &[Route::native(&["chardev-remove"], run!(chardev::remove))],
         complete: &[("id", Comp::Chardev)],
         ..ROW
     },
@@ -167,6 +184,10 @@ pub const MAIN: &[Command] = &[
         args: "id:s",
         params: "id",
         help: "send a break on a character device",
+        routes: &[Route::native(
+            &["chardev-send-break"],
+            run!(chardev::send_break),
+        )],
         complete: &[("id", Comp::Chardev)],
         ..ROW
     },
@@ -182,6 +203,10 @@ pub const MAIN: &[Command] = &[
         args: "protocol:s,hostname:s,port:i?,tls-port:i?,cert-subject:s?",
         params: "protocol hostname port tls-port cert-subject",
         help: "tell remote display clients where the VM moves",
+        routes: &[Route::native(
+            &["client_migrate_info"],
+            run!(migration::client_info),
+        )],
         ..ROW
     },
     Command {
@@ -253,6 +278,7 @@ pub const MAIN: &[Command] = &[
         args: "reuse:-n,full:-f,compress:-c,device:B,target:s,format:s?",
         params: "[-n] [-f] [-c] device target [format]",
         help: "copy a disk as it is now to a target (-n existing target, -f whole chain, -c compressed)",
+        routes: &[Route::native(&["drive-backup"], run!(block_copy::backup))],
         ..ROW
     },
     Command {
@@ -268,6 +294,7 @@ pub const MAIN: &[Command] = &[
         args: "reuse:-n,full:-f,device:B,target:s,format:s?",
         params: "[-n] [-f] device target [format]",
         help: "copy a disk to a target, and keep both alike until completed (-n existing target, -f whole chain)",
+        routes: &[Route::native(&["drive-mirror"], run!(block_copy::mirror))],
         ..ROW
     },
     Command {
@@ -327,6 +354,7 @@ pub const MAIN: &[Command] = &[
         args: "protocol:s,time:s,display:-ds",
         params: "protocol time [-d display]",
         help: "say when the VNC or SPICE password expires",
+        routes: &[Route::native(&["expire_password"], run!(password::expire))],
         ..ROW
     },
     Command {
@@ -478,6 +506,7 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "migrate_cancel",
         help: "give the running migration up",
+        routes: &[Route::native(&["migrate_cancel"], run!(migration::cancel))],
         errors: ErrorStyle::Silent,
         ..ROW
     },
@@ -486,6 +515,7 @@ pub const MAIN: &[Command] = &[
         args: "state:s",
         params: "state",
         help: "go on with a migration that paused in this state",
+        routes: &[Route::native(&["migrate-continue"], run!(migration::go_on))],
         ..ROW
     },
     Command {
@@ -493,11 +523,16 @@ pub const MAIN: &[Command] = &[
         args: "uri:s",
         params: "uri",
         help: "start waiting for an incoming migration",
+        routes: &[Route::native(
+            &["migrate-incoming"],
+            run!(migration::incoming),
+        )],
         ..ROW
     },
     Command {
         name: "migrate_pause",
         help: "pause a post-copy migration",
+        routes: &[Route::native(&["migrate-pause"], run!(migration::pause))],
         ..ROW
     },
     Command {
@@ -505,6 +540,10 @@ pub const MAIN: &[Command] = &[
         args: "uri:s",
         params: "uri",
         help: "go on with an incoming post-copy migration that failed",
+        routes: &[Route::native(
+            &["migrate-recover"],
+            run!(migration::recover),
+        )],
         ..ROW
     },
     Command {
@@ -512,6 +551,10 @@ pub const MAIN: &[Command] = &[
         args: "capability:s,state:b",
         params: "capability state",
         help: "switch a capability of migration on or off",
+        routes: &[Route::native(
+            &["migrate-set-capabilities"],
+            run!(migration::set_capability),
+        )],
         ..ROW
     },
     Command {
@@ -530,6 +573,10 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "migrate_start_postcopy",
         help: "switch the running migration to post-copy",
+        routes: &[Route::native(
+            &["migrate-start-postcopy"],
+            run!(migration::start_postcopy),
+        )],
         ..ROW
     },
     Command {
@@ -578,6 +625,7 @@ pub const MAIN: &[Command] = &[
         params: "nbd_server_add [-w] device [name]",
         help: "export a disk over NBD (-w writable)",
         preconfig: true,
+        routes: &[Route::native(&["nbd-server-add"], run!(nbd::add))],
         ..ROW
     },
     Command {
@@ -586,6 +634,7 @@ pub const MAIN: &[Command] = &[
         params: "nbd_server_remove [-f] name",
         help: "end an NBD export (-f with clients connected)",
         preconfig: true,
+        routes: &[Route::native(&["nbd-server-remove"], run!(nbd::remove))],
         ..ROW
     },
     Command {
@@ -594,6 +643,15 @@ pub const MAIN: &[Command] = &[
         params: "nbd_server_start [-a] [-w] host:port",
         help: "start an NBD server (-a export all disks, -w writable)",
         preconfig: true,
+        routes: &[Route::native(
+            &[
+                "nbd-server-start",
+                "nbd-server-add",
+                "nbd-server-stop",
+                "query-block",
+            ],
+            run!(nbd::start),
+        )],
         ..ROW
     },
     Command {
@@ -601,6 +659,7 @@ pub const MAIN: &[Command] = &[
         params: "nbd_server_stop",
         help: "stop the NBD server",
         preconfig: true,
+        routes: &[Route::native(&["nbd-server-stop"], run!(nbd::stop))],
         ..ROW
     },
     Command {
@@ -630,6 +689,7 @@ pub const MAIN: &[Command] = &[
         params: "id",
         help: "remove a network back end",
         preconfig: true,
+        routes: &[Route::native(&["netdev_del"], run!(net::delete))],
         complete: &[("id", Comp::Netdev)],
         ..ROW
     },
@@ -775,6 +835,10 @@ pub const MAIN: &[Command] = &[
         args: "device:s,size:i",
         params: "device size",
         help: "read and remove bytes from a ring buffer",
+        routes: &[Route::native(
+            &["ringbuf-read"],
+            run!(chardev::ringbuf_read),
+        )],
         complete: &[("device", Comp::Ringbuf)],
         ..ROW
     },
@@ -783,6 +847,10 @@ pub const MAIN: &[Command] = &[
         args: "device:s,data:s",
         params: "device data",
         help: "write into a ring buffer",
+        routes: &[Route::native(
+            &["ringbuf-write"],
+            run!(chardev::ringbuf_write),
+        )],
         complete: &[("device", Comp::Ringbuf)],
         ..ROW
     },
@@ -825,6 +893,7 @@ pub const MAIN: &[Command] = &[
         args: "protocol:s,password:s,display:-ds,connected:s?",
         params: "protocol password [-d display] [action-if-connected]",
         help: "set the VNC or SPICE password",
+        routes: &[Route::native(&["set_password"], run!(password::set))],
         ..ROW
     },
     Command {
@@ -832,6 +901,10 @@ pub const MAIN: &[Command] = &[
         args: "dirty_rate:l,cpu_index:l?",
         params: "dirty_rate [cpu_index]",
         help: "limit how fast a CPU dirties memory",
+        routes: &[Route::native(
+            &["set-vcpu-dirty-limit"],
+            run!(dirty_rate::set_limit),
+        )],
         ..ROW
     },
     Command {
@@ -848,6 +921,10 @@ pub const MAIN: &[Command] = &[
         args: "reuse:-n,device:B,snapshot-file:s?,format:s?",
         params: "[-n] device [new-image-file] [format]",
         help: "go on writing into a new overlay of a disk (-n: into an existing one)",
+        routes: &[Route::native(
+            &["blockdev-snapshot-sync"],
+            run!(block_copy::snapshot),
+        )],
         ..ROW
     },
     Command {
@@ -855,6 +932,10 @@ pub const MAIN: &[Command] = &[
         args: "device:B,name:s",
         params: "device name",
         help: "take a snapshot inside a disk image",
+        routes: &[Route::native(
+            &["blockdev-snapshot-internal-sync"],
+            run!(block_copy::snapshot_internal),
+        )],
         ..ROW
     },
     Command {
@@ -862,6 +943,10 @@ pub const MAIN: &[Command] = &[
         args: "device:B,name:s,id:s?",
         params: "device name [id]",
         help: "delete a snapshot inside a disk image",
+        routes: &[Route::native(
+            &["blockdev-snapshot-delete-internal-sync"],
+            run!(block_copy::snapshot_delete),
+        )],
         ..ROW
     },
     Command {
@@ -987,6 +1072,10 @@ pub const MAIN: &[Command] = &[
         name: "x_colo_lost_heartbeat",
         help: "tell COLO that the other side is gone",
         present: Present::With("x-colo-lost-heartbeat"),
+        routes: &[Route::native(
+            &["x-colo-lost-heartbeat"],
+            run!(migration::colo_lost_heartbeat),
+        )],
         ..ROW
     },
     Command {
