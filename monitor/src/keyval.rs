@@ -1,5 +1,7 @@
 //! Option strings: `driver,key=value,...`.
 
+use crate::optdict::{self, Members, Repeated};
+
 /// Splits an option string into its items; two commas stand for one inside a value.
 pub fn items(options: &str) -> impl Iterator<Item = String> {
     let mut rest = Some(options);
@@ -92,6 +94,71 @@ fn value(text: &str) -> (String, &str) {
     }
 }
 
+/// What [`parse`] reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keyval {
+    /// The values, nested by the dots in their keys.
+    pub members: Members,
+    /// Whether a word `help` or `?` stands among them.
+    pub help: bool,
+}
+
+/// Reads a key-value string (util/keyval.c): keys nest by dots, a later value replaces an earlier one, and only a first
+/// item may do without `=`, as the value of `implied`. Errors are in QEMU's words.
+pub fn parse(text: &str, implied: Option<&str>) -> Result<Keyval, String> {
+    let mut read = Keyval::default();
+    let mut implied = implied;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(['=', ',']).unwrap_or(rest.len());
+        let (word, mut after) = rest.split_at(end);
+        let mut replace = |key: &str, text: &str| {
+            let fragments: Vec<_> = key.split('.').collect();
+            optdict::put(&mut read.members, &fragments, text, Repeated::Replaced)
+        };
+        if end > 0 && !after.starts_with('=') && (word == "help" || word == "?") {
+            read.help = true;
+        } else if let (true, false, Some(key)) = (end > 0, after.starts_with('='), implied) {
+            replace(key, word)?;
+        } else {
+            check_key(word)?;
+            let Some(behind) = after.strip_prefix('=') else {
+                return Err(format!("Expected '=' after parameter '{word}'"));
+            };
+            let (text, behind) = value(behind);
+            replace(word, &text)?;
+            after = behind;
+        }
+        implied = None;
+        rest = after.strip_prefix(',').unwrap_or(after);
+    }
+    read.members = optdict::listed(read.members, "")?;
+    Ok(read)
+}
+
+/// The longest part of a key between dots, in bytes.
+const MAX_FRAGMENT: usize = 127;
+
+/// A key is a name, and names or numbers behind dots.
+fn check_key(key: &str) -> Result<(), String> {
+    for (i, fragment) in key.split('.').enumerate() {
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        let name = fragment.starts_with(|c: char| c.is_ascii_alphabetic())
+            && fragment
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let number = i > 0 && !fragment.is_empty() && digits(fragment);
+        if !name && !number {
+            return Err(format!("Invalid parameter '{key}'"));
+        }
+        if fragment.len() > MAX_FRAGMENT {
+            let what = if key.contains('.') { " fragment" } else { "" };
+            return Err(format!("Parameter{what} '{fragment}' is too long"));
+        }
+    }
+    Ok(())
+}
+
 /// The words that options read as a boolean.
 #[must_use]
 pub fn boolean(value: &str) -> Option<bool> {
@@ -149,6 +216,42 @@ mod tests {
         assert_eq!(read("a,b=,=c", None), ["a=on", "b=", "=c"]);
         assert_eq!(read("a,,b", None), ["a=on", "=on", "b=on"]);
         assert!(read("", Some("x")).is_empty());
+    }
+
+    #[test]
+    fn key_values_nest() {
+        use crate::optdict::Tree;
+        let read = parse("t,a.b=1,,2,a.b=3,l.1=y,l.0=x,help", Some("type")).unwrap();
+        let inner = vec![("b".to_owned(), Tree::text("3"))];
+        assert_eq!(
+            read,
+            Keyval {
+                members: vec![
+                    ("type".into(), Tree::text("t")),
+                    ("a".into(), Tree::Members(inner)),
+                    (
+                        "l".into(),
+                        Tree::List(vec![Tree::text("x"), Tree::text("y")])
+                    ),
+                ],
+                help: true,
+            }
+        );
+    }
+
+    // Answers of 10.0.2 to object_add.
+    #[rstest::rstest]
+    #[case("rng-random,x", "Expected '=' after parameter 'x'")]
+    #[case("rng-random,=x", "Invalid parameter ''")]
+    #[case("rng-random,0a=x", "Invalid parameter '0a'")]
+    #[case("rng-random,a..b=x", "Invalid parameter 'a..b'")]
+    #[case("rng-random,a=1,a.b=2", "Parameters 'a.*' used inconsistently")]
+    #[case("rng-random,a.b=1,a=2", "Parameters 'a.*' used inconsistently")]
+    #[case("rng-random,a.0=1,a.b=2", "Parameters 'a.*' used inconsistently")]
+    #[case("rng-random,a.1=1", "Parameter 'a.0' missing")]
+    #[case("rng-random,,x", "Invalid parameter ''")]
+    fn wrong_key_values(#[case] text: &str, #[case] error: &str) {
+        assert_eq!(parse(text, Some("qom-type")), Err(error.into()));
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod host;
 pub mod keyval;
 pub mod line;
 pub mod missing;
+pub mod optdict;
 pub mod qmp;
 #[cfg(feature = "repl")]
 pub mod repl;

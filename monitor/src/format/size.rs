@@ -1,5 +1,7 @@
 //! Sizes with suffixes, as QEMU reads (util/cutils.c) and prints them.
 
+use crate::version::{Version, v};
+
 /// What is wrong with a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SizeError {
@@ -16,6 +18,18 @@ pub enum Rules {
     Old,
     /// From 8.1 on.
     New,
+}
+
+impl Rules {
+    /// The rules of that release.
+    #[must_use]
+    pub fn of(version: Version) -> Self {
+        if version < v(8, 1) {
+            Self::Old
+        } else {
+            Self::New
+        }
+    }
 }
 
 /// A size without a suffix is in bytes.
@@ -99,6 +113,21 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
     Ok((scaled(value, fraction, scale)?, end))
 }
 
+/// Reads `text` as a size from its start to its end.
+pub fn whole(text: &str, default_scale: u64, rules: Rules) -> Result<u64, SizeError> {
+    let text = text.trim_ascii_start();
+    if rules == Rules::New
+        && let Some(rest) = text.strip_prefix('-')
+        && parse(rest, default_scale, rules).is_ok_and(|(_, len)| len == rest.len())
+    {
+        return Err(SizeError::Range);
+    }
+    match parse(text, default_scale, rules)? {
+        (size, len) if len == text.len() => Ok(size),
+        _ => Err(SizeError::Invalid),
+    }
+}
+
 /// `(value + fraction) * scale`, in 64.64 fixed point, rounded half up, as QEMU computes it.
 fn scaled(value: u64, fraction: f64, scale: u64) -> Result<u64, SizeError> {
     let whole = u128::from(value) * u128::from(scale);
@@ -176,6 +205,15 @@ mod tests {
     #[case("18446744073709551616", Err(SizeError::Range))]
     fn new_rules(#[case] text: &str, #[case] expected: Result<(u64, usize), SizeError>) {
         assert_eq!(parse(text, MIB, Rules::New), expected);
+    }
+
+    #[test]
+    fn whole_texts() {
+        assert_eq!(whole("1.5k", BYTES, Rules::New), Ok(1536));
+        assert_eq!(whole("1kk", BYTES, Rules::New), Err(SizeError::Invalid));
+        assert_eq!(whole("-5", BYTES, Rules::New), Err(SizeError::Range));
+        assert_eq!(whole("-5", BYTES, Rules::Old), Err(SizeError::Invalid));
+        assert_eq!(whole("-x", BYTES, Rules::New), Err(SizeError::Invalid));
     }
 
     #[rstest]
