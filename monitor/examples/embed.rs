@@ -9,7 +9,9 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use monitor::cx::Host;
 use monitor::engine::Monitor;
 use monitor::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 use monitor::route::Passthrough;
@@ -75,7 +77,25 @@ impl Qmp for Blocking {
     }
 }
 
-/// Nothing here ever waits, so that one poll does.
+/// What commands need of this program: waiting for a job, and the time, in UTC.
+struct Around;
+
+impl Host for Around {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
+        std::thread::sleep(duration);
+        Box::pin(async {})
+    }
+
+    fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
+        let now = || {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            since.map_or(0, |d| d.as_secs().cast_signed())
+        };
+        (seconds.unwrap_or_else(now), 0)
+    }
+}
+
+/// Nothing here waits but by blocking, so that one poll does.
 fn ready<F: Future>(future: F) -> Option<F::Output> {
     match Box::pin(future)
         .as_mut()
@@ -93,7 +113,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(_) => Passthrough::Never,
         None => Passthrough::Auto,
     };
-    let builder = Monitor::builder(Arc::new(Blocking::connect(&socket)?)).passthrough(passthrough);
+    let builder = Monitor::builder(Arc::new(Blocking::connect(&socket)?))
+        .host(Arc::new(Around))
+        .passthrough(passthrough);
     let mut monitor = ready(builder.build()).ok_or("pending")??;
     for line in args {
         let mut text = String::new();

@@ -1,6 +1,7 @@
 //! QEMU's human monitor, living outside QEMU.
 
 pub mod args;
+pub mod block_graph;
 pub mod command;
 mod commands;
 pub mod complete;
@@ -12,6 +13,7 @@ pub mod guest;
 pub mod hazard;
 #[cfg(feature = "client")]
 pub mod host;
+pub mod jobs;
 pub mod keyval;
 pub mod line;
 pub mod missing;

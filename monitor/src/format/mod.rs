@@ -4,6 +4,7 @@ pub mod json;
 pub mod memory;
 pub mod number;
 pub mod qjson;
+pub mod shell;
 pub mod size;
 pub mod snapshot;
 pub mod text;

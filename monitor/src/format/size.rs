@@ -32,6 +32,9 @@ impl Rules {
     }
 }
 
+/// The lines that QEMU puts behind some errors about sizes.
+pub const SUFFIX_HINT: &str = "Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\nand exabytes, respectively.";
+
 /// A size without a suffix is in bytes.
 pub const BYTES: u64 = 1;
 /// A size without a suffix is in MiB.

@@ -2,7 +2,11 @@
 
 use super::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
-use crate::commands::{block_info, chardev, confidential, cpu, dirty_rate, display, firmware, machine_info, memory_info, migration_info, migration_parameters, pci, rocker, run, stats, text, trace, virtio};
+use crate::commands::{
+    block_info, chardev, confidential, cpu, dirty_rate, display, firmware, machine_info,
+    memory_info, migration_info, migration_parameters, pci, rocker, run, stats, text, trace,
+    virtio, vm_snapshot,
+};
 use crate::missing;
 use crate::run;
 use crate::version::v;
@@ -462,6 +466,11 @@ pub const INFO: &[Command] = &[
     Command {
         name: "snapshots",
         help: "show the snapshots of the VM",
+        routes: &[Route::derived(
+            &["query-block", "query-named-block-nodes"],
+            run!(vm_snapshot::info),
+        )],
+        errors: ErrorStyle::BareBefore(v(10, 1)),
         ..ROW
     },
     Command {

@@ -2,7 +2,10 @@
 
 use super::{S390X, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
-use crate::commands::{block, block_copy, chardev, cpu, dirty_rate, dump, help, input, machine, memory, migration, nbd, net, password, print, qom, replay, run, trace, xen};
+use crate::commands::{
+    block, block_copy, chardev, cpu, dirty_rate, dump, help, input, machine, memory, migration,
+    migration_set, nbd, net, password, print, qom, replay, run, trace, vm_snapshot, xen,
+};
 use crate::missing;
 use crate::run;
 use crate::version::v;
@@ -245,6 +248,16 @@ pub const MAIN: &[Command] = &[
         args: "name:s",
         params: "tag",
         help: "delete a snapshot of the VM",
+        routes: &[Route::derived(
+            &[
+                "snapshot-delete",
+                "query-jobs",
+                "job-dismiss",
+                "query-block",
+                "query-named-block-nodes",
+            ],
+            run!(vm_snapshot::delete),
+        )],
         complete: &[("name", Comp::Snapshot)],
         ..ROW
     },
@@ -453,6 +466,16 @@ pub const MAIN: &[Command] = &[
         args: "name:s",
         params: "tag",
         help: "go back to a snapshot of the VM",
+        routes: &[Route::derived(
+            &[
+                "snapshot-load",
+                "query-jobs",
+                "job-dismiss",
+                "query-block",
+                "query-named-block-nodes",
+            ],
+            run!(vm_snapshot::load),
+        )],
         complete: &[("name", Comp::Snapshot)],
         ..ROW
     },
@@ -567,6 +590,10 @@ pub const MAIN: &[Command] = &[
             args: "parameter:s,value:s",
             params: "parameter value",
         }],
+        routes: &[Route::native(
+            &["migrate-set-parameters"],
+            run!(migration_set::set_parameter),
+        )],
         complete: &[("parameter", Comp::Members("migrate-set-parameters"))],
         ..ROW
     },
@@ -859,6 +886,18 @@ pub const MAIN: &[Command] = &[
         args: "name:s?",
         params: "tag",
         help: "take a snapshot of the whole VM, memory included",
+        routes: &[Route::derived(
+            &[
+                "snapshot-save",
+                "snapshot-delete",
+                "query-jobs",
+                "job-dismiss",
+                "query-block",
+                "query-named-block-nodes",
+                "query-migrate",
+            ],
+            run!(vm_snapshot::save),
+        )],
         ..ROW
     },
     Command {
