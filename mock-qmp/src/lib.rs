@@ -1,6 +1,7 @@
 //! A mock QEMU: serves recorded QMP sessions as the QEMU that was recorded would.
 
 pub mod commands;
+mod fault;
 pub mod json;
 mod mock;
 pub mod record;
@@ -11,6 +12,7 @@ mod script;
 pub mod serve;
 pub mod server;
 
+pub use fault::{Fault, FaultError, FaultKind};
 pub use mock::MockQmp;
 pub use recording::{Recording, RecordingError};
 pub use replay::{Mode, Timing};

@@ -1,5 +1,6 @@
 //! The mock, from what it plays to where it is served.
 
+use crate::fault::Fault;
 use crate::recording::{QemuVersion, Recording};
 use crate::replay::{Mode, Replay, Timing};
 use crate::script::{Answer, Script};
@@ -27,6 +28,8 @@ pub struct MockQmp {
     mode: Mode,
     timing: Timing,
     options: MonitorOptions,
+    faults: Vec<Fault>,
+    seed: u64,
 }
 
 impl MockQmp {
@@ -57,6 +60,8 @@ impl MockQmp {
             mode: Mode::default(),
             timing: Timing::default(),
             options: MonitorOptions::default(),
+            faults: Vec::new(),
+            seed: 0,
         }
     }
 
@@ -115,6 +120,18 @@ impl MockQmp {
         self
     }
 
+    /// Adds a fault; faults combine.
+    pub fn fault(mut self, fault: impl Into<Fault>) -> Self {
+        self.faults.push(fault.into());
+        self
+    }
+
+    /// Chooses what random faults look like: the same seed, the same bytes.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
     fn setup(self) -> Setup {
         let MockQmp {
             recording,
@@ -122,6 +139,8 @@ impl MockQmp {
             mode,
             timing,
             options,
+            faults,
+            seed,
         } = self;
         let replay = recording.map(|recording| Replay::new(recording).mode(mode).timing(timing));
         let backend: Box<dyn Backend> = match replay {
@@ -131,7 +150,12 @@ impl MockQmp {
                 Box::new(script)
             }
         };
-        Setup { backend, options }
+        Setup {
+            backend,
+            faults,
+            seed,
+            options,
+        }
     }
 
     /// Serves on these addresses, each a monitor of the same machine. Runs in the caller's tokio runtime, or in its

@@ -7,7 +7,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mock_qmp::record::{Proxy, Recorder, probe, record};
-use mock_qmp::{Address, MockQmp, Mode, MonitorOptions, Recording, Timing};
+use mock_qmp::{Address, Fault, MockQmp, Mode, MonitorOptions, Recording, Timing};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -45,6 +45,13 @@ struct Serve {
     /// Report what the recording does not hold and what was never asked for.
     #[arg(long)]
     strict: bool,
+    /// What goes wrong: NAME[:PARAMETER=NUMBER][,command=NAME][,nth=NUMBER], such as drop-in:command=query-block. Several
+    /// combine.
+    #[arg(long)]
+    fault: Vec<Fault>,
+    /// Makes random faults the same each time.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
     /// When answers and events come.
     #[arg(long, value_enum, default_value_t = TimingChoice::Prompt)]
     timing: TimingChoice,
@@ -168,6 +175,10 @@ fn serve(options: Serve) -> Outcome {
             Mode::Lenient
         };
         let mock = MockQmp::from_recording(recording).mode(mode).timing(timing);
+        let mock = options
+            .fault
+            .into_iter()
+            .fold(mock.seed(options.seed), MockQmp::fault);
         let plain = options.listen.into_iter().map(|address| (address, false));
         let pretty = options
             .listen_pretty

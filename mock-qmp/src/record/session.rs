@@ -13,7 +13,7 @@ pub async fn record(
     proxy: &Proxy,
     clients: Option<u64>,
 ) -> io::Result<()> {
-    let (listener, _) = Listener::bind(listen)?;
+    let (listener, _) = Listener::bind(listen, None)?;
     let result = put_through(&listener, qemu, proxy, clients).await;
     if let Address::Unix(path) = listen {
         std::fs::remove_file(path)?;

@@ -14,7 +14,7 @@ const HANG_UP_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Serves one client.
 pub(crate) async fn serve(shared: &Arc<Shared>, monitor: usize, stream: Stream) {
-    shared.lock().connect(monitor);
+    shared.with(|core, now| core.connect(monitor, now));
     tokio::select! {
         () = read(shared, monitor, &stream) => {}
         () = write(shared, monitor, &stream) => {}

@@ -4,6 +4,7 @@ use super::address::Address;
 use super::connection;
 use super::listener::Listener;
 use super::stream::Stream;
+use crate::fault::Fault;
 use crate::server::{Backend, Core, Leftovers, MonitorOptions};
 use std::io;
 use std::path::PathBuf;
@@ -119,6 +120,9 @@ impl Shared {
 /// What to start.
 pub(crate) struct Setup {
     pub(crate) backend: Box<dyn Backend>,
+    pub(crate) faults: Vec<Fault>,
+    /// Makes random faults the same each time.
+    pub(crate) seed: u64,
     /// How monitors that are opened in memory are set up.
     pub(crate) options: MonitorOptions,
 }
@@ -147,8 +151,10 @@ pub(crate) fn start(setup: Setup, monitors: &[(Address, MonitorOptions)]) -> io:
         }
     };
     let guard = handle.enter();
+    let mut core = Core::new(setup.backend).with_faults(setup.faults, setup.seed);
+    let refusal = core.refusal();
     let shared = Arc::new(Shared {
-        core: Mutex::new(Core::new(setup.backend)),
+        core: Mutex::new(core),
         started: Instant::now(),
         clock: Notify::new(),
         monitors: Mutex::new(Vec::new()),
@@ -164,7 +170,7 @@ pub(crate) fn start(setup: Setup, monitors: &[(Address, MonitorOptions)]) -> io:
     };
     server.spawn(server.shared.clone().run_clock());
     for (address, options) in monitors {
-        let (listener, bound) = Listener::bind(address)?;
+        let (listener, bound) = Listener::bind(address, refusal)?;
         let file = if let Address::Unix(path) = &bound {
             Some(path.clone())
         } else {

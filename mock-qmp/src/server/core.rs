@@ -4,11 +4,13 @@ use super::backend::{
     Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome, Unavailable,
 };
 use super::descriptors::Descriptors;
+use super::faulty::{Faults, Message};
 use super::monitor::{Monitor, MonitorOptions};
 use super::output::Output;
 use super::request;
 use super::throttle::Throttle;
-use crate::json::{Dialect, Value};
+use crate::fault::Fault;
+use crate::json::{Dialect, Style, Value, write_value};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -25,17 +27,27 @@ pub struct Core {
     running: Option<Running>,
     throttle: Throttle,
     descriptors: Descriptors,
+    faults: Faults,
+    /// Messages that a fault holds back: when they are due, and whose they are.
+    late: Vec<(Duration, usize, Vec<Output>)>,
     ended: bool,
 }
 
 /// A command that takes time.
 struct Running {
-    monitor: usize,
     until: Duration,
-    id: Option<Value>,
+    answered: Answered,
     execution: Execution,
     /// Whether reading goes on when it is done, rather than when it was taken from the queue.
     resumes: bool,
+}
+
+/// What a reply goes to.
+struct Answered {
+    monitor: usize,
+    /// The command's name; empty for input that names none.
+    command: String,
+    id: Option<Value>,
 }
 
 impl Core {
@@ -50,8 +62,21 @@ impl Core {
             running: None,
             throttle,
             descriptors,
+            faults: Faults::default(),
+            late: Vec::new(),
             ended: false,
         }
+    }
+
+    /// The same server with faults; the same seed makes the same garbage.
+    pub fn with_faults(mut self, faults: Vec<Fault>, seed: u64) -> Self {
+        self.faults = Faults::new(faults, seed);
+        self
+    }
+
+    /// How long connections are to be refused at first.
+    pub fn refusal(&mut self) -> Option<Duration> {
+        self.faults.refusal()
     }
 
     /// Adds a monitor and returns its number.
@@ -63,7 +88,7 @@ impl Core {
     }
 
     /// A client connects: it is greeted.
-    pub fn connect(&mut self, monitor: usize) {
+    pub fn connect(&mut self, monitor: usize, now: Duration) {
         let greeting = self.backend.greeting().unwrap_or_else(|| {
             let version = self.backend.version().to_json();
             serde_json::json!({"version": version, "capabilities": ["oob"]}).to_string()
@@ -71,7 +96,13 @@ impl Core {
         let state = &mut self.monitors[monitor];
         state.connected = true;
         let line = state.message(&format!("{{\"QMP\":{greeting}}}"));
-        state.output.bytes(&line);
+        self.faults.connected();
+        let message = Message {
+            command: "greeting",
+            line,
+            id: None,
+        };
+        self.send(monitor, message, now);
     }
 
     /// Takes bytes, and the descriptors that came with them, and returns how many bytes were read. The rest stays
@@ -116,10 +147,11 @@ impl Core {
     /// The connection is gone. What waits in the queue is lost, a running command's reply goes to the next client.
     pub fn disconnect(&mut self, monitor: usize) {
         self.monitors[monitor].reset();
+        self.late.retain(|(_, whose, _)| *whose != monitor);
         let held = self
             .running
             .as_ref()
-            .is_some_and(|running| running.monitor == monitor && running.resumes);
+            .is_some_and(|running| running.answered.monitor == monitor && running.resumes);
         self.monitors[monitor].suspended = u32::from(held);
     }
 
@@ -142,7 +174,8 @@ impl Core {
         } else {
             None
         };
-        [running, backend, self.throttle.deadline()]
+        let late = self.late.iter().map(|(due, ..)| *due).min();
+        [running, backend, late, self.throttle.deadline()]
             .into_iter()
             .flatten()
             .min()
@@ -158,6 +191,10 @@ impl Core {
         {
             self.finish(running, now);
             self.dispatch(now);
+        }
+        for (_, monitor, outputs) in self.late.extract_if(.., |(due, ..)| *due <= now) {
+            let queue = &mut self.monitors[monitor].output;
+            outputs.into_iter().for_each(|output| queue.push(output));
         }
         for event in self.throttle.due(now) {
             self.broadcast(&event);
@@ -188,10 +225,34 @@ impl Core {
 
     /// What a strict machine has to complain about.
     pub fn leftovers(&self) -> Leftovers {
-        self.backend.leftovers()
+        Leftovers {
+            faults: self.faults.unused(),
+            ..self.backend.leftovers()
+        }
+    }
+
+    /// Sends a message, or what the faults make of it.
+    fn send(&mut self, monitor: usize, message: Message<'_>, now: Duration) {
+        let sent = self.faults.apply(message);
+        let queue = &mut self.monitors[monitor].output;
+        if !sent.late.is_zero() {
+            self.late.push((now + sent.late, monitor, sent.outputs));
+            return;
+        }
+        if let Some(time) = sent.merge
+            && queue.is_empty()
+        {
+            queue.push(Output::Pause(time));
+        }
+        sent.outputs
+            .into_iter()
+            .for_each(|output| queue.push(output));
     }
 
     fn broadcast(&mut self, text: &str) {
+        if self.faults.silent() {
+            return;
+        }
         for monitor in self
             .monitors
             .iter_mut()
@@ -211,7 +272,7 @@ impl Core {
         match request {
             Ok(request) if request::looks_oob(&request) => {
                 let execution = self.dispatch_one(monitor, &request, now);
-                self.deliver(monitor, request.get("id"), execution, now);
+                self.deliver(&Answered::of(monitor, request), execution, now);
             }
             request => {
                 self.monitors[monitor].enqueue(request);
@@ -237,67 +298,65 @@ impl Core {
             let Some((request, oob)) = self.monitors[monitor].dequeue() else {
                 return;
             };
-            let (execution, id) = match request {
+            let (execution, answered) = match request {
                 Ok(request) => {
                     let execution = self.dispatch_one(monitor, &request, now);
-                    let Value::Object(mut members) = request else {
-                        self.done(monitor, None, execution, !oob, now);
-                        continue;
-                    };
-                    (execution, members.swap_remove("id"))
+                    (execution, Answered::of(monitor, request))
                 }
-                Err(error) => (Execution::fail(Failure::generic(error.text)), None),
+                Err(error) => {
+                    let failure = Failure::generic(error.text);
+                    (Execution::fail(failure), Answered::of(monitor, Value::Null))
+                }
             };
-            self.done(monitor, id, execution, !oob, now);
-        }
-    }
-
-    fn done(
-        &mut self,
-        monitor: usize,
-        id: Option<Value>,
-        execution: Execution,
-        resumes: bool,
-        now: Duration,
-    ) {
-        let running = Running {
-            monitor,
-            until: now + execution.delay,
-            id,
-            execution,
-            resumes,
-        };
-        if running.execution.delay.is_zero() {
-            self.finish(running, now);
-        } else {
-            self.running = Some(running);
+            let running = Running {
+                until: now + execution.delay,
+                answered,
+                execution,
+                resumes: !oob,
+            };
+            if running.execution.delay.is_zero() {
+                self.finish(running, now);
+            } else {
+                self.running = Some(running);
+            }
         }
     }
 
     fn finish(&mut self, running: Running, now: Duration) {
-        self.deliver(running.monitor, running.id.as_ref(), running.execution, now);
+        self.deliver(&running.answered, running.execution, now);
+        let monitor = running.answered.monitor;
         if running.resumes {
-            self.monitors[running.monitor].resume();
+            self.monitors[monitor].resume();
         }
-        self.close_if_ended(running.monitor);
+        self.close_if_ended(monitor);
     }
 
     /// Sends the reply and the events around it.
-    fn deliver(&mut self, monitor: usize, id: Option<&Value>, execution: Execution, now: Duration) {
+    fn deliver(&mut self, answered: &Answered, execution: Execution, now: Duration) {
         for event in execution.before {
             self.event(event, now);
         }
-        let state = &mut self.monitors[monitor];
+        let state = &mut self.monitors[answered.monitor];
         if state.connected
             && let Some(outcome) = &execution.outcome
         {
-            state.replies += 1;
-            let (head, shared, tail) = state.reply(outcome, id);
-            state.output.bytes(&head);
-            if let Some(shared) = &shared {
-                state.output.shared(shared);
+            let (mut head, shared, tail) = state.reply(outcome, answered.id.as_ref());
+            if self.faults.is_empty() {
+                state.output.bytes(&head);
+                if let Some(shared) = &shared {
+                    state.output.shared(shared);
+                }
+                state.output.bytes(&tail);
+            } else {
+                head.extend_from_slice(shared.as_deref().unwrap_or_default());
+                head.extend_from_slice(&tail);
+                let message = Message {
+                    command: &answered.command,
+                    line: head,
+                    id: answered.id.as_ref().map(id_text),
+                };
+                self.send(answered.monitor, message, now);
             }
-            state.output.bytes(&tail);
         }
         for event in execution.after {
             self.event(event, now);
@@ -412,4 +471,36 @@ impl Core {
             crate::json::Object::new(),
         ))))
     }
+}
+
+impl Answered {
+    fn of(monitor: usize, request: Value) -> Self {
+        let Value::Object(mut members) = request else {
+            return Answered {
+                monitor,
+                command: String::new(),
+                id: None,
+            };
+        };
+        let id = members.swap_remove("id");
+        let command = members
+            .swap_remove("execute")
+            .or_else(|| members.swap_remove("exec-oob"));
+        let command = match command {
+            Some(Value::String(command)) => command,
+            _ => String::new(),
+        };
+        Answered {
+            monitor,
+            command,
+            id,
+        }
+    }
+}
+
+/// The id as it stands in a reply.
+fn id_text(id: &Value) -> String {
+    let mut out = Vec::new();
+    write_value(&mut out, id, Style::Spaced);
+    String::from_utf8(out).unwrap_or_default()
 }

@@ -5,6 +5,7 @@
 mod backend;
 mod core;
 mod descriptors;
+mod faulty;
 mod monitor;
 mod output;
 mod request;

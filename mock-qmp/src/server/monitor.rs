@@ -34,8 +34,6 @@ pub(crate) struct Monitor {
     /// Descriptors that came with the bytes just read.
     pub(crate) passed: Vec<OwnedFd>,
     pub(crate) output: OutputQueue,
-    /// Replies sent on this connection, for faults that count.
-    pub(crate) replies: u64,
 }
 
 impl Monitor {
@@ -52,7 +50,6 @@ impl Monitor {
             input_ended: false,
             passed: Vec::new(),
             output: OutputQueue::default(),
-            replies: 0,
         }
     }
 

@@ -57,7 +57,11 @@ impl OutputQueue {
     }
 
     pub(crate) fn push(&mut self, output: Output) {
-        self.queue.push_back(output);
+        match output {
+            Output::Bytes(text) => self.bytes(&text),
+            Output::Shared(text) => self.shared(&text),
+            other => self.queue.push_back(other),
+        }
     }
 
     pub(crate) fn pop(&mut self) -> Option<Output> {
