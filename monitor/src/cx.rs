@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::command::Risk;
 use crate::guest::memory::ReadError;
+use crate::hazard;
 use crate::qmp::caps::Caps;
 use crate::qmp::{BoxFuture, MemoryFile, Qmp, QmpError};
 use crate::session::Session;
@@ -119,6 +121,8 @@ pub struct Cx<'a> {
     pub host: &'a dyn Host,
     /// The rows that this QEMU has.
     pub rows: &'a Rows,
+    /// The highest risk class that the person permits.
+    pub allow: Risk,
     pub(crate) qmp: &'a dyn Qmp,
     pub(crate) out: &'a mut (dyn Write + Send),
 }
@@ -130,8 +134,18 @@ impl Write for Cx<'_> {
 }
 
 impl<'a> Cx<'a> {
-    /// Executes a QMP command; `arguments` is an object, or null for none.
+    /// Executes a QMP command; `arguments` is an object, or null for none. A call that is known to harm this QEMU is
+    /// not made.
     pub async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, CmdError> {
+        if let Some(at) = hazard::of_call(command) {
+            let nothing = Map::new();
+            let args = arguments.as_object().unwrap_or(&nothing);
+            if let Some(hazard) = hazard::find(at, self.qmp, self.caps, args).await
+                && (hazard.certain || self.allow < Risk::Risky)
+            {
+                return Err(CmdError::Plain(hazard.sentence(self.caps.version)));
+            }
+        }
         Ok(self.qmp.execute(command, arguments).await?)
     }
 

@@ -185,6 +185,7 @@ impl Monitor {
                         session: &mut self.session,
                         host: self.host.as_ref(),
                         rows: &self.rows,
+                        allow: self.policy.allow,
                         qmp: self.qmp.as_ref(),
                         out,
                     };

@@ -206,9 +206,61 @@ pub const HAZARDS: &[Hazard] = &[
         certain: true,
         condition: condition!(has_non_migratable_device),
     },
+    Hazard {
+        at: At::Line("drive_add"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        harm: "of a null-co or null-aio node aborts QEMU where its size or latency is no number",
+        seen: "7.2.22, 10.0.2, 11.1.3: drive_add -n 0 driver=null-co,node-name=n,size=x",
+        certain: true,
+        condition: condition!(null_node_with_bad_number),
+    },
+    Hazard {
+        at: At::Line("savevm"),
+        since: v(11, 0),
+        until: Version::NEVER,
+        harm: "crashes this QEMU with an NVMe controller that has no namespace",
+        seen: "11.1.3: -device nvme,serial=x without a drive, with savevm and with migrate",
+        certain: true,
+        condition: condition!(nvme_without_namespace),
+    },
+    Hazard {
+        at: At::Line("migrate"),
+        since: v(11, 0),
+        until: Version::NEVER,
+        harm: "crashes this QEMU with an NVMe controller that has no namespace",
+        seen: "11.1.3: -device nvme,serial=x without a drive, with savevm and with migrate",
+        certain: true,
+        condition: condition!(nvme_without_namespace),
+    },
+    Hazard {
+        at: At::Qmp("snapshot-save"),
+        since: v(11, 0),
+        until: Version::NEVER,
+        harm: "crashes this QEMU with an NVMe controller that has no namespace",
+        seen: "11.1.3: -device nvme,serial=x without a drive, with savevm and with migrate",
+        certain: true,
+        condition: condition!(nvme_without_namespace),
+    },
+    Hazard {
+        at: At::Qmp("xen-save-devices-state"),
+        since: v(11, 0),
+        until: Version::NEVER,
+        harm: "crashes this QEMU with an NVMe controller that has no namespace",
+        seen: "11.1.3: -device nvme,serial=x without a drive, with savevm and with migrate",
+        certain: true,
+        condition: condition!(nvme_without_namespace),
+    },
 ];
 
-/// The sentence for the first hazard that `at` with these arguments would meet on this QEMU, if there is one.
+/// The entry of the table for a QMP call, if it has one.
+#[must_use]
+pub fn of_call(command: &str) -> Option<At> {
+    let mut calls = HAZARDS.iter().map(|hazard| hazard.at);
+    calls.find(|at| matches!(at, At::Qmp(listed) if *listed == command))
+}
+
+/// The first hazard that `at` with these arguments would meet on this QEMU, if there is one.
 pub async fn find(
     at: At,
     qmp: &dyn Qmp,
@@ -386,6 +438,62 @@ async fn meets_text_console(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) 
         }
     }
     false
+}
+
+/// The numbers of a null node, which its driver reads without a way to fail (block/null.c).
+async fn null_node_with_bad_number(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let items: Vec<(String, String)> = crate::keyval::items(text(args, "opts"))
+        .filter_map(|item| {
+            let (key, value) = item.split_once('=')?;
+            let last = key.rsplit('.').next().unwrap_or(key);
+            Some((last.to_owned(), value.to_owned()))
+        })
+        .collect();
+    let null = |(key, value): &(String, String)| {
+        (key == "driver" && value.starts_with("null-"))
+            || (key == "filename" || key == "file") && value.starts_with("null-")
+    };
+    let bad = |(key, value): &(String, String)| {
+        let rules = crate::format::size::Rules::New;
+        let number = match key.as_str() {
+            "size" => crate::format::size::parse(value, crate::format::size::BYTES, rules).ok(),
+            "latency-ns" => match crate::expr::strtoull(value, 0, false) {
+                (len, Some(number)) if len > 0 => Some((number, len)),
+                _ => None,
+            },
+            _ => return false,
+        };
+        number.is_none_or(|(_, len)| len != value.len())
+    };
+    items.iter().any(null) && items.iter().any(bad)
+}
+
+/// Children of these hold the devices that were plugged by a person.
+const PLUGGED: &[&str] = &["/machine/peripheral", "/machine/peripheral-anon"];
+
+async fn nvme_without_namespace(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    let mut namespaces = false;
+    let mut empty = false;
+    for folder in PLUGGED {
+        let Ok(Value::Array(devices)) = qmp.execute("qom-list", json!({"path": folder})).await
+        else {
+            continue;
+        };
+        for device in devices {
+            let text = |key: &str| device.get(key).and_then(Value::as_str).unwrap_or_default();
+            match text("type") {
+                "child<nvme-ns>" => namespaces = true,
+                "child<nvme>" => {
+                    let path = format!("{folder}/{}", text("name"));
+                    let get = json!({"path": path, "property": "drive"});
+                    let drive = qmp.execute("qom-get", get).await;
+                    empty |= drive.is_ok_and(|d| d.as_str().unwrap_or_default().is_empty());
+                }
+                _ => {}
+            }
+        }
+    }
+    empty && !namespaces
 }
 
 async fn cpu_has_la57(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
