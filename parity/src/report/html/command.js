@@ -11,7 +11,7 @@ function routeFacts(command) {
   return command.variants.map((variant) => fact(command.variants.length > 1 ? `Routes (${variant.present || 'else'})` : 'Routes',
     h('ol.routes', null, variant.routes.map((route) => h('li', null,
       h('strong', null, route.way),
-      route.missing && [' by ', h('code', null, route.missing)],
+      route.missing && [': QMP lacks ', h('code', null, route.missing)],
       route.needs.length > 0 && [' with ', route.needs.map((need, at) => [at > 0 && ', ', h('code', null, need)])],
       risk[route.risk] && h('em', null, ` \u2013 ${risk[route.risk]}`)))),
     command.variants.length === 1 && variant.present && h('p.about', null, `QEMU has it ${variant.present}.`),
@@ -58,7 +58,7 @@ function commandPage(command, parameters) {
   const list = h('div.lines');
   list.style.setProperty('--columns', columns.length);
   const isRow = (row) => row?.classList.contains('row');
-  gridKeys(list, isRow);
+  const keys = gridKeys(list, isRow);
   let open = null;
 
   const close = () => {
@@ -76,7 +76,10 @@ function commandPage(command, parameters) {
     }
     const detail = h('div.detail', { id: 'detail' });
     const draw = (shown) => {
+      // What was pressed is drawn anew; the focus stays on it.
+      const focused = [...detail.querySelectorAll('button')].indexOf(document.activeElement);
       detail.replaceChildren(...entryView(shown, row.entries.flat(), draw, () => draw(shown)));
+      if (focused >= 0) detail.querySelectorAll('button')[focused]?.focus();
       history.replaceState(null, '', commandHref(command, { e: shown.at, only: onlyBad }));
     };
     draw(entry);
@@ -88,7 +91,6 @@ function commandPage(command, parameters) {
   const head = h('div.head', null, h('span.name', null, plural(rows.length, 'line')),
     columns.map((c) => h('span.column', { title: c.label }, c.release, h('small', null, c.arch))));
   list.append(head);
-  let first = true;
   for (const row of rows) {
     const all = row.entries.flat();
     if (onlyBad && all.every((e) => VERDICTS[e.verdict].passes)) continue;
@@ -98,18 +100,16 @@ function commandPage(command, parameters) {
       const worst = here.reduce((a, b) => (b.verdict > a.verdict ? b : a));
       const state = VERDICTS[worst.verdict];
       const button = h(`button.cell.v-${state.css}`, {
-        type: 'button', tabindex: first ? 0 : -1, 'aria-expanded': 'false', title: `${column.label}: ${state.word}`,
+        type: 'button', tabindex: -1, 'aria-expanded': 'false', title: `${column.label}: ${state.word}`,
         'aria-label': `${row.line || 'empty line'} on ${column.label}: ${state.word}`,
         onclick: () => expand(row, column, worst, button),
       }, state.letter);
-      first = false;
       button.entry = worst;
       return button;
     });
-    const code = h('code');
-    appendText(code, row.line);
+    const code = lineElement(row.line);
     row.element = h('div.row', null,
-      h('span.name', { onclick: () => row.buttons.find((b) => b.entry)?.click() }, code, row.times > 1 && h('small', null, `\u00d7${row.times}`), h('small.setup', null, row.setup)),
+      h('span.name', { onclick: () => row.buttons.find((b) => b.entry)?.click() }, code, row.times > 1 && h('small', { title: 'a line that its case has several times' }, `#${row.times}`), h('small.setup', null, row.setup)),
       row.buttons);
     list.append(row.element);
   }
@@ -125,9 +125,8 @@ function commandPage(command, parameters) {
   if (row) {
     const button = row.buttons[entry.qemu];
     expand(row, columns[entry.qemu], entry, button);
-    list.querySelector('[tabindex="0"]')?.setAttribute('tabindex', '-1');
-    button.setAttribute('tabindex', '0');
-  }
+    keys.take(button);
+  } else keys.take(list.querySelector('button'));
 
   const named = commands.filter((c) => c.entries.length);
   const at = named.indexOf(command);
@@ -165,7 +164,7 @@ function entryView(entry, others, draw, redraw) {
   });
   const volatile = state.word === 'volatile' && raw.masks.find((m) => m.name === 'volatile' && m.command === entry.command.name);
   const facts = [
-    ['verdict', [pill(state), ` ${state.about}`, volatile && ` (${volatile.reason})`]],
+    ['verdict', [pill(state), h('span.about', null, ` \u2013 ${state.about}`, volatile && ` (${volatile.reason})`)]],
     entry.note && ['note', entry.note],
     routeOf(entry) && ['route', routeOf(entry)],
     ['case', entry.kase + (raw.machines[entry.machine] ? ` (${raw.machines[entry.machine]})` : '')],

@@ -18,7 +18,7 @@ const qemus = raw.qemus.map((label, at) => {
   return { at, label, release: dash < 0 ? label : label.slice(0, dash), arch: dash < 0 ? '' : label.slice(dash + 1) };
 });
 
-// A text as { part, from, size }; `from` and `size` count bytes of the whole, and only texts that were cut have them.
+// A text as { part }, and where it was cut with `from` and `lines`, the bytes and lines before the part, and `size`, all its bytes.
 function text(number) {
   const found = raw.texts[number];
   return typeof found === 'string' ? { part: found } : found;
@@ -98,13 +98,14 @@ function makeCells(columns) {
   const place = new Map(columns.map((c) => [c.qemu + ':' + (c.machineAt ?? ''), c.at]));
   const byMachine = columns.some((c) => c.machineAt !== undefined);
   return commands.map((command) => {
-    const row = columns.map((column) => ({ command, column, entries: [], state: UNTRIED, passed: 0 }));
+    const row = columns.map((column) => ({ command, column, entries: [], state: UNTRIED, route: '', passed: 0 }));
     for (const entry of command.entries) {
       row[place.get(entry.qemu + ':' + (byMachine ? entry.machine : ''))].entries.push(entry);
     }
     for (const cell of row) {
       if (cell.entries.length) {
         cell.state = VERDICTS[cell.entries.reduce((worst, e) => Math.max(worst, e.verdict), 0)];
+        cell.route = worstRoute(cell.entries);
         cell.passed = cell.entries.filter((e) => VERDICTS[e.verdict].passes).length;
       } else if (command.absent.has(cell.column.qemu) || !command.name) {
         cell.state = ABSENT;

@@ -80,14 +80,15 @@ function unseenName(character) {
   return code === 0x7f ? '\u2421' : 'U+' + code.toString(16).toUpperCase().padStart(4, '0');
 }
 
-// Appends text to an element with its unseen characters marked. What is copied from it is the text itself.
-function appendText(element, part) {
+// Appends text to an element with its unseen characters marked. What is copied from it is the text itself, without its
+// line end. `rest` is what follows on the line, for blanks at its end.
+function appendText(element, part, rest = '') {
   let at = 0;
   for (const match of part.matchAll(UNSEEN)) {
     if (match.index > at) element.append(part.slice(at, match.index));
     at = match.index + match[0].length;
     const [whole, blanks, tab, end] = match;
-    if (blanks) element.append(h(part[at] === '\n' || at === part.length ? 'span.sp.trailing' : 'span.sp', null, blanks));
+    if (blanks) element.append(h((part.slice(at) + rest).trim() ? 'span.sp' : 'span.sp.trailing', null, blanks));
     else if (tab) element.append(h('span.tab', null, tab));
     else if (end) {
       if (end.length > 1) element.append(h('span.ctl', { 'data-name': '\u240d' }));
@@ -95,6 +96,14 @@ function appendText(element, part) {
     } else element.append(h('span.ctl', { 'data-name': unseenName(whole) }));
   }
   if (at < part.length) element.append(part.slice(at));
+}
+
+// A line as it was typed; single blanks between words need no marks.
+function lineElement(line) {
+  const code = h('code');
+  if (/^ | $| {2}|[^ -~]/.test(line)) appendText(code, line);
+  else code.append(line);
+  return code;
 }
 
 const tokens = (line) => line.match(/[\p{L}\p{N}_]+|[^\p{L}\p{N}_]/gu) ?? [];
@@ -113,7 +122,7 @@ function fillPair(left, right, a, b) {
     for (const [cell, list, from, to] of [[left, at, a0, a1], [right, bt, b0, b1]]) {
       if (from === to) continue;
       const into = same ? cell : cell.appendChild(h('mark'));
-      appendText(into, list.slice(from, to).join(''));
+      appendText(into, list.slice(from, to).join(''), list.slice(to).join(''));
     }
   }
 }
@@ -156,7 +165,7 @@ function diffView(a, b, names) {
   const [left, right] = [linesOf(a.part), linesOf(b.part)];
   const stacked = look.stacked || narrow.matches;
   const body = h('tbody');
-  const number = (at) => h('td.ln', at < 0 ? null : { 'data-n': at + 1 });
+  const number = (at, whole) => h('td.ln', at < 0 ? null : { 'data-n': at + 1 + (whole.lines ?? 0) });
   const empty = () => h('td.void');
   const one = (kind, at, list) => {
     const cell = h(`td.${kind}`);
@@ -164,8 +173,8 @@ function diffView(a, b, names) {
     return cell;
   };
   const equalRow = ({ a: i, b: j }) => (stacked
-    ? h('tr', null, number(i), number(j), one('same', i, left))
-    : h('tr', null, number(i), one('same', i, left), number(j), one('same', j, right)));
+    ? h('tr', null, number(i, a), number(j, b), one('same', i, left))
+    : h('tr', null, number(i, a), one('same', i, left), number(j, b), one('same', j, right)));
   const changedRows = (pairs) => {
     const made = pairs.map(({ a: i, b: j }) => {
       const [l, r] = [i < 0 ? empty() : h('td.del'), j < 0 ? empty() : h('td.add')];
@@ -174,10 +183,10 @@ function diffView(a, b, names) {
       else appendText(r, right[j]);
       return [i, l, j, r];
     });
-    if (!stacked) return made.map(([i, l, j, r]) => h('tr', null, number(i), l, number(j), r));
+    if (!stacked) return made.map(([i, l, j, r]) => h('tr', null, number(i, a), l, number(j, b), r));
     return [
-      ...made.filter(([i]) => i >= 0).map(([i, l]) => h('tr', null, number(i), number(-1), l)),
-      ...made.filter(([, , j]) => j >= 0).map(([, , j, r]) => h('tr', null, number(-1), number(j), r)),
+      ...made.filter(([i]) => i >= 0).map(([i, l]) => h('tr', null, number(i, a), number(-1), l)),
+      ...made.filter(([, , j]) => j >= 0).map(([, , j, r]) => h('tr', null, number(-1), number(j, b), r)),
     ];
   };
   let pending = [];
@@ -218,7 +227,7 @@ function textView(whole, title) {
   const rows = lines.map((line, at) => {
     const cell = h('td.same');
     appendText(cell, line);
-    return h('tr', null, h('td.ln', { 'data-n': at + 1 }), cell);
+    return h('tr', null, h('td.ln', { 'data-n': at + 1 + (whole.lines ?? 0) }), cell);
   });
   if (!rows.length) rows.push(h('tr', null, h('td.void', { colspan: 2 }, 'nothing was printed')));
   return h('div.diff', { tabindex: 0, role: 'group', 'aria-label': title },
@@ -233,7 +242,7 @@ function textView(whole, title) {
 function cutNote(sides) {
   const cut = sides.filter(([, whole]) => whole.size !== undefined);
   if (!cut.length) return null;
-  const kib = (bytes) => `${Math.round(bytes / 1024).toLocaleString('en')} KiB`;
-  return h('p.cut', null, cut.map(([name, whole]) => `${name}: ${kib(whole.size)} in all, shown from byte ${whole.from.toLocaleString('en')}. `),
+  const kib = (bytes) => `${grouped(Math.round(bytes / 1024))} KiB`;
+  return h('p.cut', null, cut.map(([name, whole]) => `${name}: ${kib(whole.size)} in all, shown from byte ${grouped(whole.from)}. `),
     `At most ${kib(raw.cap)} of an answer are in this page; the JSON report has all of it.`);
 }

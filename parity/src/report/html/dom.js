@@ -14,7 +14,11 @@ function h(spec, attributes, ...children) {
   return element;
 }
 
-const plural = (count, word, words) => `${count.toLocaleString('en')} ${count === 1 ? word : words ?? word + 's'}`;
+// 12,345; one formatter for all, since making one is slow.
+const format = new Intl.NumberFormat('en');
+const grouped = (number) => format.format(number);
+
+const plural = (count, word) => `${grouped(count)} ${count === 1 ? word : word + 's'}`;
 
 // What the browser lets a page from disk keep; it may keep nothing.
 const memory = {
@@ -47,7 +51,7 @@ function delta(change, better = 1) {
   if (!change) return null;
   const news = Math.sign(change) === better ? 'good' : better === 0 ? 'plain' : 'bad';
   const sign = change > 0 ? '+' : '\u2212';
-  return h(`span.delta.${news}`, { title: 'since the earlier report' }, sign + Math.abs(change).toLocaleString('en'));
+  return h(`span.delta.${news}`, { title: 'since the earlier report' }, sign + grouped(Math.abs(change)));
 }
 
 const commandHref = (command, parameters) => '#/c/' + encodeURIComponent(command.name) + query(parameters);

@@ -1,9 +1,21 @@
 // Moving in a grid of elements with the arrow keys: one of them can be reached with Tab, the others from it.
 
-// Makes the elements that `rows` gives stops. `rows(element)` is the row of an element; rows are siblings, and stops
-// are children of a row that have a tabindex.
+// Rows are siblings for which `isRow` is true; stops are children of a row that have a tabindex. What comes back takes
+// the focus somewhere, and says which stop is reached with Tab.
 function gridKeys(root, isRow) {
-  const stopsOf = (row) => [...row.children].filter((child) => child.hasAttribute('tabindex') && !child.hidden);
+  let current = null;
+  const take = (stop) => {
+    current?.setAttribute('tabindex', '-1');
+    stop?.setAttribute('tabindex', '0');
+    current = stop;
+  };
+  const go = (stop) => {
+    if (!stop) return;
+    take(stop);
+    stop.focus({ preventScroll: true });
+    stop.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  };
+  const stopsOf = (row) => [...row.children].filter((child) => child.hasAttribute('tabindex'));
   const step = (row, forward) => {
     do row = forward ? row.nextElementSibling : row.previousElementSibling;
     while (row && (row.hidden || !isRow(row)));
@@ -14,20 +26,17 @@ function gridKeys(root, isRow) {
     for (let next = step(row, forward); next && most > 0; next = step(next, forward), most -= 1) last = next;
     return last;
   };
-  const go = (stop) => {
-    if (!stop) return;
-    root.querySelectorAll('[tabindex="0"]').forEach((old) => old.setAttribute('tabindex', '-1'));
-    stop.setAttribute('tabindex', '0');
-    stop.focus({ preventScroll: true });
-    stop.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-  };
   root.addEventListener('keydown', (event) => {
-    const stop = event.target.closest('[tabindex]');
-    const row = stop?.parentElement;
+    const row = event.target.parentElement;
     if (!row || !isRow(row) || event.altKey || event.metaKey) return;
     const stops = stopsOf(row);
-    const at = stops.indexOf(stop);
-    const inRow = (other) => other && stopsOf(other)[Math.min(at, stopsOf(other).length - 1)];
+    const at = stops.indexOf(event.target);
+    // The stop above or below by where it stands, since rows may have holes.
+    const inRow = (other) => {
+      if (!other) return null;
+      const left = (stop) => Math.abs(stop.offsetLeft - event.target.offsetLeft);
+      return stopsOf(other).reduce((a, b) => (a && left(a) <= left(b) ? a : b), null);
+    };
     const page = Math.max(1, Math.floor(root.clientHeight / Math.max(1, row.offsetHeight)) - 2);
     const target = {
       ArrowLeft: () => stops[at - 1],
@@ -44,11 +53,7 @@ function gridKeys(root, isRow) {
     go(target());
   });
   root.addEventListener('focusin', (event) => {
-    const stop = event.target.closest('[tabindex="-1"]');
-    if (stop && isRow(stop.parentElement)) {
-      root.querySelectorAll('[tabindex="0"]').forEach((old) => old.setAttribute('tabindex', '-1'));
-      stop.setAttribute('tabindex', '0');
-    }
+    if (event.target.hasAttribute('tabindex') && isRow(event.target.parentElement)) take(event.target);
   });
-  return { go };
+  return { go, take, current: () => current };
 }

@@ -13,12 +13,10 @@ function changesPage() {
   const nowOf = (c) => (c.entry === undefined ? undefined : entries[c.entry].verdict);
   const row = (c) => {
     const command = commands.find((one) => one.name === c.command) ?? { name: c.command, title: c.command || 'no command' };
-    const line = h('code');
-    appendText(line, c.line);
     return h('li', null,
       h('span.step', null, c.was === undefined ? null : badge(VERDICTS[c.was]), c.was === undefined ? null : ' \u2192 ',
         c.entry === undefined ? 'gone' : badge(VERDICTS[nowOf(c)])),
-      h('a', { href: commandHref(command, { e: c.entry }) }, line), h('span.where', null, `${c.qemu} \u00b7 ${c.case}`));
+      h('a', { href: commandHref(command, { e: c.entry }) }, lineElement(c.line)), h('span.where', null, `${c.qemu} \u00b7 ${c.case}`));
   };
   const parts = kinds.map(([title, tone, test]) => {
     const found = changes.filter((c) => test(c, nowOf(c)));
@@ -87,13 +85,12 @@ function route() {
   document.title = `${made.title} \u2013 HMP parity`;
   drawNav(current);
   shown = path;
-  if (from === null) return;
-  if (path === '#/matrix' && from.startsWith('#/c/') && made.back()) return;
+  if (path === '#/matrix' && from?.startsWith('#/c/') && made.back()) return;
   window.scrollTo(0, 0);
   if (made.focus) {
     made.focus.focus({ preventScroll: true });
-    made.focus.scrollIntoView({ block: 'center' });
-  } else main.querySelector('h1')?.focus({ preventScroll: true });
+    made.focus.scrollIntoView({ block: 'start' });
+  } else if (from !== null) main.querySelector('h1')?.focus({ preventScroll: true });
 }
 
 // light, dark, or as the system has it.

@@ -24,7 +24,7 @@ function matrixPage(parameters) {
   const grid = h('div.matrix', { role: 'grid', 'aria-label': 'Commands by QEMU', 'aria-readonly': 'true' });
   const readout = h('p.readout', { 'aria-hidden': 'true' }, '\u00a0');
   const isRow = (row) => row?.classList.contains('row');
-  const { go } = gridKeys(grid, isRow);
+  const keys = gridKeys(grid, isRow);
   let made = [];
 
   const shownColumns = () => {
@@ -37,7 +37,7 @@ function matrixPage(parameters) {
     return [
       cell.command.title, `${cell.column.label}: ${cell.state.word}`,
       tried(cell) && `${cell.passed} of ${plural(cell.entries.length, 'line')} passed`,
-      tried(cell) && worstRoute(cell.entries),
+      cell.route,
       trend && `${trend > 0 ? 'better' : 'worse'} than before (${VERDICTS[cell.was].word})`,
     ].filter(Boolean).join(', ');
   };
@@ -62,7 +62,7 @@ function matrixPage(parameters) {
     const head = h('div.head', { role: 'row' }, h('span.name', { role: 'columnheader' }, 'command'),
       columns.map((c) => h('span.column', { role: 'columnheader', title: c.label },
         c.release, h('small', null, c.arch), c.machine && h('small', null, c.machine))));
-    const order = [...cells].sort((x, y) => compare(x, y, columns));
+    const order = [...cells].sort(comparison(columns));
     made = [];
     let family;
     const parts = [];
@@ -84,12 +84,12 @@ function matrixPage(parameters) {
     apply();
   };
 
-  const compare = (x, y, columns) => {
-    const worst = (row) => Math.max(...columns.map((c) => row[c.at].state.at ?? -1));
-    const [a, b] = [x[0].command, y[0].command];
-    if (filter.sort === 'worst' && worst(x) !== worst(y)) return worst(y) - worst(x);
-    if (!filter.sort && a.family !== b.family) return raw.families.indexOf(a.family) - raw.families.indexOf(b.family);
-    return a.name < b.name ? -1 : 1;
+  const comparison = (columns) => {
+    const worst = cells.map((row) => Math.max(...columns.map((c) => row[c.at].state.at ?? -1)));
+    const place = new Map(raw.families.map((family, at) => [family, at]));
+    return ([{ command: a }], [{ command: b }]) => (filter.sort === 'worst' ? worst[b.at] - worst[a.at] : 0)
+      || (filter.sort ? 0 : place.get(a.family) - place.get(b.family))
+      || (a.name < b.name ? -1 : 1);
   };
 
   const apply = () => {
@@ -97,7 +97,7 @@ function matrixPage(parameters) {
     const routesWanted = listed(filter.r);
     const words = filter.s.toLowerCase().split(/\s+/).filter(Boolean);
     const fits = (cell) => (!verdicts.size || verdicts.has(cell.state.word))
-      && (!routesWanted.size || (tried(cell) && routesWanted.has(worstRoute(cell.entries))))
+      && (!routesWanted.size || routesWanted.has(cell.route))
       && (!filter.changed || trendOf(cell) !== 0);
     const selective = verdicts.size || routesWanted.size || filter.changed;
     let shown = 0;
@@ -113,11 +113,8 @@ function matrixPage(parameters) {
       title.hidden = !isRow(next);
     }
     status.textContent = shown === made.length ? plural(shown, 'command') : `${shown} of ${plural(made.length, 'command')}`;
-    const stop = grid.querySelector('.row:not([hidden]) [tabindex="0"]');
-    if (!stop) {
-      grid.querySelectorAll('[tabindex="0"]').forEach((old) => old.setAttribute('tabindex', '-1'));
-      grid.querySelector('.row:not([hidden]) .cell, .row:not([hidden]) .name')?.setAttribute('tabindex', '0');
-    }
+    const row = keys.current()?.parentElement;
+    if (!row?.isConnected || row.hidden) keys.take(made.find((m) => !m.element.hidden)?.element.firstChild ?? null);
     reset.hidden = Object.keys(NO_FILTER).every((key) => filter[key] === '' || key === 'by' || key === 'sort');
   };
 
@@ -186,7 +183,7 @@ function matrixPage(parameters) {
     const found = lastCell && made.find((m) => m.command.at === lastCell.command);
     if (!found || found.element.hidden) return false;
     const stop = [...found.element.children].find((child) => child.cell?.column.label === lastCell.label) ?? found.element.firstChild;
-    go(stop);
+    keys.go(stop);
     stop.scrollIntoView({ block: 'center' });
     return true;
   };

@@ -7,7 +7,7 @@ function standing(column) {
   const cells = cellsByQemu.map((row) => row[column.at]).filter(counts);
   const states = tally(cells, (cell) => cell.state);
   const parity = cells.filter(atParity);
-  const strict = parity.filter((cell) => ['native', 'derived'].includes(worstRoute(cell.entries)));
+  const strict = parity.filter((cell) => ['native', 'derived'].includes(cell.route));
   return { cells, states, parity: parity.length, strict: strict.length };
 }
 
@@ -19,7 +19,7 @@ function parityBefore(label) {
 
 function tile(number, change, words, href, tone) {
   return h(`a.tile${tone ? '.' + tone : ''}`, { href },
-    h('span.big', null, number.toLocaleString('en'), change), h('span.words', null, words));
+    h('span.big', null, grouped(number), change), h('span.words', null, words));
 }
 
 function tiles() {
@@ -90,7 +90,7 @@ function perQemu(caption, keys, head, cellOf) {
 function routes() {
   const byQemu = columnsByQemu.map((column) => {
     const cells = cellsByQemu.map((row) => row[column.at]).filter(counts);
-    return tally(cells, (cell) => (tried(cell) ? worstRoute(cell.entries) || 'none' : 'untried'));
+    return tally(cells, (cell) => (tried(cell) ? cell.route || 'none' : 'untried'));
   });
   const keys = [...ROUTES, 'none', 'untried'].filter((key) => byQemu.some((sums) => sums.get(key)));
   const titles = { none: 'no route reached', untried: 'not tried' };
@@ -145,9 +145,12 @@ function missing() {
       h('tbody', null, rows.map(({ lack, freed, where }) => h('tr', null,
         h('th', { scope: 'row' }, h('code', null, lack.name)),
         h('td', null, freed.map((c) => [commandLink(c), ' '])),
-        h('td', null, where.map((c) => c.label).join(', ')),
+        h('td', null, where.length > 1 && where.length === qemus.length ? `all ${qemus.length} here` : where.map((c) => c.label).join(', ')),
         h('td', null, lack.why)))))));
 }
+
+// Most commands listed on the first page.
+const LISTED = 30;
 
 // What somebody should look at first.
 function attention() {
@@ -155,20 +158,22 @@ function attention() {
   if (!rows.length && !raw.stale.length) return null;
   return section('Needs a look', 'Commands with a line that is different or did not run, and expected differences that are no longer there.',
     h('ul.attention', null,
-      rows.map((row) => h('li', null, commandLink(row[0].command),
+      rows.slice(0, LISTED).map((row) => h('li', null, commandLink(row[0].command),
         row.filter((cell) => ['different', 'not-run'].includes(cell.state.word)).map((cell) => h('a.where', {
           href: commandHref(row[0].command, { q: cell.column.label }),
           'aria-label': `${row[0].command.title} on ${cell.column.label}: ${cell.state.word}`,
         }, badge(cell.state), ' ', cell.column.label)))),
+      rows.length > LISTED && h('li', null, h('a', { href: matrixHref({ v: 'different,not-run' }) },
+        `and ${plural(rows.length - LISTED, 'more command')} in the matrix`)),
       raw.stale.map((line) => h('li', null, h('code', null, line), h('span.where', null, 'stale entry of known.toml')))));
 }
 
 function overviewPage() {
   const triedCommands = commands.filter((c) => c.name && c.entries.length).length;
-  const all = commands.filter((c) => c.name).length;
+  const all = commands.filter((c) => c.variants.length).length;
   return [
     h('h1.unseen', { tabindex: -1 }, 'Overview'),
-    h('p.lead', null, `${plural(entries.length, 'line')} of ${triedCommands} commands (the tables have ${all}) on ${plural(qemus.length, 'QEMU')}, `,
+    h('p.lead', null, `${plural(entries.length, 'line')} of ${plural(triedCommands, 'command')} (the tables have ${grouped(all)}) on ${plural(qemus.length, 'QEMU')}, `,
       raw.nativeOnly ? 'without help of the built-in monitor.' : 'with help of the built-in monitor where our own code is not there.',
       raw.before ? ' Signed numbers are changes since the earlier report.' : '',
       raw.before && raw.before.nativeOnly !== raw.nativeOnly ? ' The earlier run had the other setting for help of the built-in.' : ''),

@@ -23,6 +23,8 @@ struct Text<'a> {
     part: &'a str,
     /// The byte of the whole text at which the part begins.
     from: usize,
+    /// Lines of the whole text before the part.
+    lines: usize,
     /// Bytes of the whole text.
     size: usize,
 }
@@ -60,6 +62,7 @@ impl<'a> Texts<'a> {
         let text = Text {
             part: &whole[range.clone()],
             from: range.start,
+            lines: whole[..range.start].matches('\n').count(),
             size: whole.len(),
         };
         let next = self.list.len();
@@ -93,21 +96,34 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-/// A list; a text that was cut is an object with its `part`, `from` and `size`.
+/// A list; a text that was cut is an object with its `part`, `from`, `lines` and `size`.
 impl Serialize for Texts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(serde::Serialize)]
         struct Cut<'a> {
             part: &'a str,
             from: usize,
+            lines: usize,
             size: usize,
         }
         let mut list = serializer.serialize_seq(Some(self.list.len()))?;
-        for Text { part, from, size } in self.list.iter().copied() {
+        for text in &self.list {
+            let Text {
+                part,
+                from,
+                lines,
+                size,
+            } = *text;
             if part.len() == size {
                 list.serialize_element(part)?;
             } else {
-                list.serialize_element(&Cut { part, from, size })?;
+                let cut = Cut {
+                    part,
+                    from,
+                    lines,
+                    size,
+                };
+                list.serialize_element(&cut)?;
             }
         }
         list.end()
@@ -136,7 +152,9 @@ mod tests {
         let (a, b) = (texts.list[a], texts.list[b]);
         assert!(a.part.ends_with("\none\n") && b.part.ends_with("\ntwo\n"));
         assert!(a.part.starts_with("same line\n") && a.part.len() < CAP);
-        assert_eq!((a.from, a.size), (b.from, common.len() + 4));
+        assert_eq!((a.from, a.lines, a.size), (b.from, b.lines, b.size));
+        assert_eq!(a.from, a.lines * "same line\n".len());
+        assert_eq!(a.size, common.len() + 4);
     }
 
     #[test]

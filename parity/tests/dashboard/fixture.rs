@@ -1,0 +1,134 @@
+//! Reports that have something of everything.
+
+use std::path::PathBuf;
+
+use parity::compare::Verdict;
+use parity::report::{Entry, FORMAT, Probed, Report, html};
+use tempfile::TempDir;
+
+pub const OLD: &str = "7.2-x86_64";
+pub const NEW: &str = "10.0-x86_64";
+pub const ARM: &str = "10.0-aarch64";
+
+/// Text that would break out of a careless page.
+pub const EVIL: &str = "</script><script>document.title='evil'</script><img src=x onerror=\"document.title='evil'\">\
+    {{script}}{{data}}<!--<script>\u{2028}\u{2029}\0\u{7f}\u{200b}'\"\\\n";
+
+pub fn entry(qemu: &str, line: &str, command: &str, verdict: Verdict) -> Entry {
+    let route = match verdict {
+        Verdict::Pending | Verdict::Blocked | Verdict::Refused => "refused",
+        Verdict::Passthrough => "passthrough",
+        Verdict::Partial => "partial",
+        _ => "native",
+    };
+    Entry {
+        case: "c".into(),
+        machine: if qemu == ARM { "virt" } else { "q35" }.into(),
+        route: route.into(),
+        builtin: "same\n".into(),
+        ours: "same\n".into(),
+        ..Entry {
+            qemu: qemu.into(),
+            line: line.into(),
+            command: command.into(),
+            verdict,
+            ..Entry::blank()
+        }
+    }
+}
+
+pub fn report(entries: Vec<Entry>) -> Report {
+    Report {
+        format: FORMAT,
+        native_only: true,
+        entries,
+        stale: vec!["info stale.*".into()],
+    }
+}
+
+/// Some commands on three QEMUs.
+pub fn small() -> Report {
+    let mut entries = Vec::new();
+    for qemu in [NEW, OLD, ARM] {
+        entries.push(entry(
+            qemu,
+            "info status",
+            "info status",
+            Verdict::Identical,
+        ));
+        entries.push(entry(qemu, "info mtree", "info mtree", Verdict::Blocked));
+        entries.push(entry(qemu, "savevm x", "savevm", Verdict::Pending));
+        entries.push(entry(qemu, "info block", "info block", Verdict::Identical));
+    }
+    let mut different = entry(NEW, "info block -v", "info block", Verdict::Different);
+    different.builtin = "first\nsecond\nd0:  on\tx \nlast\n".into();
+    different.ours = "first\nsecond\nd0: on\tx\r\nlast".into();
+    entries.push(different);
+    let mut effect = entry(NEW, "eject cd0", "eject", Verdict::Different);
+    effect.note = "the effects differ".into();
+    effect.probes.push(Probed {
+        probe: "Qmp(\"query-block\")".into(),
+        alike: false,
+        builtin: "[\n  1\n]".into(),
+        ours: "[\n  2\n]".into(),
+    });
+    entries.push(effect);
+    let mut masked = entry(OLD, "info cpus", "info cpus", Verdict::Masked);
+    masked.builtin = "* CPU #0: thread_id=1234\n".into();
+    masked.ours = "* CPU #0: thread_id=9999\n".into();
+    masked.masks.push("thread-id".into());
+    entries.push(masked);
+    entries.push(entry(NEW, "info mem", "info mem", Verdict::Refused));
+    let mut evil = entry(NEW, EVIL, EVIL, Verdict::NotRun);
+    evil.note = EVIL.into();
+    evil.builtin = EVIL.into();
+    evil.ours = EVIL.replace('n', "m");
+    entries.push(evil);
+    entries.push(entry(NEW, "", "", Verdict::Identical));
+    report(entries)
+}
+
+/// What the small report was before.
+pub fn earlier() -> Report {
+    let mut report = small();
+    report.entries[0].verdict = Verdict::Pending;
+    report.entries.retain(|e| e.command != "info cpus");
+    report
+        .entries
+        .push(entry(OLD, "stop", "stop", Verdict::Identical));
+    for entry in &mut report.entries {
+        if entry.line == "info block -v" {
+            entry.verdict = Verdict::Identical;
+        }
+    }
+    report
+}
+
+/// Many commands on many QEMUs.
+pub fn large(commands: usize, qemus: usize) -> Report {
+    let mut entries = Vec::new();
+    for qemu in 0..qemus {
+        for command in 0..commands {
+            let verdict = Verdict::ALL[(qemu * 7 + command) % Verdict::ALL.len()];
+            let name = format!("command-{command:04}");
+            let label = format!("{qemu}.0-x86_64");
+            let mut entry = entry(&label, &format!("{name} x"), &name, verdict);
+            entry.builtin = format!("{command}: an answer of some length\n").repeat(10);
+            entries.push(entry);
+        }
+    }
+    report(entries)
+}
+
+/// A page on disk.
+pub struct Page {
+    _dir: TempDir,
+    pub path: PathBuf,
+}
+
+pub fn write(report: &Report, before: Option<&Report>) -> Page {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("page.html");
+    std::fs::write(&path, html::render(report, before).unwrap()).unwrap();
+    Page { _dir: dir, path }
+}

@@ -1,0 +1,8 @@
+//! The dashboard: what the page holds, and how it behaves in a browser.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod browser;
+mod fixture;
+mod page;
+mod views;
