@@ -119,6 +119,18 @@ pub const MASKS: &[Mask] = &[
         pattern: r"/vl\.([A-Za-z0-9]{6})",
     },
     Mask {
+        name: "temporary-file",
+        command: "dumpdtb",
+        reason: "GLib writes to a file of a random name first",
+        pattern: r"\.([A-Z0-9]{6})\u{201d}",
+    },
+    Mask {
+        name: "host-address",
+        command: "client_migrate_info",
+        reason: "SPICE prints where an object lies in memory",
+        pattern: r"\(0x([0-9a-f]+)\)",
+    },
+    Mask {
         name: "disk-size",
         command: "info block",
         reason: "blocks that the file system gave",
@@ -150,6 +162,25 @@ static COMPILED: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| {
         .collect()
 });
 
+/// The commands whose answers hold help sentences: ours are our own words, while names and parameters must be alike.
+const WITH_SENTENCES: &[&str] = &["help", "info"];
+
+/// Cuts each help sentence, with the lines that it goes on in.
+fn without_sentences(text: &str) -> String {
+    let mut out = String::new();
+    let mut in_sentence = false;
+    for line in text.lines() {
+        if in_sentence && line.starts_with([' ', '\t']) {
+            continue;
+        }
+        let name = line.split_once(" -- ").map(|(name, _)| name);
+        in_sentence = name.is_some();
+        out.push_str(name.unwrap_or(line));
+        out.push_str(if in_sentence { " -- ...\n" } else { "\n" });
+    }
+    out
+}
+
 /// Hides what the table names for this command, and the VM's directory. Returns the names of the masks that matched.
 pub fn apply(text: &str, command: &str, dir: &str) -> (String, Vec<&'static str>) {
     let mut text = if dir.is_empty() {
@@ -158,6 +189,10 @@ pub fn apply(text: &str, command: &str, dir: &str) -> (String, Vec<&'static str>
         text.replace(dir, &"~".repeat(dir.len()))
     };
     let mut used = Vec::new();
+    if WITH_SENTENCES.contains(&command) && text.contains(" -- ") {
+        text = without_sentences(&text);
+        used.push("help-sentence");
+    }
     for (mask, regex) in MASKS.iter().zip(COMPILED.iter()) {
         let Some(regex) = regex else { continue };
         let wanted = mask.command.is_empty() || mask.command == command;
@@ -241,6 +276,20 @@ mod tests {
         assert_eq!(text, "\"actual-size\": #,");
         let (text, used) = apply("\"actual-size\": 200704,", "info block", "");
         assert_eq!((text.as_str(), used.len()), ("\"actual-size\": 200704,", 0));
+    }
+
+    #[test]
+    fn help_sentences_are_hidden_and_names_are_not() {
+        let ours = apply("stop|s  -- pauses\nx /fmt addr -- y\n", "help", "").0;
+        let same = apply(
+            "stop|s  -- stop\n\t\t\tmore\nx /fmt addr -- z\n",
+            "help",
+            "",
+        )
+        .0;
+        let other = apply("stop  -- pauses\nx /fmt addr -- y\n", "help", "").0;
+        assert_eq!(ours, same);
+        assert_ne!(ours, other);
     }
 
     #[test]

@@ -28,13 +28,25 @@ pub struct Mode {
     pub native_only: bool,
 }
 
-/// [`Unattended`] with a person who answers what the step says.
+/// [`Unattended`] with a person who typed lines and answers what the step says.
 #[derive(Debug, Default)]
-struct Person(Mutex<Option<String>>);
+struct Person {
+    answer: Mutex<Option<String>>,
+    /// A line typed again moves to the end, as in the built-in's line editor.
+    typed: Mutex<Vec<String>>,
+}
 
 impl Person {
     fn will_answer(&self, answer: Option<&str>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = answer.map(str::to_owned);
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer.map(str::to_owned);
+    }
+
+    fn types(&self, line: &str) {
+        let mut typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        typed.retain(|earlier| earlier != line);
+        if !line.is_empty() {
+            typed.push(line.to_owned());
+        }
     }
 }
 
@@ -44,12 +56,18 @@ impl Host for Person {
     }
 
     fn secret<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Option<String>> {
-        let answer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = answer.take();
         Box::pin(async { answer })
     }
 
     fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
         Unattended.local_time(seconds)
+    }
+
+    fn history(&self) -> Option<Vec<String>> {
+        let typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(typed.clone())
     }
 
     fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
@@ -121,6 +139,7 @@ async fn run(
             twin: twin.as_mut(),
         };
         person.will_answer(step.answer.as_deref());
+        person.types(&pair.ours.fill(&step.line));
         pair.step(step, &mut monitor, &mut entry).await;
         let mut dead = !ours.lives();
         dead |= twin.as_mut().is_some_and(|vm| !vm.lives());
