@@ -102,15 +102,6 @@ fn topic(vm: &str) -> &str {
 fn on_mock(case: &Case, version: &str) -> Result<(), Failed> {
     let file = folder(version, &case.vm).join(format!("{}.qmp", topic(&case.vm)));
     let recording = Recording::load(&file).map_err(|error| error.to_string())?;
-    // The schema lies with the project's recordings.
-    let hash = recording
-        .machine()
-        .map(|machine| machine.schema.clone())
-        .unwrap_or_default();
-    let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recordings/schemas");
-    let schema = std::fs::read_to_string(schemas.join(format!("{hash}.json")))
-        .map_err(|error| error.to_string())?;
-    let recording = recording.with_schema(&schema);
     let mut target = if case.steps.iter().any(|step| step.signal.is_some()) {
         MockTarget::spawn(&file)
     } else {
