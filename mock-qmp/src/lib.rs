@@ -2,6 +2,7 @@
 
 pub mod commands;
 mod fault;
+pub mod import;
 pub mod json;
 mod mock;
 pub mod record;

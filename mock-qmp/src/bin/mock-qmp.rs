@@ -30,6 +30,8 @@ enum Command {
     Check(Check),
     /// Prints a recording as a conversation.
     Show(Show),
+    /// Turns libvirt's `.replies` files into recordings.
+    Import(Import),
 }
 
 #[derive(Args)]
@@ -98,6 +100,19 @@ struct Check {
 struct Show {
     /// A folder or a file.
     recording: PathBuf,
+    /// Cut JSON after so many bytes; 0 cuts nothing.
+    #[arg(long, default_value_t = 160)]
+    width: usize,
+}
+
+#[derive(Args)]
+struct Import {
+    /// Files, named caps_VERSION_ARCH[+VARIANT].replies.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Folder that holds recordings; each gets its own folder in it.
+    #[arg(long)]
+    output: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -106,6 +121,7 @@ fn main() -> ExitCode {
         Command::Record(options) => run_record(options),
         Command::Check(options) => check(&options),
         Command::Show(options) => show(&options),
+        Command::Import(options) => import(&options),
     };
     match result {
         Ok(code) => code,
@@ -236,25 +252,32 @@ fn run_record(options: Record) -> Outcome {
 fn check(options: &Check) -> Outcome {
     let mut code = ExitCode::SUCCESS;
     for path in &options.recordings {
-        match Recording::load(path) {
-            Ok(recording) => println!(
-                "{}: {} requests",
-                path.display(),
-                recording.topic().entries().len()
-            ),
-            Err(error) => {
-                eprintln!("{error}");
-                code = ExitCode::FAILURE;
-            }
+        let problems = mock_qmp::recording::check(path)?;
+        for problem in &problems {
+            eprintln!("{problem}");
+            code = ExitCode::FAILURE;
+        }
+        if problems.is_empty() {
+            println!("{}: good", path.display());
         }
     }
     Ok(code)
 }
 
 fn show(options: &Show) -> Outcome {
-    let recording = Recording::load(&options.recording)?;
-    for entry in recording.topic().entries() {
-        println!("-> {}", entry.command);
+    use std::io::Write as _;
+    let text = Recording::load(&options.recording)?.conversation(options.width);
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads it has seen enough.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn import(options: &Import) -> Outcome {
+    for file in &options.files {
+        let folder = mock_qmp::import::libvirt(file, &options.output)?;
+        println!("{}", folder.display());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,16 +4,19 @@
 //! socket and no replay.
 
 mod builtin;
+mod check;
 mod error;
 mod line;
 mod load;
 mod machine;
 mod schema_store;
+mod show;
 mod topic;
 mod transcript;
 mod write;
 
 pub use builtin::BuiltinLine;
+pub use check::check;
 pub use error::RecordingError;
 pub use line::{FORMAT, Line, Part, ReplyLine};
 pub use load::Recording;
