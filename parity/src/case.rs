@@ -116,7 +116,7 @@ pub struct FullStep {
     /// What shows the effect, beside what the command's own probes show.
     #[serde(default)]
     pub probe: Vec<crate::probe::Probe>,
-    /// Milliseconds to wait behind the line.
+    /// Milliseconds to wait behind the line, and behind its event.
     #[serde(default)]
     pub wait: u64,
     /// An event to wait for behind the line, on both sides.

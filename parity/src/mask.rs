@@ -173,7 +173,9 @@ fn without_sentences(text: &str) -> String {
         if in_sentence && line.starts_with([' ', '\t']) {
             continue;
         }
-        let name = line.split_once(" -- ").map(|(name, _)| name);
+        // `help log` lists items in two columns.
+        let cut = line.split_once(" -- ").or_else(|| line.split_once("  "));
+        let name = cut.map(|(name, _)| name);
         in_sentence = name.is_some();
         out.push_str(name.unwrap_or(line));
         out.push_str(if in_sentence { " -- ...\n" } else { "\n" });
@@ -189,7 +191,8 @@ pub fn apply(text: &str, command: &str, dir: &str) -> (String, Vec<&'static str>
         text.replace(dir, &"~".repeat(dir.len()))
     };
     let mut used = Vec::new();
-    if WITH_SENTENCES.contains(&command) && text.contains(" -- ") {
+    if WITH_SENTENCES.contains(&command) && (text.contains(" -- ") || text.starts_with("Log items"))
+    {
         text = without_sentences(&text);
         used.push("help-sentence");
     }
