@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::args::{self, ArgError, Parsed, Rulebook};
-use crate::command::{Command, ErrorStyle, Presence, Risk, Way};
+use crate::command::{Command, ErrorStyle, Presence, Risk, Run, Way};
 use crate::complete::{self, Completion};
-use crate::cx::{CmdError, CmdResult, Cx, Host, NoHost};
+use crate::cx::{Args, CmdError, CmdResult, Cx, Host, NoHost};
 use crate::expr::{Context, ExprError};
 use crate::format::size::Rules;
 use crate::guest::registers::Names;
@@ -178,23 +178,21 @@ impl Monitor {
         }
         match route::plan(found.row, &self.caps, self.policy) {
             Plan::Run(_, run) => {
-                let line = passed_on(line, &parsed);
-                let result = {
-                    let mut cx = Cx {
-                        caps: &self.caps,
-                        session: &mut self.session,
-                        host: self.host.as_ref(),
-                        rows: &self.rows,
-                        allow: self.policy.allow,
-                        qmp: self.qmp.as_ref(),
-                        out,
-                    };
-                    run(&mut cx, parsed.args).await
-                };
-                if matches!(result, Err(CmdError::Unavailable(_))) && self.builtin_allowed() {
+                let result = self.run(run, parsed.args.clone(), out).await;
+                if !matches!(result, Err(CmdError::Unavailable(_))) {
+                    return self.conclude(found.row, result, out);
+                }
+                if self.builtin_allowed() {
+                    let line = passed_on(line, &parsed);
                     return self.pass_through(&line, out).await;
                 }
-                self.conclude(found.row, result, out)
+                match route::partial(found.row, &self.caps) {
+                    Some(run) => {
+                        let result = self.run(run, parsed.args, out).await;
+                        self.conclude(found.row, result, out)
+                    }
+                    None => self.conclude(found.row, result, out),
+                }
             }
             Plan::Passthrough => {
                 let line = passed_on(line, &parsed);
@@ -205,6 +203,19 @@ impl Monitor {
                 Ok(fail(out, &text))
             }
         }
+    }
+
+    async fn run(&mut self, run: Run, args: Args, out: &mut (dyn Write + Send)) -> CmdResult {
+        let mut cx = Cx {
+            caps: &self.caps,
+            session: &mut self.session,
+            host: self.host.as_ref(),
+            rows: &self.rows,
+            allow: self.policy.allow,
+            qmp: self.qmp.as_ref(),
+            out,
+        };
+        run(&mut cx, args).await
     }
 
     /// Reads the command's name. `None` for a blank line; an error is the text to show.

@@ -146,6 +146,14 @@ pub fn plan(row: &Command, caps: &Caps, policy: Policy) -> Plan {
     Plan::Refused(refusal(row, caps))
 }
 
+/// The function for part of the answer, where a full route turned out not to work here.
+#[must_use]
+pub fn partial(row: &Command, caps: &Caps) -> Option<Run> {
+    usable(row, caps)
+        .find(|(route, _)| matches!(route.way, Way::Partial(..)) && route.risk == Risk::Safe)
+        .map(|(_, run)| run)
+}
+
 /// The state of `row` on a QEMU with these capabilities.
 #[must_use]
 pub fn state(row: &Command, caps: &Caps) -> State {

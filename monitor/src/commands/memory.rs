@@ -1,6 +1,7 @@
 //! Guest memory: writing ranges of it into files, showing it, its checksum.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cx::{CmdError, CmdResult, Cx};
 use crate::format::memory::Layout;
 use crate::guest::memory::{ReadError, Reader, Saved};
+use crate::guest::regions::{Map, Regions, SYSTEM};
 use crate::qmp::QmpError;
 use crate::version::{Version, v};
 
@@ -65,6 +67,10 @@ pub struct Show {
 
 /// Bytes that are asked of QEMU at once: it stands still while it writes them.
 const CHUNK: u64 = 64 << 10;
+
+/// Up to this many bytes, a range that does not start at a multiple of a line is read line by line: what a device
+/// answers may depend on where and how long the read is.
+const LINE_BY_LINE: u64 = 4 << 10;
 
 /// The release that changed how octal numbers and addresses look.
 const NEW_LAYOUT: Version = v(11, 0);
@@ -159,9 +165,9 @@ async fn lines(
     shown: impl Fn(u64) -> String,
 ) -> CmdResult {
     let mut done = 0;
-    // How much is tried at once; after a failure, one line.
-    let mut chunk = CHUNK;
     let line = layout.line() as u64;
+    // How much is tried at once; after a failure, one line.
+    let mut chunk = chunk(start, bytes, line);
     if bytes == 0 {
         return check_cpu(reader).await;
     }
@@ -181,13 +187,8 @@ async fn lines(
         } else {
             size
         };
-        for (number, items) in content[..content.len().min(whole as usize)]
-            .chunks(layout.line())
-            .enumerate()
-        {
-            cx.write_str(&shown(address.wrapping_add(number as u64 * line)))?;
-            layout.items(cx, items)?;
-        }
+        let shown_part = content.len().min(whole as usize);
+        print_lines(cx, layout, address, &content[..shown_part], &shown)?;
         done += whole;
         if broken && whole == 0 && size <= line {
             cx.write_str(&shown(address))?;
@@ -207,6 +208,205 @@ async fn check_cpu(reader: &Reader<'_>) -> CmdResult {
         Saved::NoCpu => Err(CmdError::Plain("Can not dump without CPU".into())),
         _ => Ok(()),
     }
+}
+
+/// `xp`: physical memory, line by line up to the first where nothing is. QMP reads zeros there, and where a device
+/// refuses; QOM's memory regions tell the one from memory, and nothing tells the other: such a range is not for this
+/// route.
+pub async fn show_physical(cx: &mut Cx<'_>, args: Show) -> CmdResult {
+    physical(cx, args, false).await
+}
+
+/// `xp` of device memory too: what a device refuses to show reads as zeros, and a note says so.
+pub async fn show_physical_anyway(cx: &mut Cx<'_>, args: Show) -> CmdResult {
+    physical(cx, args, true).await
+}
+
+async fn physical(cx: &mut Cx<'_>, args: Show, devices: bool) -> CmdResult {
+    let layout = args.layout(cx)?;
+    let start = args.addr.cast_unsigned();
+    let bytes = args.bytes();
+    if bytes == 0 {
+        return Ok(());
+    }
+    let plan = if main_memory(cx)
+        .await?
+        .iter()
+        .any(|range| range.contains(&start) && bytes <= range.end - start)
+    {
+        Plan {
+            readable: bytes,
+            broken: false,
+            devices: false,
+        }
+    } else {
+        plan(&memory_map(cx).await?, start, bytes, layout.line() as u64)
+    };
+    if plan.devices && !devices {
+        return Err(CmdError::Unavailable(
+            "xp: QMP does not tell whether a device there refuses to be read".into(),
+        ));
+    }
+    let reader = Reader::open(cx.qmp(), cx.host.memory_file()).await?;
+    let result = physical_lines(cx, &reader, &layout, start, &plan).await;
+    reader.close().await?;
+    result?;
+    if plan.devices {
+        writeln!(
+            cx,
+            "note: QMP does not tell a device that refuses to be read from zeros"
+        )?;
+    }
+    Ok(())
+}
+
+/// Ranges that are memory on this machine whatever was done to it, for most of what is asked; the whole map takes a
+/// thousand times as long.
+async fn main_memory(cx: &mut Cx<'_>) -> Result<Vec<Range<u64>>, CmdError> {
+    let kind = json!({"path": "/machine", "property": "type"});
+    let kind: String = cx.query_with("qom-get", kind).await?;
+    let sizes: MemorySize = cx.query("query-memory-size-summary").await?;
+    let size = sizes.base_memory;
+    if kind.starts_with("pc-q35-") || kind.starts_with("pc-i440fx-") {
+        let limit = json!({"path": "/machine", "property": "max-ram-below-4g"});
+        let limit = match cx.qmp().execute("qom-get", limit).await {
+            Ok(limit) => limit.as_u64().filter(|&limit| limit != 0),
+            Err(error) if error.is_fatal() => return Err(error.into()),
+            Err(_) => None,
+        };
+        return Ok(pc_memory(size.min(limit.unwrap_or(u64::MAX))));
+    }
+    let start = match (cx.caps.arch.as_deref(), kind.split('-').next()) {
+        (Some("aarch64" | "arm"), Some("virt")) => 1 << 30,
+        (Some("riscv32" | "riscv64"), Some("virt")) => 2 << 30,
+        (Some("s390x"), Some("s390")) | (Some("ppc64"), Some("pseries")) => 0,
+        _ => return Ok(Vec::new()),
+    };
+    Ok(std::iter::once(start..start.saturating_add(size)).collect())
+}
+
+/// The memory of a PC with `size` bytes below 4 GiB, the adapters' window left out. Boards put at least 2 GiB there,
+/// and their firmware and its shadow below 1 MiB.
+fn pc_memory(size: u64) -> Vec<Range<u64>> {
+    let mebibyte = 1 << 20;
+    vec![
+        0..size.min(0xa0000),
+        0xc0000..mebibyte,
+        mebibyte..size.min(2 << 30).max(mebibyte),
+    ]
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct MemorySize {
+    base_memory: u64,
+}
+
+/// What lies where, for the CPU in use.
+async fn memory_map(cx: &mut Cx<'_>) -> Result<Map, CmdError> {
+    let unavailable = |why: &str| Err(CmdError::Unavailable(format!("xp: {why}")));
+    let cpus: Vec<CpuPath> = cx.query("query-cpus-fast").await?;
+    let chosen = cpus
+        .iter()
+        .find(|cpu| Some(cpu.cpu_index) == cx.session.cpu)
+        .or(cpus.first());
+    if let Some(cpu) = chosen {
+        let get = json!({"path": cpu.qom_path, "property": "memory"});
+        match cx.qmp().execute("qom-get", get).await {
+            Ok(Value::String(path)) if path != SYSTEM => {
+                return unavailable(
+                    "this CPU has an address space of its own, which QMP does not read",
+                );
+            }
+            Err(error) if error.is_fatal() => return Err(error.into()),
+            _ => {}
+        }
+    }
+    let blocks = cx.execute("x-query-ramblock", Value::Null).await?;
+    let blocks = blocks["human-readable-text"].as_str().unwrap_or_default();
+    match Map::new(&Regions::fetch(cx.qmp(), cx.caps).await?, blocks) {
+        Some(map) => Ok(map),
+        None => unavailable("this machine's memory is not in QOM"),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct CpuPath {
+    cpu_index: i64,
+    qom_path: String,
+}
+
+/// What `xp` is to show.
+struct Plan {
+    /// How many bytes before the first line that can't be read, or all.
+    readable: u64,
+    /// Whether there is such a line.
+    broken: bool,
+    /// Whether devices may be among them.
+    devices: bool,
+}
+
+fn plan(map: &Map, start: u64, bytes: u64, line: u64) -> Plan {
+    let covered = map.covered(start, bytes);
+    let broken = covered < bytes;
+    let readable = if broken { covered / line * line } else { bytes };
+    Plan {
+        readable,
+        broken,
+        devices: map.may_be_device(start, readable),
+    }
+}
+
+async fn physical_lines(
+    cx: &mut Cx<'_>,
+    reader: &Reader<'_>,
+    layout: &Layout,
+    start: u64,
+    plan: &Plan,
+) -> CmdResult {
+    let line = layout.line() as u64;
+    let digits = if cx.caps.version >= NEW_LAYOUT { 8 } else { 16 };
+    let shown = |address: u64| format!("{address:0digits$x}:");
+    let chunk = chunk(start, plan.readable, line);
+    let mut done = 0;
+    while done < plan.readable {
+        let address = start.wrapping_add(done);
+        let size = chunk.min(plan.readable - done);
+        let content = reader.physical_memory(address, size).await?;
+        print_lines(cx, layout, address, &content, shown)?;
+        done += size;
+    }
+    if plan.broken {
+        let address = start.wrapping_add(plan.readable);
+        writeln!(cx, "{} Cannot access memory", shown(address))?;
+    }
+    Ok(())
+}
+
+/// How many bytes are read at once.
+fn chunk(start: u64, bytes: u64, line: u64) -> u64 {
+    if start.is_multiple_of(line) || bytes > LINE_BY_LINE {
+        CHUNK
+    } else {
+        line
+    }
+}
+
+fn print_lines(
+    out: &mut dyn Write,
+    layout: &Layout,
+    start: u64,
+    bytes: &[u8],
+    shown: impl Fn(u64) -> String,
+) -> std::fmt::Result {
+    let lines = bytes.chunks(layout.line());
+    for (number, items) in lines.enumerate() {
+        let address = start.wrapping_add((number * layout.line()) as u64);
+        out.write_str(&shown(address))?;
+        layout.items(out, items)?;
+    }
+    Ok(())
 }
 
 /// Arguments of `sum`.

@@ -26,6 +26,7 @@ pub mod password;
 pub mod pci;
 pub mod print;
 pub mod qom;
+pub mod qom_tree;
 pub mod replay;
 pub mod rocker;
 pub mod run;

@@ -4,8 +4,8 @@ use super::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
     block_info, chardev, confidential, cpu, dirty_rate, display, firmware, machine_info,
-    memory_info, migration_info, migration_parameters, pci, rocker, run, stats, text, trace,
-    virtio, vm_snapshot,
+    memory_info, migration_info, migration_parameters, pci, qom_tree, rocker, run, stats, text,
+    trace, virtio, vm_snapshot,
 };
 use crate::missing;
 use crate::run;
@@ -345,6 +345,10 @@ pub const INFO: &[Command] = &[
         params: "[path]",
         help: "show the object tree",
         preconfig: true,
+        routes: &[Route::derived(
+            &["qom-list", "qom-get"],
+            run!(qom_tree::info_qom_tree),
+        )],
         ..ROW
     },
     Command {

@@ -1143,6 +1143,32 @@ pub const MAIN: &[Command] = &[
         args: "fmt:/,addr:l",
         params: "/fmt addr",
         help: "show memory at a physical address",
+        routes: &[
+            Route::derived(
+                &[
+                    "add-fd",
+                    "pmemsave",
+                    "remove-fd",
+                    "query-cpus-fast",
+                    "qom-list",
+                    "qom-get",
+                    "x-query-ramblock",
+                ],
+                run!(memory::show_physical),
+            ),
+            Route::partial(
+                &[
+                    "add-fd",
+                    "pmemsave",
+                    "remove-fd",
+                    "query-cpus-fast",
+                    "qom-list",
+                    "qom-get",
+                    "x-query-ramblock",
+                ],
+                run!(memory::show_physical_anyway),
+            ),
+        ],
         ..ROW
     },
 ];
