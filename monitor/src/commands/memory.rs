@@ -276,7 +276,7 @@ async fn main_memory(cx: &mut Cx<'_>) -> Result<Vec<Range<u64>>, CmdError> {
         };
         return Ok(pc_memory(size.min(limit.unwrap_or(u64::MAX))));
     }
-    let start = match (cx.caps.arch.as_deref(), kind.split('-').next()) {
+    let start: u64 = match (cx.caps.arch.as_deref(), kind.split('-').next()) {
         (Some("aarch64" | "arm"), Some("virt")) => 1 << 30,
         (Some("riscv32" | "riscv64"), Some("virt")) => 2 << 30,
         (Some("s390x"), Some("s390")) | (Some("ppc64"), Some("pseries")) => 0,
