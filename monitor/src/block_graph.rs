@@ -29,6 +29,8 @@ pub struct Backend {
     pub name: String,
     /// The name of its node; `None` without a medium.
     pub root: Option<String>,
+    /// The name of the node that it shows: the same, but for filters that a job put in between.
+    pub medium: Option<String>,
 }
 
 /// Backends and nodes, each in QEMU's order.
@@ -68,6 +70,7 @@ struct ImageInfo {
 #[derive(Deserialize)]
 struct BackendInfo {
     device: String,
+    qdev: Option<String>,
     inserted: Option<Inserted>,
 }
 
@@ -75,6 +78,21 @@ struct BackendInfo {
 struct Inserted {
     #[serde(rename = "node-name")]
     node_name: Option<String>,
+}
+
+impl BackendInfo {
+    /// What `x-debug-query-block-graph` calls it.
+    fn label(&self) -> &str {
+        if self.device.is_empty() {
+            self.qdev.as_deref().unwrap_or_default()
+        } else {
+            &self.device
+        }
+    }
+
+    fn medium(&self) -> Option<String> {
+        self.inserted.as_ref()?.node_name.clone()
+    }
 }
 
 /// The answer of `x-debug-query-block-graph`: newest first.
@@ -123,13 +141,6 @@ impl Graph {
         nodes: Vec<NodeInfo>,
         debug: Option<Debug>,
     ) -> Self {
-        let named: Vec<Backend> = backends
-            .into_iter()
-            .map(|b| Backend {
-                name: b.device,
-                root: b.inserted.and_then(|i| i.node_name),
-            })
-            .collect();
         let mut nodes: Vec<Node> = nodes
             .into_iter()
             .map(|n| Node {
@@ -145,10 +156,18 @@ impl Graph {
             })
             .collect();
         let Some(debug) = debug else {
-            return Self {
-                backends: named,
-                nodes,
-            };
+            let backends = backends
+                .into_iter()
+                .map(|b| {
+                    let medium = b.medium();
+                    Backend {
+                        name: b.device,
+                        root: medium.clone(),
+                        medium,
+                    }
+                })
+                .collect();
+            return Self { backends, nodes };
         };
         let name_of = |id: u64| {
             let node = debug.nodes.iter().find(|n| n.id == id)?;
@@ -158,22 +177,19 @@ impl Graph {
             let edges = debug.edges.iter().rev().filter(move |e| e.parent == id);
             edges.filter_map(|e| Some((name_of(e.child)?, e.name.clone())))
         };
+        let mut shown = backends.into_iter().peekable();
         let mut backends = Vec::new();
         let mut order = Vec::new();
         for node in debug.nodes.iter().rev() {
             match node.kind.as_str() {
                 "block-backend" => {
                     let root = children_of(node.id).next().map(|(name, _)| name);
-                    // The name may be that of the device that an unnamed backend belongs to.
-                    let named = named
-                        .iter()
-                        .any(|b| !b.name.is_empty() && b.name == node.name && b.root == root);
-                    let name = if named {
-                        node.name.clone()
-                    } else {
-                        String::new()
+                    // Those that query-block shows come in the same order, with others between them.
+                    let (name, medium) = match shown.next_if(|b| b.label() == node.name) {
+                        Some(b) => (b.device.clone(), b.medium()),
+                        None => (String::new(), root.clone()),
                     };
-                    backends.push(Backend { name, root });
+                    backends.push(Backend { name, root, medium });
                 }
                 "block-driver" => {
                     order.push(node.name.clone());
@@ -262,7 +278,7 @@ mod tests {
         let backends = json!([
             {"device": "disk0", "inserted": {"node-name": "#block2"}},
             {"device": "empty0"},
-            {"device": "", "inserted": {"node-name": "node0"}},
+            {"device": "", "qdev": "/machine/peripheral/vb1/virtio-backend", "inserted": {"node-name": "node0"}},
         ]);
         let node = |name: &str, driver: &str, ro: bool| json!({"node-name": name, "drv": driver, "ro": ro, "image": {}});
         let nodes = json!([

@@ -132,6 +132,11 @@ impl Monitor {
         &self.rows
     }
 
+    /// What goes on in QEMU although the line that started it was given up (its future dropped); told once.
+    pub fn given_up(&mut self) -> Option<&'static str> {
+        self.session.given_up.take()
+    }
+
     /// Runs one line, without its line end, and writes what it prints to `out`, with LF line ends.
     pub async fn run_line(&mut self, line: &str, out: &mut (dyn Write + Send)) -> Outcome {
         if self.caps.preconfig {

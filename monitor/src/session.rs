@@ -9,6 +9,8 @@ pub struct Session {
     pub format: Format,
     /// The mask last sent by `mouse_button`.
     pub mouse_buttons: i64,
+    /// What to tell a person who gives the running line up, where something goes on without it.
+    pub given_up: Option<&'static str>,
     /// Whether `quit` was carried out.
     pub quit: bool,
 }

@@ -60,7 +60,10 @@ pub(super) async fn run(
         };
         worker.screen.fresh_line();
         match next {
-            None => say("cancelled; QEMU goes on with what it was asked already"),
+            None => {
+                let goes_on = worker.monitor.given_up();
+                say(goes_on.unwrap_or("cancelled; QEMU goes on with what it was asked already"));
+            }
             Some(Next::Go) => {}
             Some(Next::Unheard) => return worker.unheard(),
             Some(Next::Quit) => {

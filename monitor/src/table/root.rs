@@ -3,8 +3,9 @@
 use super::{S390X, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
-    block, block_copy, chardev, cpu, dirty_rate, dump, help, input, machine, memory, migration,
-    migration_set, nbd, net, password, print, qom, replay, run, trace, vm_snapshot, xen,
+    block, block_copy, chardev, commit, cpu, dirty_rate, dump, help, input, machine, memory,
+    migration, migration_run, migration_set, nbd, net, password, print, qom, replay, run, trace,
+    vm_snapshot, xen,
 };
 use crate::missing;
 use crate::run;
@@ -226,6 +227,17 @@ pub const MAIN: &[Command] = &[
         args: "device:B",
         params: "device|all",
         help: "write the changes of a disk's overlay, or of all, into the image behind it",
+        routes: &[Route::derived(
+            &[
+                "block-commit",
+                "block-job-cancel",
+                "query-jobs",
+                "job-dismiss",
+                "query-block",
+                "query-named-block-nodes",
+            ],
+            run!(commit::commit),
+        )],
         errors: ErrorStyle::BareBefore(v(10, 1)),
         ..ROW
     },
@@ -524,6 +536,10 @@ pub const MAIN: &[Command] = &[
             args: "detach:-d,blk:-b,inc:-i,resume:-r,uri:s",
             params: "[-d] [-b] [-i] [-r] uri",
         }],
+        routes: &[Route::native(
+            &["migrate", "query-migrate"],
+            run!(migration_run::migrate),
+        )],
         ..ROW
     },
     Command {
