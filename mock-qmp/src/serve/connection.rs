@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Bytes read at once.
 const READ_SIZE: usize = 64 * 1024;
+/// Waiting output from which on a client gets time to read.
+const BACKLOG: usize = 1 << 20;
 /// How often a client that is not read from is checked for being gone.
 const HANG_UP_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -46,6 +48,7 @@ async fn read(shared: &Arc<Shared>, monitor: usize, stream: &Stream) {
                 shared.with(|core, now| core.feed(monitor, rest, std::mem::take(&mut passed), now));
             rest = &rest[taken..];
             if rest.is_empty() && shared.lock().reads(monitor) {
+                give_time(shared, monitor).await;
                 break;
             }
             // While a command runs nothing is read.
@@ -58,6 +61,17 @@ async fn read(shared: &Arc<Shared>, monitor: usize, stream: &Stream) {
                 return;
             }
         }
+    }
+}
+
+/// Lets the writer catch up. QEMU reads on however slow its client is, and so does this; but a client that does
+/// read shall not fill memory by being a little slower.
+async fn give_time(shared: &Arc<Shared>, monitor: usize) {
+    for _ in 0..10 {
+        if shared.lock().backlog(monitor) < BACKLOG {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 

@@ -165,6 +165,11 @@ impl Core {
         !self.monitors[monitor].output.is_empty()
     }
 
+    /// How many bytes of memory the monitor's waiting output takes.
+    pub fn backlog(&self, monitor: usize) -> usize {
+        self.monitors[monitor].output.owned()
+    }
+
     /// When [`Core::tick`] has something to do.
     pub fn deadline(&self) -> Option<Duration> {
         let running = self.running.as_ref().map(|running| running.until);

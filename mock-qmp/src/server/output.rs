@@ -33,11 +33,14 @@ pub enum Output {
 pub(crate) struct OutputQueue {
     queue: VecDeque<Output>,
     bytes: usize,
+    /// Bytes that take memory here: shared texts do not.
+    owned: usize,
 }
 
 impl OutputQueue {
     pub(crate) fn bytes(&mut self, text: &[u8]) {
         self.bytes += text.len();
+        self.owned += text.len();
         if let Some(Output::Bytes(last)) = self.queue.back_mut()
             && last.len() < PIECE
         {
@@ -67,7 +70,10 @@ impl OutputQueue {
     pub(crate) fn pop(&mut self) -> Option<Output> {
         let output = self.queue.pop_front();
         match &output {
-            Some(Output::Bytes(text)) => self.bytes -= text.len(),
+            Some(Output::Bytes(text)) => {
+                self.bytes -= text.len();
+                self.owned -= text.len();
+            }
             Some(Output::Shared(text)) => self.bytes -= text.len(),
             _ => {}
         }
@@ -77,6 +83,11 @@ impl OutputQueue {
     /// Bytes that wait, shared texts counted each time.
     pub(crate) fn len(&self) -> usize {
         self.bytes
+    }
+
+    /// Bytes that wait and take memory.
+    pub(crate) fn owned(&self) -> usize {
+        self.owned
     }
 
     pub(crate) fn is_empty(&self) -> bool {
