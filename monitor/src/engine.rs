@@ -401,7 +401,10 @@ impl Monitor {
                 });
             }
             Err(ArgError::Register(error)) => {
-                return json!({"line": line, "command": command, "error": format!("{error}\n")});
+                let error = format!("{command}: {error}\n");
+                return json!({
+                    "line": line, "command": command, "route": "refused", "reason": "blocked", "error": error,
+                });
             }
         };
         let version = self.caps.version;

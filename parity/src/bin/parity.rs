@@ -229,13 +229,19 @@ fn record(cases: &Path, programs: &[PathBuf], out: &Path) -> Done {
     let cases = parity::case::load(cases)?;
     let qemus = qemus(programs)?;
     let runtime = runtime()?;
+    let mut all = true;
     for qemu in &qemus {
         for case in cases.iter().filter(|c| c.suits(qemu)) {
-            let folder = runtime.block_on(parity::record::record(case, qemu, out))?;
-            print(&format!("{}: {}\n", folder.display(), case.name))?;
+            match runtime.block_on(parity::record::record(case, qemu, out)) {
+                Ok(folder) => print(&format!("{}: {}\n", folder.display(), case.name))?,
+                Err(error) => {
+                    print(&format!("{}: {}: {error}\n", qemu.label(), case.name))?;
+                    all = false;
+                }
+            }
         }
     }
-    Ok(true)
+    Ok(all)
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(
