@@ -32,7 +32,7 @@ pub const MASKS: &[Mask] = &[
         name: "node-name",
         command: "",
         reason: "the last two digits of generated node names are random",
-        pattern: r"#block(\d+)",
+        pattern: r"#(?:block|net)(\d+)",
     },
     Mask {
         name: "port",
