@@ -131,7 +131,9 @@ pub async fn info_status(cx: &mut Cx<'_>, args: Device) -> CmdResult {
 
 fn print_status(out: &mut dyn Write, path: &str, s: &VirtioStatus) -> fmt::Result {
     let vhost = if s.vhost_dev.is_some() { "(vhost)" } else { "" };
-    let bus = s.bus_name.as_deref().unwrap_or("(null)");
+    // Over QMP a bus without a name is an empty string, or none.
+    let bus = s.bus_name.as_deref().filter(|name| !name.is_empty());
+    let bus = bus.unwrap_or("(null)");
     writeln!(out, "{path}:")?;
     writeln!(out, "  device_name:             {} {vhost}", s.name)?;
     let values: [(&str, &dyn fmt::Display); 15] = [
