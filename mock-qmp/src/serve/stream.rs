@@ -121,12 +121,46 @@ impl Stream {
     }
 }
 
-/// Reads bytes and the descriptors that came with them.
+/// Reads bytes and the descriptors that came with the first of them.
+///
+/// The kernel joins bytes with descriptors to bytes before them that have none. QEMU reads byte by byte, so that a
+/// command before takes no descriptor that comes after it; here the place is found by looking ahead.
 fn receive_message(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let (count, ahead) = receive_once(&socket, buffer, RecvFlags::PEEK)?;
+    if ahead.is_empty() || count == 0 {
+        // What has come since may have descriptors: no more than was looked at is taken.
+        let (count, _) = receive_once(&socket, &mut buffer[..count], RecvFlags::empty())?;
+        return Ok((count, Vec::new()));
+    }
+    drop(ahead);
+    let (mut without, mut with) = (0, count);
+    while with - without > 1 {
+        let middle = without + (with - without) / 2;
+        let (_, found) = receive_once(&socket, &mut buffer[..middle], RecvFlags::PEEK)?;
+        if found.is_empty() {
+            without = middle
+        } else {
+            with = middle
+        }
+    }
+    let take = if without == 0 { count } else { without };
+    receive_once(&socket, &mut buffer[..take], RecvFlags::empty())
+}
+
+fn receive_once(
+    socket: impl AsFd,
+    buffer: &mut [u8],
+    flags: RecvFlags,
+) -> io::Result<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut slices = [IoSliceMut::new(buffer)];
-    let message = recvmsg(socket, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let message = recvmsg(
+        socket,
+        &mut slices,
+        &mut control,
+        flags | RecvFlags::CMSG_CLOEXEC,
+    )?;
     let mut descriptors = Vec::new();
     for item in control.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = item {
@@ -151,4 +185,37 @@ fn send_message(socket: impl AsFd, bytes: &[u8], descriptors: &[OwnedFd]) -> io:
         &mut control,
         SendFlags::NOSIGNAL,
     )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn descriptors_come_with_the_bytes_that_they_were_sent_with() {
+        let (mut client, server) = std::os::unix::net::UnixStream::pair().unwrap();
+        client.write_all(b"before").unwrap();
+        let file = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        assert_eq!(send_message(&client, b"with", &[file]).unwrap(), 4);
+        client.write_all(b"after").unwrap();
+        drop(client);
+        let mut buffer = [0; 64];
+        let mut pieces = Vec::new();
+        loop {
+            let (count, descriptors) = receive_message(&server, &mut buffer).unwrap();
+            if count == 0 {
+                break;
+            }
+            pieces.push((
+                String::from_utf8_lossy(&buffer[..count]).into_owned(),
+                descriptors.len(),
+            ));
+        }
+        let expected = [("before", 0), ("with", 1), ("after", 0)];
+        assert_eq!(
+            pieces,
+            expected.map(|(text, count)| (text.to_owned(), count))
+        );
+    }
 }
