@@ -8,9 +8,11 @@ mod rows;
 mod texts;
 mod trend;
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
+use monitor::table::{self, INFO, MAIN};
 use serde::Serialize;
 
 use super::{Entry, Report};
@@ -146,7 +148,7 @@ fn data<'a>(report: &'a Report, before: Option<&'a Report>) -> Data<'a> {
         machines: distinct(entries, machine),
         cases: distinct(entries, |e| &e.case),
         routes: distinct(entries, |e| &e.route),
-        commands: rows::all(entries.iter().map(|e| e.command.as_str()), &qemus),
+        commands: rows::all(entries.iter().map(command), &qemus),
         dangers: rows::dangers(),
         lacks: rows::lacks(),
         masks: rows::masks(),
@@ -205,11 +207,12 @@ fn line<'a>(entry: &'a Entry, data: &mut Data<'a>) -> Line<'a> {
         Probe(texts.whole(&probed.probe), probed.alike, builtin, ours)
     };
     let probes = entry.probes.iter().map(probe).collect();
-    let command = data
+    let name = command(entry);
+    let found = data
         .commands
-        .binary_search_by(|row| row.name.as_str().cmp(&entry.command));
+        .binary_search_by(|row| row.name.as_str().cmp(&name));
     Line(
-        command.unwrap_or_default(),
+        found.unwrap_or_default(),
         place(&data.qemus, &entry.qemu),
         place(&data.machines, machine(entry)),
         place(&data.cases, &entry.case),
@@ -222,6 +225,26 @@ fn line<'a>(entry: &'a Entry, data: &mut Data<'a>) -> Line<'a> {
         &entry.masks,
         probes,
     )
+}
+
+/// The command of an entry. Lines of a VM that did not start have none, and count for the command that they name.
+fn command(entry: &Entry) -> Cow<'_, str> {
+    if !entry.command.is_empty() || entry.verdict != Verdict::NotRun {
+        return Cow::Borrowed(&entry.command);
+    }
+    let first = |table, text: &str| {
+        let name = text.trim_start().split([' ', '\t', '/']).next()?;
+        let row = table::find(table, name).first()?.names().next()?;
+        Some((row, text.trim_start()[name.len()..].to_owned()))
+    };
+    match first(MAIN, &entry.line) {
+        Some(("info", rest)) => match first(INFO, &rest) {
+            Some((name, _)) => Cow::Owned(format!("info {name}")),
+            None => Cow::Borrowed("info"),
+        },
+        Some((name, _)) => Cow::Borrowed(name),
+        None => Cow::Borrowed(""),
+    }
 }
 
 fn place(list: &[&str], word: &str) -> usize {

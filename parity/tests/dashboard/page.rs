@@ -98,6 +98,37 @@ fn columns_are_in_the_order_of_releases() {
 }
 
 #[test]
+fn lines_that_did_not_run_count_for_the_command_they_name() {
+    let lines = [
+        "info  block x",
+        "c",
+        " x/4i $pc",
+        "info",
+        "info nosuch",
+        "nosuch",
+        "",
+    ];
+    let entries = lines.map(|line| entry(NEW, line, "", Verdict::NotRun));
+    let data = data(&html::render(&report(entries.into()), None).unwrap());
+    let names: Vec<&str> = data["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| {
+            data["commands"][e[0].as_u64().unwrap() as usize]["name"]
+                .as_str()
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(names, ["info block", "cont", "x", "info", "info", "", ""]);
+    // A line that ran and named none keeps that.
+    let ran = entry(NEW, "cont", "", Verdict::Identical);
+    let data = crate::page::data(&html::render(&report(vec![ran]), None).unwrap());
+    let name = &data["commands"][data["entries"][0][0].as_u64().unwrap() as usize]["name"];
+    assert_eq!(name, "");
+}
+
+#[test]
 fn machines_come_from_the_case_or_its_recording() {
     let mut recorded = entry(NEW, "stop", "stop", Verdict::Identical);
     recorded.machine.clear();

@@ -1,5 +1,6 @@
 //! What the tables say about commands, whatever ran.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use monitor::command::{Command, Presence, Present, Risk, Way};
@@ -79,7 +80,7 @@ pub struct Masked {
 }
 
 /// The commands of the tables and those that `tried` names, sorted by name. `qemus` are labels such as `10.0-x86_64`.
-pub fn all<'a>(tried: impl Iterator<Item = &'a str>, qemus: &[&str]) -> Vec<Row> {
+pub fn all<'a>(tried: impl Iterator<Item = Cow<'a, str>>, qemus: &[&str]) -> Vec<Row> {
     let caps: Vec<Option<Caps>> = qemus.iter().map(|label| caps(label)).collect();
     let mut rows: BTreeMap<String, Vec<&Command>> = BTreeMap::new();
     for (prefix, table) in [("", MAIN), ("info ", INFO)] {
@@ -91,8 +92,8 @@ pub fn all<'a>(tried: impl Iterator<Item = &'a str>, qemus: &[&str]) -> Vec<Row>
         }
     }
     for name in tried {
-        if !rows.contains_key(name) {
-            rows.insert(name.to_owned(), Vec::new());
+        if !rows.contains_key(name.as_ref()) {
+            rows.insert(name.into_owned(), Vec::new());
         }
     }
     let lacks = |rows: &[&Command], caps: &Option<Caps>| {
@@ -232,7 +233,7 @@ mod tests {
     use super::*;
 
     fn absent(command: &str, qemus: &[&str]) -> Vec<usize> {
-        let rows = all(["foreign"].into_iter(), qemus);
+        let rows = all(["foreign".into()].into_iter(), qemus);
         let row = rows.iter().find(|row| row.name == command).unwrap();
         row.absent.clone()
     }

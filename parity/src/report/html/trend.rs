@@ -1,5 +1,6 @@
 //! What changed since an earlier report.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
@@ -15,7 +16,7 @@ pub struct Trend<'a> {
     /// Lines by verdict, for each QEMU.
     lines: BTreeMap<&'a str, Vec<usize>>,
     /// The worst verdict of each command on each QEMU.
-    worst: BTreeMap<&'a str, BTreeMap<&'a str, usize>>,
+    worst: BTreeMap<Cow<'a, str>, BTreeMap<&'a str, usize>>,
     /// Lines whose verdict changed, and those that came or went.
     changes: Vec<Change<'a>>,
 }
@@ -26,7 +27,7 @@ struct Change<'a> {
     qemu: &'a str,
     case: &'a str,
     line: &'a str,
-    command: &'a str,
+    command: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     was: Option<usize>,
     /// The number of the entry in the new report.
@@ -53,7 +54,7 @@ pub fn since<'a>(before: &'a Report, report: &'a Report) -> Trend<'a> {
         let counts = trend.lines.entry(&entry.qemu).or_default();
         counts.resize(Verdict::ALL.len(), 0);
         counts[verdict] += 1;
-        let of_command = trend.worst.entry(&entry.command).or_default();
+        let of_command = trend.worst.entry(super::command(entry)).or_default();
         let worst = of_command.entry(&entry.qemu).or_default();
         *worst = verdict.max(*worst);
     }
@@ -79,7 +80,7 @@ fn change<'a>(of: &'a Entry, was: Option<Verdict>, entry: Option<usize>) -> Chan
         qemu: &of.qemu,
         case: &of.case,
         line: &of.line,
-        command: &of.command,
+        command: super::command(of),
         was: was.map(number),
         entry,
     }
