@@ -400,10 +400,11 @@ impl<'a> Typing<'a> {
         };
         let rules = Rules::of(self.version);
         let size = || size::whole(text, size::BYTES, rules).ok().map(Number::from);
-        if (self.is_size)(name) {
-            size()
-        } else {
-            whole().or_else(size)
+        match (self.dialect, (self.is_size)(name)) {
+            (_, true) => size(),
+            // All sizes that key-value strings can set are known.
+            (Dialect::Keyval, false) => whole(),
+            (Dialect::Options, false) => whole().or_else(size),
         }
     }
 }
@@ -476,9 +477,9 @@ mod tests {
     #[test]
     fn texts_get_the_types_of_the_schema() {
         assert_eq!(
-            keyval("ram,id=a,size=1M,merge=off,nodes.0=0x10,nodes.1=1k,inner.n=-1,ref.n=2"),
+            keyval("ram,id=a,size=1M,merge=off,nodes.0=0x10,nodes.1=1,inner.n=-1,ref.n=2"),
             Ok(json!({
-                "qom-type": "ram", "id": "a", "size": 1_048_576, "merge": false, "nodes": [16, 1024],
+                "qom-type": "ram", "id": "a", "size": 1_048_576, "merge": false, "nodes": [16, 1],
                 "inner": {"n": -1}, "ref": {"n": 2},
             }))
         );
@@ -500,6 +501,7 @@ mod tests {
         "Invalid parameter type for 'nodes', expected: array"
     )]
     #[case("ram,id=a,size=1,nodes.0=z", "Parameter 'nodes.0' expects integer")]
+    #[case("ram,id=a,size=1,nodes.0=1k", "Parameter 'nodes.0' expects integer")]
     #[case("ram,id=a,size=1,merge=1", "Parameter 'merge' expects 'on' or 'off'")]
     #[case(
         "ram,id=a,size=1,inner=1",

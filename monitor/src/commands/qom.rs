@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cx::{CmdError, CmdResult, Cx};
-use crate::format::number::{i64_of, u64_of, whole};
+use crate::format::number::{strtoi64, strtou64, whole};
 use crate::format::size::{self, BYTES, Rules, SizeError};
 use crate::format::{json, qjson};
 use crate::qmp::{Qmp, QmpError};
-use crate::version::v;
+use crate::version::{Version, v};
 
 /// Arguments of `qom-list`.
 #[derive(Deserialize)]
@@ -125,22 +125,10 @@ fn expected(error: &QmpError) -> Option<&str> {
 
 /// The value's text as a property of type `kind` reads it.
 fn convert(cx: &Cx<'_>, kind: &str, args: &Set) -> Result<Value, String> {
-    let binary = cx.caps.version >= v(11, 0);
-    let rules = if cx.caps.version >= v(8, 1) {
-        Rules::New
-    } else {
-        Rules::Old
-    };
-    from_text(kind, &args.property, &args.value, binary, rules)
+    from_text(kind, &args.property, &args.value, cx.caps.version)
 }
 
-fn from_text(
-    kind: &str,
-    name: &str,
-    text: &str,
-    binary: bool,
-    rules: Rules,
-) -> Result<Value, String> {
+fn from_text(kind: &str, name: &str, text: &str, version: Version) -> Result<Value, String> {
     let wrong = |what: &str| format!("Parameter '{name}' expects {what}");
     match kind {
         "bool" => match text {
@@ -148,13 +136,13 @@ fn from_text(
             "off" | "no" | "false" | "n" => Ok(false.into()),
             _ => Err(wrong("'on' or 'off'")),
         },
-        "int" | "int8" | "int16" | "int32" | "int64" => i64_of(text, binary)
+        "int" | "int8" | "int16" | "int32" | "int64" => strtoi64(text, version)
             .map(Value::from)
-            .ok_or_else(|| wrong("int64")),
-        "uint8" | "uint16" | "uint32" | "uint64" => u64_of(text, binary)
+            .map_err(|_| wrong("int64")),
+        "uint8" | "uint16" | "uint32" | "uint64" => strtou64(text, version)
             .map(Value::from)
-            .ok_or_else(|| wrong("uint64")),
-        "size" => match size::parse(text, BYTES, rules) {
+            .map_err(|_| wrong("uint64")),
+        "size" => match size::parse(text, BYTES, Rules::of(version)) {
             Ok((bytes, len)) if len == text.len() => Ok(bytes.into()),
             Err(SizeError::Range) => Err(format!(
                 "Value '{text}' is out of range for parameter '{name}'"
@@ -170,7 +158,7 @@ fn from_text(
                 "Invalid parameter type for '{name}', expected: number"
             )),
         },
-        "list" => ranges(text, binary)
+        "list" => ranges(text, version >= v(11, 0))
             .map(Value::from)
             // An element has no name.
             .ok_or_else(|| "Parameter 'null' expects list of uint64 values or ranges".to_owned()),
@@ -234,7 +222,7 @@ mod tests {
         #[case] text: &str,
         #[case] value: Value,
     ) {
-        assert_eq!(from_text(kind, "p", text, false, Rules::New), Ok(value));
+        assert_eq!(from_text(kind, "p", text, v(10, 0)), Ok(value));
     }
 
     // Answers of 10.0.2.
@@ -249,10 +237,7 @@ mod tests {
         "Parameter 'null' expects list of uint64 values or ranges"
     )]
     fn text_that_does_not_fit(#[case] kind: &str, #[case] text: &str, #[case] error: &str) {
-        assert_eq!(
-            from_text(kind, "p", text, false, Rules::New),
-            Err(error.into())
-        );
+        assert_eq!(from_text(kind, "p", text, v(10, 0)), Err(error.into()));
     }
 
     #[test]

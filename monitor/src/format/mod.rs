@@ -3,6 +3,7 @@
 pub mod json;
 pub mod memory;
 pub mod number;
+pub mod properties;
 pub mod qjson;
 pub mod shell;
 pub mod size;

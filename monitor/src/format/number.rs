@@ -111,24 +111,6 @@ pub fn whole(text: &str, binary: bool) -> Option<(Option<i128>, usize)> {
     (len > 0).then_some((value, digits + len))
 }
 
-/// All of `text` as a signed number.
-#[must_use]
-pub fn i64_of(text: &str, binary: bool) -> Option<i64> {
-    match whole(text, binary)? {
-        (Some(value), len) if len == text.len() => i64::try_from(value).ok(),
-        _ => None,
-    }
-}
-
-/// All of `text` as an unsigned number; as in C, a minus sign negates it within 64 bits.
-#[must_use]
-pub fn u64_of(text: &str, binary: bool) -> Option<u64> {
-    match whole(text, binary)? {
-        (Some(value), len) if len == text.len() => Some(value as u64),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,13 +159,6 @@ mod tests {
 
     #[test]
     fn whole_numbers() {
-        assert_eq!(i64_of(" -0x10", false), Some(-16));
-        assert_eq!(i64_of("9223372036854775808", false), None);
-        assert_eq!(i64_of("1 ", false), None);
-        assert_eq!(i64_of("", false), None);
-        assert_eq!(i64_of("-", false), None);
-        assert_eq!(u64_of("-1", false), Some(u64::MAX));
-        assert_eq!(u64_of("18446744073709551616", false), None);
         assert_eq!(whole("0b11", true), Some((Some(3), 4)));
         assert_eq!(whole("0b11", false), Some((Some(0), 1)));
         assert_eq!(whole("0x", false), Some((Some(0), 1)));

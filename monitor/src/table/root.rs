@@ -3,9 +3,9 @@
 use super::{S390X, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
-    block, block_copy, chardev, commit, cpu, dirty_rate, dump, help, input, machine, memory,
-    migration, migration_run, migration_set, nbd, net, password, print, qom, replay, run, trace,
-    vm_snapshot, xen,
+    block, block_copy, chardev, commit, cpu, device_add, dirty_rate, dump, help, input, machine,
+    memory, migration, migration_run, migration_set, nbd, net, object_add, password, print, qom,
+    replay, run, trace, vm_snapshot, xen,
 };
 use crate::missing;
 use crate::run;
@@ -279,6 +279,10 @@ pub const MAIN: &[Command] = &[
         params: "driver[,prop=value][,...]",
         help: "plug a device in",
         complete: &[("device", Comp::DeviceType)],
+        routes: &[Route::native(
+            &["device_add", "device-list-properties"],
+            run!(device_add::device_add),
+        )],
         ..ROW
     },
     Command {
@@ -757,6 +761,7 @@ pub const MAIN: &[Command] = &[
         help: "create an object",
         preconfig: true,
         complete: &[("object", Comp::ObjectType)],
+        routes: &[Route::native(&["object-add"], run!(object_add::object_add))],
         ..ROW
     },
     Command {
