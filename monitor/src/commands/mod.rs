@@ -23,6 +23,7 @@ pub mod migration_info;
 pub mod migration_parameters;
 pub mod migration_run;
 pub mod migration_set;
+pub mod mtree;
 pub mod nbd;
 pub mod net;
 pub mod object_add;

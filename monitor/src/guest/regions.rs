@@ -80,8 +80,8 @@ impl Regions {
                 } else {
                     size.into()
                 },
-                // QOM shows the signed number as an unsigned one.
-                priority: number(2).unwrap_or(0) as i32,
+                // The signed number is shown as it is by some releases, as an unsigned one by others.
+                priority: values[2].as_ref().and_then(Value::as_i64).unwrap_or(0) as i32,
                 children: Vec::new(),
                 contained: false,
             });

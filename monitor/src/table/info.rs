@@ -4,8 +4,8 @@ use super::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
     block_info, chardev, confidential, cpu, dirty_rate, display, firmware, machine_info,
-    memory_info, migration_info, migration_parameters, pci, qom_tree, rocker, run, stats, text,
-    trace, virtio, vm_snapshot,
+    memory_info, migration_info, migration_parameters, mtree, pci, qom_tree, rocker, run, stats,
+    text, trace, virtio, vm_snapshot,
 };
 use crate::missing;
 use crate::run;
@@ -275,7 +275,10 @@ pub const INFO: &[Command] = &[
         args: "flatview:-f,dispatch_tree:-d,owner:-o,disabled:-D",
         params: "[-f][-d][-o][-D]",
         help: "show the memory tree (-f flat views, -d dispatch trees, -o owners, -D disabled regions too)",
-        routes: &[Route::blocked(&missing::QUERY_MTREE)],
+        routes: &[
+            Route::partial(&["qom-list", "qom-get"], run!(mtree::info_mtree)),
+            Route::blocked(&missing::QUERY_MTREE),
+        ],
         ..ROW
     },
     Command {
