@@ -27,7 +27,11 @@ async def main(path: str) -> None:
         print("now:", (await client.execute("query-status"))["status"])
         await client.execute("quit")
         print("event", (await listener.get())["event"])
-    await client.disconnect()
+    try:
+        await client.disconnect()
+    except EOFError:
+        # QEMU has closed the connection first, which is what quit does.
+        pass
 
 
 asyncio.run(main(sys.argv[1]))
