@@ -1,6 +1,6 @@
 //! Compares the external human monitor with QEMU's built-in one, line by line.
 //!
-//! A [case](case) sets up a VM and lists lines. The [runner](run) gives each line to the built-in monitor and to our
+//! A [case] sets up a VM and lists lines. The [runner](run) gives each line to the built-in monitor and to our
 //! engine and [judges](compare) the answers; where a line changes the VM, [probes](probe) show whether both changed it
 //! alike. Everything reported is a function of the resulting [`Report`](report::Report).
 
