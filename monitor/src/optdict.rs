@@ -1,6 +1,6 @@
 //! Option strings to the typed JSON that QMP wants, by the schema of the connected QEMU.
 //!
-//! [`nest`] and [`keyval::parse`](crate::keyval::parse) turn `a=b,c.d=e` into a [`Tree`] of texts; [`Typing`] walks the
+//! [`nest`] and [`parse`](crate::keyval::parse) turn `a=b,c.d=e` into a [`Tree`] of texts; [`Typing`] walks the
 //! tree beside a type of the schema, as QEMU's own visitors do, and words errors as they do.
 
 use serde_json::{Map, Number, Value};
