@@ -23,3 +23,4 @@ pub mod report;
 pub mod run;
 pub mod status;
 pub mod vm;
+mod vnc;

@@ -104,7 +104,7 @@ pub const MASKS: &[Mask] = &[
         name: "migration-times",
         command: PROBES,
         reason: "measured durations and rates",
-        pattern: r#""(?:total-time|setup-time|downtime|expected-downtime|mbps|pages-per-second|throughput|dirty-sync-count|dirty-pages-rate)": ([\d.e+-]+)"#,
+        pattern: r#""(?:total-time|setup-time|downtime|expected-downtime|mbps|pages-per-second|throughput|dirty-sync-count|dirty-pages-rate|downtime-bytes|transferred|duplicate|normal|normal-bytes|precopy-bytes)": ([\d.e+-]+)"#,
     },
     Mask {
         name: "start-time",
@@ -117,6 +117,24 @@ pub const MASKS: &[Mask] = &[
         command: "",
         reason: "temporary overlays have random names",
         pattern: r"/vl\.([A-Za-z0-9]{6})",
+    },
+    Mask {
+        name: "state-size",
+        command: PROBES,
+        reason: "firmware puts random numbers into memory, which pack differently",
+        pattern: r#""vm-state-size": (\d+)"#,
+    },
+    Mask {
+        name: "state-size",
+        command: PROBES,
+        reason: "a VM's state lies behind the end of an image's data",
+        pattern: r#""virtual-size": (\d+),\s+"filename": "[^"]*",\s+"format": "file""#,
+    },
+    Mask {
+        name: "time-of-day",
+        command: "qom-get",
+        reason: "clock of the host",
+        pattern: r#""tm_(?:sec|min|hour)": (\d+)"#,
     },
     Mask {
         name: "temporary-file",

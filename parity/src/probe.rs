@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::vm::Vm;
+use crate::vnc;
 
 /// One question.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,6 +22,10 @@ pub enum Probe {
     File(String),
     /// What QEMU added to a trace file since the step began, without the process ids and times that lines start with.
     Trace(String),
+    /// What the guest would read from an image that QEMU wrote, whatever its format: its size and a checksum.
+    Image(String),
+    /// Whether the VNC server on `vnc.sock` takes this password.
+    Vnc(String),
     /// How QEMU ended.
     Ends,
 }
@@ -106,6 +111,10 @@ const TABLE: &[(&[&str], &[&str])] = &[
         &["migrate", "migrate_cancel", "migrate_incoming"],
         &["query-migrate"],
     ),
+    (
+        &["migrate_continue", "migrate_start_postcopy"],
+        &["query-status"],
+    ),
     (&["migrate_set_capability"], &["query-migrate-capabilities"]),
     (&["migrate_set_parameter"], &["query-migrate-parameters"]),
     (&["calc_dirty_rate"], &["query-dirty-rate"]),
@@ -154,6 +163,11 @@ pub async fn ask(probe: &Probe, vm: &mut Vm) -> String {
             }
             Err(error) => error.kind().to_string(),
         },
+        Probe::Image(name) => image(&vm.dir().join(name)).await,
+        Probe::Vnc(password) => match vnc::login(&vm.dir().join("vnc.sock"), password).await {
+            Ok(text) => text,
+            Err(error) => error.kind().to_string(),
+        },
         Probe::Ends => match vm.ended(PATIENCE).await {
             Some(status) => status.to_string(),
             None => "still runs".into(),
@@ -179,6 +193,21 @@ pub fn end_step(probes: &[Probe], vm: &mut Vm) {
         {
             vm.traces.insert(name.clone(), text.len());
         }
+    }
+}
+
+/// The checksum of what an image holds.
+async fn image(path: &Path) -> String {
+    let raw = path.with_extension("as-raw");
+    let mut convert = tokio::process::Command::new("qemu-img");
+    convert
+        .args(["convert", "-U", "-O", "raw"])
+        .arg(path)
+        .arg(&raw);
+    match convert.output().await {
+        Ok(output) if output.status.success() => checksum(&raw),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.kind().to_string(),
     }
 }
 
