@@ -195,3 +195,75 @@ async fn it_runs_in_the_callers_runtime() {
     );
     server.finish().await.unwrap();
 }
+
+#[test]
+fn a_reply_that_comes_late_goes_to_the_next_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q");
+    let slow = Answer::from(json!("late")).delay(std::time::Duration::from_millis(400));
+    let _server = MockQmp::scripted()
+        .command("slow", slow)
+        .serve_unix(&path)
+        .unwrap();
+    let mut first = Client::negotiated(UnixStream::connect(&path).unwrap());
+    first.send(&json!({"execute": "slow", "id": "first"}));
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    drop(first);
+    let mut second = Client::new(UnixStream::connect(&path).unwrap());
+    assert!(second.line()["QMP"].is_object());
+    second.send(&json!({"execute": "qmp_capabilities", "id": 2}));
+    assert_eq!(second.line(), json!({"return": "late", "id": "first"}));
+    assert_eq!(second.line(), json!({"return": {}, "id": 2}));
+}
+
+#[test]
+fn one_client_is_served_and_others_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q");
+    let _server = MockQmp::scripted().serve_unix(&path).unwrap();
+    let first = Client::negotiated(UnixStream::connect(&path).unwrap());
+    let waiting = UnixStream::connect(&path).unwrap();
+    waiting
+        .set_read_timeout(Some(std::time::Duration::from_millis(100)))
+        .unwrap();
+    let mut client = Client {
+        reader: BufReader::new(waiting),
+    };
+    client.send(&json!({"execute": "qmp_capabilities", "id": 7}));
+    assert!(
+        client.reader.fill_buf().is_err(),
+        "a waiting client was greeted"
+    );
+    drop(first);
+    client
+        .reader
+        .get_ref()
+        .set_read_timeout(Some(std::time::Duration::from_secs(5)))
+        .unwrap();
+    assert!(client.line()["QMP"].is_object());
+    assert_eq!(client.line(), json!({"return": {}, "id": 7}));
+}
+
+#[test]
+fn tcp_and_pretty_monitors() {
+    use std::io::Read as _;
+    let server = MockQmp::scripted()
+        .pretty(true)
+        .serve_tcp("127.0.0.1:0")
+        .unwrap();
+    let place = server.address().to_string().replace("tcp:", "");
+    let mut stream = std::net::TcpStream::connect(place).unwrap();
+    stream
+        .write_all(b"{\"execute\":\"qmp_capabilities\",\"id\":1}{\"execute\":\"quit\"}")
+        .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(
+        text.starts_with("{\r\n    \"QMP\": {\r\n        \"version\""),
+        "{text}"
+    );
+    assert!(
+        text.contains("{\r\n    \"return\": {\r\n    },\r\n    \"id\": 1\r\n}\r\n"),
+        "{text}"
+    );
+}

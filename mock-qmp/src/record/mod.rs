@@ -14,3 +14,6 @@ pub use recorder::Recorder;
 pub(crate) use scrub::scrub_request;
 pub use scrub::{SCRUBBED, scrub_line};
 pub use session::record;
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,15 @@ struct Waiting {
     oob: bool,
     /// `None` for input that is no request: its answer is not kept.
     request: Option<(String, Object)>,
+    /// What is still to be written down of it: in-band requests are, when their turn comes.
+    pending: Option<Pending>,
+}
+
+/// A request that is not written down yet.
+#[derive(Debug)]
+struct Pending {
+    text: String,
+    changes: bool,
 }
 
 #[derive(Deserialize)]
@@ -138,6 +147,7 @@ impl Recorder {
         self.started.get_or_insert_with(Instant::now);
         for message in self.replies.feed(bytes) {
             self.message(&message);
+            self.write_requests();
         }
     }
 
@@ -179,6 +189,7 @@ impl Recorder {
                 id: None,
                 oob: false,
                 request: None,
+                pending: None,
             });
             return;
         };
@@ -199,28 +210,49 @@ impl Recorder {
                 id,
                 oob,
                 request: None,
+                pending: None,
             });
             return;
         };
-        if changes_state(&command, &arguments) {
-            self.new_moment();
-        }
+        let changes = changes_state(&command, &arguments);
         let original = arguments.clone();
         scrub_request(&command, &mut arguments);
         let mut request = Object::from([(name.to_owned(), Value::String(command.clone()))]);
         if !arguments.is_empty() {
             request.insert("arguments".to_owned(), Value::Object(arguments));
         }
-        let line = Line::Request {
+        let pending = Pending {
             text: text(&Value::Object(request)),
-            at: self.at(),
+            changes,
         };
-        self.line(&line);
         self.waiting.push_back(Waiting {
             id,
             oob,
             request: Some((command, original)),
+            pending: Some(pending),
         });
+        self.write_requests();
+    }
+
+    /// Writes down the out-of-band requests and the in-band one whose turn it is. QEMU carries out in-band requests one
+    /// after the other, so what happens before one is answered is not the doing of those behind it.
+    fn write_requests(&mut self) {
+        let first_in_band = self.waiting.iter().position(|waiting| !waiting.oob);
+        for index in 0..self.waiting.len() {
+            if !self.waiting[index].oob && first_in_band != Some(index) {
+                continue;
+            }
+            if let Some(pending) = self.waiting[index].pending.take() {
+                if pending.changes {
+                    self.new_moment();
+                }
+                let at = self.at();
+                self.line(&Line::Request {
+                    text: pending.text,
+                    at,
+                });
+            }
+        }
     }
 
     fn message(&mut self, message: &str) {

@@ -10,3 +10,6 @@ mod nearest;
 mod refuse;
 
 pub use machine::{Mode, Replay, Timing};
+
+#[cfg(test)]
+mod tests;
