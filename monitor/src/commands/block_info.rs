@@ -318,6 +318,10 @@ fn print_image(out: &mut dyn Write, image: &Image, style: Style<'_>) -> fmt::Res
             writeln!(out, "backing file format: {format}")?;
         }
     }
+    if let Some(limits) = image.limits.as_ref().filter(|l| !is_empty(l)) {
+        writeln!(out, "Block limits:")?;
+        dump(out, limits, 1)?;
+    }
     if let Some(snapshots) = &image.snapshots {
         writeln!(out, "Snapshot list:\n{}", snapshot::header(style.version))?;
         for snapshot in snapshots {
@@ -325,10 +329,6 @@ fn print_image(out: &mut dyn Write, image: &Image, style: Style<'_>) -> fmt::Res
             let row = snapshot::row(snapshot, &snapshot.id, offset, style.version);
             writeln!(out, "{row}")?;
         }
-    }
-    if let Some(limits) = image.limits.as_ref().filter(|l| !is_empty(l)) {
-        writeln!(out, "Block limits:")?;
-        dump(out, limits, 1)?;
     }
     if let Some(FormatSpecific { data }) = &image.format_specific
         && (!is_empty(data) || style.version < EMPTY_DETAILS_LEFT_OUT)

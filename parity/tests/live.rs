@@ -1,0 +1,33 @@
+//! The real built-in monitor against ours, on the QEMUs at hand.
+
+use std::path::Path;
+
+use parity::case;
+use parity::known::KnownList;
+use parity::qemu;
+use parity::report::{FORMAT, Report, term};
+use parity::run::{self, Mode};
+
+#[tokio::test]
+async fn lines_are_read_as_the_built_in_reads_them() {
+    let qemus = qemu::available();
+    if qemus.is_empty() {
+        println!("skipped: no QEMU; {} can name some", qemu::VARIABLE);
+        return;
+    }
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let case = case::load(&cases.join("grammar.toml")).unwrap().remove(0);
+    let mut known = KnownList::load(&cases.with_file_name("known.toml")).unwrap();
+    let mut entries = Vec::new();
+    for qemu in qemus.iter().filter(|q| case.suits(q)) {
+        let mode = Mode { native_only: true };
+        entries.extend(run::case(&case, qemu, mode, &mut known).await);
+    }
+    let report = Report {
+        format: FORMAT,
+        native_only: true,
+        entries,
+        stale: Vec::new(),
+    };
+    assert!(report.clean(), "{}", term::render(&report, false));
+}

@@ -1,0 +1,71 @@
+//! All recordings, without any QEMU: the built-in's recorded text against our engine on the mock.
+
+use std::path::Path;
+
+use parity::baseline::Baseline;
+use parity::compare::Verdict;
+use parity::known::KnownList;
+use parity::report::{FORMAT, Report, term};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+#[tokio::test]
+async fn every_recorded_line_is_answered_as_the_built_in_answered_it() {
+    let mut known = KnownList::load(&root().join("parity/known.toml")).unwrap();
+    let mut entries = Vec::new();
+    for topic in parity::offline::topics(&root().join("recordings")).unwrap() {
+        entries.extend(parity::offline::topic(&topic, &mut known).await.unwrap());
+    }
+    let report = Report {
+        format: FORMAT,
+        native_only: true,
+        entries,
+        stale: Vec::new(),
+    };
+    let text = term::render(&report, false);
+    assert!(report.clean(), "{text}");
+
+    let baseline = std::fs::read_to_string(root().join("parity/baseline.json")).unwrap();
+    let baseline: Baseline = serde_json::from_str(&baseline).unwrap();
+    let worse = Baseline::of(&report).worse_than(&baseline);
+    assert!(worse.is_empty(), "{}", worse.join("\n"));
+
+    let ours = report.entries.iter().filter(|e| e.verdict.passes()).count();
+    assert!(
+        ours * 2 > report.entries.len(),
+        "most lines are ours to answer: {text}"
+    );
+    println!("{text}");
+}
+
+/// The referee itself: an answer with one character changed must not pass.
+#[tokio::test]
+async fn one_changed_character_is_found() {
+    let path = root().join("recordings/10.0-x86_64-q35/main.qmp");
+    let recording = mock_qmp::Recording::load(&path).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("main.qmp");
+    std::fs::copy(&path, &copy).unwrap();
+    let lines: String = recording
+        .builtin()
+        .iter()
+        .filter(|l| l.line == "info status")
+        .map(|l| {
+            let mut line = l.clone();
+            line.answer = line.answer.replace("paused", "Paused");
+            line.to_text()
+        })
+        .collect();
+    assert!(lines.contains("Paused"));
+    std::fs::write(
+        copy.with_extension("hmp"),
+        format!("{{\"format\":1,\"topic\":\"main\"}}\n{lines}"),
+    )
+    .unwrap();
+    let entries = parity::offline::topic(&copy, &mut KnownList::default())
+        .await
+        .unwrap();
+    assert_eq!(entries[0].verdict, Verdict::Different);
+}
