@@ -40,6 +40,23 @@ pub struct Pair {
     pub short: bool,
 }
 
+impl Pair {
+    /// The warning about an item without a value, with its line ends.
+    #[must_use]
+    pub fn deprecation(&self) -> String {
+        let Self { key, value, .. } = self;
+        let typed = if value == "off" { "no" } else { "" };
+        let instead = match (key.as_str(), value.as_str()) {
+            ("delay", "off") => "nodelay=on".to_owned(),
+            ("delay", _) => "nodelay=off".to_owned(),
+            _ => format!("{key}={value}"),
+        };
+        format!(
+            "warning: short-form boolean option '{typed}{key}' deprecated\nPlease use {instead} instead\n"
+        )
+    }
+}
+
 /// Reads an option list (util/qemu-option.c). Where `implied` names an option, a first item without `=` is its value.
 /// Other items without `=` stand for on, or for off behind `no`.
 #[must_use]
@@ -216,6 +233,21 @@ mod tests {
         assert_eq!(read("a,b=,=c", None), ["a=on", "b=", "=c"]);
         assert_eq!(read("a,,b", None), ["a=on", "=on", "b=on"]);
         assert!(read("", Some("x")).is_empty());
+    }
+
+    #[test]
+    fn short_forms_are_warned_about() {
+        let all: String = pairs("server,nowait,nodelay", None)
+            .iter()
+            .map(Pair::deprecation)
+            .collect();
+        // 10.0.2, chardev-add socket,...
+        assert_eq!(
+            all,
+            "warning: short-form boolean option 'server' deprecated\nPlease use server=on instead\n\
+             warning: short-form boolean option 'nowait' deprecated\nPlease use wait=off instead\n\
+             warning: short-form boolean option 'nodelay' deprecated\nPlease use nodelay=on instead\n"
+        );
     }
 
     #[test]

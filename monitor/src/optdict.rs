@@ -367,7 +367,7 @@ impl<'a> Typing<'a> {
                     (Dialect::Keyval, true) => "size",
                     (Dialect::Keyval, false) => "integer",
                     (Dialect::Options, true) => "a size value",
-                    (Dialect::Options, false) => "a uint64 value",
+                    (Dialect::Options, false) => "an int64 value",
                 }),
             },
             "number" => match number::strtod(text) {

@@ -3,9 +3,9 @@
 use super::{S390X, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
-    block, block_copy, chardev, commit, cpu, device_add, dirty_rate, dump, help, input, machine,
-    memory, migration, migration_run, migration_set, nbd, net, object_add, password, print, qom,
-    replay, run, trace, vm_snapshot, xen,
+    block, block_copy, chardev, commit, cpu, device_add, dirty_rate, drive, dump, help, input,
+    machine, memory, migration, migration_run, migration_set, nbd, net, netdev_add, object_add,
+    password, print, qom, replay, run, trace, vm_snapshot, xen,
 };
 use crate::missing;
 use crate::run;
@@ -164,6 +164,10 @@ pub const MAIN: &[Command] = &[
         args: "args:s",
         params: "args",
         help: "add a character device",
+        routes: &[Route::derived(
+            &["chardev-add", "chardev-remove", "query-chardev-backends"],
+            run!(chardev::add),
+        )],
         complete: &[("args", Comp::ChardevType)],
         ..ROW
     },
@@ -172,6 +176,7 @@ pub const MAIN: &[Command] = &[
         args: "id:s,args:s",
         params: "id args",
         help: "give a character device another back end",
+        routes: &[Route::derived(&["chardev-change"], run!(chardev::change))],
         ..ROW
     },
     Command {
@@ -299,6 +304,7 @@ pub const MAIN: &[Command] = &[
         args: "node:-n,pci_addr:s,opts:s",
         params: "[-n] [[<domain>:]<bus>:]<slot>\n[file=file][,if=type][,bus=n]\n[,unit=m][,media=d][,index=i]\n[,snapshot=on|off][,cache=on|off]\n[,readonly=on|off][,copy-on-read=on|off]",
         help: "add a drive for a device to be plugged in, or with -n a block node",
+        routes: &[Route::partial(&["blockdev-add"], run!(drive::add))],
         errors: ErrorStyle::BareBefore(v(10, 1)),
         ..ROW
     },
@@ -315,6 +321,15 @@ pub const MAIN: &[Command] = &[
         args: "id:B",
         params: "device",
         help: "remove a drive on the host's side",
+        routes: &[Route::partial(
+            &[
+                "blockdev-del",
+                "eject",
+                "query-block",
+                "query-named-block-nodes",
+            ],
+            run!(drive::delete),
+        )],
         errors: ErrorStyle::BareBefore(v(10, 1)),
         ..ROW
     },
@@ -727,6 +742,7 @@ pub const MAIN: &[Command] = &[
                 params: "[user|tap|socket|stream|dgram|vde|bridge|hubport|netmap|vhost-user|af-xdp|vmnet-host|vmnet-shared|vmnet-bridged],id=str[,prop=value][,...]",
             },
         ],
+        routes: &[Route::derived(&["netdev_add"], run!(netdev_add::add))],
         complete: &[("netdev", Comp::NetdevType)],
         ..ROW
     },

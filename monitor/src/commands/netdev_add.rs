@@ -1,0 +1,166 @@
+//! `netdev_add`: the option list, typed by the schema.
+
+use std::fmt::Write;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::cx::{CmdError, CmdResult, Cx};
+use crate::keyval::{self, Pair};
+use crate::optdict::{self, Dialect, Typing};
+use crate::qmp::QmpError;
+use crate::qmp::schema::Schema;
+use crate::version::{Version, v};
+
+/// The argument of `netdev_add`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Add {
+    netdev: Option<String>,
+}
+
+/// `netdev_add`. A key that takes a list may be repeated, and dots reach into structures: `hostfwd=A,hostfwd=B`,
+/// `addr.type=unix`. The built-in knows neither, and keeps the last of repeated keys.
+pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
+    let schema = cx.caps.schema(cx.qmp()).await?;
+    let pairs = keyval::pairs(args.netdev.as_deref().unwrap_or_default(), Some("type"));
+    let last = pairs.iter().rfind(|pair| pair.key == "type");
+    if last.is_some_and(|pair| pair.value == "help" || pair.value == "?") {
+        return list(cx, &schema);
+    }
+    let version = cx.caps.version;
+    let pairs = with_prefix(first_id(pairs), version).map_err(CmdError::User)?;
+    let typing = Typing {
+        schema: &schema,
+        version,
+        dialect: Dialect::Options,
+        is_size: |name| name == "sndbuf",
+    };
+    let arguments = optdict::nest(&pairs)
+        .and_then(|members| typing.arguments("netdev_add", &members))
+        .map_err(|error| CmdError::User(worded(&pairs, error)))?;
+    let id = arguments
+        .get("id")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let taken = format!("Duplicate ID '{id}'");
+    match cx.execute("netdev_add", arguments.into()).await {
+        // The built-in finds this before it has a monitor to write to.
+        Err(CmdError::Qmp(QmpError::Command { desc, .. })) if desc == taken => Err(
+            CmdError::Plain("Try \"help netdev_add\" for more information".into()),
+        ),
+        result => result.map(drop),
+    }
+}
+
+/// Of several ids, the first counts.
+fn first_id(pairs: Vec<Pair>) -> Vec<Pair> {
+    let mut seen = false;
+    let keep = |pair: &Pair| pair.key != "id" || !std::mem::replace(&mut seen, true);
+    pairs.into_iter().filter(keep).collect()
+}
+
+/// `ipv6-net=PREFIX/LENGTH` stands for two options of QMP.
+fn with_prefix(mut pairs: Vec<Pair>, version: Version) -> Result<Vec<Pair>, String> {
+    let Some(net) = pairs.iter().rfind(|pair| pair.key == "ipv6-net") else {
+        return Ok(pairs);
+    };
+    let net = net.value.clone();
+    let (prefix, length) = net.split_once('/').unwrap_or((&net, "64"));
+    if length.is_empty() || !length.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(if version < v(8, 0) {
+            "Parameter 'ipv6-prefixlen' expects a number".into()
+        } else {
+            "parameter 'ipv6-net' expects a number after '/'".into()
+        });
+    }
+    pairs.retain(|pair| pair.key != "ipv6-net");
+    for (key, value) in [("ipv6-prefix", prefix), ("ipv6-prefixlen", length)] {
+        pairs.push(Pair {
+            key: key.into(),
+            value: value.into(),
+            short: false,
+        });
+    }
+    Ok(pairs)
+}
+
+/// Options that QEMU keeps in unsigned numbers, with the back end whose they are; the schema does not tell (qapi/net.json).
+const UNSIGNED: &[(&str, &[&str])] = &[
+    ("tap", &["queues", "poll-us"]),
+    (
+        "l2tpv3",
+        &["txcookie", "rxcookie", "txsession", "rxsession", "offset"],
+    ),
+    ("vde", &["port", "mode"]),
+];
+
+/// An error about a number names the type that the option has.
+fn worded(pairs: &[Pair], error: String) -> String {
+    let kind = pairs.iter().rfind(|pair| pair.key == "type");
+    let unsigned = UNSIGNED
+        .iter()
+        .filter(|(backend, _)| kind.is_some_and(|kind| kind.value == *backend))
+        .flat_map(|(_, names)| names.iter());
+    for name in unsigned {
+        if error == format!("Parameter '{name}' expects an int64 value") {
+            return format!("Parameter '{name}' expects a uint64 value");
+        }
+    }
+    error
+}
+
+/// The types in the built-in's order. The schema has netmap in every build, distributions have it in none.
+const TYPES: &[&str] = &[
+    "socket",
+    "stream",
+    "dgram",
+    "hubport",
+    "tap",
+    "passt",
+    "user",
+    "l2tpv3",
+    "vde",
+    "bridge",
+    "af-xdp",
+    "vhost-user",
+    "vhost-vdpa",
+    "vmnet-host",
+    "vmnet-shared",
+    "vmnet-bridged",
+];
+
+fn list(cx: &mut Cx<'_>, schema: &Schema) -> CmdResult {
+    let known = schema.enum_values("netdev_add", "type");
+    writeln!(cx, "Available netdev backend types:")?;
+    for kind in TYPES.iter().filter(|t| known.iter().any(|k| k == *t)) {
+        writeln!(cx, "{kind}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_split_and_the_first_id_counts() {
+        let pairs = keyval::pairs("user,id=a,id=b,ipv6-net=fec0::/48", Some("type"));
+        let pairs = with_prefix(first_id(pairs), v(10, 0)).unwrap();
+        let all: Vec<_> = pairs
+            .iter()
+            .map(|p| format!("{}={}", p.key, p.value))
+            .collect();
+        assert_eq!(
+            all,
+            [
+                "type=user",
+                "id=a",
+                "ipv6-prefix=fec0::",
+                "ipv6-prefixlen=48"
+            ]
+        );
+        let wrong = keyval::pairs("user,ipv6-net=fec0::/x", Some("type"));
+        assert!(with_prefix(wrong, v(10, 0)).is_err());
+    }
+}
