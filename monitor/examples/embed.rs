@@ -46,7 +46,7 @@ impl Blocking {
                 return Err(lost());
             }
             let mut reply: Value =
-                serde_json::from_str(&line).map_err(|e| QmpError::Protocol(e.to_string()))?;
+                serde_json::from_str(&line).map_err(|e| QmpError::unexpected(command, e))?;
             if let Some(value) = reply.get_mut("return") {
                 return Ok(value.take());
             }

@@ -97,8 +97,6 @@ pub enum ErrorStyle {
     Bare,
     /// The sentence alone in releases before this one, `Error: ` in front since.
     BareBefore(Version),
-    /// Nothing at all: the built-in drops the errors of these commands.
-    Silent,
 }
 
 /// The releases from which on commands of other targets are in the tables of all targets.

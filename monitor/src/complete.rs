@@ -2,13 +2,15 @@
 //! (monitor/hmp.c, `monitor_find_completion_by_table`), with candidates from QMP.
 
 use std::collections::BTreeSet;
+use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
 use crate::command::{Command, Comp};
 use crate::line::Cursor;
-use crate::qmp::Qmp;
 use crate::qmp::caps::Caps;
+use crate::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 use crate::table::Rows;
 
 /// Candidates for the word at the end of a line.
@@ -20,6 +22,8 @@ pub struct Completion {
     pub candidates: Vec<String>,
     /// Whether the argument is a file of this machine.
     pub files: bool,
+    /// Why QEMU was asked in vain, where the connection did not answer.
+    pub failed: Option<QmpError>,
 }
 
 /// The built-in completes no line of more words.
@@ -27,6 +31,10 @@ const MAX_WORDS: usize = 16;
 
 /// Completes `text`, the line left of the cursor.
 pub async fn complete(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Completion {
+    let qmp = &Watched {
+        qmp,
+        failed: OnceLock::new(),
+    };
     let Some((words, start)) = words(text) else {
         return Completion::default();
     };
@@ -53,6 +61,38 @@ pub async fn complete(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Co
         start,
         candidates: found.into_iter().collect(),
         files: matches!(comp, Wanted::Argument(Comp::File)),
+        failed: qmp.failed.get().cloned(),
+    }
+}
+
+/// Remembers the first failure of a connection that candidates are silently missing for.
+struct Watched<'a> {
+    qmp: &'a dyn Qmp,
+    failed: OnceLock<QmpError>,
+}
+
+impl Watched<'_> {
+    fn watch(&self, result: QmpResult) -> QmpResult {
+        result.inspect_err(|error| {
+            if error.is_fatal() {
+                let _ = self.failed.set(error.clone());
+            }
+        })
+    }
+}
+
+impl Qmp for Watched<'_> {
+    fn execute<'a>(&'a self, command: &'a str, arguments: Value) -> BoxFuture<'a, QmpResult> {
+        Box::pin(async move { self.watch(self.qmp.execute(command, arguments).await) })
+    }
+
+    fn execute_with_fd<'a>(
+        &'a self,
+        command: &'a str,
+        arguments: Value,
+        fd: BorrowedFd<'a>,
+    ) -> BoxFuture<'a, QmpResult> {
+        Box::pin(async move { self.watch(self.qmp.execute_with_fd(command, arguments, fd).await) })
     }
 }
 

@@ -161,8 +161,7 @@ impl<'a> Cx<'a> {
         arguments: Value,
     ) -> Result<T, CmdError> {
         let value = self.execute(command, arguments).await?;
-        serde_json::from_value(value)
-            .map_err(|e| QmpError::Protocol(format!("unexpected answer to {command}: {e}")).into())
+        serde_json::from_value(value).map_err(|e| QmpError::unexpected(command, e).into())
     }
 
     /// The values of the enumeration that `argument` of the QMP command `command` takes, from the schema; empty where

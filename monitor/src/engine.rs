@@ -341,7 +341,6 @@ impl Monitor {
         };
         let text = match error {
             CmdError::Qmp(_) | CmdError::User(_) => match row.errors {
-                ErrorStyle::Silent => return Ok(Outcome::Done),
                 ErrorStyle::Bare => format!("{error}\n"),
                 ErrorStyle::BareBefore(bound) if self.caps.version < bound => format!("{error}\n"),
                 ErrorStyle::BareBefore(_) | ErrorStyle::Prefixed => format!("Error: {error}\n"),

@@ -242,12 +242,14 @@ async fn garbage_ends_the_connection(#[case] bytes: &[u8], #[case] message: &str
     let call = start(&client, "a");
     peer.request().await;
     peer.write(bytes).await;
-    let Err(QmpError::Protocol(text)) = call.await.unwrap() else {
+    let Err(QmpError::Protocol { command, reason }) = call.await.unwrap() else {
         panic!("no protocol error");
     };
-    assert!(text.contains(message), "{text}");
+    assert_eq!(command, "a");
+    assert!(reason.contains(message), "{reason}");
     let later = client.execute("b", Value::Null).await;
-    assert_eq!(later, Err(QmpError::Protocol(text)));
+    let command = "b".to_owned();
+    assert_eq!(later, Err(QmpError::Protocol { command, reason }));
     assert_eq!(
         peer.request_or_end().await,
         None,
@@ -294,7 +296,10 @@ async fn long_replies_and_the_limit() {
         let result = call.await.unwrap();
         match result {
             Ok(value) => assert!(fine && value == long.as_str()),
-            Err(error) => assert!(!fine && matches!(error, QmpError::Protocol(_)), "{error}"),
+            Err(error) => assert!(
+                !fine && matches!(error, QmpError::Protocol { .. }),
+                "{error}"
+            ),
         }
         peer = sending.await.unwrap();
     }

@@ -57,13 +57,16 @@ impl Replay {
     fn answer(&self, command: &str, arguments: &Value) -> QmpResult {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(next) = left.pop_front() else {
-            return Err(QmpError::Protocol(format!("unrecorded {command}")));
+            return Err(QmpError::unexpected(command, "not recorded"));
         };
         if next.execute != command || next.arguments != *arguments {
-            return Err(QmpError::Protocol(format!(
-                "{command} {arguments} instead of {} {}",
-                next.execute, next.arguments
-            )));
+            return Err(QmpError::unexpected(
+                command,
+                format!(
+                    "{arguments} came instead of {} {}",
+                    next.execute, next.arguments
+                ),
+            ));
         }
         match next.error {
             Some(Failure { class, desc }) => Err(QmpError::Command { class, desc }),

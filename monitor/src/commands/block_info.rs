@@ -272,8 +272,8 @@ fn print_node(
         writeln!(out, "\nImages:")?;
         let mut level = node.image.as_ref();
         while let Some(value) = level {
-            let image = Image::deserialize(value)
-                .map_err(|e| QmpError::Protocol(format!("unexpected image: {e}")))?;
+            let image =
+                Image::deserialize(value).map_err(|e| QmpError::unexpected("query-block", e))?;
             print_image(out, &image, style)?;
             level = value.get("backing-image");
         }

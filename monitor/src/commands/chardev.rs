@@ -58,7 +58,7 @@ pub async fn ringbuf_read(cx: &mut Cx<'_>, args: RingbufRead) -> CmdResult {
     let data: String = cx.query_with("ringbuf-read", arguments).await?;
     let bytes = BASE64_STANDARD
         .decode(data)
-        .map_err(|e| QmpError::Protocol(format!("unexpected answer to ringbuf-read: {e}")))?;
+        .map_err(|e| QmpError::unexpected("ringbuf-read", e))?;
     writeln!(cx, "{}", shown(&bytes))?;
     Ok(())
 }

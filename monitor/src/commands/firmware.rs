@@ -32,7 +32,7 @@ pub async fn info_firmware_log(cx: &mut Cx<'_>, args: Log) -> CmdResult {
     let answer: FirmwareLog = cx.query_with("query-firmware-log", max).await?;
     let log = BASE64_STANDARD
         .decode(&answer.log)
-        .map_err(|e| QmpError::Protocol(format!("query-firmware-log: {e}")))?;
+        .map_err(|e| QmpError::unexpected("query-firmware-log", e))?;
     if let Some(version) = answer.version {
         writeln!(cx, "[ firmware version: {version} ]")?;
     }

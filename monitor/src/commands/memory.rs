@@ -152,8 +152,7 @@ pub async fn show_virtual(cx: &mut Cx<'_>, args: Show) -> CmdResult {
         shown,
     )
     .await;
-    reader.close().await?;
-    result
+    reader.close(result).await
 }
 
 async fn lines(
@@ -249,8 +248,7 @@ async fn physical(cx: &mut Cx<'_>, args: Show, devices: bool) -> CmdResult {
     }
     let reader = Reader::open(cx.qmp(), cx.host.memory_file()).await?;
     let result = physical_lines(cx, &reader, &layout, start, &plan).await;
-    reader.close().await?;
-    result?;
+    reader.close(result).await?;
     if plan.devices {
         writeln!(
             cx,
@@ -421,8 +419,8 @@ pub struct Sum {
 pub async fn sum(cx: &mut Cx<'_>, args: Sum) -> CmdResult {
     let reader = Reader::open(cx.qmp(), cx.host.memory_file()).await?;
     let result = checksum(&reader, args.start, args.start.wrapping_add(args.size)).await;
-    reader.close().await?;
-    writeln!(cx, "{:05}", result?)?;
+    let sum = reader.close(result).await?;
+    writeln!(cx, "{sum:05}")?;
     Ok(())
 }
 

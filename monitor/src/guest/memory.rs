@@ -1,6 +1,8 @@
 //! Reading guest memory: QEMU writes it into a file in our memory, of which it was passed a descriptor. No file appears
 //! on disk, and QEMU may run as another user, in a container or in another root, as long as it sees its own `/proc`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,6 +14,8 @@ pub struct Reader<'a> {
     file: Box<dyn MemoryFile>,
     fdset: i64,
     path: String,
+    /// Nothing more can be expected of the connection.
+    lost: AtomicBool,
 }
 
 /// Why guest memory can't be read.
@@ -57,13 +61,14 @@ impl<'a> Reader<'a> {
             Err(QmpError::Unsupported(why)) => return Err(unavailable(&why)),
             other => other?,
         };
-        let added: AddedFd = serde_json::from_value(added)
-            .map_err(|e| QmpError::Protocol(format!("unexpected answer to add-fd: {e}")))?;
+        let added: AddedFd =
+            serde_json::from_value(added).map_err(|e| QmpError::unexpected("add-fd", e))?;
         Ok(Self {
             qmp,
             file,
             fdset: added.fdset_id,
             path: format!("/proc/self/fd/{}", added.fd),
+            lost: AtomicBool::new(false),
         })
     }
 
@@ -96,11 +101,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes the descriptor back.
-    pub async fn close(self) -> Result<(), ReadError> {
+    /// Takes the descriptor back. What came of the reading counts more than what comes of that.
+    pub async fn close<T, E: From<ReadError>>(self, result: Result<T, E>) -> Result<T, E> {
+        // QEMU drops the descriptor when the connection ends.
+        if self.lost.load(Ordering::Relaxed) {
+            return result;
+        }
         let remove = json!({"fdset-id": self.fdset});
-        self.qmp.execute("remove-fd", remove).await?;
-        Ok(())
+        let removed = self.qmp.execute("remove-fd", remove).await;
+        let value = result?;
+        removed.map_err(ReadError::Qmp)?;
+        Ok(value)
     }
 
     // Old releases take signed addresses only, new ones read them as unsigned.
@@ -116,6 +127,7 @@ impl<'a> Reader<'a> {
     }
 
     fn explained(&self, error: QmpError) -> ReadError {
+        self.lost.fetch_or(error.is_fatal(), Ordering::Relaxed);
         match error {
             QmpError::Command { desc, .. } if desc.contains(&self.path) => unavailable(&format!(
                 "QEMU can't write into a passed descriptor: {desc}"

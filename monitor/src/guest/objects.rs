@@ -77,8 +77,7 @@ pub async fn lists<'a>(
 
 fn list(answer: QmpResult) -> Result<Vec<Property>, QmpError> {
     match answer {
-        Ok(list) => serde_json::from_value(list)
-            .map_err(|e| QmpError::Protocol(format!("unexpected answer to qom-list: {e}"))),
+        Ok(list) => serde_json::from_value(list).map_err(|e| QmpError::unexpected("qom-list", e)),
         Err(QmpError::Command { .. }) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
@@ -127,9 +126,8 @@ pub async fn values_of<const N: usize>(
     {
         match answer {
             Ok(answer) => {
-                let objects: Vec<Properties> = serde_json::from_value(answer).map_err(|e| {
-                    QmpError::Protocol(format!("unexpected answer to qom-list-get: {e}"))
-                })?;
+                let objects: Vec<Properties> = serde_json::from_value(answer)
+                    .map_err(|e| QmpError::unexpected("qom-list-get", e))?;
                 all_values.extend(
                     objects
                         .into_iter()
@@ -217,7 +215,10 @@ pub async fn tree_without(
         }
         level = level.end..nodes.len();
     }
-    Err(QmpError::Protocol("the object tree has no end".into()))
+    Err(QmpError::unexpected(
+        "qom-list",
+        "the object tree has no end",
+    ))
 }
 
 fn add_children(nodes: &mut Vec<Node>, parent: usize, mut list: Vec<Property>) {

@@ -54,8 +54,14 @@ impl Caps {
     ///
     /// In preconfig QEMU refuses `query-target`, which is how preconfig is told: no QMP command names that state.
     pub async fn probe(qmp: &dyn Qmp) -> Result<Self, QmpError> {
-        let version: VersionInfo = decode(qmp.execute("query-version", Value::Null).await?)?;
-        let commands: Vec<CommandInfo> = decode(qmp.execute("query-commands", Value::Null).await?)?;
+        let version: VersionInfo = decode(
+            "query-version",
+            qmp.execute("query-version", Value::Null).await?,
+        )?;
+        let commands: Vec<CommandInfo> = decode(
+            "query-commands",
+            qmp.execute("query-commands", Value::Null).await?,
+        )?;
         let mut caps = Self {
             version: Version {
                 major: version.qemu.major,
@@ -76,7 +82,7 @@ impl Caps {
     pub async fn probe_target(&mut self, qmp: &dyn Qmp) -> Result<(), QmpError> {
         match qmp.execute("query-target", Value::Null).await {
             Ok(value) => {
-                self.arch = Some(decode::<TargetInfo>(value)?.arch);
+                self.arch = Some(decode::<TargetInfo>("query-target", value)?.arch);
                 self.preconfig = false;
                 Ok(())
             }
@@ -127,6 +133,6 @@ impl Caps {
     }
 }
 
-fn decode<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, QmpError> {
-    serde_json::from_value(value).map_err(|e| QmpError::Protocol(e.to_string()))
+fn decode<T: serde::de::DeserializeOwned>(command: &str, value: Value) -> Result<T, QmpError> {
+    serde_json::from_value(value).map_err(|e| QmpError::unexpected(command, e))
 }

@@ -24,7 +24,8 @@ pub use self::connect::ConnectError;
 use self::connect::{negotiate, of_unix, open, whole_seconds};
 use self::events::Queue;
 pub use self::events::{Event, Events};
-use self::pending::{End, Pending, Waiting};
+pub use self::pending::End;
+use self::pending::{Pending, Waiting};
 use self::wire::{Message, ReadError, Reader, Request, Writer};
 use super::address::Address;
 use super::frame::Limits;
@@ -179,11 +180,10 @@ impl Client {
         &self.0.greeting
     }
 
-    /// How the connection ended, as an error that names no command; none as long as it stands.
+    /// How the connection ended; none as long as it stands.
     #[must_use]
-    pub fn end(&self) -> Option<QmpError> {
-        let end = self.0.shared.pending.end()?;
-        Some(end.error("the next command"))
+    pub fn end(&self) -> Option<End> {
+        self.0.shared.pending.end()
     }
 
     /// How many replies came that nobody waited for (late, duplicate, an earlier client's).

@@ -122,6 +122,11 @@ impl Framer {
         }
     }
 
+    /// Changes what the messages from here on may cost.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Adds the next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
         self.make_room();

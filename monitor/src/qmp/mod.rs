@@ -79,9 +79,22 @@ pub enum QmpError {
         /// The limit, in seconds.
         seconds: u64,
     },
-    /// The other end sent what is not QMP; the connection is closed.
-    #[error("not QMP: {0}")]
-    Protocol(String),
+    /// The other end sent what is not QMP; the connection is closed, and what the command did is not known.
+    #[error("not QMP: {reason}; outcome of {command} unknown")]
+    Protocol {
+        /// The command that was in flight.
+        command: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The command's answer has a shape that is not known here; the connection goes on.
+    #[error("unexpected answer to {command}: {reason}")]
+    Unexpected {
+        /// The command that was answered.
+        command: String,
+        /// What is wrong with its answer.
+        reason: String,
+    },
     /// This kind of connection cannot do what was asked (pass a descriptor over TCP, for example).
     #[error("{0}")]
     Unsupported(String),
@@ -96,12 +109,20 @@ impl QmpError {
         }
     }
 
+    /// An answer to `command` that can't be read, and why.
+    pub fn unexpected(command: &str, reason: impl std::fmt::Display) -> Self {
+        Self::Unexpected {
+            command: command.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
     /// Whether nothing more can be expected of this connection.
     #[must_use]
     pub fn is_fatal(&self) -> bool {
         matches!(
             self,
-            Self::Disconnected { .. } | Self::Timeout { .. } | Self::Protocol(_)
+            Self::Disconnected { .. } | Self::Timeout { .. } | Self::Protocol { .. }
         )
     }
 }

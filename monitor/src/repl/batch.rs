@@ -11,7 +11,6 @@ use super::exit::Exit;
 use super::lines::{self, Line};
 use super::screen::say;
 use super::worker::{End, Next, Worker};
-use crate::qmp::QmpError;
 
 /// How long a line that may already be on its way is waited for when the connection is gone.
 const GRACE: Duration = Duration::from_millis(200);
@@ -86,12 +85,13 @@ pub(super) async fn complete(worker: &mut Worker, text: &str) -> Exit {
     let Ok(completion) = timeout(PATIENCE, question).await else {
         return lost("QEMU does not answer");
     };
+    let failed = completion.failed.clone();
     for candidate in with_files(completion, text, text.len()) {
         let _ = writeln!(worker.screen, "{candidate}");
     }
     worker.screen.end_answer(worker.null);
-    match worker.client.end() {
-        Some(_) => lost("connection to QEMU lost"),
+    match failed {
+        Some(error) => lost(&error.to_string()),
         None => worker.unheard(),
     }
 }
@@ -103,8 +103,8 @@ async fn ended(worker: &Worker, input: &mut mpsc::Receiver<Line>, end: End) -> E
     }
     match (end, worker.client.end()) {
         (End::Shutdown(reason), _) => lost(&format!("QEMU has ended ({reason})")),
-        (End::Lost, Some(error @ QmpError::Protocol(_))) => lost(&error.to_string()),
-        (End::Lost, _) => lost("connection to QEMU lost"),
+        (End::Lost, Some(end)) => lost(&end.to_string()),
+        (End::Lost, None) => lost("connection to QEMU lost"),
     }
 }
 

@@ -131,11 +131,11 @@ fn ended(worker: &mut Worker, end: End) -> Exit {
             say(&format!("QEMU has ended ({reason})"));
             worker.exit()
         }
-        (End::Lost, Some(error @ QmpError::Protocol(_))) => {
-            say(&error.to_string());
+        (End::Lost, Some(end)) => {
+            say(&end.to_string());
             Exit::Lost
         }
-        (End::Lost, _) => {
+        (End::Lost, None) => {
             say("connection to QEMU lost");
             Exit::Lost
         }

@@ -22,7 +22,6 @@ pub const MAIN: &[Command] = &[
             &["query-migrate-parameters", "announce-self"],
             run!(migration::announce),
         )],
-        errors: ErrorStyle::Silent,
         ..ROW
     },
     Command {
@@ -565,7 +564,6 @@ pub const MAIN: &[Command] = &[
         name: "migrate_cancel",
         help: "give the running migration up",
         routes: &[Route::native(&["migrate_cancel"], run!(migration::cancel))],
-        errors: ErrorStyle::Silent,
         ..ROW
     },
     Command {
@@ -1037,7 +1035,6 @@ pub const MAIN: &[Command] = &[
         name: "stop|s",
         help: "stop the guest's CPUs",
         routes: &[Route::native(&["stop"], run!(run::stop))],
-        errors: ErrorStyle::Silent,
         ..ROW
     },
     Command {
@@ -1066,14 +1063,12 @@ pub const MAIN: &[Command] = &[
             &["system_powerdown"],
             run!(run::system_powerdown),
         )],
-        errors: ErrorStyle::Silent,
         ..ROW
     },
     Command {
         name: "system_reset",
         help: "reset the machine",
         routes: &[Route::native(&["system_reset"], run!(run::system_reset))],
-        errors: ErrorStyle::Silent,
         ..ROW
     },
     Command {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::wire::{ReadError, Reader, Request, Writer};
 use super::{Options, read_error};
 use crate::qmp::address::Address;
-use crate::qmp::frame::FrameError;
+use crate::qmp::frame::{FrameError, Limits};
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,13 @@ pub enum ConnectError {
     #[error("QEMU refused to start the session: {0}")]
     Refused(String),
 }
+
+/// What a greeting may cost: QEMU's has some 200 bytes.
+const GREETING: Limits = Limits {
+    bytes: 64 << 10,
+    depth: 16,
+    values: 1000,
+};
 
 /// The longest path that a unix socket's address holds.
 const SUN_PATH: usize = 107;
@@ -126,7 +133,7 @@ pub(super) async fn negotiate(
 ) -> Result<Value, ConnectError> {
     let deadline = Instant::now() + options.connect_timeout;
     let seconds = whole_seconds(options.connect_timeout);
-    match timeout_at(deadline, dialogue(reader, writer, id)).await {
+    match timeout_at(deadline, dialogue(reader, writer, options.limits, id)).await {
         Ok(result) => result,
         Err(_) if reader.received() => Err(ConnectError::Stalled { seconds }),
         Err(_) => Err(ConnectError::NoGreeting { seconds }),
@@ -136,9 +143,12 @@ pub(super) async fn negotiate(
 async fn dialogue(
     reader: &mut Reader,
     writer: &mut Writer,
+    limits: Limits,
     id: u64,
 ) -> Result<Value, ConnectError> {
+    reader.set_limits(GREETING);
     let mut greeting = reader.message().await?.value;
+    reader.set_limits(limits);
     let Some(greeting) = greeting.get_mut("QMP").map(Value::take) else {
         return Err(ConnectError::NotQmp("it sends no greeting".into()));
     };

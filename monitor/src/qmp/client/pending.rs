@@ -10,11 +10,13 @@ use super::wire::Request;
 use crate::qmp::{QmpError, QmpResult};
 
 /// How a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum End {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum End {
     /// The other end closed it, or it broke.
+    #[error("connection to QEMU lost")]
     Lost,
-    /// The other end sent what is not QMP.
+    /// The other end sent what is not QMP, and in what way.
+    #[error("not QMP: {0}")]
     Garbage(String),
 }
 
@@ -25,7 +27,10 @@ impl End {
             Self::Lost => QmpError::Disconnected {
                 command: command.to_owned(),
             },
-            Self::Garbage(text) => QmpError::Protocol(text.clone()),
+            Self::Garbage(reason) => QmpError::Protocol {
+                command: command.to_owned(),
+                reason: reason.clone(),
+            },
         }
     }
 }

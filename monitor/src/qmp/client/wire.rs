@@ -61,6 +61,12 @@ impl Reader {
         }
     }
 
+    /// Changes what the messages from here on may cost.
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.framer.set_limits(limits);
+    }
+
     /// Whether anything came at all.
     pub(super) fn received(&self) -> bool {
         self.received
