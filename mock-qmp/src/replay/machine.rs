@@ -123,6 +123,13 @@ impl Replay {
         &self.topic().entries[entry]
     }
 
+    /// Whether the recording holds a success of this command.
+    fn answered(&self, command: &str) -> bool {
+        let topic = self.topic();
+        let mut entries = topic.entries.iter();
+        entries.any(|entry| entry.command == command && topic.returned(entry).is_some())
+    }
+
     /// The arguments as the recording would hold them, where that makes a difference.
     fn as_recorded(&self, command: &str, arguments: &Object) -> Option<Object> {
         // Secrets come with commands that change something.
@@ -198,7 +205,8 @@ impl Backend for Replay {
     fn command(&mut self, name: &str) -> CommandStatus {
         let by_schema = self.schema().map(|schema| schema.command(name));
         let oob = by_schema.flatten().unwrap_or(OUT_OF_BAND.contains(&name));
-        if by_schema == Some(None) {
+        // An imported schema may be incomplete: what was answered was there.
+        if by_schema == Some(None) && !self.answered(name) {
             if !self.index.knows(name) {
                 let request = request_text(name, &Object::new());
                 self.remember(request, "this QEMU has no such command", Vec::new());
