@@ -288,10 +288,14 @@ pub enum Comp {
     ChardevType,
     /// Ids of network back ends.
     Netdev,
+    /// Names of network clients: back ends and the devices in front of them.
+    NetClient,
     /// Types that `netdev_add` takes.
     NetdevType,
     /// Names of internal snapshots.
     Snapshot,
+    /// Capabilities of migration (`query-migrate-capabilities`).
+    MigrationCapability,
     /// Names of trace events.
     TraceEvent,
     /// Names of keys, after the last dash.

@@ -1,6 +1,8 @@
 //! What could stand at the end of a line: the built-in's rules for splitting the line and choosing the argument
 //! (monitor/hmp.c, `monitor_find_completion_by_table`), with candidates from QMP.
 
+mod devices;
+
 use std::collections::BTreeSet;
 use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
@@ -29,6 +31,9 @@ pub struct Completion {
 /// The built-in completes no line of more words.
 const MAX_WORDS: usize = 16;
 
+/// The built-in keeps the first candidates only, as it comes upon them; then it sorts (util/readline.c).
+const MAX_CANDIDATES: usize = 256;
+
 /// Completes `text`, the line left of the cursor.
 pub async fn complete(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Completion {
     let qmp = &Watched {
@@ -42,7 +47,8 @@ pub async fn complete(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Co
     let comp = wanted(&words, rows);
     let candidates = match comp {
         Wanted::Names(table) => {
-            let names = table.iter().flat_map(|row| row.names());
+            let allowed = table.iter().filter(|row| row.preconfig || !caps.preconfig);
+            let names = allowed.flat_map(|row| row.names());
             names.map(str::to_owned).collect()
         }
         Wanted::Argument(comp) => candidates(comp, last, caps, qmp).await,
@@ -51,12 +57,22 @@ pub async fn complete(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Co
         Wanted::Argument(Comp::Key) => last.rsplit('-').next().unwrap_or(last),
         _ => last,
     };
-    let prefix = &last[..last.len() - typed.len()];
-    let found: BTreeSet<String> = candidates
-        .into_iter()
-        .filter(|c| c.starts_with(typed))
-        .map(|c| format!("{prefix}{c}"))
-        .collect();
+    // The keys in front of the last one stay as they are; in quotes, the word can't be taken apart.
+    let (start, prefix) = match text.strip_suffix(typed) {
+        Some(before) => (before.len().max(start), ""),
+        None => (start, &last[..last.len() - typed.len()]),
+    };
+    // What a trace event's pattern matches was decided by QEMU.
+    let pattern = matches!(comp, Wanted::Argument(Comp::TraceEvent));
+    let mut found = BTreeSet::new();
+    for candidate in candidates {
+        if found.len() == MAX_CANDIDATES {
+            break;
+        }
+        if pattern || candidate.starts_with(typed) {
+            found.insert(format!("{prefix}{candidate}"));
+        }
+    }
     Completion {
         start,
         candidates: found.into_iter().collect(),
@@ -185,7 +201,10 @@ async fn candidates(comp: Comp, typed: &str, caps: &Caps, qmp: &dyn Qmp) -> Vec<
         qmp.execute(command, arguments).await.unwrap_or_default()
     };
     match comp {
-        Comp::Nothing | Comp::File | Comp::Command | Comp::Netdev | Comp::DeviceType => Vec::new(),
+        Comp::Nothing | Comp::File | Comp::Command => Vec::new(),
+        Comp::DeviceType => devices::creatable(qmp, typed, MAX_CANDIDATES).await,
+        Comp::Netdev => devices::back_ends(qmp).await,
+        Comp::NetClient => devices::net_clients(qmp).await,
         Comp::OneOf(words) => words.iter().map(|w| (*w).to_owned()).collect(),
         Comp::BlockDevice => {
             let all = members(&ask("query-block", Value::Null).await, "device");
@@ -205,11 +224,18 @@ async fn candidates(comp: Comp, typed: &str, caps: &Caps, qmp: &dyn Qmp) -> Vec<
             let arguments = json!({"implements": "user-creatable", "abstract": false});
             members(&ask("qom-list-types", arguments).await, "name")
         }
-        Comp::Device => removable_devices(qmp).await,
+        Comp::Device => devices::removable(qmp).await,
         Comp::Snapshot => snapshots(&ask("query-named-block-nodes", json!({"flat": true})).await),
         Comp::TraceEvent => {
             let arguments = json!({"name": format!("{typed}*")});
-            members(&ask("trace-event-get-state", arguments).await, "name")
+            // QMP's list is the built-in's from behind.
+            let mut names = members(&ask("trace-event-get-state", arguments).await, "name");
+            names.reverse();
+            names
+        }
+        Comp::MigrationCapability => {
+            let all = ask("query-migrate-capabilities", Value::Null).await;
+            members(&all, "capability")
         }
         Comp::NetdevType => enum_values(caps, qmp, "netdev_add", "type").await,
         Comp::Key => match caps.schema(qmp).await {
@@ -246,28 +272,6 @@ fn children_of(list: &Value, keep: impl Fn(&str) -> bool) -> Vec<String> {
         .filter(|item| item.get("type").and_then(Value::as_str).is_some_and(&keep))
         .filter_map(|item| Some(item.get("name")?.as_str()?.to_owned()))
         .collect()
-}
-
-/// Devices with an id that are realized and may be unplugged.
-async fn removable_devices(qmp: &dyn Qmp) -> Vec<String> {
-    const PERIPHERAL: &str = "/machine/peripheral";
-    let list = qmp
-        .execute("qom-list", json!({"path": PERIPHERAL}))
-        .await
-        .unwrap_or_default();
-    let mut devices = Vec::new();
-    for id in children_of(&list, |kind| kind.starts_with("child<")) {
-        let path = format!("{PERIPHERAL}/{id}");
-        let mut all = true;
-        for property in ["realized", "hotpluggable"] {
-            let get = json!({"path": path, "property": property});
-            all &= matches!(qmp.execute("qom-get", get).await, Ok(Value::Bool(true)));
-        }
-        if all {
-            devices.push(id);
-        }
-    }
-    devices
 }
 
 /// Names and ids of internal snapshots.

@@ -1,5 +1,7 @@
 //! The host of a program that runs on tokio and has nobody to ask: a clock and memory files.
 
+pub mod files;
+
 use std::time::Duration;
 
 use jiff::Timestamp;

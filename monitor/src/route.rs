@@ -1,6 +1,6 @@
 //! Which way a command takes on the connected QEMU.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Risk, Route, Run, Way};
 use crate::missing::Missing;
@@ -77,7 +77,7 @@ impl Refusal {
 }
 
 /// The state of a command on a QEMU, as reports show it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// QMP has the command.

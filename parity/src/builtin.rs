@@ -7,10 +7,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
+use crate::complete::Tab;
+use crate::complete::screen::{self, Screen};
+
 const PROMPT: &[u8] = b"(qemu) ";
 
 /// How the built-in asks for a secret.
 const ASKS: &[u8] = b"Password: ";
+
+/// What is typed behind a TAB: no line of anybody's holds it, and nothing completes to it.
+const SENTINEL: &str = "~!~";
+
+/// The key that removes the character left of the cursor.
+const DELETE: u8 = 0x7f;
 
 /// How long nothing follows a prompt that does not begin a line.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -39,6 +48,9 @@ pub enum BuiltinError {
     /// A line that its editor would not take as it is.
     #[error("built-in monitor: control characters can't be typed")]
     Control,
+    /// What TAB printed is no list.
+    #[error("built-in monitor: TAB printed something that is no list of candidates")]
+    List,
 }
 
 impl Builtin {
@@ -77,6 +89,62 @@ impl Builtin {
         // The editor's echo ends with the first line end.
         let answer = text.split_once('\n').map_or("", |(_, answer)| answer);
         Ok(answer.to_owned())
+    }
+
+    /// Types `text` and presses TAB twice; what each TAB made of the line and what it listed. The line is erased.
+    ///
+    /// A TAB without candidates prints nothing, so each is followed by a word that is waited for.
+    pub async fn tab(&mut self, text: &str) -> Result<[Tab; 2], BuiltinError> {
+        if text.chars().any(char::is_control) {
+            return Err(BuiltinError::Control);
+        }
+        self.stream.write_all(text.as_bytes()).await?;
+        let mut screen = Screen::showing("(qemu) ");
+        let mut tabs = [Tab::default(), Tab::default()];
+        for tab in &mut tabs {
+            self.stream.write_all(b"\t").await?;
+            self.stream.write_all(SENTINEL.as_bytes()).await?;
+            self.watch(&mut screen, |row| row.ends_with(SENTINEL))
+                .await?;
+            let row = screen.last();
+            let line = row.strip_prefix("(qemu) ").unwrap_or(&row);
+            let line = line.strip_suffix(SENTINEL).unwrap_or(line).to_owned();
+            let rows = screen.between();
+            tab.list = if rows.is_empty() {
+                Vec::new()
+            } else {
+                screen::candidates(&rows).ok_or(BuiltinError::List)?
+            };
+            let shown = format!("(qemu) {line}");
+            self.stream.write_all(&[DELETE; SENTINEL.len()]).await?;
+            self.watch(&mut screen, |row| row == shown).await?;
+            screen = Screen::showing(&shown);
+            tab.line = line;
+        }
+        let left = tabs[1].line.chars().count();
+        self.stream.write_all(&vec![DELETE; left]).await?;
+        self.watch(&mut screen, |row| row == "(qemu) ").await?;
+        Ok(tabs)
+    }
+
+    /// Reads until the last row of the screen is as wanted.
+    async fn watch(
+        &mut self,
+        screen: &mut Screen,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), BuiltinError> {
+        let mut bytes = Vec::new();
+        while !wanted(&screen.last()) {
+            bytes.clear();
+            let read = timeout(PATIENCE, self.stream.read_buf(&mut bytes));
+            match read.await.map(|read| read.map(|length| length > 0)) {
+                Ok(Ok(true)) => screen.show(&bytes),
+                Ok(Ok(false)) => return Err(BuiltinError::Closed),
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => return Err(BuiltinError::Silent),
+            }
+        }
+        Ok(())
     }
 
     /// Everything up to the next `prompt`; QEMU's end counts as one, so that the answer to `quit` is read too.

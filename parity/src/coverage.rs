@@ -1,5 +1,8 @@
 //! Our rows against a QEMU source tree's `.hx` files.
 
+pub mod qemus;
+mod since;
+
 use std::fmt::Write;
 
 use monitor::command::{Command, Present};

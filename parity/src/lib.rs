@@ -8,6 +8,7 @@ pub mod baseline;
 pub mod builtin;
 pub mod case;
 pub mod compare;
+pub mod complete;
 pub mod coverage;
 pub mod fuzz;
 pub mod gaps;

@@ -31,6 +31,12 @@ pub enum OfflineError {
 
 /// The topic files with text of the built-in below `path`, sorted.
 pub fn topics(path: &Path) -> Result<Vec<PathBuf>, OfflineError> {
+    let found = files(path, "hmp")?.into_iter();
+    Ok(found.map(|file| file.with_extension("qmp")).collect())
+}
+
+/// The files with this ending below `path`, sorted.
+pub(crate) fn files(path: &Path, ending: &str) -> Result<Vec<PathBuf>, OfflineError> {
     let mut found = Vec::new();
     let mut folders = vec![path.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -39,8 +45,8 @@ pub fn topics(path: &Path) -> Result<Vec<PathBuf>, OfflineError> {
             let entry = entry.map_err(io)?.path();
             if entry.is_dir() {
                 folders.push(entry);
-            } else if entry.extension().is_some_and(|e| e == "hmp") {
-                found.push(entry.with_extension("qmp"));
+            } else if entry.extension().is_some_and(|e| e == ending) {
+                found.push(entry);
             }
         }
     }
@@ -57,9 +63,7 @@ pub async fn topic(path: &Path, known: &mut KnownList) -> Result<Vec<Entry>, Off
     let broken = |e: &dyn std::fmt::Display| OfflineError::Broken(name.clone(), e.to_string());
     let recording = Recording::load(path).map_err(|e| broken(&e))?;
     let lines = recording.builtin().to_vec();
-    let version = recording.version().clone();
-    let arch = recording.machine().map_or("", |m| m.arch.as_str());
-    let qemu = format!("{}.{}-{arch}", version.major, version.minor);
+    let qemu = label(&recording);
     let mock = MockQmp::from_recording(recording).mode(Mode::Strict);
     let (server, stream) = mock.serve_in_memory().map_err(|e| broken(&e))?;
     let (client, _) = Client::from_unix(stream, &Options::default())
@@ -137,6 +141,13 @@ async fn run_line(monitor: &mut Monitor, line: &BuiltinLine, entry: &mut Entry) 
             verdict
         }
     };
+}
+
+/// `10.0-x86_64`.
+pub(crate) fn label(recording: &Recording) -> String {
+    let version = recording.version();
+    let arch = recording.machine().map_or("", |m| m.arch.as_str());
+    format!("{}.{}-{arch}", version.major, version.minor)
 }
 
 /// `10.0-x86_64-q35/main`.

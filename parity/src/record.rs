@@ -20,7 +20,7 @@ use crate::qemu::Qemu;
 use crate::vm::{Vm, VmError, in_dir};
 
 /// Where the VMs of recordings live, so that the same paths stand in every recording.
-const DIR: &str = "/tmp/hmp-vm";
+pub(crate) const DIR: &str = "/tmp/hmp-vm";
 
 /// Records `case` on `qemu` as a topic of a folder below `out`; returns the folder.
 ///
@@ -34,20 +34,7 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
     };
     sleep(Duration::from_millis(case.boot)).await;
 
-    let machine = Machine {
-        format: mock_qmp::recording::FORMAT,
-        arch: qemu.arch.clone(),
-        machine: machine_type(case).to_owned(),
-        variant: case.variant.clone(),
-        arguments: Vec::new(),
-        schema: String::new(),
-        qemu: QemuVersion {
-            major: qemu.version.major,
-            minor: qemu.version.minor,
-            micro: qemu.version.micro,
-            package: String::new(),
-        },
-    };
+    let machine = machine(case, qemu);
     let name = folder_name(case, qemu);
     let failed = |e: &dyn std::fmt::Display| VmError::Failed(e.to_string());
     let mut recorder =
@@ -114,7 +101,25 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
     Ok(out.join(name))
 }
 
-fn folder_name(case: &Case, qemu: &Qemu) -> String {
+/// What a recording says of its machine.
+pub(crate) fn machine(case: &Case, qemu: &Qemu) -> Machine {
+    Machine {
+        format: mock_qmp::recording::FORMAT,
+        arch: qemu.arch.clone(),
+        machine: machine_type(case).to_owned(),
+        variant: case.variant.clone(),
+        arguments: Vec::new(),
+        schema: String::new(),
+        qemu: QemuVersion {
+            major: qemu.version.major,
+            minor: qemu.version.minor,
+            micro: qemu.version.micro,
+            package: String::new(),
+        },
+    }
+}
+
+pub(crate) fn folder_name(case: &Case, qemu: &Qemu) -> String {
     let variant = match case.variant.as_str() {
         "" => String::new(),
         variant => format!("+{variant}"),

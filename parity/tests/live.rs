@@ -27,6 +27,7 @@ async fn lines_are_read_as_the_built_in_reads_them() {
         format: FORMAT,
         native_only: true,
         entries,
+        completions: Vec::new(),
         stale: Vec::new(),
     };
     assert!(report.clean(), "{}", term::render(&report, false));

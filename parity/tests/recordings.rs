@@ -4,6 +4,7 @@ use std::path::Path;
 
 use parity::baseline::Baseline;
 use parity::compare::Verdict;
+use parity::complete::{self, Prefixes};
 use parity::known::KnownList;
 use parity::report::{FORMAT, Report, term};
 
@@ -18,10 +19,17 @@ async fn every_recorded_line_is_answered_as_the_built_in_answered_it() {
     for topic in parity::offline::topics(&root().join("recordings")).unwrap() {
         entries.extend(parity::offline::topic(&topic, &mut known).await.unwrap());
     }
+    let list = Prefixes::load(&root().join("parity/completions.toml")).unwrap();
+    let mut completions = Vec::new();
+    for file in complete::recordings(&root().join("recordings")).unwrap() {
+        completions.extend(complete::offline(&file, &list, &mut known).await.unwrap());
+    }
+    assert!(completions.len() > 200, "{} completions", completions.len());
     let report = Report {
         format: FORMAT,
         native_only: true,
         entries,
+        completions,
         stale: Vec::new(),
     };
     let text = term::render(&report, false);
@@ -38,6 +46,25 @@ async fn every_recorded_line_is_answered_as_the_built_in_answered_it() {
         "most lines are ours to answer: {text}"
     );
     println!("{text}");
+}
+
+/// A word that the built-in lists and ours does not must not pass.
+#[tokio::test]
+async fn one_missing_candidate_is_found() {
+    let from = root().join("recordings/10.0-x86_64-q35+completion");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["completion.qmp", "machine.toml"] {
+        std::fs::copy(from.join(name), folder.path().join(name)).unwrap();
+    }
+    let line = r#"{"prefix":"info b","tabs":[{"line":"info b","list":["balloon","block","block-jobs","blockstats","bogus"]},{"line":"info b"}]}"#;
+    let file = folder.path().join("completion.tab");
+    std::fs::write(&file, line).unwrap();
+    let list = Prefixes::load(&root().join("parity/completions.toml")).unwrap();
+    let found = complete::offline(&file, &list, &mut KnownList::default())
+        .await
+        .unwrap();
+    assert_eq!(found[0].verdict, Verdict::Different);
+    assert!(complete::render(&found).contains("-bogus"));
 }
 
 /// The referee itself: an answer with one character changed must not pass.

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::cx::{CmdResult, Cx, NoArgs};
 
@@ -53,4 +54,25 @@ texts! {
     network = "x-query-network";
     /// `info usernet`, coming after 11.1.
     usernet = "x-query-usernet";
+}
+
+/// Arguments of `qemu-io`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QemuIo {
+    #[serde(default)]
+    qdev: bool,
+    device: String,
+    command: String,
+}
+
+/// `qemu-io`, coming after 11.1; the built-in's text went to QEMU's standard output.
+pub async fn qemu_io(cx: &mut Cx<'_>, args: QemuIo) -> CmdResult {
+    let mut arguments = json!({"device": args.device, "command": args.command});
+    if args.qdev {
+        arguments["qdev"] = true.into();
+    }
+    let answer: HumanReadableText = cx.query_with("x-qemu-io", arguments).await?;
+    cx.write_str(&answer.text.replace("\r\n", "\n"))?;
+    Ok(())
 }

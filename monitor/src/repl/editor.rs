@@ -16,8 +16,9 @@ use rustyline::validate::Validator;
 use rustyline::{ColorMode, CompletionType, Config, Context, Helper};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{files, history, secrets};
+use super::{history, secrets};
 use crate::complete::Completion;
+use crate::host::files;
 
 /// The built-in monitor's prompt.
 const PROMPT: &str = "(qemu) ";

@@ -8,7 +8,6 @@ mod descriptors;
 mod editor;
 mod escape;
 mod exit;
-mod files;
 mod history;
 mod host;
 mod interactive;

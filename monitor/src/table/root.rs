@@ -5,7 +5,7 @@ use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
     block, block_copy, chardev, commit, cpu, device_add, dirty_rate, drive, dump, help, input,
     machine, memory, migration, migration_run, migration_set, nbd, net, netdev_add, object_add,
-    password, print, qom, replay, run, trace, vm_snapshot, xen,
+    password, print, qom, replay, run, text, trace, vm_snapshot, xen,
 };
 use crate::missing;
 use crate::run;
@@ -611,6 +611,10 @@ pub const MAIN: &[Command] = &[
             &["migrate-set-capabilities"],
             run!(migration::set_capability),
         )],
+        complete: &[
+            ("capability", Comp::MigrationCapability),
+            ("state", Comp::OneOf(&["on", "off"])),
+        ],
         ..ROW
     },
     Command {
@@ -827,7 +831,10 @@ pub const MAIN: &[Command] = &[
         args: "qdev:-d,device:B,command:s",
         params: "[-d] [device] \"[command]\"",
         help: "run a command of qemu-io on a block device",
-        routes: &[Route::blocked(&missing::QEMU_IO)],
+        routes: &[
+            Route::native(&["x-qemu-io"], run!(text::qemu_io)),
+            Route::blocked(&missing::QEMU_IO),
+        ],
         ..ROW
     },
     Command {
@@ -959,7 +966,10 @@ pub const MAIN: &[Command] = &[
         params: "name on|off",
         help: "connect or disconnect a network cable",
         routes: &[Route::native(&["set_link"], run!(net::set_link))],
-        complete: &[("name", Comp::Netdev), ("up", Comp::OneOf(&["on", "off"]))],
+        complete: &[
+            ("name", Comp::NetClient),
+            ("up", Comp::OneOf(&["on", "off"])),
+        ],
         ..ROW
     },
     Command {

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use monitor::qmp::address::Address;
+use monitor::qmp::caps::Caps;
 use parity::baseline::Baseline;
+use parity::complete::{self, Prefixes};
 use parity::known::KnownList;
 use parity::qemu::{self, Qemu};
 use parity::report::{self, Entry, Report, term};
@@ -36,6 +39,8 @@ enum Command {
         #[arg(long, default_value = "recordings")]
         out: PathBuf,
     },
+    /// Compares what TAB does.
+    Complete(Complete),
     /// Compares how random lines are read.
     Fuzz {
         /// The same seed gives the same lines.
@@ -53,6 +58,20 @@ enum Command {
         /// Where recordings are kept: their QEMUs are looked at.
         #[arg(long, default_value = "recordings")]
         recordings: PathBuf,
+        /// A QMP socket: the QEMU behind it is looked at instead.
+        #[arg(long, value_name = "ADDRESS")]
+        at: Option<Address>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Which route every command would take on every QEMU whose schema is at hand, and what it needs of QMP.
+    Coverage {
+        #[command(flatten)]
+        of: Offers,
+        /// A QEMU source tree, for its tables of commands; repeatable.
+        #[arg(long, value_name = "DIR")]
+        tree: Vec<PathBuf>,
         /// As JSON.
         #[arg(long)]
         json: bool,
@@ -104,6 +123,52 @@ enum Hx {
     },
 }
 
+/// QEMUs whose schemas are at hand.
+#[derive(Args)]
+struct Offers {
+    /// Where recordings are kept.
+    #[arg(long, default_value = "recordings")]
+    recordings: PathBuf,
+    /// A folder with libvirt's recordings (*.replies).
+    #[arg(long, value_name = "DIR")]
+    replies: Option<PathBuf>,
+}
+
+impl Offers {
+    fn qemus(&self) -> Result<Vec<(String, Caps)>, parity::offline::OfflineError> {
+        let recorded = parity::offered::recorded(&self.recordings)?;
+        let more = match &self.replies {
+            Some(folder) => parity::offered::replies(folder)?,
+            None => Vec::new(),
+        };
+        Ok(parity::offered::joined(recorded, more))
+    }
+}
+
+#[derive(Args)]
+struct Complete {
+    /// Prefixes of lines; by default those of the list.
+    prefixes: Vec<String>,
+    /// The list of prefixes, and the VM to complete on.
+    #[arg(long, value_name = "FILE", default_value = "parity/completions.toml")]
+    list: PathBuf,
+    /// A QEMU program; repeatable. By default those of HMP_TEST_QEMUS, or qemu-system-x86_64.
+    #[arg(long)]
+    qemu: Vec<PathBuf>,
+    /// Take what was recorded in this folder instead of real QEMUs.
+    #[arg(long, value_name = "RECORDINGS", num_args = 0..=1, default_missing_value = "recordings")]
+    offline: Option<PathBuf>,
+    /// Record the list's prefixes in this folder instead.
+    #[arg(long, value_name = "RECORDINGS", num_args = 0..=1, default_missing_value = "recordings")]
+    record: Option<PathBuf>,
+    /// Expected differences.
+    #[arg(long, value_name = "FILE", default_value = "parity/known.toml")]
+    known: PathBuf,
+    /// Write what was found as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
 #[derive(Args)]
 struct Run {
     /// A case, or a folder of cases.
@@ -142,6 +207,9 @@ struct Run {
     /// Expected differences.
     #[arg(long, value_name = "FILE", default_value = "parity/known.toml")]
     known: PathBuf,
+    /// Prefixes to complete, where all cases are run.
+    #[arg(long, value_name = "FILE", default_value = "parity/completions.toml")]
+    completion_list: PathBuf,
     /// Show every line.
     #[arg(long, short)]
     verbose: bool,
@@ -151,8 +219,14 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => args.run(),
         Command::Hx(args) => args.run(),
+        Command::Complete(args) => args.run(),
         Command::Fuzz { seed, count, qemu } => fuzz(seed, count, &qemu),
-        Command::Gaps { recordings, json } => gaps(&recordings, json),
+        Command::Gaps {
+            recordings,
+            at,
+            json,
+        } => gaps(&recordings, at, json),
+        Command::Coverage { of, tree, json } => forecast(&of, &tree, json),
         Command::Status { recordings } => status(&recordings),
         Command::Dashboard {
             report,
@@ -279,12 +353,27 @@ fn fuzz(seed: u64, count: usize, programs: &[PathBuf]) -> Done {
     Ok(same)
 }
 
-fn gaps(recordings: &Path, json: bool) -> Done {
-    let gaps = parity::gaps::gaps(&parity::offered::recorded(recordings)?);
+fn gaps(recordings: &Path, at: Option<Address>, json: bool) -> Done {
+    let qemus = match at {
+        Some(address) => vec![runtime()?.block_on(parity::offered::connected(&address))?],
+        None => parity::offered::recorded(recordings)?,
+    };
+    let gaps = parity::gaps::gaps(&qemus);
     print(&if json {
         serde_json::to_string_pretty(&gaps)? + "\n"
     } else {
         parity::gaps::render(&gaps)
+    })?;
+    Ok(true)
+}
+
+fn forecast(of: &Offers, trees: &[PathBuf], json: bool) -> Done {
+    let trees: Result<Vec<_>, _> = trees.iter().map(|dir| hx::tree(dir)).collect();
+    let forecast = coverage::qemus::forecast(&of.qemus()?, &trees?);
+    print(&if json {
+        serde_json::to_string_pretty(&forecast)? + "\n"
+    } else {
+        coverage::qemus::render(&forecast)
     })?;
     Ok(true)
 }
@@ -295,6 +384,60 @@ fn status(recordings: &Path) -> Done {
     Ok(true)
 }
 
+impl Complete {
+    fn run(self) -> Done {
+        let list = Prefixes::load(&self.list)?;
+        let runtime = runtime()?;
+        if let Some(out) = &self.record {
+            for qemu in qemus(&self.qemu)? {
+                let folder = runtime.block_on(complete::record(&list, &qemu, out))?;
+                print(&format!("{}\n", folder.display()))?;
+            }
+            return Ok(true);
+        }
+        let mut known = KnownList::load(&self.known)?;
+        let found = match &self.offline {
+            Some(recordings) => {
+                runtime.block_on(recorded_completions(recordings, &list, &mut known))?
+            }
+            None => {
+                let mut prefixes = self.prefixes;
+                if prefixes.is_empty() {
+                    prefixes = list.all().cloned().collect();
+                }
+                let mut found = Vec::new();
+                for qemu in qemus(&self.qemu)? {
+                    let live = complete::live(&list, &prefixes, &qemu, &mut known);
+                    found.extend(runtime.block_on(live));
+                }
+                found
+            }
+        };
+        if let Some(path) = &self.json {
+            std::fs::write(path, serde_json::to_string_pretty(&found)? + "\n")?;
+        }
+        print(&complete::render(&found))?;
+        let tried: Vec<_> = found.iter().map(complete::Completed::known_line).collect();
+        let stale = known.stale(&tried);
+        for line in &stale {
+            print(&format!("stale entry in known.toml: {line}\n"))?;
+        }
+        Ok(stale.is_empty() && found.iter().all(complete::Completed::clean))
+    }
+}
+
+async fn recorded_completions(
+    recordings: &Path,
+    list: &Prefixes,
+    known: &mut KnownList,
+) -> Result<Vec<complete::Completed>, parity::offline::OfflineError> {
+    let mut found = Vec::new();
+    for file in complete::recordings(recordings)? {
+        found.extend(complete::offline(&file, list, known).await?);
+    }
+    Ok(found)
+}
+
 impl Run {
     fn run(self) -> Done {
         let mut known = KnownList::load(&self.known)?;
@@ -302,19 +445,43 @@ impl Run {
             Some(recordings) => runtime()?.block_on(offline(recordings, &mut known))?,
             None => self.live(&mut known)?,
         };
-        let ran: Vec<_> = entries
-            .iter()
-            .map(|e| (e.line.clone(), e.qemu.clone()))
-            .collect();
+        let completions = self.completions(&mut known)?;
+        let lines = entries.iter().map(|e| (e.line.clone(), e.qemu.clone()));
+        let tabs = completions.iter().map(complete::Completed::known_line);
+        let ran: Vec<_> = lines.chain(tabs).collect();
         let report = Report {
             format: report::FORMAT,
             native_only: self.native_only || self.offline.is_some(),
             stale: known.stale(&ran).into_iter().map(str::to_owned).collect(),
             entries,
+            completions,
         };
         self.write(&report)?;
         print(&term::render(&report, self.verbose))?;
         Ok(self.ratchet(&report)? && report.clean())
+    }
+
+    /// What TAB does, where all cases are run.
+    fn completions(
+        &self,
+        known: &mut KnownList,
+    ) -> Result<Vec<complete::Completed>, Box<dyn std::error::Error>> {
+        if !self.completion_list.exists() {
+            return Ok(Vec::new());
+        }
+        let list = Prefixes::load(&self.completion_list)?;
+        let runtime = runtime()?;
+        if let Some(recordings) = &self.offline {
+            return Ok(runtime.block_on(recorded_completions(recordings, &list, known))?);
+        }
+        let mut found = Vec::new();
+        if self.cases.is_dir() {
+            let prefixes: Vec<_> = list.all().cloned().collect();
+            for qemu in qemus(&self.qemu)?.iter().filter(|q| list.vm.suits(q)) {
+                found.extend(runtime.block_on(complete::live(&list, &prefixes, qemu, known)));
+            }
+        }
+        Ok(found)
     }
 
     fn write(&self, report: &Report) -> Result<(), Box<dyn std::error::Error>> {

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::{Entry, Report};
 use crate::compare::Verdict;
+use crate::complete::Completed;
 use crate::qemu::parse_version;
 use texts::Texts;
 
@@ -55,8 +56,18 @@ struct Data<'a> {
     masks: Vec<rows::Masked>,
     entries: Vec<Line<'a>>,
     texts: Texts<'a>,
+    completions: Vec<Completions<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<trend::Trend<'a>>,
+}
+
+/// What TAB did on a QEMU; prefixes that are identical are counted only.
+#[derive(Debug, Serialize)]
+struct Completions<'a> {
+    qemu: &'a str,
+    all: usize,
+    identical: usize,
+    others: Vec<&'a Completed>,
 }
 
 /// A verdict, with the letter that stands for it.
@@ -154,11 +165,30 @@ fn data<'a>(report: &'a Report, before: Option<&'a Report>) -> Data<'a> {
         masks: rows::masks(),
         entries: Vec::new(),
         texts: Texts::default(),
+        completions: completions(&report.completions),
         before: before.map(|before| trend::since(before, report)),
         qemus,
     };
     data.entries = entries.iter().map(|e| line(e, &mut data)).collect();
     data
+}
+
+fn completions(completed: &[Completed]) -> Vec<Completions<'_>> {
+    let qemus: BTreeSet<&str> = completed.iter().map(|c| c.qemu.as_str()).collect();
+    let mut qemus: Vec<&str> = qemus.into_iter().collect();
+    qemus.sort_by_key(|label| parse_version(label));
+    let of_qemu = |qemu| {
+        let all: Vec<_> = completed.iter().filter(|c| c.qemu == qemu).collect();
+        let (identical, others): (Vec<_>, Vec<_>) =
+            all.iter().partition(|c| c.verdict == Verdict::Identical);
+        Completions {
+            qemu,
+            all: all.len(),
+            identical: identical.len(),
+            others,
+        }
+    };
+    qemus.into_iter().map(of_qemu).collect()
 }
 
 fn words() -> Vec<Word> {

@@ -61,6 +61,7 @@ mod tests {
             format: super::super::FORMAT,
             native_only: true,
             entries: entries.into(),
+            completions: Vec::new(),
             stale: Vec::new(),
         };
         let xml = render(&report).unwrap();

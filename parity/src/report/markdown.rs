@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::{Report, Totals};
 use crate::compare::Verdict;
+use crate::complete;
 
 /// Most changes listed by name.
 const LISTED: usize = 50;
@@ -37,6 +38,11 @@ pub fn render(report: &Report, before: Option<&Report>) -> String {
             let _ = write!(out, " {count}{change} |");
         }
         out.push('\n');
+    }
+    if !report.completions.is_empty() {
+        out.push_str("\n### Completion\n\n```text\n");
+        out.push_str(&complete::render(&report.completions));
+        out.push_str("```\n");
     }
     if let Some(before) = before {
         changes(&mut out, report, before);
@@ -105,6 +111,7 @@ mod tests {
             format: super::super::FORMAT,
             native_only: true,
             entries: entries.collect(),
+            completions: Vec::new(),
             stale: Vec::new(),
         }
     }

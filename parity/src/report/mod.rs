@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
 use crate::compare::Verdict;
+use crate::complete::Completed;
 use crate::qemu::Qemu;
 
 /// The version of the JSON form; any change of its meaning raises it.
@@ -26,6 +27,9 @@ pub struct Report {
     pub native_only: bool,
     /// One entry a line, in the order of the runs.
     pub entries: Vec<Entry>,
+    /// What TAB did, one a prefix.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub completions: Vec<Completed>,
     /// Entries of `known.toml` that are no longer true.
     pub stale: Vec<String>,
 }
@@ -137,6 +141,7 @@ impl Report {
     pub fn clean(&self) -> bool {
         self.stale.is_empty()
             && !self.entries.is_empty()
+            && self.completions.iter().all(Completed::clean)
             && self
                 .entries
                 .iter()

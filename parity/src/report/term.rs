@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{Entry, Report};
 use crate::compare::Verdict;
+use crate::complete;
 
 /// Lines that are not alike, with both answers, and the totals.
 #[must_use]
@@ -75,6 +76,7 @@ fn totals(out: &mut String, report: &Report) -> std::fmt::Result {
         }
         writeln!(out, ", {} in all", totals.values().sum::<usize>())?;
     }
+    out.push_str(&complete::render(&report.completions));
     for line in &report.stale {
         writeln!(out, "stale entry in known.toml: {line}")?;
     }

@@ -129,6 +129,24 @@ function families() {
     }));
 }
 
+// What TAB does on both sides.
+function completion() {
+  if (!raw.completions.length) return null;
+  const words = (tab) => [tab.line, ...(tab.list ?? [])].join(' ');
+  const shown = ({ builtin, ours }) => (builtin.length
+    ? h('td', null, h('code', null, words(builtin[0])), ' \u2192 ', h('code', null, words(ours[0])))
+    : h('td'));
+  return section('Completion', 'Prefixes of lines, with TAB pressed twice: the line behind it and the words listed are compared.',
+    h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': 'Completion' }, h('table.figures.text', null,
+      h('thead', null, h('tr', null, ['QEMU', 'identical', 'prefix', 'verdict', 'built-in \u2192 ours', 'because']
+        .map((word) => h('th', { scope: 'col' }, word)))),
+      h('tbody', null, raw.completions.flatMap(({ qemu, all, identical, others }) => [
+        h('tr', null, h('th', { scope: 'row' }, qemu), h('td', null, `${identical} of ${all}`), h('td'), h('td'), h('td'), h('td')),
+        ...others.map((other) => h('tr', null, h('td'), h('td'), h('td', null, h('code', null, JSON.stringify(other.prefix))),
+          h('td', null, other.verdict), shown(other), h('td', null, other.note ?? ''))),
+      ])))));
+}
+
 // The commands that an interface would free: those that a line showed to be blocked or partial.
 function missing() {
   const stuck = (cell) => cell.entries.some((e) => ['blocked', 'partial'].includes(VERDICTS[e.verdict].word));
@@ -177,6 +195,6 @@ function overviewPage() {
       raw.nativeOnly ? 'without help of the built-in monitor.' : 'with help of the built-in monitor where our own code is not there.',
       raw.before ? ' Signed numbers are changes since the earlier report.' : '',
       raw.before && raw.before.nativeOnly !== raw.nativeOnly ? ' The earlier run had the other setting for help of the built-in.' : ''),
-    tiles(), attention(), standings(), h('div.columns', null, routes(), lineTotals()), families(), missing(),
+    tiles(), attention(), standings(), h('div.columns', null, routes(), lineTotals()), families(), completion(), missing(),
   ];
 }

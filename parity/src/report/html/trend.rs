@@ -115,6 +115,7 @@ mod tests {
             format: FORMAT,
             native_only: true,
             entries: entries.collect(),
+            completions: Vec::new(),
             stale: Vec::new(),
         }
     }

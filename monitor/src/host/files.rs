@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// The files and folders whose path starts with `typed`, folders with a slash behind, sorted. Hidden ones count.
-pub(super) fn complete(typed: &str) -> Vec<String> {
+pub fn complete(typed: &str) -> Vec<String> {
     let (folder, name) = match typed.rfind('/') {
         Some(slash) => typed.split_at(slash + 1),
         None => ("", typed),
