@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::format::qjson;
 use crate::qmp::caps::Caps;
 use crate::qmp::{BoxFuture, Qmp, QmpError};
 use crate::version::{Version, v};
@@ -97,6 +98,24 @@ pub const HAZARDS: &[Hazard] = &[
         seen: "7.2.22, 10.0.2, 11.1.3: qom-set /machine boot x",
         certain: true,
         condition: condition!(plain_set_of_structure),
+    },
+    Hazard {
+        at: At::Line("qom-set"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        harm: "of a drive to the block node that the device has already aborts QEMU",
+        seen: "7.2.22, 10.0.2, 11.1.3: qom-set DEVICE drive NODE, and of a virtio device's backend",
+        certain: true,
+        condition: condition!(sets_the_same_node),
+    },
+    Hazard {
+        at: At::Qmp("qom-set"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        harm: "of a drive to the block node that the device has already aborts QEMU",
+        seen: "7.2.22, 10.0.2, 11.1.3: qom-set DEVICE drive NODE, and of a virtio device's backend",
+        certain: true,
+        condition: condition!(sets_the_same_node),
     },
     Hazard {
         at: At::Line("calc_dirty_rate"),
@@ -341,6 +360,44 @@ async fn is_structure_by_type(qmp: &dyn Qmp, path: &str, property: &str) -> bool
         .find(|p| p.get("name").and_then(Value::as_str) == Some(property))
         .and_then(|p| p.get("type").and_then(Value::as_str))
         .is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_uppercase()) || kind == "struct")
+}
+
+/// The node's parent asks to be given the child that it has. A property of a device with a drive of its own name shows
+/// that name, any other the node's.
+async fn sets_the_same_node(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    let wanted = match args.get("value") {
+        Some(Value::String(json)) if args.contains_key("json") => {
+            qjson::parse(json, caps.version).ok()
+        }
+        other => other.cloned(),
+    };
+    let get = json!({"path": text(args, "path"), "property": text(args, "property")});
+    let (Some(Value::String(wanted)), Ok(Value::String(current))) =
+        (wanted, qmp.execute("qom-get", get).await)
+    else {
+        return false;
+    };
+    if wanted.is_empty() || current.is_empty() {
+        return false;
+    }
+    if wanted == current {
+        let flat = json!({"flat": true});
+        let nodes = qmp.execute("query-named-block-nodes", flat).await;
+        return find_in(nodes, "node-name", &wanted).is_some();
+    }
+    let backends = qmp.execute("query-block", Value::Null).await;
+    find_in(backends, "device", &current)
+        .and_then(|backend| backend.get("inserted")?.get("node-name").cloned())
+        .is_some_and(|node| node == wanted)
+}
+
+/// The first element of a list in an answer whose member `key` is `value`.
+fn find_in(answer: Result<Value, QmpError>, key: &str, value: &str) -> Option<Value> {
+    let Ok(Value::Array(list)) = answer else {
+        return None;
+    };
+    let mut list = list.into_iter();
+    list.find(|element| element.get(key).and_then(Value::as_str) == Some(value))
 }
 
 async fn dirty_log_without_kvm(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
