@@ -132,13 +132,16 @@ impl Monitor {
         &self.rows
     }
 
-    /// What goes on in QEMU although the line that started it was given up (its future dropped); told once.
-    pub fn given_up(&mut self) -> Option<&'static str> {
-        self.session.given_up.take()
+    /// What may go on in QEMU although the line that started it was given up (its future dropped) or lost its
+    /// connection; told once.
+    pub fn given_up(&mut self) -> Option<String> {
+        let goes_on = std::mem::take(&mut self.session.goes_on);
+        (!goes_on.is_empty()).then(|| goes_on.join("; "))
     }
 
     /// Runs one line, without its line end, and writes what it prints to `out`, with LF line ends.
     pub async fn run_line(&mut self, line: &str, out: &mut (dyn Write + Send)) -> Outcome {
+        self.session.goes_on.clear();
         if self.caps.preconfig {
             if let Err(error) = self.caps.probe_target(self.qmp.as_ref()).await {
                 return Outcome::Disconnected(error);

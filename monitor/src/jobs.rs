@@ -1,13 +1,15 @@
 //! Jobs that we start, wait for, and clear away.
 //!
-//! Their ids start with [`PREFIX`], so that one that was left behind by a lost connection can be told from others.
+//! Their ids start with [`PREFIX`], so that one that was left behind by a lost connection can be told from others:
+//! [`leftover`] finds those, and [`end`] ends them.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::cx::{CmdError, Cx};
+use crate::cx::{CmdError, Cx, Host};
+use crate::qmp::{Qmp, QmpError};
 
 /// How the ids of our jobs start.
 pub const PREFIX: &str = "hmp-";
@@ -49,8 +51,19 @@ pub async fn start(
         id = format!("{PREFIX}{purpose}-{number}");
     }
     arguments.insert("job-id".into(), id.clone().into());
-    cx.execute(command, arguments.into()).await?;
-    Ok(id)
+    cx.session.goes_on.push(format!(
+        "the job {id} may go on or have ended; 'hmp --end-jobs' ends it, or clears it away"
+    ));
+    let started = cx.execute(command, arguments.into()).await;
+    if matches!(&started, Err(error) if !is_fatal(error)) {
+        cx.session.goes_on.pop();
+    }
+    started.map(|_| id)
+}
+
+/// Whether the outcome is not known.
+fn is_fatal(error: &CmdError) -> bool {
+    matches!(error, CmdError::Qmp(error) if error.is_fatal())
 }
 
 /// The pauses between two looks at a job: short at first.
@@ -79,12 +92,61 @@ pub async fn wait(cx: &mut Cx<'_>, id: &str, states: &[&str]) -> Result<Option<J
 /// Waits until a job has ended, clears it away, and says how it went. Its error is shown in the row's style.
 pub async fn finish(cx: &mut Cx<'_>, id: &str) -> Result<(), CmdError> {
     let Some(job) = wait(cx, id, &[]).await? else {
+        cx.session.goes_on.pop();
         let text = format!("the job {id} is gone, its outcome is not known");
         return Err(CmdError::Plain(text));
     };
     cx.execute("job-dismiss", json!({"id": id})).await?;
+    cx.session.goes_on.pop();
     match job.error {
         Some(error) => Err(CmdError::User(error)),
         None => Ok(()),
     }
+}
+
+/// The jobs of ours that are there while no line of this connection runs: left behind, or of another connection.
+pub async fn leftover(qmp: &dyn Qmp) -> Result<Vec<Job>, QmpError> {
+    let answer = qmp.execute("query-jobs", Value::Null).await?;
+    let jobs: Vec<Job> = serde_json::from_value(answer)
+        .map_err(|e| QmpError::Protocol(format!("unexpected answer to query-jobs: {e}")))?;
+    let ours = jobs.into_iter().filter(|job| job.id.starts_with(PREFIX));
+    Ok(ours.collect())
+}
+
+/// How often a job that was cancelled is looked at before it is left alone: about half a minute.
+const LOOKS: usize = 60;
+
+/// What became of a job that was to be ended.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// It ended, as told here, and was cleared away.
+    Dismissed(Job),
+    /// It is not there any more.
+    Gone,
+    /// It does not end.
+    Stuck,
+}
+
+/// Cancels a job, unless it has ended, and clears it away.
+pub async fn end(qmp: &dyn Qmp, host: &dyn Host, mut job: Job) -> Result<Ended, QmpError> {
+    let id = job.id.clone();
+    if job.status != "concluded" {
+        match qmp.execute("job-cancel", json!({"id": id})).await {
+            // It may have ended by itself meanwhile.
+            Ok(_) | Err(QmpError::Command { .. }) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    for look in 0..LOOKS {
+        if job.status == "concluded" {
+            qmp.execute("job-dismiss", json!({"id": id})).await?;
+            return Ok(Ended::Dismissed(job));
+        }
+        host.sleep(PAUSES[PAUSES.len().min(look + 1) - 1]).await;
+        match leftover(qmp).await?.into_iter().find(|job| job.id == id) {
+            Some(same) => job = same,
+            None => return Ok(Ended::Gone),
+        }
+    }
+    Ok(Ended::Stuck)
 }

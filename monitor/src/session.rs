@@ -9,8 +9,9 @@ pub struct Session {
     pub format: Format,
     /// The mask last sent by `mouse_button`.
     pub mouse_buttons: i64,
-    /// What to tell a person who gives the running line up, where something goes on without it.
-    pub given_up: Option<&'static str>,
+    /// What to tell a person whose running line is given up or loses its connection: what may go on without it, and how
+    /// to end that.
+    pub goes_on: Vec<String>,
     /// Whether `quit` was carried out.
     pub quit: bool,
 }

@@ -60,8 +60,12 @@ struct Arguments {
     #[arg(long, value_name = "RECORDING", conflicts_with = "address")]
     replay: Option<PathBuf>,
 
+    /// End the jobs that an earlier hmp began and left behind, and clear them away.
+    #[arg(long, conflicts_with_all = ["lines", "complete", "explain", "replay", "null"])]
+    end_jobs: bool,
+
     /// Print the QMP sockets of running QEMUs: process, name, address and remarks, with tabs between.
-    #[arg(long, conflicts_with_all = ["address", "lines", "complete", "explain", "replay", "null"])]
+    #[arg(long, conflicts_with_all = ["address", "lines", "complete", "explain", "replay", "null", "end_jobs"])]
     list: bool,
 }
 
@@ -104,6 +108,8 @@ fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
     };
     let task = if arguments.list {
         Task::List
+    } else if arguments.end_jobs {
+        Task::EndJobs
     } else if let Some(text) = arguments.complete {
         Task::Complete(text)
     } else if arguments.lines.is_empty() {

@@ -5,6 +5,13 @@ use serde_json::{Map, Value, json};
 
 use crate::cx::{CmdError, CmdResult, Cx};
 
+/// A job in the background has the device's name, by which the person ends it, here as with the built-in.
+fn may_go_on(cx: &mut Cx<'_>, device: &str) {
+    cx.session.goes_on.push(format!(
+        "the job '{device}' may have begun; 'info block-jobs' shows it, 'block_job_cancel {device}' ends it"
+    ));
+}
+
 /// Arguments of `block_stream`; the speed is in bytes a second.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +34,7 @@ pub async fn stream(cx: &mut Cx<'_>, args: Stream) -> CmdResult {
     if let Some(speed) = args.speed {
         arguments["speed"] = speed.into();
     }
+    may_go_on(cx, &args.device);
     cx.execute("block-stream", arguments).await?;
     Ok(())
 }
@@ -54,6 +62,7 @@ pub async fn mirror(cx: &mut Cx<'_>, args: Mirror) -> CmdResult {
         args.reuse,
     );
     arguments.insert("unmap".into(), true.into());
+    may_go_on(cx, &args.device);
     cx.execute("drive-mirror", arguments.into()).await?;
     Ok(())
 }
@@ -85,6 +94,7 @@ pub async fn backup(cx: &mut Cx<'_>, args: Backup) -> CmdResult {
     if args.compress {
         arguments.insert("compress".into(), true.into());
     }
+    may_go_on(cx, &args.device);
     cx.execute("drive-backup", arguments.into()).await?;
     Ok(())
 }
@@ -137,6 +147,10 @@ pub async fn snapshot(cx: &mut Cx<'_>, args: Snapshot) -> CmdResult {
     if let Some(format) = args.format {
         arguments["format"] = format.into();
     }
+    cx.session.goes_on.push(format!(
+        "'{file}' may have become the image of '{}'; 'info block' shows it",
+        args.device
+    ));
     cx.execute("blockdev-snapshot-sync", arguments).await?;
     Ok(())
 }

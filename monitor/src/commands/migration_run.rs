@@ -44,15 +44,14 @@ pub async fn migrate(cx: &mut Cx<'_>, args: Migrate) -> CmdResult {
             arguments[name] = true.into();
         }
     }
+    let how = "'info migrate' shows it, 'migrate_cancel' ends it";
+    cx.session.goes_on = vec![format!("the migration may have begun; {how}")];
     cx.execute("migrate", arguments).await?;
     if args.detach {
         return Ok(());
     }
-    cx.session.given_up =
-        Some("the migration goes on; 'info migrate' shows it, 'migrate_cancel' ends it");
-    let result = wait(cx).await;
-    cx.session.given_up = None;
-    result
+    cx.session.goes_on = vec![format!("the migration goes on; {how}")];
+    wait(cx).await
 }
 
 /// Looks until migration is neither about to start nor going on; states like `postcopy-active` end the wait too.

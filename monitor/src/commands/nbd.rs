@@ -29,6 +29,9 @@ pub async fn start(cx: &mut Cx<'_>, args: Start) -> CmdResult {
         return Err(CmdError::User("-w only valid together with -a".into()));
     }
     let address = socket_address::parse(&args.uri, cx.caps.version).map_err(CmdError::User)?;
+    cx.session
+        .goes_on
+        .push("the NBD server may be running, with exports; 'nbd_server_stop' ends it".into());
     cx.execute("nbd-server-start", json!({"addr": address}))
         .await?;
     if !args.all {

@@ -52,6 +52,9 @@ pub async fn save(cx: &mut Cx<'_>, args: Save) -> CmdResult {
         // QEMU refuses to save while something blocks migration: then nothing must be deleted.
         let migration: MigrationInfo = cx.query("query-migrate").await?;
         if migration.blocked_reasons.is_empty() {
+            cx.session.goes_on.push(format!(
+                "the earlier snapshot '{tag}' may be deleted, and the new one not made; 'info snapshots' shows it"
+            ));
             run(cx, "delvm", "snapshot-delete", &tag, &nodes).await?;
         }
     }

@@ -35,9 +35,9 @@ pub(super) async fn lines(worker: &mut Worker, lines: &[String]) -> Exit {
             }
             Next::Lost(error) => {
                 return match left {
-                    0 => lost(&error.to_string()),
-                    1 => lost(&format!("{error}; one more line was not run")),
-                    _ => lost(&format!("{error}; {left} more lines were not run")),
+                    0 => worker.lost(&error.to_string()),
+                    1 => worker.lost(&format!("{error}; one more line was not run")),
+                    _ => worker.lost(&format!("{error}; {left} more lines were not run")),
                 };
             }
         }
@@ -67,7 +67,7 @@ pub(super) async fn input(worker: &mut Worker) -> Exit {
         match next {
             Next::Go => {}
             Next::Unheard => return worker.unheard(),
-            Next::Lost(error) => return lost(&error.to_string()),
+            Next::Lost(error) => return worker.lost(&error.to_string()),
             Next::Quit => {
                 worker.gone().await;
                 return match timeout(GRACE, input.recv()).await {

@@ -62,7 +62,9 @@ pub(super) async fn run(
         match next {
             None => {
                 let goes_on = worker.monitor.given_up();
-                say(goes_on.unwrap_or("cancelled; QEMU goes on with what it was asked already"));
+                say(goes_on
+                    .as_deref()
+                    .unwrap_or("cancelled; QEMU goes on with what it was asked already"));
             }
             Some(Next::Go) => {}
             Some(Next::Unheard) => return worker.unheard(),
@@ -72,13 +74,10 @@ pub(super) async fn run(
             }
             // A limit of ours was passed: the connection is as good as before.
             Some(Next::Lost(error @ QmpError::Timeout { .. })) if worker.client.end().is_none() => {
-                say(&error.to_string());
+                worker.lost(&error.to_string());
                 worker.failed = true;
             }
-            Some(Next::Lost(error)) => {
-                say(&error.to_string());
-                return Exit::Lost;
-            }
+            Some(Next::Lost(error)) => return worker.lost(&error.to_string()),
         }
     }
 }

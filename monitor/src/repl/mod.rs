@@ -11,6 +11,7 @@ mod exit;
 mod history;
 mod host;
 mod interactive;
+mod leftovers;
 mod lines;
 mod options;
 mod replay;

@@ -28,6 +28,8 @@ pub enum Task {
     Input,
     /// Print what could stand at the end of this text.
     Complete(String),
+    /// End the jobs that an earlier `hmp` left behind.
+    EndJobs,
     /// Print the QMP sockets of running QEMUs.
     List,
 }

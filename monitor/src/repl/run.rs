@@ -15,7 +15,7 @@ use super::host::Program;
 use super::options::{Options, Target, Task};
 use super::screen::{Screen, say};
 use super::worker::Worker;
-use super::{batch, choose, interactive, replay};
+use super::{batch, choose, interactive, leftovers, replay};
 use crate::engine::Monitor;
 use crate::qmp::address::Address;
 use crate::qmp::client::{self, Client, Events};
@@ -90,8 +90,9 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
         asker: editor.as_ref().map(Editor::asker),
         history: prompt.then(|| Arc::clone(&history)),
     };
+    let host = Arc::new(host);
     let building = Monitor::builder(Arc::new(client.clone()))
-        .host(Arc::new(host))
+        .host(host.clone())
         .passthrough(options.passthrough)
         .allow(options.allow)
         .build();
@@ -109,6 +110,10 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
             return Exit::Unconnected;
         }
     };
+    let looks = matches!(options.task, Task::Lines(_) | Task::Input);
+    if looks && !options.explain && !matches!(options.target, Target::Recording(_)) {
+        leftovers::tell(&client, monitor.caps()).await;
+    }
     let mut worker = Worker {
         monitor,
         client,
@@ -132,6 +137,9 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
             }
         },
         (Task::Input, None) => batch::input(&mut worker).await,
+        (Task::EndJobs, _) => {
+            leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await
+        }
         (Task::List, _) => Exit::Success,
     }
 }

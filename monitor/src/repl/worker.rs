@@ -97,6 +97,15 @@ impl Worker {
         }
     }
 
+    /// Ends because the connection is lost: says so, and what may go on without it.
+    pub(super) fn lost(&mut self, text: &str) -> Exit {
+        say(text);
+        if let Some(goes_on) = self.monitor.given_up() {
+            say(&goes_on);
+        }
+        Exit::Lost
+    }
+
     /// Ends because nobody reads our output: quietly for a closed pipe.
     pub(super) fn unheard(&self) -> Exit {
         match self.screen.error() {
