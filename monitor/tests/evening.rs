@@ -71,19 +71,18 @@ impl Evening {
     }
 
     /// Exports a drive or node over NBD while `work` gets its URL.
-    fn exported<T>(&self, flags: &str, name: &str, work: impl FnOnce(&str) -> T) -> T {
+    fn exported(&self, flags: &str, name: &str, work: impl FnOnce(&str)) {
         let socket = self.path("nbd");
         self.quiet(&format!("nbd_server_start unix:{}", text(&socket)));
         self.quiet(&format!("nbd_server_add {flags} {name}"));
-        let result = work(&format!("nbd+unix:///{name}?socket={}", text(&socket)));
+        work(&format!("nbd+unix:///{name}?socket={}", text(&socket)));
         self.quiet("nbd_server_stop");
-        result
     }
 
     /// Fills a block of a drive or node.
     fn write(&self, name: &str, block: usize) {
         self.exported("-w", name, |url| {
-            tool("qemu-io", &["-f", "raw", "-c", &fill(block), url])
+            tool("qemu-io", &["-f", "raw", "-c", &fill(block), url]);
         });
     }
 
@@ -94,7 +93,7 @@ impl Evening {
             tool(
                 "qemu-img",
                 &["convert", "-f", "raw", "-O", "raw", url, text(&copy)],
-            )
+            );
         });
         blocks(&copy)
     }
