@@ -1,0 +1,290 @@
+//! Whether a danger is there. Nothing here may pause or risk the VM.
+
+use serde_json::{Map, Value, json};
+
+use crate::format::qjson;
+use crate::qmp::caps::Caps;
+use crate::qmp::{Qmp, QmpError};
+
+pub async fn always(_: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    true
+}
+
+fn text<'a>(args: &'a Map<String, Value>, key: &str) -> &'a str {
+    args.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The keys of an option string: `a,b=c,,d` has `a` and `b`.
+fn option_keys(options: &str) -> impl Iterator<Item = &str> {
+    options
+        .split(',')
+        .map(|item| item.split_once('=').map_or(item, |(key, _)| key))
+}
+
+pub async fn sets_realized(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    option_keys(text(args, "device")).any(|key| key == "realized" || key == "norealized")
+}
+
+pub async fn has_realized(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    args.contains_key("realized")
+}
+
+pub async fn empty_id(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    args.get("id").and_then(Value::as_str) == Some("")
+}
+
+pub async fn plain_set_of_structure(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    if args.contains_key("json") {
+        return false;
+    }
+    let (path, property) = (text(args, "path"), text(args, "property"));
+    let get = json!({"path": path, "property": property});
+    match qmp.execute("qom-get", get).await {
+        Ok(value) => value.is_object(),
+        Err(QmpError::Command { .. }) => is_structure_by_type(qmp, path, property).await,
+        Err(_) => false,
+    }
+}
+
+/// For properties that can't be read: scalars, links and lists of numbers have lower-case type names in QOM.
+async fn is_structure_by_type(qmp: &dyn Qmp, path: &str, property: &str) -> bool {
+    let Ok(Value::Array(list)) = qmp.execute("qom-list", json!({"path": path})).await else {
+        return false;
+    };
+    list.iter()
+        .find(|p| p.get("name").and_then(Value::as_str) == Some(property))
+        .and_then(|p| p.get("type").and_then(Value::as_str))
+        .is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_uppercase()) || kind == "struct")
+}
+
+/// The node's parent asks to be given the child that it has. A property of a device with a drive of its own name shows
+/// that name, any other the node's.
+pub async fn sets_the_same_node(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    let wanted = match args.get("value") {
+        Some(Value::String(json)) if args.contains_key("json") => {
+            qjson::parse(json, caps.version).ok()
+        }
+        other => other.cloned(),
+    };
+    let get = json!({"path": text(args, "path"), "property": text(args, "property")});
+    let (Some(Value::String(wanted)), Ok(Value::String(current))) =
+        (wanted, qmp.execute("qom-get", get).await)
+    else {
+        return false;
+    };
+    if wanted.is_empty() || current.is_empty() {
+        return false;
+    }
+    if wanted == current {
+        let flat = json!({"flat": true});
+        let nodes = qmp.execute("query-named-block-nodes", flat).await;
+        return find_in(nodes, "node-name", &wanted).is_some();
+    }
+    let backends = qmp.execute("query-block", Value::Null).await;
+    find_in(backends, "device", &current)
+        .and_then(|backend| backend.get("inserted")?.get("node-name").cloned())
+        .is_some_and(|node| node == wanted)
+}
+
+/// The first element of a list in an answer whose member `key` is `value`.
+fn find_in(answer: Result<Value, QmpError>, key: &str, value: &str) -> Option<Value> {
+    let Ok(Value::Array(list)) = answer else {
+        return None;
+    };
+    let mut list = list.into_iter();
+    list.find(|element| element.get(key).and_then(Value::as_str) == Some(value))
+}
+
+pub async fn dirty_log_without_kvm(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let mode = text(args, "mode");
+    let asked = args.contains_key("dirty_ring")
+        || args.contains_key("dirty_bitmap")
+        || mode == "dirty-ring"
+        || mode == "dirty-bitmap";
+    asked && !kvm_enabled(qmp).await
+}
+
+async fn kvm_enabled(qmp: &dyn Qmp) -> bool {
+    qmp.execute("query-kvm", Value::Null)
+        .await
+        .is_ok_and(|v| v.get("enabled") == Some(&Value::Bool(true)))
+}
+
+/// Boards that bring no display adapter of their own.
+const BOARDS_WITHOUT_DISPLAY: &[&str] = &["microvm-machine", "none-machine"];
+
+/// The abort comes when text consoles were numbered before the board makes its display adapter. QMP shows the consoles
+/// and the board; whether an adapter will come, it does not tell.
+pub async fn second_console(qmp: &dyn Qmp, caps: &Caps, _: &Map<String, Value>) -> bool {
+    if !caps.preconfig {
+        return false;
+    }
+    let Ok(Value::Array(backends)) = qmp.execute("qom-list", json!({"path": "/backend"})).await
+    else {
+        return false;
+    };
+    let get = json!({"path": "/machine", "property": "type"});
+    let displayless = match qmp.execute("qom-get", get).await {
+        Ok(Value::String(kind)) => {
+            kind.starts_with("virt-") || BOARDS_WITHOUT_DISPLAY.contains(&kind.as_str())
+        }
+        _ => false,
+    };
+    let has_console = backends
+        .iter()
+        .any(|p| p.get("name").and_then(Value::as_str) == Some("console[0]"));
+    has_console && !displayless
+}
+
+fn is_gl(driver: &str) -> bool {
+    driver.contains("-gl-") || driver.ends_with("-gl")
+}
+
+pub async fn names_gl_device(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let options = text(args, "device");
+    options
+        .split(',')
+        .any(|item| is_gl(item.strip_prefix("driver=").unwrap_or(item)))
+}
+
+pub async fn is_gl_device(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    ["typename", "driver"]
+        .iter()
+        .any(|key| is_gl(text(args, key)))
+}
+
+pub async fn names_rocker_twice(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    let pairs = crate::keyval::pairs(text(args, "device"), Some("driver"));
+    let options = pairs.into_iter().map(|pair| (pair.key, pair.value.into()));
+    is_second_rocker(qmp, caps, &options.collect()).await
+}
+
+pub async fn is_second_rocker(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    if text(args, "driver") != "rocker" || !caps.has("query-rocker") {
+        return false;
+    }
+    let name = args.get("name").and_then(Value::as_str);
+    let query = json!({"name": name.unwrap_or("rocker")});
+    qmp.execute("query-rocker", query).await.is_ok()
+}
+
+/// The search walks the consoles by number, looks at each one's device, and aborts at a console without one.
+pub async fn meets_text_console(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let Some(id) = args.get("device").and_then(Value::as_str) else {
+        return false;
+    };
+    let list = |path: String| async move {
+        match qmp.execute("qom-list", json!({"path": path})).await {
+            Ok(Value::Array(list)) => list,
+            _ => Vec::new(),
+        }
+    };
+    let is = |p: &Value, key: &str, text: &str| p.get(key).and_then(Value::as_str) == Some(text);
+    let devices = list("/machine/peripheral".into()).await;
+    if !devices.iter().any(|p| is(p, "name", id)) {
+        return false;
+    }
+    let consoles = list("/backend".into()).await;
+    for number in 0..consoles.len() {
+        let name = format!("console[{number}]");
+        let Some(console) = consoles.iter().find(|p| is(p, "name", &name)) else {
+            continue;
+        };
+        if !is(console, "type", "child<qemu-graphic-console>") {
+            return true;
+        }
+        let get = |property: &str| {
+            let get = json!({"path": format!("/backend/{name}"), "property": property});
+            qmp.execute("qom-get", get)
+        };
+        let device = get("device").await.unwrap_or_default();
+        let head = get("head").await.unwrap_or_default();
+        let asked = args.get("head").cloned().unwrap_or_else(|| 0.into());
+        if device.as_str() == Some(&format!("/machine/peripheral/{id}")) && head == asked {
+            return false;
+        }
+    }
+    false
+}
+
+/// The numbers of a null node, which its driver reads without a way to fail (block/null.c).
+pub async fn null_node_with_bad_number(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let items: Vec<(String, String)> = crate::keyval::items(text(args, "opts"))
+        .filter_map(|item| {
+            let (key, value) = item.split_once('=')?;
+            let last = key.rsplit('.').next().unwrap_or(key);
+            Some((last.to_owned(), value.to_owned()))
+        })
+        .collect();
+    let null = |(key, value): &(String, String)| {
+        (key == "driver" && value.starts_with("null-"))
+            || (key == "filename" || key == "file") && value.starts_with("null-")
+    };
+    let bad = |(key, value): &(String, String)| {
+        let rules = crate::format::size::Rules::New;
+        let number = match key.as_str() {
+            "size" => crate::format::size::parse(value, crate::format::size::BYTES, rules).ok(),
+            "latency-ns" => match crate::expr::strtoull(value, 0, false) {
+                (len, Some(number)) if len > 0 => Some((number, len)),
+                _ => None,
+            },
+            _ => return false,
+        };
+        number.is_none_or(|(_, len)| len != value.len())
+    };
+    items.iter().any(null) && items.iter().any(bad)
+}
+
+/// Children of these hold the devices that were plugged by a person.
+const PLUGGED: &[&str] = &["/machine/peripheral", "/machine/peripheral-anon"];
+
+pub async fn nvme_without_namespace(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    let mut namespaces = false;
+    let mut empty = false;
+    for folder in PLUGGED {
+        let Ok(Value::Array(devices)) = qmp.execute("qom-list", json!({"path": folder})).await
+        else {
+            continue;
+        };
+        for device in devices {
+            let text = |key: &str| device.get(key).and_then(Value::as_str).unwrap_or_default();
+            match text("type") {
+                "child<nvme-ns>" => namespaces = true,
+                "child<nvme>" => {
+                    let path = format!("{folder}/{}", text("name"));
+                    let get = json!({"path": path, "property": "drive"});
+                    let drive = qmp.execute("qom-get", get).await;
+                    empty |= drive.is_ok_and(|d| d.as_str().unwrap_or_default().is_empty());
+                }
+                _ => {}
+            }
+        }
+    }
+    empty && !namespaces
+}
+
+pub async fn cpu_has_la57(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    let Ok(Value::Array(cpus)) = qmp.execute("query-cpus-fast", Value::Null).await else {
+        return false;
+    };
+    let Some(path) = cpus.first().and_then(|cpu| cpu.get("qom-path")) else {
+        return false;
+    };
+    let get = json!({"path": path, "property": "la57"});
+    matches!(qmp.execute("qom-get", get).await, Ok(Value::Bool(true)))
+}
+
+pub async fn has_non_migratable_device(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    match qmp.execute("query-migrate", Value::Null).await {
+        Ok(status) => status
+            .get("blocked-reasons")
+            .and_then(Value::as_array)
+            .is_some_and(|reasons| {
+                reasons
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .any(|reason| reason.contains("non-migratable device"))
+            }),
+        Err(_) => true,
+    }
+}
