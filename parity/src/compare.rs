@@ -98,6 +98,13 @@ pub fn answers(
     (Verdict::Different, Vec::new())
 }
 
+/// Whether our answer says of itself, in a last line that the built-in has not, that it is only a part.
+#[must_use]
+pub fn is_part(builtin: &str, ours: &str) -> bool {
+    let last = ours.lines().next_back().unwrap_or_default();
+    last.starts_with("note: ") && builtin.lines().next_back() != Some(last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,5 +140,13 @@ mod tests {
     fn the_order_is_from_best_to_worst() {
         assert!(Verdict::ALL.is_sorted());
         assert_eq!(Verdict::ALL.iter().filter(|v| v.passes()).count(), 3);
+    }
+
+    #[test]
+    fn a_note_marks_a_part() {
+        assert!(is_part("a\nb\n", "a\nnote: QMP does not show b\n"));
+        assert!(!is_part("note: x\n", "note: x\n"));
+        assert!(!is_part("a\n", "note: x\na\n"));
+        assert!(!is_part("", ""));
     }
 }

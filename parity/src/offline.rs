@@ -130,6 +130,9 @@ async fn run_line(monitor: &mut Monitor, line: &BuiltinLine, entry: &mut Entry) 
         entry.verdict = Verdict::Different;
         return;
     }
+    if entry.route == "derived" && compare::is_part(&entry.builtin, &entry.ours) {
+        "partial".clone_into(&mut entry.route);
+    }
     entry.verdict = match (entry.route.as_str(), text("reason")) {
         ("refused", "to-convert") => Verdict::Pending,
         ("refused", _) => Verdict::Blocked,

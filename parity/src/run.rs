@@ -230,6 +230,9 @@ impl Pair<'_> {
             ("passthrough", _) => Verdict::Passthrough,
             _ => self.judge(step, entry, &builtin_dir, &ours_dir).await,
         };
+        if entry.route == "derived" && compare::is_part(&entry.builtin, &entry.ours) {
+            "partial".clone_into(&mut entry.route);
+        }
         if entry.route == "partial" {
             entry.verdict = Verdict::Partial;
         }
