@@ -35,6 +35,7 @@ pub mod pci;
 pub mod print;
 pub mod qom;
 pub mod qom_tree;
+pub mod qtree;
 pub mod replay;
 pub mod rocker;
 pub mod run;

@@ -2,83 +2,10 @@
 
 use std::fmt::{self, Write};
 
-use serde::Deserialize;
-
 use crate::cx::{CmdError, CmdResult, Cx, NoArgs};
+use crate::guest::pci::{PciBus, PciDevice, PciInfo, PciRegion};
 use crate::qmp::QmpError;
 use crate::version::{Version, v};
-
-#[derive(Deserialize)]
-struct PciInfo {
-    devices: Vec<PciDevice>,
-}
-
-#[derive(Deserialize)]
-struct PciDevice {
-    bus: i64,
-    slot: i64,
-    function: i64,
-    class_info: PciClass,
-    id: PciId,
-    irq: Option<i64>,
-    #[serde(default)]
-    irq_pin: i64,
-    qdev_id: String,
-    pci_bridge: Option<PciBridge>,
-    regions: Vec<PciRegion>,
-}
-
-#[derive(Deserialize)]
-struct PciClass {
-    desc: Option<String>,
-    class: i64,
-}
-
-#[derive(Deserialize)]
-struct PciId {
-    device: i64,
-    vendor: i64,
-    subsystem: Option<i64>,
-    #[serde(rename = "subsystem-vendor")]
-    subsystem_vendor: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct PciBridge {
-    bus: PciBus,
-    // Absent until firmware numbered the bus.
-    #[serde(default)]
-    devices: Vec<PciDevice>,
-}
-
-#[derive(Deserialize)]
-struct PciBus {
-    number: i64,
-    secondary: i64,
-    subordinate: i64,
-    io_range: PciRange,
-    memory_range: PciRange,
-    prefetchable_range: PciRange,
-}
-
-#[derive(Deserialize)]
-struct PciRange {
-    base: i64,
-    limit: i64,
-}
-
-#[derive(Deserialize)]
-struct PciRegion {
-    bar: i64,
-    #[serde(rename = "type")]
-    kind: String,
-    address: i64,
-    size: i64,
-    #[serde(default)]
-    prefetch: bool,
-    #[serde(default)]
-    mem_type_64: bool,
-}
 
 /// The first release that tells regions without an address from others, and ends their lines without a dot.
 const UNMAPPED_SHOWN: Version = v(8, 0);

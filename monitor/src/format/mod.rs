@@ -5,6 +5,7 @@ pub mod memory;
 pub mod number;
 pub mod properties;
 pub mod qjson;
+pub mod qtree;
 pub mod shell;
 pub mod size;
 pub mod snapshot;

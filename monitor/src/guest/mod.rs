@@ -1,6 +1,10 @@
 //! What lies under derived commands: the guest's registers and memory.
 
+pub mod devices;
 pub mod memory;
 pub mod objects;
+pub mod pci;
+pub mod pins;
+pub mod property_order;
 pub mod regions;
 pub mod registers;

@@ -1,5 +1,7 @@
 //! Objects in bulk: trees and properties, with several requests in flight.
 
+use std::collections::HashMap;
+
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -48,6 +50,8 @@ pub struct Node {
     pub kind: String,
     /// The objects that it holds, by their place in the list of all, sorted by name.
     pub children: Vec<usize>,
+    /// What else it has, in QMP's order.
+    pub properties: Vec<Property>,
 }
 
 /// Runs requests, several at once, and returns the answers in the same order.
@@ -145,6 +149,50 @@ pub async fn values_of<const N: usize>(
     Ok(all_values)
 }
 
+/// The values of chosen properties of many objects; those that QEMU refuses are left out.
+pub async fn chosen_values(
+    qmp: &dyn Qmp,
+    caps: &Caps,
+    wanted: &[(&str, Vec<String>)],
+) -> Result<Vec<HashMap<String, Value>>, QmpError> {
+    let mut found = vec![HashMap::new(); wanted.len()];
+    let mut rest: Vec<usize> = (0..wanted.len()).collect();
+    if caps.has("qom-list-get") {
+        let chunks: Vec<Vec<usize>> = rest.chunks(PATHS_AT_ONCE).map(<[usize]>::to_vec).collect();
+        rest.clear();
+        let requests = chunks.iter().map(|chunk| {
+            let paths: Vec<&str> = chunk.iter().map(|&i| wanted[i].0).collect();
+            ("qom-list-get", json!({"paths": paths}))
+        });
+        let answers = all(qmp, requests).await;
+        for (chunk, answer) in chunks.iter().zip(answers) {
+            match answer {
+                Ok(answer) => {
+                    let objects: Vec<Properties> = serde_json::from_value(answer)
+                        .map_err(|e| QmpError::unexpected("qom-list-get", e))?;
+                    for (&i, object) in chunk.iter().zip(objects) {
+                        let values = object.properties.into_iter();
+                        found[i] = values.filter_map(|p| Some((p.name, p.value?))).collect();
+                    }
+                }
+                Err(QmpError::Command { .. }) => rest.extend(chunk),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    let single: Vec<(usize, &str)> = rest
+        .iter()
+        .flat_map(|&i| wanted[i].1.iter().map(move |name| (i, name.as_str())))
+        .collect();
+    let values = values(qmp, single.iter().map(|&(i, name)| (wanted[i].0, name))).await?;
+    for ((i, name), value) in single.into_iter().zip(values) {
+        if let Some(value) = value {
+            found[i].insert(name.to_owned(), value);
+        }
+    }
+    Ok(found)
+}
+
 async fn one_by_one<const N: usize>(
     qmp: &dyn Qmp,
     paths: &[&str],
@@ -197,7 +245,7 @@ pub async fn tree_without(
         path: path.to_owned(),
         name: path.rsplit('/').next().unwrap_or_default().to_owned(),
         kind: kind.to_owned(),
-        children: Vec::new(),
+        ..Node::default()
     }];
     let mut level = 0..1;
     for _ in 0..MAX_DEPTH {
@@ -221,8 +269,9 @@ pub async fn tree_without(
     ))
 }
 
-fn add_children(nodes: &mut Vec<Node>, parent: usize, mut list: Vec<Property>) {
-    list.retain(|property| property.child().is_some());
+fn add_children(nodes: &mut Vec<Node>, parent: usize, list: Vec<Property>) {
+    let (mut list, others): (Vec<_>, _) = list.into_iter().partition(|p| p.child().is_some());
+    nodes[parent].properties = others;
     list.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     let above = nodes[parent].path.trim_end_matches('/').to_owned();
     for property in list {
@@ -232,7 +281,7 @@ fn add_children(nodes: &mut Vec<Node>, parent: usize, mut list: Vec<Property>) {
             path: format!("{above}/{}", property.name),
             kind: property.child().unwrap_or_default().to_owned(),
             name: property.name,
-            children: Vec::new(),
+            ..Node::default()
         });
     }
 }

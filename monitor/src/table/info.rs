@@ -4,8 +4,8 @@ use super::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
     block_info, chardev, confidential, cpu, dirty_rate, display, firmware, machine_info,
-    memory_info, migration_info, migration_parameters, mtree, pci, qom_tree, rocker, run, stats,
-    text, trace, virtio, vm_snapshot,
+    memory_info, migration_info, migration_parameters, mtree, pci, qom_tree, qtree, rocker, run,
+    stats, text, trace, virtio, vm_snapshot,
 };
 use crate::missing;
 use crate::run;
@@ -364,6 +364,16 @@ pub const INFO: &[Command] = &[
             args: "",
             params: "",
         }],
+        routes: &[
+            Route::derived(
+                &["qom-list", "qom-get", "qom-list-types"],
+                run!(qtree::info_qtree),
+            ),
+            Route::partial(
+                &["qom-list", "qom-get", "qom-list-types"],
+                run!(qtree::info_qtree_part),
+            ),
+        ],
         ..ROW
     },
     Command {
