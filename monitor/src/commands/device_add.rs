@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::commands::device_models;
 use crate::cx::{CmdError, CmdResult, Cx};
 use crate::format::number;
 use crate::format::properties::{self, Property};
@@ -28,10 +29,7 @@ pub async fn device_add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     let driver = texts.get("driver").and_then(Value::as_str);
     if let Some(driver) = driver {
         if is_help(driver) {
-            return Err(CmdError::Unavailable(
-                "device_add: QMP does not tell the categories and descriptions of device types"
-                    .into(),
-            ));
+            return device_models::device_add_help(cx).await;
         }
         if pairs.iter().any(|pair| is_help(&pair.key)) {
             return help(cx, driver).await;

@@ -9,6 +9,7 @@ pub mod commit;
 pub mod confidential;
 pub mod cpu;
 pub mod device_add;
+pub mod device_models;
 pub mod dirty_rate;
 pub mod display;
 pub mod drive;

@@ -17,6 +17,16 @@ const ROOT_NAME: &str = "main-system-bus";
 /// A type whose id is its own name.
 const PLATFORM_BUS: &str = "platform-bus-device";
 
+/// Devices on the virtual bus of pSeries machines, and their names there (`dt_name` in QEMU's sources): with the value
+/// of `reg` they are the ids of those that were given none.
+const VIRTUAL_DEVICES: &[(&str, &str)] = &[
+    ("spapr-nvram", "nvram"),
+    ("spapr-vlan", "l-lan"),
+    ("spapr-vscsi", "v-scsi"),
+    ("spapr-vty", "vty"),
+    ("tpm-spapr", "vtpm"),
+];
+
 /// More than any machine nests.
 const MAX_DEPTH: usize = 64;
 
@@ -96,7 +106,31 @@ impl Devices {
         if let Some(root) = devices.objects.iter().position(|o| o.path == ROOT) {
             devices.bus(root, 0, &links, &buses);
         }
+        devices.name_virtual_devices(qmp).await?;
         Ok(devices)
+    }
+
+    /// Gives ids to the devices whose bus makes them up.
+    async fn name_virtual_devices(&mut self, qmp: &dyn Qmp) -> Result<(), QmpError> {
+        let name = |kind: &str| VIRTUAL_DEVICES.iter().find(|(k, _)| *k == kind);
+        let nameless: Vec<(usize, &str)> = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter(|(_, entry)| entry.label.is_empty())
+            .filter_map(|(number, entry)| Some((number, name(&entry.name)?.1)))
+            .collect();
+        let registers = nameless.iter().map(|&(number, _)| {
+            let object = self.entries[number].object;
+            (self.objects[object].path.as_str(), "reg")
+        });
+        let registers = objects::values(qmp, registers).await?;
+        for ((number, name), register) in nameless.into_iter().zip(registers) {
+            if let Some(register) = register.as_ref().and_then(Value::as_u64) {
+                self.entries[number].label = format!("{name}@{register:x}");
+            }
+        }
+        Ok(())
     }
 
     fn bus(

@@ -1,5 +1,6 @@
 //! What lies under derived commands: the guest's registers and memory.
 
+pub mod device_models;
 pub mod devices;
 pub mod memory;
 pub mod objects;

@@ -3,9 +3,9 @@
 use super::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
-    block_info, chardev, confidential, cpu, dirty_rate, display, firmware, machine_info,
-    memory_info, migration_info, migration_parameters, mtree, pci, qom_tree, qtree, rocker, run,
-    stats, text, trace, virtio, vm_snapshot,
+    block_info, chardev, confidential, cpu, device_models, dirty_rate, display, firmware,
+    machine_info, memory_info, migration_info, migration_parameters, mtree, pci, qom_tree, qtree,
+    rocker, run, stats, text, trace, virtio, vm_snapshot,
 };
 use crate::missing;
 use crate::run;
@@ -340,6 +340,10 @@ pub const INFO: &[Command] = &[
     Command {
         name: "qdm",
         help: "show the device models",
+        routes: &[
+            Route::derived(&["qom-list-types"], run!(device_models::info_qdm)),
+            Route::partial(&["qom-list-types"], run!(device_models::info_qdm_part)),
+        ],
         ..ROW
     },
     Command {

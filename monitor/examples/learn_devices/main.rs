@@ -1,10 +1,12 @@
-//! Learns in which order a release of QEMU prints properties, for `guest/property_order`.
+//! Learns what QMP does not tell of types of devices, for `guest/property_order` and `guest/device_models`.
 //!
-//! `cargo run --example learn_property_order -- TABLE QEMU...` adds to TABLE, a file, what these QEMUs of one release,
-//! for different targets, print in `info qtree`: each is started with every machine that it has, with all devices that
-//! can be plugged into some machines, and with each other device by itself. Expect a QEMU to take some minutes.
+//! `cargo run --example learn_devices -- order TABLE QEMU...` adds to TABLE, a file, in which order these QEMUs of one
+//! release, for different targets, print properties in `info qtree`: each is started with every machine that it has,
+//! with all devices that can be plugged into some machines, and with each other device by itself. Expect a QEMU to take
+//! some minutes. `models TABLE QEMU...` adds what they say in `info qdm`.
 
 mod learn;
+mod models;
 mod plug;
 mod qemu;
 
@@ -14,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use learn::{Types, learn};
+use monitor::guest::device_models::Models;
 use monitor::guest::property_order::Order;
 use qemu::Qemu;
 use serde_json::json;
@@ -186,11 +189,27 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+fn models_of(table: &Path, programs: impl Iterator<Item = PathBuf>) -> Result<(), Failure> {
+    let mut models = Models::read(&std::fs::read_to_string(table).unwrap_or_default());
+    for program in programs {
+        let qemu = Qemu::start(&program, &["-M".into(), "none".into()])?;
+        models::learn(&qemu.qmp, &mut models)?;
+    }
+    std::fs::write(table, models.write())?;
+    Ok(())
+}
+
 fn main() -> Result<(), Failure> {
+    let usage = "usage: learn_devices order|models TABLE QEMU...";
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let table = args
-        .next()
-        .ok_or("usage: learn_property_order TABLE QEMU...")?;
+    let what = args.next().ok_or(usage)?;
+    let table = args.next().ok_or(usage)?;
+    if what == Path::new("models") {
+        return models_of(&table, args);
+    }
+    if what != Path::new("order") {
+        return Err(usage.into());
+    }
     let mut learner = Learner {
         types: Types::default(),
         order: Order::read(&std::fs::read_to_string(&table).unwrap_or_default()),
