@@ -22,6 +22,7 @@ pub mod qemu;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod side;
 pub mod status;
 pub mod vm;
 mod vnc;

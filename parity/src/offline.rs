@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use mock_qmp::recording::BuiltinLine;
 use mock_qmp::{MockQmp, Mode, Recording};
-use monitor::engine::{Monitor, Outcome};
+use monitor::engine::Monitor;
 use monitor::host::Unattended;
 use monitor::qmp::client::{Client, Options};
 use monitor::route::Passthrough;
 use serde_json::Value;
+use tokio::net::UnixStream;
 
 use crate::compare::{self, Verdict};
 use crate::known::KnownList;
 use crate::report::Entry;
+use crate::side::{Ours, Side};
 
 /// Why recordings can't be run.
 #[derive(Debug, thiserror::Error)]
@@ -58,23 +60,36 @@ pub(crate) fn files(path: &Path, ending: &str) -> Result<Vec<PathBuf>, OfflineEr
 }
 
 /// Runs one topic; nothing is lost: lines that could not run have entries too.
-pub async fn topic(path: &Path, known: &mut KnownList) -> Result<Vec<Entry>, OfflineError> {
+pub async fn topic(
+    path: &Path,
+    ours: &Ours,
+    known: &mut KnownList,
+) -> Result<Vec<Entry>, OfflineError> {
     let name = topic_name(path);
     let broken = |e: &dyn std::fmt::Display| OfflineError::Broken(name.clone(), e.to_string());
     let recording = Recording::load(path).map_err(|e| broken(&e))?;
     let lines = recording.builtin().to_vec();
     let qemu = label(&recording);
     let mock = MockQmp::from_recording(recording).mode(Mode::Strict);
-    let (server, stream) = mock.serve_in_memory().map_err(|e| broken(&e))?;
-    let (client, _) = Client::from_unix(stream, &Options::default())
-        .await
-        .map_err(|e| broken(&e))?;
-    let mut monitor = Monitor::builder(Arc::new(client))
-        .host(Arc::new(Unattended))
-        .passthrough(Passthrough::Never)
-        .build()
-        .await
-        .map_err(|e| broken(&e))?;
+    let folder = tempfile::tempdir().map_err(|e| broken(&e))?;
+    let (server, mut side, helper) = match ours {
+        Ours::Engine => {
+            let (server, stream) = mock.serve_in_memory().map_err(|e| broken(&e))?;
+            let monitor = engine(stream).await.map_err(|e| broken(&e))?;
+            (server, Side::engine(monitor), None)
+        }
+        Ours::Hmp(program) => {
+            let socket = folder.path().join("qmp.sock");
+            let server = mock.serve_unix(&socket).map_err(|e| broken(&e))?;
+            // The routes are told by an engine on a mock of its own.
+            let recording = Recording::load(path).map_err(|e| broken(&e))?;
+            let mock = MockQmp::from_recording(recording);
+            let (helper, stream) = mock.serve_in_memory().map_err(|e| broken(&e))?;
+            let monitor = engine(stream).await.map_err(|e| broken(&e))?;
+            let side = Side::hmp(monitor, program, &socket, true).map_err(|e| broken(&e))?;
+            (server, side, Some(helper))
+        }
+    };
     let mut entries = Vec::new();
     let mut moment = 0;
     for line in lines {
@@ -89,7 +104,7 @@ pub async fn topic(path: &Path, known: &mut KnownList) -> Result<Vec<Entry>, Off
             // Where our own requests led there already, this changes nothing.
             server.go_to_moment(moment);
         }
-        run_line(&mut monitor, &line, &mut entry).await;
+        run_line(&mut side, &line, &mut entry).await;
         if entry.verdict == Verdict::Different
             && let Some(reason) = known.meet(&entry.line, &entry.qemu)
         {
@@ -98,7 +113,8 @@ pub async fn topic(path: &Path, known: &mut KnownList) -> Result<Vec<Entry>, Off
         }
         entries.push(entry);
     }
-    drop(monitor);
+    side.end().await;
+    drop(helper);
     if let Err(leftovers) = server.finish().await {
         for unknown in &leftovers.unmatched {
             entries.push(Entry {
@@ -118,15 +134,22 @@ pub async fn topic(path: &Path, known: &mut KnownList) -> Result<Vec<Entry>, Off
     Ok(entries)
 }
 
-async fn run_line(monitor: &mut Monitor, line: &BuiltinLine, entry: &mut Entry) {
-    let plan = monitor.explain(&line.line);
+async fn engine(stream: UnixStream) -> Result<Monitor, Box<dyn std::error::Error>> {
+    let (client, _) = Client::from_unix(stream, &Options::default()).await?;
+    let builder = Monitor::builder(Arc::new(client))
+        .host(Arc::new(Unattended))
+        .passthrough(Passthrough::Never);
+    Ok(builder.build().await?)
+}
+
+async fn run_line(side: &mut Side, line: &BuiltinLine, entry: &mut Entry) {
+    let plan = side.explain(&line.line);
     let text = |key: &str| plan.get(key).and_then(Value::as_str).unwrap_or_default();
     text("command").clone_into(&mut entry.command);
     text("route").clone_into(&mut entry.route);
     entry.builtin.clone_from(&line.answer);
-    let outcome = monitor.run_line(&line.line, &mut entry.ours).await;
-    if let Outcome::Disconnected(error) = outcome {
-        entry.note = error.to_string();
+    if let Err(error) = side.line(&line.line, &mut entry.ours).await {
+        entry.note = error;
         entry.verdict = Verdict::Different;
         return;
     }

@@ -164,14 +164,35 @@ pub async fn ask(probe: &Probe, vm: &mut Vm) -> String {
             Err(error) => error.kind().to_string(),
         },
         Probe::Image(name) => image(&vm.dir().join(name)).await,
-        Probe::Vnc(password) => match vnc::login(&vm.dir().join("vnc.sock"), password).await {
-            Ok(text) => text,
-            Err(error) => error.kind().to_string(),
-        },
+        Probe::Vnc(password) => {
+            let answer = vnc::login(&vm.dir().join("vnc.sock"), password).await;
+            forget_client(vm).await;
+            match answer {
+                Ok(text) => text,
+                Err(error) => error.kind().to_string(),
+            }
+        }
         Probe::Ends => match vm.ended(PATIENCE).await {
             Some(status) => status.to_string(),
             None => "still runs".into(),
         },
+    }
+}
+
+/// Waits until the server has noticed that its client is gone, so that no later line shows it.
+async fn forget_client(vm: &Vm) {
+    for _ in 0..100 {
+        let servers = vm.aux.execute("query-vnc-servers", Value::Null).await;
+        let servers = servers.unwrap_or_default();
+        let mut servers = servers.as_array().into_iter().flatten();
+        let has_client = |server: &Value| {
+            let clients = server.get("clients").and_then(Value::as_array);
+            clients.is_some_and(|clients| !clients.is_empty())
+        };
+        if !servers.any(has_client) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use monitor::cx::Host;
-use monitor::engine::{Monitor, Outcome};
+use monitor::engine::Monitor;
 use monitor::host::Unattended;
 use monitor::qmp::{BoxFuture, MemoryFile};
 use monitor::route::Passthrough;
@@ -19,13 +19,18 @@ use crate::mask;
 use crate::probe::{self, Probe};
 use crate::qemu::Qemu;
 use crate::report::{Entry, Probed};
+use crate::side::{Ours, Side, Theirs};
 use crate::vm::{Vm, VmError};
 
-/// How our side runs.
-#[derive(Clone, Copy, Debug)]
+/// How the sides run.
+#[derive(Clone, Debug, Default)]
 pub struct Mode {
     /// Whether the built-in monitor may help us.
     pub native_only: bool,
+    /// Our side.
+    pub ours: Ours,
+    /// How the built-in is asked.
+    pub theirs: Theirs,
 }
 
 /// [`Unattended`] with a person who typed lines and answers what the step says.
@@ -76,7 +81,7 @@ impl Host for Person {
 }
 
 /// Runs one case on one QEMU. Nothing is lost: a case that could not run has an entry for each of its lines.
-pub async fn case(case: &Case, qemu: &Qemu, mode: Mode, known: &mut KnownList) -> Vec<Entry> {
+pub async fn case(case: &Case, qemu: &Qemu, mode: &Mode, known: &mut KnownList) -> Vec<Entry> {
     let steps: Vec<FullStep> = case
         .steps
         .iter()
@@ -107,7 +112,7 @@ pub async fn case(case: &Case, qemu: &Qemu, mode: Mode, known: &mut KnownList) -
 async fn run(
     case: &Case,
     qemu: &Qemu,
-    mode: Mode,
+    mode: &Mode,
     steps: &[FullStep],
     entries: &mut Vec<Entry>,
 ) -> Result<(), VmError> {
@@ -125,22 +130,33 @@ async fn run(
         Passthrough::Auto
     };
     let person = Arc::new(Person::default());
-    let builder = Monitor::builder(Arc::new(ours.qmp.clone()));
-    let mut monitor = builder
+    let client = match &mode.ours {
+        Ours::Engine => ours.qmp.clone(),
+        Ours::Hmp(_) => ours.aux.clone(),
+    };
+    let monitor = Monitor::builder(Arc::new(client))
         .host(person.clone())
         .passthrough(passthrough)
         .build()
         .await
         .map_err(|e| VmError::Failed(e.to_string()))?;
+    let mut side = match &mode.ours {
+        Ours::Engine => Side::engine(monitor),
+        Ours::Hmp(program) => {
+            let socket = ours.dir().join("rec.sock");
+            Side::hmp(monitor, program, &socket, mode.native_only)?
+        }
+    };
     for step in steps {
         let mut entry = Entry::new(case, qemu, &step.line);
         let mut pair = Pair {
             ours: &mut ours,
             twin: twin.as_mut(),
+            theirs: mode.theirs,
         };
         person.will_answer(step.answer.as_deref());
         person.types(&pair.ours.fill(&step.line));
-        pair.step(step, &mut monitor, &mut entry).await;
+        pair.step(step, &mut side, &mut entry).await;
         let mut dead = !ours.lives();
         dead |= twin.as_mut().is_some_and(|vm| !vm.lives());
         let meant = step.probe.iter().any(|p| matches!(p, Probe::Ends));
@@ -153,6 +169,7 @@ async fn run(
             break;
         }
     }
+    side.end().await;
     ours.end().await;
     if let Some(twin) = twin {
         twin.end().await;
@@ -164,6 +181,7 @@ async fn run(
 struct Pair<'a> {
     ours: &'a mut Vm,
     twin: Option<&'a mut Vm>,
+    theirs: Theirs,
 }
 
 impl Pair<'_> {
@@ -174,10 +192,10 @@ impl Pair<'_> {
         }
     }
 
-    async fn step(&mut self, step: &FullStep, monitor: &mut Monitor, entry: &mut Entry) {
+    async fn step(&mut self, step: &FullStep, side: &mut Side, entry: &mut Entry) {
         let ours_dir = self.ours.dir().to_owned();
         let line = self.ours.fill(&step.line);
-        let plan = monitor.explain(&line);
+        let plan = side.explain(&line);
         let text = |key: &str| plan.get(key).and_then(Value::as_str).unwrap_or_default();
         entry.command = text("command").to_owned();
         entry.route = text("route").to_owned();
@@ -185,16 +203,28 @@ impl Pair<'_> {
         let builtin_line = self.builtin().fill(&step.line);
         let answer_typed = step.answer.as_deref();
 
+        if answer_typed.is_some() && !(side.has_person() && self.theirs == Theirs::Socket) {
+            entry.note = "it asks a person, and a side of this run has none".into();
+            return;
+        }
         let mut answer = String::new();
-        let outcome = monitor.run_line(&line, &mut answer).await;
+        let outcome = side.line(&line, &mut answer).await;
         if answer.starts_with("refused: ") {
             // The built-in has no such guard: the line is not for it.
             entry.verdict = Verdict::Refused;
             entry.ours = answer;
             return;
         }
-        let builtin = self.builtin();
-        match builtin.builtin_line_with(&builtin_line, answer_typed).await {
+        let theirs = self.theirs;
+        let asked = match theirs {
+            Theirs::Socket => {
+                self.builtin()
+                    .builtin_line_with(&builtin_line, answer_typed)
+                    .await
+            }
+            Theirs::Qmp => self.builtin().builtin_by_qmp(&builtin_line).await,
+        };
+        match asked {
             Ok(text) => entry.builtin = text,
             Err(error) => {
                 entry.note = error.to_string();
@@ -203,8 +233,8 @@ impl Pair<'_> {
             }
         }
         entry.ours = answer;
-        if let Outcome::Disconnected(error) = &outcome {
-            entry.note = error.to_string();
+        if let Err(error) = outcome {
+            entry.note = error;
             entry.verdict = Verdict::Different;
             return;
         }
@@ -321,8 +351,8 @@ impl Pair<'_> {
         let probed = Probed {
             probe: format!("{probe:?}"),
             alike: verdict.passes(),
-            builtin,
-            ours,
+            builtin: without_dir(builtin, &dirs.0),
+            ours: without_dir(ours, &dirs.1),
         };
         (probed, used)
     }
@@ -361,10 +391,18 @@ impl Pair<'_> {
         Probed {
             probe: "events".into(),
             alike: verdict.passes(),
-            builtin,
-            ours,
+            builtin: without_dir(builtin, &dirs.0),
+            ours: without_dir(ours, &dirs.1),
         }
     }
+}
+
+/// The VM's directory as cases spell it.
+fn without_dir(text: String, dir: &str) -> String {
+    if dir.is_empty() {
+        return text;
+    }
+    text.replace(dir, "{dir}")
 }
 
 /// How long effects may take to become alike: jobs and guests run on.
@@ -379,10 +417,13 @@ const LOOKS: &[&str] = &["cpu", "print", "x", "xp", "help", "clear"];
 /// What the engine says of an expression with a register where no QMP command reads it.
 const NO_REGISTER: &str = "is not available: no QMP command";
 
+/// Events with a rate limit, and those whose number is a matter of time.
+const NOISE: &[&str] = &["RTC_CHANGE", "NIC_RX_FILTER_CHANGED", "MIGRATION_PASS"];
+
 /// The ids of jobs that our side starts for what the built-in does without a job.
 const OUR_JOBS: &str = "hmp-";
 
-/// The events since the step began, in the order that QEMU sent them; those of both sides of a rate limit are left out.
+/// The events since the step began, in the order that QEMU sent them; noise is left out.
 fn events(vm: &mut Vm) -> String {
     let mut text = String::new();
     for (name, data) in vm.peek_events() {
@@ -391,7 +432,7 @@ fn events(vm: &mut Vm) -> String {
             job.is_some_and(|id| id.starts_with(OUR_JOBS))
         });
         // VNC's events are of the probes that log in.
-        let noise = ["RTC_CHANGE", "NIC_RX_FILTER_CHANGED"].contains(&name.as_str());
+        let noise = NOISE.contains(&name.as_str());
         if !of_ours && !noise && !name.starts_with("VNC_") {
             // Writing to a string can't fail.
             let _ = writeln!(text, "{name} {data}");

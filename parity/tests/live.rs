@@ -20,13 +20,17 @@ async fn lines_are_read_as_the_built_in_reads_them() {
     let mut known = KnownList::load(&cases.with_file_name("known.toml")).unwrap();
     let mut entries = Vec::new();
     for qemu in qemus.iter().filter(|q| case.suits(q)) {
-        let mode = Mode { native_only: true };
-        entries.extend(run::case(&case, qemu, mode, &mut known).await);
+        let mode = Mode {
+            native_only: true,
+            ..Mode::default()
+        };
+        entries.extend(run::case(&case, qemu, &mode, &mut known).await);
     }
     let report = Report {
         format: FORMAT,
         native_only: true,
         entries,
+        sides: parity::report::Sides::default(),
         completions: Vec::new(),
         stale: Vec::new(),
     };

@@ -7,6 +7,7 @@ use parity::compare::Verdict;
 use parity::complete::{self, Prefixes};
 use parity::known::KnownList;
 use parity::report::{FORMAT, Report, term};
+use parity::side::Ours;
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -17,7 +18,11 @@ async fn every_recorded_line_is_answered_as_the_built_in_answered_it() {
     let mut known = KnownList::load(&root().join("parity/known.toml")).unwrap();
     let mut entries = Vec::new();
     for topic in parity::offline::topics(&root().join("recordings")).unwrap() {
-        entries.extend(parity::offline::topic(&topic, &mut known).await.unwrap());
+        entries.extend(
+            parity::offline::topic(&topic, &Ours::Engine, &mut known)
+                .await
+                .unwrap(),
+        );
     }
     let list = Prefixes::load(&root().join("parity/completions.toml")).unwrap();
     let mut completions = Vec::new();
@@ -29,6 +34,7 @@ async fn every_recorded_line_is_answered_as_the_built_in_answered_it() {
         format: FORMAT,
         native_only: true,
         entries,
+        sides: parity::report::Sides::default(),
         completions,
         stale: Vec::new(),
     };
@@ -91,7 +97,7 @@ async fn one_changed_character_is_found() {
         format!("{{\"format\":1,\"topic\":\"main\"}}\n{lines}"),
     )
     .unwrap();
-    let entries = parity::offline::topic(&copy, &mut KnownList::default())
+    let entries = parity::offline::topic(&copy, &Ours::Engine, &mut KnownList::default())
         .await
         .unwrap();
     assert_eq!(entries[0].verdict, Verdict::Different);

@@ -11,8 +11,9 @@ use parity::baseline::Baseline;
 use parity::complete::{self, Prefixes};
 use parity::known::KnownList;
 use parity::qemu::{self, Qemu};
-use parity::report::{self, Entry, Report, term};
+use parity::report::{self, Entry, Report, Sides, term};
 use parity::run::{self, Mode};
+use parity::side::{Ours, Theirs};
 use parity::{coverage, hx};
 
 /// Compares the external human monitor with QEMU's built-in one.
@@ -180,6 +181,15 @@ struct Run {
     /// Never let the built-in monitor help our side.
     #[arg(long)]
     native_only: bool,
+    /// Let this program `hmp` answer for our side, instead of the engine in this process.
+    #[arg(long, value_name = "PROGRAM")]
+    hmp: Option<PathBuf>,
+    /// Ask the built-in by human-monitor-command, instead of its own socket.
+    #[arg(long, conflicts_with = "offline")]
+    by_qmp: bool,
+    /// Count only what native and derived routes answered.
+    #[arg(long)]
+    strict: bool,
     /// Run the recordings of this folder instead of real QEMUs.
     #[arg(long, value_name = "RECORDINGS", num_args = 0..=1, default_missing_value = "recordings")]
     offline: Option<PathBuf>,
@@ -442,22 +452,37 @@ impl Run {
     fn run(self) -> Done {
         let mut known = KnownList::load(&self.known)?;
         let entries = match &self.offline {
-            Some(recordings) => runtime()?.block_on(offline(recordings, &mut known))?,
+            Some(recordings) => {
+                runtime()?.block_on(offline(recordings, &self.ours(), &mut known))?
+            }
             None => self.live(&mut known)?,
         };
         let completions = self.completions(&mut known)?;
         let lines = entries.iter().map(|e| (e.line.clone(), e.qemu.clone()));
         let tabs = completions.iter().map(complete::Completed::known_line);
         let ran: Vec<_> = lines.chain(tabs).collect();
+        // The lines that show a difference may be in other cases than those that don't.
+        let all = self.offline.is_some() || self.cases.is_dir();
+        let stale = if all { known.stale(&ran) } else { Vec::new() };
         let report = Report {
             format: report::FORMAT,
             native_only: self.native_only || self.offline.is_some(),
-            stale: known.stale(&ran).into_iter().map(str::to_owned).collect(),
+            stale: stale.into_iter().map(str::to_owned).collect(),
+            sides: Sides {
+                ours: self.ours().word().into(),
+                builtin: match self.offline {
+                    Some(_) => "recording".into(),
+                    None => self.theirs().word().into(),
+                },
+            },
             entries,
             completions,
         };
         self.write(&report)?;
         print(&term::render(&report, self.verbose))?;
+        if self.strict {
+            print(&term::strict(&report))?;
+        }
         Ok(self.ratchet(&report)? && report.clean())
     }
 
@@ -501,6 +526,18 @@ impl Run {
         Ok(())
     }
 
+    fn ours(&self) -> Ours {
+        self.hmp.clone().map_or(Ours::Engine, Ours::Hmp)
+    }
+
+    fn theirs(&self) -> Theirs {
+        if self.by_qmp {
+            Theirs::Qmp
+        } else {
+            Theirs::Socket
+        }
+    }
+
     /// Whether no command got worse.
     fn ratchet(&self, report: &Report) -> Done {
         let Some(path) = &self.baseline else {
@@ -526,12 +563,14 @@ impl Run {
         let qemus = qemus(&self.qemu)?;
         let mode = Mode {
             native_only: self.native_only,
+            ours: self.ours(),
+            theirs: self.theirs(),
         };
         let mut entries = Vec::new();
         let runtime = runtime()?;
         for qemu in &qemus {
             for case in cases.iter().filter(|c| c.suits(qemu)) {
-                entries.extend(runtime.block_on(run::case(case, qemu, mode, known)));
+                entries.extend(runtime.block_on(run::case(case, qemu, &mode, known)));
             }
         }
         Ok(entries)
@@ -540,11 +579,12 @@ impl Run {
 
 async fn offline(
     recordings: &Path,
+    ours: &Ours,
     known: &mut KnownList,
 ) -> Result<Vec<Entry>, parity::offline::OfflineError> {
     let mut entries = Vec::new();
     for path in parity::offline::topics(recordings)? {
-        entries.extend(parity::offline::topic(&path, known).await?);
+        entries.extend(parity::offline::topic(&path, ours, known).await?);
     }
     Ok(entries)
 }

@@ -61,6 +61,7 @@ mod tests {
             format: super::super::FORMAT,
             native_only: true,
             entries: entries.into(),
+            sides: crate::report::Sides::default(),
             completions: Vec::new(),
             stale: Vec::new(),
         };

@@ -111,6 +111,7 @@ mod tests {
             format: super::super::FORMAT,
             native_only: true,
             entries: entries.collect(),
+            sides: crate::report::Sides::default(),
             completions: Vec::new(),
             stale: Vec::new(),
         }

@@ -25,6 +25,9 @@ pub struct Report {
     pub format: u32,
     /// Whether the built-in monitor was forbidden to our side.
     pub native_only: bool,
+    /// Who answered.
+    #[serde(default)]
+    pub sides: Sides,
     /// One entry a line, in the order of the runs.
     pub entries: Vec<Entry>,
     /// What TAB did, one a prefix.
@@ -32,6 +35,24 @@ pub struct Report {
     pub completions: Vec<Completed>,
     /// Entries of `known.toml` that are no longer true.
     pub stale: Vec<String>,
+}
+
+/// Who answered on both sides.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sides {
+    /// `engine` or `hmp`.
+    pub ours: String,
+    /// `socket`, `human-monitor-command` or `recording`.
+    pub builtin: String,
+}
+
+impl Default for Sides {
+    fn default() -> Self {
+        Self {
+            ours: "engine".into(),
+            builtin: "socket".into(),
+        }
+    }
 }
 
 /// One line on one QEMU.
@@ -92,6 +113,12 @@ impl Entry {
             line: line.to_owned(),
             ..Self::blank()
         }
+    }
+
+    /// Whether a native or a derived route gave the built-in's answer.
+    #[must_use]
+    pub fn passes_strictly(&self) -> bool {
+        self.verdict.passes() && matches!(self.route.as_str(), "native" | "derived")
     }
 
     /// An entry that says nothing yet.

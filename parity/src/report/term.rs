@@ -21,6 +21,23 @@ pub fn render(report: &Report, verbose: bool) -> String {
     out
 }
 
+/// Strict totals: of all lines of a QEMU, those that a native or a derived route answered as the built-in does.
+#[must_use]
+pub fn strict(report: &Report) -> String {
+    let mut out = String::new();
+    for (qemu, totals) in report.totals() {
+        let all: usize = totals.values().sum();
+        let of_qemu = report.entries.iter().filter(|e| e.qemu == qemu);
+        let own = of_qemu.filter(|e| e.passes_strictly()).count();
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            out,
+            "{qemu}: strict: {own} of {all} by native and derived routes"
+        );
+    }
+    out
+}
+
 fn entry_text(out: &mut String, entry: &Entry) -> std::fmt::Result {
     writeln!(
         out,

@@ -42,6 +42,7 @@ pub fn report(entries: Vec<Entry>) -> Report {
         format: FORMAT,
         native_only: true,
         entries,
+        sides: parity::report::Sides::default(),
         completions: Vec::new(),
         stale: vec!["info stale.*".into()],
     }

@@ -115,6 +115,7 @@ mod tests {
             format: FORMAT,
             native_only: true,
             entries: entries.collect(),
+            sides: crate::report::Sides::default(),
             completions: Vec::new(),
             stale: Vec::new(),
         }
