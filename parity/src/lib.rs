@@ -24,5 +24,6 @@ pub mod report;
 pub mod run;
 pub mod side;
 pub mod status;
+pub mod tried;
 pub mod vm;
 mod vnc;

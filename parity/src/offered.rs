@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mock_qmp::Recording;
+use monitor::command::Present;
 use monitor::qmp::QmpError;
 use monitor::qmp::address::Address;
 use monitor::qmp::caps::Caps;
 use monitor::qmp::client::{Client, ConnectError, Options};
+use monitor::table::{INFO, MAIN};
 use monitor::version::Version;
 use serde_json::Value;
 
 use crate::offline::OfflineError;
+use crate::qemu::parse_version;
 
 /// The recorded QEMUs by label (`10.0-x86_64`), oldest release first.
 pub fn recorded(recordings: &Path) -> Result<Vec<(String, Caps)>, OfflineError> {
@@ -78,6 +81,23 @@ fn offers(recording: &Recording) -> Result<Option<(String, Caps)>, serde_json::E
     let arch = recording.machine().map_or("", |m| m.arch.as_str());
     let caps = Caps::from_parts(version, Some(arch), commands(&schema));
     Ok(Some((crate::offline::label(recording), caps)))
+}
+
+/// What a QEMU with this label may have at most: every QMP command that decides whether a row is there.
+pub(crate) fn at_most(label: &str) -> Option<Caps> {
+    let (release, arch) = label.split_once('-')?;
+    let deciding = MAIN
+        .iter()
+        .chain(INFO)
+        .filter_map(|row| match &row.present {
+            Present::With(command) | Present::Until(_, Present::With(command)) => Some(*command),
+            _ => None,
+        });
+    Some(Caps::from_parts(
+        parse_version(release)?,
+        Some(arch),
+        deciding,
+    ))
 }
 
 /// Why a QEMU that runs can't be looked at.

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::families;
 use crate::mask::{MASKS, VOLATILE};
-use crate::qemu::parse_version;
+use crate::offered::at_most;
 
 /// A command: all rows of one name, and what the report alone knows of.
 #[derive(Debug, Serialize)]
@@ -81,7 +81,7 @@ pub struct Masked {
 
 /// The commands of the tables and those that `tried` names, sorted by name. `qemus` are labels such as `10.0-x86_64`.
 pub fn all<'a>(tried: impl Iterator<Item = Cow<'a, str>>, qemus: &[&str]) -> Vec<Row> {
-    let caps: Vec<Option<Caps>> = qemus.iter().map(|label| caps(label)).collect();
+    let caps: Vec<Option<Caps>> = qemus.iter().map(|label| at_most(label)).collect();
     let mut rows: BTreeMap<String, Vec<&Command>> = BTreeMap::new();
     for (prefix, table) in [("", MAIN), ("info ", INFO)] {
         for row in table {
@@ -110,23 +110,6 @@ pub fn all<'a>(tried: impl Iterator<Item = Cow<'a, str>>, qemus: &[&str]) -> Vec
             name,
         })
         .collect()
-}
-
-/// What a QEMU with this label may have at most: every QMP command that decides whether a row is there.
-fn caps(label: &str) -> Option<Caps> {
-    let (release, arch) = label.split_once('-')?;
-    let deciding = MAIN
-        .iter()
-        .chain(INFO)
-        .filter_map(|row| match &row.present {
-            Present::With(command) | Present::Until(_, Present::With(command)) => Some(*command),
-            _ => None,
-        });
-    Some(Caps::from_parts(
-        parse_version(release)?,
-        Some(arch),
-        deciding,
-    ))
 }
 
 fn variant(row: &Command) -> Variant {
