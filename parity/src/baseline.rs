@@ -71,6 +71,7 @@ mod tests {
             entries: entries.collect(),
             sides: crate::report::Sides::default(),
             completions: Vec::new(),
+            coverage: None,
             stale: Vec::new(),
         })
     }

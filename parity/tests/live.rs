@@ -32,6 +32,7 @@ async fn lines_are_read_as_the_built_in_reads_them() {
         entries,
         sides: parity::report::Sides::default(),
         completions: Vec::new(),
+        coverage: None,
         stale: Vec::new(),
     };
     assert!(report.clean(), "{}", term::render(&report, false));

@@ -36,6 +36,7 @@ async fn every_recorded_line_is_answered_as_the_built_in_answered_it() {
         entries,
         sides: parity::report::Sides::default(),
         completions,
+        coverage: None,
         stale: Vec::new(),
     };
     let text = term::render(&report, false);

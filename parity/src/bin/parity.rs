@@ -9,6 +9,7 @@ use monitor::qmp::address::Address;
 use monitor::qmp::caps::Caps;
 use parity::baseline::Baseline;
 use parity::complete::{self, Prefixes};
+use parity::coverage::qemus::Forecast;
 use parity::known::KnownList;
 use parity::qemu::{self, Qemu};
 use parity::report::{self, Entry, Report, Sides, term};
@@ -217,6 +218,8 @@ struct Run {
     /// Expected differences.
     #[arg(long, value_name = "FILE", default_value = "parity/known.toml")]
     known: PathBuf,
+    #[command(flatten)]
+    offers: Offers,
     /// Prefixes to complete, where all cases are run.
     #[arg(long, value_name = "FILE", default_value = "parity/completions.toml")]
     completion_list: PathBuf,
@@ -477,6 +480,7 @@ impl Run {
             },
             entries,
             completions,
+            coverage: self.coverage()?,
         };
         self.write(&report)?;
         print(&term::render(&report, self.verbose))?;
@@ -524,6 +528,13 @@ impl Run {
             std::fs::write(path, report::html::render(report, before.as_ref())?)?;
         }
         Ok(())
+    }
+
+    fn coverage(&self) -> Result<Option<Forecast>, parity::offline::OfflineError> {
+        if !self.offers.recordings.exists() {
+            return Ok(None);
+        }
+        Ok(Some(coverage::qemus::forecast(&self.offers.qemus()?, &[])))
     }
 
     fn ours(&self) -> Ours {

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::{Entry, Report};
 use crate::compare::Verdict;
 use crate::complete::Completed;
+use crate::coverage::qemus::Forecast;
 use crate::qemu::parse_version;
 use texts::Texts;
 
@@ -57,6 +58,8 @@ struct Data<'a> {
     entries: Vec<Line<'a>>,
     texts: Texts<'a>,
     completions: Vec<Completions<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<&'a Forecast>,
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<trend::Trend<'a>>,
 }
@@ -166,6 +169,7 @@ fn data<'a>(report: &'a Report, before: Option<&'a Report>) -> Data<'a> {
         entries: Vec::new(),
         texts: Texts::default(),
         completions: completions(&report.completions),
+        coverage: report.coverage.as_ref(),
         before: before.map(|before| trend::since(before, report)),
         qemus,
     };

@@ -63,6 +63,7 @@ mod tests {
             entries: entries.into(),
             sides: crate::report::Sides::default(),
             completions: Vec::new(),
+            coverage: None,
             stale: Vec::new(),
         };
         let xml = render(&report).unwrap();

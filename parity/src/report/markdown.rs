@@ -113,6 +113,7 @@ mod tests {
             entries: entries.collect(),
             sides: crate::report::Sides::default(),
             completions: Vec::new(),
+            coverage: None,
             stale: Vec::new(),
         }
     }

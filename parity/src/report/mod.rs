@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::case::Case;
 use crate::compare::Verdict;
 use crate::complete::Completed;
+use crate::coverage::qemus::Forecast;
 use crate::qemu::Qemu;
 
 /// The version of the JSON form; any change of its meaning raises it.
@@ -33,6 +34,9 @@ pub struct Report {
     /// What TAB did, one a prefix.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub completions: Vec<Completed>,
+    /// Which routes commands would take on QEMUs whose schemas are at hand, whatever ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Forecast>,
     /// Entries of `known.toml` that are no longer true.
     pub stale: Vec<String>,
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use monitor::qmp::caps::Caps;
 use parity::compare::Verdict;
+use parity::complete::{Completed, Tab};
+use parity::coverage::qemus::{Forecast, forecast};
 use parity::report::{Entry, FORMAT, Probed, Report, html};
 use tempfile::TempDir;
 
@@ -43,7 +46,8 @@ pub fn report(entries: Vec<Entry>) -> Report {
         native_only: true,
         entries,
         sides: parity::report::Sides::default(),
-        completions: Vec::new(),
+        completions: completions(),
+        coverage: Some(coverage()),
         stale: vec!["info stale.*".into()],
     }
 }
@@ -133,4 +137,42 @@ pub fn write(report: &Report, before: Option<&Report>) -> Page {
     let path = dir.path().join("page.html");
     std::fs::write(&path, html::render(report, before).unwrap()).unwrap();
     Page { _dir: dir, path }
+}
+
+/// One prefix that is alike, and one where ours lists more.
+fn completions() -> Vec<Completed> {
+    let tab = |words: &[&str]| {
+        vec![Tab {
+            line: "info st".into(),
+            list: words.iter().map(|&word| word.to_owned()).collect(),
+        }]
+    };
+    let completed = |prefix: &str, verdict, ours: &[&str]| Completed {
+        qemu: NEW.into(),
+        prefix: prefix.into(),
+        verdict,
+        builtin: tab(&["stats"]),
+        ours: tab(ours),
+        note: String::new(),
+    };
+    vec![
+        completed("info b", Verdict::Identical, &["stats"]),
+        completed("info st", Verdict::Different, &["stats", "statutes"]),
+    ]
+}
+
+/// Two QEMUs, one of which lacks what a command needs.
+fn coverage() -> Forecast {
+    let qemu = |label: &str, commands: &[&str]| {
+        let version = parity::qemu::parse_version(label).unwrap_or_default();
+        let caps = Caps::from_parts(version, Some("x86_64"), commands.iter().copied());
+        (label.to_owned(), caps)
+    };
+    forecast(
+        &[
+            qemu("6.2-x86_64", &[]),
+            qemu("9.1-x86_64", &["query-status"]),
+        ],
+        &[],
+    )
 }

@@ -259,6 +259,27 @@ fn a_command_tells_its_routes_hazards_and_what_is_missing() {
 }
 
 #[test]
+fn completion_and_coverage_are_shown() {
+    let Some((browser, page)) = start() else {
+        return;
+    };
+    browser.open(&page.path, "#/");
+    let overview = browser.text("return document.querySelector('main').innerText");
+    for part in ["1 of 2", "info st stats statutes", "9.1-x86_64"] {
+        assert!(overview.contains(part), "{part} not in {overview}");
+    }
+    browser.open(&page.path, "#/c/info%20status");
+    let facts = browser.text("return document.querySelector('.facts').innerText");
+    for part in [
+        "blocked on 6.2-x86_64",
+        "native on 9.1-x86_64",
+        "query-status since 0.14",
+    ] {
+        assert!(facts.contains(part), "{part} not in {facts}");
+    }
+}
+
+#[test]
 fn a_hostile_answer_stays_text() {
     let Some((browser, page)) = start() else {
         return;

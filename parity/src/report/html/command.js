@@ -18,6 +18,22 @@ function routeFacts(command) {
     variant.preconfig && h('p.about', null, 'Allowed before the machine is initialised (--preconfig).')));
 }
 
+// What the schemas of recorded QEMUs promise: the route on each, and since when QMP has what it needs.
+function coverageFacts(command) {
+  const taken = raw.coverage?.commands.find((c) => c.name === command.name);
+  if (!taken) return null;
+  const byState = new Map();
+  taken.states.forEach((state, at) => {
+    const word = state ?? 'absent';
+    byState.set(word, [...(byState.get(word) ?? []), raw.coverage.qemus[at]]);
+  });
+  const since = (name) => raw.coverage.qmp[name]?.since;
+  return fact('On every QEMU whose schema is at hand',
+    h('ul', null, [...byState].map(([state, labels]) => h('li', null, h('strong', null, state), ` on ${labels.join(', ')}`))),
+    taken.needs.length === 0 ? null : h('p.about', null, 'QMP has ',
+      taken.needs.map((name, at) => [at > 0 && ', ', h('code', null, name), since(name) ? ` since ${since(name)}` : null]), '.'));
+}
+
 function missingFacts(command) {
   const names = new Set(command.variants.flatMap((v) => v.routes.map((r) => r.missing)));
   return raw.lacks.filter((lack) => names.has(lack.name)).map((lack) => fact('Missing interface',
@@ -140,7 +156,7 @@ function commandPage(command, parameters) {
     h('header.title', null,
       h('h1', { tabindex: -1 }, h('span.command', null, command.title), ' ', h('span.params', null, command.params)),
       h('p.about', null, [command.help, command.aliases.length > 0 && `also ${command.aliases.join(', ')}`, command.family].filter(Boolean).join(' \u00b7 '))),
-    h('div.facts', null, routeFacts(command), missingFacts(command), hazardFacts(command)),
+    h('div.facts', null, routeFacts(command), coverageFacts(command), missingFacts(command), hazardFacts(command)),
     h('section', { 'aria-labelledby': 'lines' },
       h('div.bar-line', null, h('h2', { id: 'lines' }, 'Lines'),
         bad > 0 && bad < rows.length && toggle(`only the ${bad} not passed`, onlyBad, (on) => show(commandHref(command, { only: on }), true))),

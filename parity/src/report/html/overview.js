@@ -147,6 +147,21 @@ function completion() {
       ])))));
 }
 
+// Which routes commands would take on every QEMU whose schema is at hand, those that nothing ran on included.
+function coverage() {
+  if (!raw.coverage) return null;
+  const { qemus: labels, commands: taken } = raw.coverage;
+  const states = ['native', 'derived', 'local', 'partial', 'passthrough', 'blocked'];
+  const count = (at, state) => taken.filter((command) => command.states[at] === state).length;
+  return section('Coverage', 'What the schemas of recorded QEMUs promise, whatever ran: commands by the best route that each QEMU offers.',
+    h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': 'Coverage' }, h('table.figures', null,
+      h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'QEMU'),
+        [...states, 'commands'].map((word) => h('th.num', { scope: 'col' }, word)))),
+      h('tbody', null, labels.map((label, at) => h('tr', null, h('th', { scope: 'row' }, label),
+        states.map((state) => h('td.num', null, String(count(at, state)))),
+        h('td.num', null, String(taken.filter((command) => command.states[at]).length))))))));
+}
+
 // The commands that an interface would free: those that a line showed to be blocked or partial.
 function missing() {
   const stuck = (cell) => cell.entries.some((e) => ['blocked', 'partial'].includes(VERDICTS[e.verdict].word));
@@ -195,6 +210,6 @@ function overviewPage() {
       raw.nativeOnly ? 'without help of the built-in monitor.' : 'with help of the built-in monitor where our own code is not there.',
       raw.before ? ' Signed numbers are changes since the earlier report.' : '',
       raw.before && raw.before.nativeOnly !== raw.nativeOnly ? ' The earlier run had the other setting for help of the built-in.' : ''),
-    tiles(), attention(), standings(), h('div.columns', null, routes(), lineTotals()), families(), completion(), missing(),
+    tiles(), attention(), standings(), h('div.columns', null, routes(), lineTotals()), families(), completion(), coverage(), missing(),
   ];
 }
