@@ -28,7 +28,7 @@ mod tests {
         assert!(names.len() > 200 && names.is_sorted());
         for name in names {
             assert!(
-                since(name).is_some_and(|release| release >= v(0, 14)),
+                since(name).is_some_and(|release| release >= v(0, 13)),
                 "{name}"
             );
         }
