@@ -27,6 +27,10 @@ git clone -q . "$copy/tree"
 cd "$copy/tree"
 # Outside of cargo's own directory, so that several shards share what is built.
 export CARGO_TARGET_DIR="$copy/target"
-nice cargo mutants --in-place --package monitor "${files[@]}" --shard "$1" --sharding round-robin \
-    --test-package monitor --test-package parity --timeout 180 --output "$copy" \
-    -- --lib --test recordings
+tests=(--lib --test recordings)
+cargo test --quiet --workspace "${tests[@]}" > "$copy/baseline.log" 2>&1 || {
+    echo "the tests fail without any change: $copy/baseline.log"
+    exit 1
+}
+nice cargo mutants --in-place --package monitor "${files[@]}" --shard "$1" --sharding round-robin --output "$copy" \
+    --baseline skip --timeout 180 --test-workspace true --cargo-arg=--lib --cargo-arg=--test=recordings
