@@ -202,7 +202,7 @@ async fn candidates(comp: Comp, typed: &str, caps: &Caps, qmp: &dyn Qmp) -> Vec<
     };
     match comp {
         Comp::Nothing | Comp::File | Comp::Command => Vec::new(),
-        Comp::DeviceType => devices::creatable(qmp, typed, MAX_CANDIDATES).await,
+        Comp::DeviceType => devices::creatable(qmp, caps).await,
         Comp::Netdev => devices::back_ends(qmp).await,
         Comp::NetClient => devices::net_clients(qmp).await,
         Comp::OneOf(words) => words.iter().map(|w| (*w).to_owned()).collect(),

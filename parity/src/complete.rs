@@ -35,7 +35,7 @@ pub struct Prefixes {
     pub files: Vec<String>,
     /// Prefixes of lines.
     pub prefixes: Vec<String>,
-    /// Prefixes that take many questions: recordings are made without them.
+    /// Prefixes with very long answers: recordings are made without them.
     pub long: Vec<String>,
 }
 

@@ -1,6 +1,7 @@
 //! Runs cases: each line on the built-in monitor and on ours.
 
 use std::fmt::Write;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use monitor::host::Unattended;
 use monitor::qmp::{BoxFuture, MemoryFile};
 use monitor::route::Passthrough;
 use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep};
 
 use crate::case::{Case, FullStep};
@@ -80,8 +83,66 @@ impl Host for Person {
     }
 }
 
-/// Runs one case on one QEMU. Nothing is lost: a case that could not run has an entry for each of its lines.
+/// Runs cases, each on its QEMU, `at_once` of them at a time; entries come in the order of the cases.
+pub async fn cases(
+    cases: Vec<(Case, Qemu)>,
+    mode: &Mode,
+    at_once: usize,
+    known: &mut KnownList,
+) -> Vec<Entry> {
+    let places = Rc::new(Semaphore::new(at_once.max(1)));
+    let mode = Rc::new(mode.clone());
+    let runs = LocalSet::new();
+    let running: Vec<_> = cases
+        .into_iter()
+        .map(|(case, qemu)| {
+            let (places, mode) = (places.clone(), mode.clone());
+            runs.spawn_local(async move {
+                // Nobody closes the semaphore.
+                let _place = places.acquire().await;
+                entries(&case, &qemu, &mode).await
+            })
+        })
+        .collect();
+    let mut entries = Vec::new();
+    runs.run_until(async {
+        for run in running {
+            match run.await {
+                Ok(more) => entries.extend(more),
+                // A run is never cancelled, so it is a panic, which goes on here.
+                Err(error) => {
+                    if let Ok(panic) = error.try_into_panic() {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
+            }
+        }
+    })
+    .await;
+    excuse(&mut entries, known);
+    entries
+}
+
+/// Runs one case on one QEMU.
 pub async fn case(case: &Case, qemu: &Qemu, mode: &Mode, known: &mut KnownList) -> Vec<Entry> {
+    let mut entries = entries(case, qemu, mode).await;
+    excuse(&mut entries, known);
+    entries
+}
+
+fn excuse(entries: &mut [Entry], known: &mut KnownList) {
+    for entry in entries {
+        if entry.verdict == Verdict::Different
+            && let Some(reason) = known.meet(&entry.line, &entry.qemu)
+        {
+            entry.verdict = Verdict::Known;
+            entry.note = reason.to_owned();
+        }
+    }
+}
+
+/// Nothing is lost: a case that could not run has an entry for each of its lines.
+async fn entries(case: &Case, qemu: &Qemu, mode: &Mode) -> Vec<Entry> {
     let steps: Vec<FullStep> = case
         .steps
         .iter()
@@ -95,16 +156,10 @@ pub async fn case(case: &Case, qemu: &Qemu, mode: &Mode, known: &mut KnownList) 
     };
     for step in &steps[entries.len()..] {
         let mut entry = Entry::new(case, qemu, &step.line);
-        entry.note = failed.clone().unwrap_or_default();
+        entry.note = failed
+            .clone()
+            .unwrap_or_else(|| "QEMU ended at an earlier line".into());
         entries.push(entry);
-    }
-    for entry in &mut entries {
-        if entry.verdict == Verdict::Different
-            && let Some(reason) = known.meet(&entry.line, &entry.qemu)
-        {
-            entry.verdict = Verdict::Known;
-            entry.note = reason.to_owned();
-        }
     }
     entries
 }

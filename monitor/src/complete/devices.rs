@@ -1,18 +1,27 @@
 //! Candidates that take more than one question: devices, their types, and network clients.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
 use super::{children_of, members};
+use crate::qmp::caps::Caps;
 use crate::qmp::{Qmp, QmpError};
+use crate::version::{Version, v};
 
 /// Where devices with and without an id are.
 const NAMED: &str = "/machine/peripheral";
 const NAMELESS: &str = "/machine/peripheral-anon";
 
-/// A bus that no QEMU has.
-const NO_BUS: &str = "no such bus";
+/// Types of devices that the rule of [`creatable`] does not fit: name, what it is (`fixed`: part of a machine; `loose`:
+/// a person may create it), perhaps for some releases only. From the built-in's completion on 7.2, 10.0 and 11.1.
+const TYPES: &str = include_str!("device_types.tsv");
+
+/// Targets whose CPUs are part of a machine.
+const FIXED_CPUS: &[&str] = &["aarch64", "arm", "ppc", "ppc64", "riscv32", "riscv64"];
+
+/// The first release of the types that `device_types.tsv` tells apart by release.
+const BOUND: Version = v(11, 0);
 
 /// Devices with an id that are realized and may be unplugged.
 pub(super) async fn removable(qmp: &dyn Qmp) -> Vec<String> {
@@ -31,34 +40,40 @@ pub(super) async fn removable(qmp: &dyn Qmp) -> Vec<String> {
     devices
 }
 
-/// The first `most` types of devices that start with `typed` and that a person may create.
+/// Types of devices that a person may create.
 ///
-/// No QMP command tells which these are; `device_add` looks at that before it looks for the bus, and creates nothing
-/// where there is no such bus (system/qdev-monitor.c, `qdev_device_add_from_qdict`).
-pub(super) async fn creatable(qmp: &dyn Qmp, typed: &str, most: usize) -> Vec<String> {
-    let arguments = json!({"implements": "device", "abstract": false});
-    let types = qmp.execute("qom-list-types", arguments).await;
-    let mut found = Vec::new();
-    for name in members(&types.unwrap_or_default(), "name") {
-        if found.len() == most {
-            break;
-        }
-        if !name.starts_with(typed) {
-            continue;
-        }
-        let arguments = json!({"driver": name, "bus": NO_BUS});
-        match qmp.execute("device_add", arguments).await {
-            Err(QmpError::Command { desc, .. })
-                if !desc.contains("pluggable device type")
-                    && !desc.contains("a valid device model name") =>
-            {
-                found.push(name);
-            }
-            Err(QmpError::Command { .. }) | Ok(_) => {}
-            Err(_) => break,
-        }
+/// No QMP command tells which these are, and trying (`device_add` on a bus that is not there) makes QEMU wait a tenth of
+/// a second for each. As a rule devices of the system bus belong to machines and others can be created.
+pub(super) async fn creatable(qmp: &dyn Qmp, caps: &Caps) -> Vec<String> {
+    let of = async |kind: &str| {
+        let arguments = json!({"implements": kind, "abstract": false});
+        let types = qmp.execute("qom-list-types", arguments).await;
+        members(&types.unwrap_or_default(), "name")
+    };
+    let all = of("device").await;
+    let on_system_bus: BTreeSet<String> = of("sys-bus-device").await.into_iter().collect();
+    let arch = caps.arch.as_deref().unwrap_or_default();
+    let may = |name: &String| match exception(name, caps.version) {
+        Some(loose) => loose,
+        None if name.ends_with("-cpu") => !FIXED_CPUS.contains(&arch),
+        None => !on_system_bus.contains(name),
+    };
+    all.into_iter().filter(may).collect()
+}
+
+/// Whether a type that the rule does not fit can be created.
+fn exception(name: &str, version: Version) -> Option<bool> {
+    let line = TYPES.lines().find_map(|line| match line.split_once('\t') {
+        Some((listed, rest)) if listed == name => Some(rest),
+        _ => None,
+    })?;
+    let mut words = line.split(' ');
+    let loose = words.next() == Some("loose");
+    match words.next() {
+        Some("since") => (version >= BOUND).then_some(loose),
+        Some("before") => (version < BOUND).then_some(loose),
+        _ => Some(loose),
     }
-    found
 }
 
 /// A device with a property for its network back end.
@@ -139,4 +154,30 @@ async fn get(qmp: &dyn Qmp, path: &str, property: &str) -> Value {
     let arguments = json!({"path": path, "property": property});
     let value = qmp.execute("qom-get", arguments).await;
     value.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_sorted_and_classed() {
+        let lines: Vec<(&str, &str)> = TYPES.lines().filter_map(|l| l.split_once('\t')).collect();
+        assert!(lines.is_sorted() && lines.len() == TYPES.lines().count());
+        for (name, class) in lines {
+            let known = ["fixed", "loose", "fixed before 11.0", "loose since 11.0"];
+            assert!(known.contains(&class), "{name}: {class}");
+        }
+    }
+
+    #[test]
+    fn a_release_decides_where_the_table_says_so() {
+        assert_eq!(exception("mch", v(7, 2)), Some(false));
+        assert_eq!(exception("ramfb", v(7, 2)), Some(true));
+        assert_eq!(exception("emmc", v(10, 0)), Some(false));
+        assert_eq!(exception("emmc", v(11, 0)), None);
+        assert_eq!(exception("arm-smmuv3", v(10, 0)), None);
+        assert_eq!(exception("arm-smmuv3", v(11, 0)), Some(true));
+        assert_eq!(exception("e1000", v(11, 0)), None);
+    }
 }

@@ -182,6 +182,9 @@ struct Run {
     /// Never let the built-in monitor help our side.
     #[arg(long)]
     native_only: bool,
+    /// Cases to run at a time; twice as many as there are processors by default.
+    #[arg(long, short = 'j', value_name = "N")]
+    at_once: Option<usize>,
     /// Let this program `hmp` answer for our side, instead of the engine in this process.
     #[arg(long, value_name = "PROGRAM")]
     hmp: Option<PathBuf>,
@@ -577,14 +580,16 @@ impl Run {
             ours: self.ours(),
             theirs: self.theirs(),
         };
-        let mut entries = Vec::new();
-        let runtime = runtime()?;
+        let mut jobs = Vec::new();
         for qemu in &qemus {
-            for case in cases.iter().filter(|c| c.suits(qemu)) {
-                entries.extend(runtime.block_on(run::case(case, qemu, &mode, known)));
-            }
+            let suiting = cases.iter().filter(|case| case.suits(qemu));
+            jobs.extend(suiting.map(|case| (case.clone(), qemu.clone())));
         }
-        Ok(entries)
+        let at_once = self.at_once.unwrap_or_else(|| {
+            // QEMUs that are paused leave much of a machine's time.
+            2 * std::thread::available_parallelism().map_or(1, usize::from)
+        });
+        Ok(runtime()?.block_on(run::cases(jobs, &mode, at_once, known)))
     }
 }
 
