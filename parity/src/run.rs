@@ -8,9 +8,10 @@ use std::time::Duration;
 use monitor::cx::Host;
 use monitor::engine::Monitor;
 use monitor::host::Unattended;
-use monitor::qmp::{BoxFuture, MemoryFile};
-use monitor::route::Passthrough;
-use serde_json::Value;
+use monitor::qmp::client::Client;
+use monitor::qmp::{BoxFuture, MemoryFile, Qmp};
+use monitor::route::{PASSTHROUGH, Passthrough};
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep};
@@ -277,7 +278,7 @@ impl Pair<'_> {
                     .builtin_line_with(&builtin_line, answer_typed)
                     .await
             }
-            Theirs::Qmp => self.builtin().builtin_by_qmp(&builtin_line).await,
+            Theirs::Qmp => by_qmp(&self.builtin().aux, &builtin_line).await,
         };
         match asked {
             Ok(text) => entry.builtin = text,
@@ -450,6 +451,14 @@ impl Pair<'_> {
             ours: without_dir(ours, &dirs.1),
         }
     }
+}
+
+/// A line on the built-in monitor by `human-monitor-command`.
+async fn by_qmp(qmp: &Client, line: &str) -> Result<String, VmError> {
+    let arguments = json!({ "command-line": line });
+    let reply = qmp.execute(PASSTHROUGH, arguments).await;
+    let reply = reply.map_err(|e| VmError::Failed(e.to_string()))?;
+    Ok(reply.as_str().unwrap_or_default().replace("\r\n", "\n"))
 }
 
 /// The VM's directory as cases spell it.

@@ -182,11 +182,6 @@ impl Vm {
         if !line.chars().any(char::is_control) && line.len() < 4000 && line.is_ascii() {
             return Ok(self.builtin.line_with(line, answer).await?);
         }
-        self.builtin_by_qmp(line).await
-    }
-
-    /// A line on the built-in monitor by `human-monitor-command`.
-    pub async fn builtin_by_qmp(&mut self, line: &str) -> Result<String, VmError> {
         let arguments = serde_json::json!({ "command-line": line });
         let reply = self.aux.execute("human-monitor-command", arguments).await;
         let reply = reply.map_err(|e| VmError::Failed(e.to_string()))?;
