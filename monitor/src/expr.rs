@@ -38,6 +38,9 @@ pub enum ExprError {
     /// `/` or `%` by zero.
     #[error("division by zero")]
     DivisionByZero,
+    /// The smallest number by -1, or perhaps so: QEMU's own evaluation would end QEMU with SIGFPE.
+    #[error("refused: this division overflows, and would kill QEMU in the built-in monitor")]
+    Overflow,
     /// A `'` at the very end.
     #[error("character constant expected")]
     CharacterConstant,
@@ -61,20 +64,25 @@ pub struct Context<'a> {
     pub binary_numbers: bool,
 }
 
+/// The value of a part; none where it depends on a register that can't be read.
+type Operand = Option<i64>;
+
 /// The operands and operators waiting at one level of parentheses.
 #[derive(Default)]
 struct Level {
     prefixes: Vec<u8>,
-    product: Option<(i64, u8)>,
-    logic: Option<(i64, u8)>,
-    sum: Option<(i64, u8)>,
+    product: Option<(Operand, u8)>,
+    logic: Option<(Operand, u8)>,
+    sum: Option<(Operand, u8)>,
 }
 
-/// Reads the longest expression at the cursor and returns its value.
+/// Reads the longest expression at the cursor and returns its value. That a register can't be read is found out last:
+/// what is wrong with the text comes first.
 pub fn evaluate(cursor: &mut Cursor<'_>, context: Context<'_>) -> Result<i64, ExprError> {
     cursor.skip_blanks();
     let mut outer: Vec<Level> = Vec::new();
     let mut level = Level::default();
+    let mut unread = None;
     loop {
         match cursor.peek() {
             Some(prefix @ (b'+' | b'-' | b'~')) => {
@@ -89,12 +97,24 @@ pub fn evaluate(cursor: &mut Cursor<'_>, context: Context<'_>) -> Result<i64, Ex
             }
             _ => {}
         }
-        let mut value = primary(cursor, context)?;
+        let mut value = match primary(cursor, context) {
+            Ok(value) => Some(value),
+            Err(error @ ExprError::RegisterUnavailable(_)) => {
+                unread.get_or_insert(error);
+                None
+            }
+            Err(error) => return Err(error),
+        };
         // Close as many levels as this operand completes.
         while let Some(sum) = level.combine(value, cursor)? {
             value = sum;
             let Some(parent) = outer.pop() else {
-                return Ok(value);
+                return match (value, unread) {
+                    (Some(value), None) => Ok(value),
+                    (_, Some(error)) => Err(error),
+                    // Only a register makes a value unknown.
+                    (None, None) => Err(ExprError::UnknownRegister),
+                };
             };
             if cursor.peek() != Some(b')') {
                 return Err(ExprError::Parenthesis);
@@ -108,22 +128,24 @@ pub fn evaluate(cursor: &mut Cursor<'_>, context: Context<'_>) -> Result<i64, Ex
 impl Level {
     /// Takes an operand in. Returns the level's value when no operator follows, else `None` with the cursor behind the
     /// operator.
-    fn combine(&mut self, operand: i64, cursor: &mut Cursor<'_>) -> Result<Option<i64>, ExprError> {
+    fn combine(
+        &mut self,
+        operand: Operand,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<Option<Operand>, ExprError> {
         let mut value = operand;
         for prefix in self.prefixes.drain(..).rev() {
             value = match prefix {
-                b'-' => value.wrapping_neg(),
-                b'~' => !value,
+                b'-' => value.map(i64::wrapping_neg),
+                b'~' => value.map(|value| !value),
                 _ => value,
             };
         }
         if let Some((left, operator)) = self.product.take() {
             value = match operator {
-                b'*' => left.wrapping_mul(value),
-                _ if value == 0 => return Err(ExprError::DivisionByZero),
-                // QEMU dies of INT64_MIN / -1; here it wraps.
-                b'/' => left.wrapping_div(value),
-                _ => left.wrapping_rem(value),
+                b'*' => both(left, value, i64::wrapping_mul),
+                b'/' => both(left, divisor(left, value)?, i64::wrapping_div),
+                _ => both(left, divisor(left, value)?, i64::wrapping_rem),
             };
         }
         let operator = cursor.peek();
@@ -134,9 +156,9 @@ impl Level {
         }
         if let Some((left, operator)) = self.logic.take() {
             value = match operator {
-                b'&' => left & value,
-                b'|' => left | value,
-                _ => left ^ value,
+                b'&' => both(left, value, |left, right| left & right),
+                b'|' => both(left, value, |left, right| left | right),
+                _ => both(left, value, |left, right| left ^ right),
             };
         }
         if let Some(operator @ (b'&' | b'|' | b'^')) = operator {
@@ -146,8 +168,8 @@ impl Level {
         }
         if let Some((left, operator)) = self.sum.take() {
             value = match operator {
-                b'+' => left.wrapping_add(value),
-                _ => left.wrapping_sub(value),
+                b'+' => both(left, value, i64::wrapping_add),
+                _ => both(left, value, i64::wrapping_sub),
             };
         }
         if let Some(operator @ (b'+' | b'-')) = operator {
@@ -156,6 +178,19 @@ impl Level {
             return Ok(None);
         }
         Ok(Some(value))
+    }
+}
+
+fn both(left: Operand, right: Operand, operation: impl Fn(i64, i64) -> i64) -> Operand {
+    Some(operation(left?, right?))
+}
+
+/// The divisor, if QEMU survives the division by it as far as can be told. Where neither is known, it can't.
+fn divisor(left: Operand, right: Operand) -> Result<Operand, ExprError> {
+    match (left, right) {
+        (_, Some(0)) => Err(ExprError::DivisionByZero),
+        (Some(i64::MIN) | None, Some(-1)) | (Some(i64::MIN), None) => Err(ExprError::Overflow),
+        _ => Ok(right),
     }
 }
 
@@ -293,8 +328,6 @@ mod tests {
     #[case("' ' + 1", 33, "")]
     #[case("18446744073709551615", -1, "")]
     #[case("9223372036854775807+1", i64::MIN, "")]
-    #[case("0x8000000000000000/-1", i64::MIN, "")]
-    #[case("0x8000000000000000%-1", 0, "")]
     #[case("7/-2", -3, "")]
     #[case("$eax * 2", 14, "")]
     #[case("0 -1", -1, "")]
@@ -318,8 +351,24 @@ mod tests {
     #[case("'ab", "missing terminating ' character")]
     #[case("''", "missing terminating ' character")]
     #[case("'é'", "missing terminating ' character")]
+    #[case("1/$cr3+a", "invalid char 'a' in expression")]
+    #[case("$cr3/0", "division by zero")]
+    #[case("($cr3+1", "')' expected")]
+    #[case("$cr3+$nope", "unknown register")]
     fn errors(#[case] text: &str, #[case] message: &str) {
         assert_eq!(eval(text).0, Err(message.to_owned()));
+    }
+
+    // Verified: each of the first three ends QEMU 7.2.22, 10.0.2 and 11.1.3 with SIGFPE.
+    #[rstest]
+    #[case("0x8000000000000000/-1")]
+    #[case("0x8000000000000000%-1")]
+    #[case("-9223372036854775808 % 18446744073709551615 x")]
+    #[case("$cr3/-1")]
+    #[case("$cr3+0x8000000000000000/-1")]
+    #[case("0x8000000000000000/$cr3")]
+    fn a_division_that_kills_qemu_is_refused(#[case] text: &str) {
+        assert_eq!(eval(text).0, Err(ExprError::Overflow.to_string()));
     }
 
     #[test]

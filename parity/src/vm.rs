@@ -179,7 +179,7 @@ impl Vm {
         line: &str,
         answer: Option<&str>,
     ) -> Result<String, VmError> {
-        if !line.chars().any(char::is_control) && line.len() < 4000 && line.is_ascii() {
+        if is_typed(line) {
             return Ok(self.builtin.line_with(line, answer).await?);
         }
         let arguments = serde_json::json!({ "command-line": line });
@@ -256,6 +256,12 @@ fn socket_args(dir: &Path) -> Vec<String> {
         "-monitor".into(),
         socket("hmp.sock"),
     ]
+}
+
+/// Whether the built-in's editor takes a line as it is. What else there is needs `human-monitor-command`.
+#[must_use]
+pub fn is_typed(line: &str) -> bool {
+    !line.chars().any(char::is_control) && line.len() < 4000 && line.is_ascii()
 }
 
 /// Replaces `{dir}`.

@@ -10,7 +10,6 @@ pub struct Generator {
     random: fastrand::Rng,
     rows: Vec<(&'static str, &'static Command)>,
     version: Version,
-    next: usize,
 }
 
 const WORDS: &[&str] = &[
@@ -175,7 +174,6 @@ impl Generator {
             random: fastrand::Rng::with_seed(seed),
             rows: rows.all().collect(),
             version,
-            next: 0,
         }
     }
 
@@ -191,10 +189,17 @@ impl Generator {
         self.pick(BLANKS)
     }
 
-    /// The next line; the rows take turns, so that each gets its share.
-    pub fn line(&mut self) -> String {
-        let (prefix, row) = self.rows[self.next % self.rows.len()];
-        self.next += 1;
+    /// The full names of the rows, in their order.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let full = |(prefix, row): &(&str, &Command)| {
+            format!("{prefix}{}", row.names().next().unwrap_or_default())
+        };
+        self.rows.iter().map(full)
+    }
+
+    /// A line for the row of that number.
+    pub fn line(&mut self, row: usize) -> String {
+        let (prefix, row) = self.rows[row % self.rows.len()];
         let mut line = String::new();
         if self.one_in(8) {
             line.push_str(self.blank());
@@ -337,7 +342,7 @@ mod tests {
         let rows = Rows::new(&caps);
         let lines = |seed| {
             let mut generator = Generator::new(seed, &rows, caps.version);
-            (0..500).map(|_| generator.line()).collect::<Vec<_>>()
+            (0..500).map(|row| generator.line(row)).collect::<Vec<_>>()
         };
         assert_eq!(lines(1), lines(1));
         assert_ne!(lines(1), lines(2));

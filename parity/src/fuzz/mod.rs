@@ -17,32 +17,56 @@ use serde_json::Value;
 use crate::case::Case;
 use crate::compare::{self, Verdict};
 use crate::qemu::Qemu;
-use crate::vm::{Vm, VmError};
+use crate::vm::{Vm, VmError, is_typed};
 use generate::Generator;
 
-/// Commands whose lines may be carried out: they only look, and look the same each time on a paused VM.
-const MAY_RUN: &[&str] = &[
-    "print",
-    "cpu",
-    "info version",
-    "info status",
-    "info name",
-    "info uuid",
-    "info kvm",
-    "info block",
-    "info mice",
-    "info chardev",
-    "info numa",
-    "info memdev",
-    "info iothreads",
-    "info balloon",
-    "info block-jobs",
-    "info tpm",
-    "info vm-generation-id",
-    "info memory_size_summary",
-    "info uuid",
-    "qom-list",
+/// Commands, besides those of `info`, whose lines may be carried out: they only look.
+const MAY_RUN: &[&str] = &["print", "cpu", "qom-list", "info"];
+
+/// `info` commands whose answer is not compared here: it changes while nothing happens, or takes long.
+const MAY_NOT_RUN: &[&str] = &[
+    "info mtree",
+    "info qtree",
+    "info qom-tree",
+    "info qdm",
+    "info history",
+    "info cpus",
+    "info network",
+    "info usernet",
+    "info trace-events",
 ];
+
+/// What the built-in says to a line that it can't read (parsing rules of monitor/hmp.c), as [`kind`] writes it.
+const ERRORS: &[&str] = &[
+    "unknown command: '...'",
+    "Command '...' not available until machine initialization has completed.",
+    "extraneous characters at the end of line",
+    "string expected",
+    "block device name expected",
+    "filename expected",
+    "Try ...",
+    "unexpected end of expression",
+    "invalid char '...' in expression",
+    "'...' expected",
+    "division by zero",
+    "number too large",
+    "unknown register",
+    "character constant expected",
+    "missing terminating '...'",
+    "'...' has failed: integer is for 32-bit values",
+    "enter a positive value",
+    "invalid char in format: '...'",
+    "Expected '...' or '...'",
+    "invalid size",
+    "unsupported option -.",
+    "value expected for -.",
+];
+
+/// As many lines as every command should get.
+const ENOUGH: usize = 50;
+
+/// One line in so many is tried before there is a machine, where few commands are available.
+const EARLY: usize = 12;
 
 /// A line on which the two monitors differ.
 #[derive(Debug)]
@@ -62,7 +86,7 @@ pub struct Found {
     pub lines: usize,
     /// Lines that were right but not for running; they count for nothing.
     pub accepted: usize,
-    /// Lines by command.
+    /// Lines by command, whether it got any or not.
     pub rows: BTreeMap<String, usize>,
     /// Lines by what the built-in said, without the parts that vary.
     pub errors: BTreeMap<String, usize>,
@@ -73,71 +97,103 @@ pub struct Found {
 /// Most differences reported; more are of the same kind.
 const MOST: usize = 50;
 
-/// Starts a VM that is paused and tries `count` lines on it.
+/// Starts VMs that are paused and tries `count` lines on them, some before there is a machine.
 pub async fn on(qemu: &Qemu, seed: u64, count: usize) -> Result<Found, VmError> {
-    let case: Case = toml::from_str(CASE).map_err(|e| VmError::Failed(e.to_string()))?;
+    let mut found = Found::default();
+    try_on(qemu, MACHINE, seed, count - count / EARLY, &mut found).await?;
+    try_on(qemu, PRECONFIG, seed, count / EARLY, &mut found).await?;
+    Ok(found)
+}
+
+const MACHINE: &str = r#"
+about = "a VM for fuzzing"
+args = ["-M", "q35", "-S", "-smp", "2", "-name", "fuzz"]
+steps = []
+"#;
+
+const PRECONFIG: &str = r#"
+about = "a VM without a machine"
+args = ["-M", "q35", "-S", "--preconfig"]
+steps = []
+"#;
+
+async fn try_on(
+    qemu: &Qemu,
+    case: &str,
+    seed: u64,
+    count: usize,
+    found: &mut Found,
+) -> Result<(), VmError> {
+    let case: Case = toml::from_str(case).map_err(|e| VmError::Failed(e.to_string()))?;
     let mut vm = Vm::start(&case, qemu).await?;
+    let result = run(&mut vm, seed, count, found).await;
+    vm.end().await;
+    result
+}
+
+async fn run(vm: &mut Vm, seed: u64, count: usize, found: &mut Found) -> Result<(), VmError> {
     let mut monitor = Monitor::builder(Arc::new(vm.qmp.clone()))
         .host(Arc::new(Unattended))
         .passthrough(Passthrough::Never)
         .build()
         .await
         .map_err(|e| VmError::Failed(e.to_string()))?;
-    let found = run(&mut vm, &mut monitor, seed, count).await;
-    vm.end().await;
-    found
-}
-
-const CASE: &str = r#"
-about = "a VM for fuzzing"
-args = ["-M", "q35", "-S", "-smp", "2", "-name", "fuzz"]
-steps = []
-"#;
-
-async fn run(
-    vm: &mut Vm,
-    monitor: &mut Monitor,
-    seed: u64,
-    count: usize,
-) -> Result<Found, VmError> {
-    let mut found = Found::default();
     let mut generator = Generator::new(seed, monitor.rows(), monitor.caps().version);
-    while found.lines < count && found.differences.len() < MOST {
-        let line = generator.line();
+    let names: Vec<String> = generator.names().collect();
+    for name in &names {
+        found.rows.entry(name.clone()).or_default();
+    }
+    // Lines that were of use and lines made, by row: the row with the fewest comes next.
+    let mut shares = vec![(0, 0); names.len()];
+    let mut tried = 0;
+    while tried < count && found.differences.len() < MOST {
+        let least = shares.iter().enumerate().min_by_key(|(_, share)| **share);
+        let Some((row, _)) = least else { break };
+        let line = generator.line(row);
+        let share = &mut shares[row];
+        share.1 += 1;
+        if share.1 % PATIENCE == 0 {
+            share.0 += 1;
+        }
         let plan = monitor.explain(&line);
-        let command = command_of(&plan);
-        if !may_run(&plan) {
+        let command = command_of(&plan).to_owned();
+        // In preconfig there is no human-monitor-command.
+        if !may_run(&plan) || monitor.caps().preconfig && !is_typed(&line) {
             found.accepted += 1;
             continue;
         }
-        let (builtin, ours, same) = both(vm, monitor, &line).await?;
-        if builtin.starts_with("Command \"") {
-            // A command whose module is not loaded, which no QMP command tells.
+        let answers = both(vm, &mut monitor, &line).await;
+        let answers = answers.map_err(|e| VmError::Failed(format!("{line:?}: {e}")))?;
+        let Some((builtin, ours, same)) = answers else {
             found.accepted += 1;
             continue;
-        }
+        };
+        tried += 1;
         found.lines += 1;
-        *found.rows.entry(command.to_owned()).or_default() += 1;
+        if command == names[row] {
+            shares[row].0 += 1;
+        }
+        if let Some(count) = found.rows.get_mut(&command) {
+            *count += 1;
+        }
         if let Some(error) = plan.get("error").and_then(Value::as_str) {
             *found.errors.entry(kind(error)).or_default() += 1;
         }
         if !same {
-            found.differences.push(
-                shortest(
-                    vm,
-                    monitor,
-                    Difference {
-                        line,
-                        builtin,
-                        ours,
-                    },
-                )
-                .await?,
-            );
+            let difference = Difference {
+                line,
+                builtin,
+                ours,
+            };
+            let difference = shortest(vm, &mut monitor, difference).await?;
+            found.differences.push(difference);
         }
     }
-    Ok(found)
+    Ok(())
 }
+
+/// A row whose lines are mostly right ones, which must not run, counts one after so many, so that others get their turn.
+const PATIENCE: usize = 40;
 
 fn command_of(plan: &Value) -> &str {
     plan.get("command")
@@ -148,18 +204,26 @@ fn command_of(plan: &Value) -> &str {
 /// Whether a line can do no harm: it is wrong, blank, or of a command that only looks.
 fn may_run(plan: &Value) -> bool {
     let command = command_of(plan);
+    let error = plan.get("error").and_then(Value::as_str);
     match plan.get("route").and_then(Value::as_str) {
-        None => true,
-        Some("refused") => false,
-        Some(_) => command.is_empty() || MAY_RUN.contains(&command),
+        None => !error.is_some_and(|error| error.starts_with("refused: ")),
+        Some("refused" | "partial") => false,
+        Some(_) if plan.get("hazards").is_some() => false,
+        Some(_) => {
+            command.is_empty()
+                || MAY_RUN.contains(&command)
+                || command.starts_with("info ") && !MAY_NOT_RUN.contains(&command)
+        }
     }
 }
 
+/// Both answers and whether they are alike; none where the built-in has not loaded the command's module, which no QMP
+/// command tells.
 async fn both(
     vm: &mut Vm,
     monitor: &mut Monitor,
     line: &str,
-) -> Result<(String, String, bool), VmError> {
+) -> Result<Option<(String, String, bool)>, VmError> {
     let mut ours = String::new();
     monitor.run_line(line, &mut ours).await;
     // A NUL ends a line, and QMP refuses it.
@@ -167,7 +231,11 @@ async fn both(
     let builtin = vm.builtin_line_with(typed, None).await?;
     let plan = monitor.explain(line);
     let verdict = compare::answers(command_of(&plan), (&builtin, ""), (&ours, "")).0;
-    Ok((builtin, ours, verdict != Verdict::Different))
+    let same = verdict != Verdict::Different;
+    if !same && builtin.starts_with("Command \"") {
+        return Ok(None);
+    }
+    Ok(Some((builtin, ours, same)))
 }
 
 /// Leaves out words, then characters, as long as the difference stays.
@@ -189,15 +257,15 @@ async fn shortest(
             at += 1;
             continue;
         }
-        let (builtin, ours, same) = both(vm, monitor, &line).await?;
-        if same {
-            at += 1;
-        } else {
-            difference = Difference {
-                line,
-                builtin,
-                ours,
-            };
+        match both(vm, monitor, &line).await? {
+            Some((builtin, ours, false)) => {
+                difference = Difference {
+                    line,
+                    builtin,
+                    ours,
+                };
+            }
+            _ => at += 1,
         }
     }
     Ok(difference)
@@ -220,8 +288,10 @@ fn kind(error: &str) -> String {
     for (i, part) in line.split('\'').enumerate() {
         out.push_str(if i % 2 == 0 { part } else { "'...'" });
     }
-    if let Some((head, _)) = out.split_once("option -") {
-        return format!("{head}option -.");
+    for what in ["unsupported option -", "value expected for -"] {
+        if out.starts_with(what) {
+            return format!("{what}.");
+        }
     }
     out
 }
@@ -242,20 +312,34 @@ impl Found {
         for (kind, count) in &self.errors {
             let _ = writeln!(out, "{count:>8} {kind}");
         }
-        let few = self.rows.iter().min_by_key(|(_, count)| **count);
+        for (row, count) in self.rows.iter().filter(|(_, count)| **count < ENOUGH) {
+            let _ = writeln!(out, "only {count} lines: {row}");
+        }
+        for error in self.missed() {
+            let _ = writeln!(out, "never seen: {error}");
+        }
+        let fewest = self.rows.values().min().unwrap_or(&0);
         let _ = writeln!(
             out,
-            "{} lines, {} right ones not run, {} commands (fewest lines: {}), {} kinds of errors, {} differences",
+            "{} lines, {} right ones not run, {} commands with {fewest} lines at least, {} of {} kinds of errors, \
+             {} differences",
             self.lines,
             self.accepted,
             self.rows.len(),
-            few.map_or(String::new(), |(name, count)| format!(
-                "{count} for {name:?}"
-            )),
-            self.errors.len(),
+            ERRORS.len() - self.missed().len(),
+            ERRORS.len(),
             self.differences.len()
         );
         out
+    }
+
+    /// Kinds of errors that no line met.
+    #[must_use]
+    pub fn missed(&self) -> Vec<&'static str> {
+        let missed = ERRORS
+            .iter()
+            .filter(|error| !self.errors.contains_key(**error));
+        missed.copied().collect()
     }
 }
 
