@@ -8,6 +8,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::program::{Mock, binary};
@@ -203,6 +205,64 @@ fn ctrl_c_cancels_the_running_command() {
     assert!(person.runs("info name").contains("vm\r\n"));
     person.presses('d');
     assert_eq!(person.leaves().1, 0);
+}
+
+#[test]
+fn ctrl_c_leaves_a_migration_running_and_says_so() {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&cancelled);
+    let mock = Mock::start_with(|mock| {
+        mock.command("migrate", json!({}))
+            .command("query-migrate", json!({"status": "active"}))
+            .command_with("migrate_cancel", move |_| {
+                seen.store(true, Ordering::Relaxed);
+                Answer::from(json!({}))
+            })
+    });
+    let mut person = Person::at_prompt(&mock);
+    person.types("migrate tcp:127.0.0.1:4444\r");
+    std::thread::sleep(Duration::from_millis(300));
+    person.presses('c');
+    person
+        .sees("hmp: the migration goes on; 'info migrate' shows it, 'migrate_cancel' ends it\r\n");
+    person.sees(PROMPT);
+    assert!(!cancelled.load(Ordering::Relaxed));
+    // Detached, it comes back at once.
+    person.runs("migrate -d tcp:127.0.0.1:4444");
+    person.runs("migrate_cancel");
+    assert!(cancelled.load(Ordering::Relaxed));
+    person.presses('d');
+    assert_eq!(person.leaves().1, 0);
+}
+
+#[test]
+fn ctrl_c_leaves_a_job_running_and_says_so() {
+    let job = json!([{"id": "hmp-savevm", "type": "snapshot-save", "status": "running"}]);
+    let mock = Mock::start_with(|mock| {
+        mock.command("query-block", json!([]))
+            .command("query-named-block-nodes", json!([]))
+            .command("snapshot-save", json!({}))
+            .command("snapshot-delete", json!({}))
+            .command("query-migrate", json!({}))
+            .command("job-dismiss", json!({}))
+            .command_sequence(
+                "query-jobs",
+                vec![json!([]).into(), json!([]).into(), job.into()],
+            )
+    });
+    let mut person = Person::at_prompt(&mock);
+    person.types("savevm new\r");
+    std::thread::sleep(Duration::from_millis(300));
+    person.presses('c');
+    person.sees("hmp: the job hmp-savevm may go on or have ended; 'hmp --end-jobs' ends it");
+    person.sees(PROMPT);
+    person.presses('d');
+    assert_eq!(person.leaves().1, 0);
+    let mut next = Person::with(&mock, &[]);
+    next.sees("hmp: the job hmp-savevm (snapshot-save, running) is there from an earlier");
+    next.sees(PROMPT);
+    next.presses('d');
+    assert_eq!(next.leaves().1, 0);
 }
 
 #[test]

@@ -30,21 +30,56 @@ pub async fn set(cx: &mut Cx<'_>, args: Set) -> CmdResult {
     if let Some(action) = args.connected {
         arguments["connected"] = action.into();
     }
+    let vnc = args.protocol == "vnc";
+    let display = args.display.clone();
     add_display(&mut arguments, args.display);
-    cx.execute("set_password", arguments)
-        .await
-        .map_err(with_hint)?;
-    Ok(())
+    match cx.execute("set_password", arguments).await {
+        Ok(_) => Ok(()),
+        Err(error) if vnc => Err(with_hint(cx, error, display.as_deref()).await?),
+        Err(error) => Err(error),
+    }
 }
 
-/// The built-in's second line, which QMP leaves out.
-fn with_hint(error: CmdError) -> CmdError {
-    match error {
-        CmdError::Qmp(QmpError::Command { desc, .. }) if desc == "No VNC display is present" => {
-            CmdError::User(format!("{desc}\nTo enable it, use '-vnc ...'"))
+/// A VNC server, and the kind of authentication it asks for.
+#[derive(Deserialize)]
+struct Server {
+    id: String,
+    auth: String,
+}
+
+/// The error with what the built-in says around it and QMP leaves out: since 11.0 a second line, before that a line in
+/// front where the display (the first by default) asks for no password.
+async fn with_hint(
+    cx: &mut Cx<'_>,
+    error: CmdError,
+    display: Option<&str>,
+) -> Result<CmdError, CmdError> {
+    let CmdError::Qmp(QmpError::Command { desc, .. }) = &error else {
+        return Ok(error);
+    };
+    let hint = match desc.as_str() {
+        "No VNC display is present" => "To enable it, use '-vnc ...'",
+        "VNC password authentication is disabled" => {
+            "To enable it, use '-vnc ...,password-secret=ID'"
         }
-        other => other,
-    }
+        "Could not set password" => {
+            // The first one comes last.
+            let servers: Vec<Server> = cx.query("query-vnc-servers").await?;
+            let server = match display {
+                Some(id) => servers.iter().find(|server| server.id == id),
+                None => servers.last(),
+            };
+            if server.is_some_and(|server| server.auth == "none") {
+                writeln!(
+                    cx,
+                    "If you want use passwords please enable password auth using '-vnc ${{dpy}},password'."
+                )?;
+            }
+            return Ok(error);
+        }
+        _ => return Ok(error),
+    };
+    Ok(CmdError::User(format!("{desc}\n{hint}")))
 }
 
 /// Only VNC has several displays; for SPICE the built-in passes over the name.
@@ -124,10 +159,11 @@ async fn change_vnc(cx: &mut Cx<'_>, args: Change) -> CmdResult {
         return refuse("Expected 'password' after 'vnc'");
     }
     if let Some(password) = args.arg {
-        cx.execute("change-vnc-password", json!({"password": password}))
-            .await
-            .map_err(with_hint)?;
-        return Ok(());
+        let change = json!({"password": password});
+        return match cx.execute("change-vnc-password", change).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(with_hint(cx, error, None).await?),
+        };
     }
     let Some(password) = cx.host.secret("Password: ").await else {
         writeln!(cx, "terminal does not support password prompting")?;
