@@ -174,6 +174,8 @@ pub struct Typing<'a> {
     /// Whether a member of that name is a size. The schema does not tell sizes from other numbers, so that texts with a
     /// suffix are taken for every number; this decides what a wrong one is told.
     pub is_size: fn(&str) -> bool,
+    /// Whether a number in an option list may have a size's suffix although it is not known to be a size.
+    pub suffixes: bool,
 }
 
 impl<'a> Typing<'a> {
@@ -402,9 +404,9 @@ impl<'a> Typing<'a> {
         let size = || size::whole(text, size::BYTES, rules).ok().map(Number::from);
         match (self.dialect, (self.is_size)(name)) {
             (_, true) => size(),
-            // All sizes that key-value strings can set are known.
-            (Dialect::Keyval, false) => whole(),
-            (Dialect::Options, false) => whole().or_else(size),
+            (Dialect::Options, false) if self.suffixes => whole().or_else(size),
+            // All sizes are known.
+            (_, false) => whole(),
         }
     }
 }
@@ -465,6 +467,7 @@ mod tests {
             version: v(10, 0),
             dialect,
             is_size: |name| name == "size",
+            suffixes: true,
         };
         typing.arguments(command, members).map(Value::Object)
     }

@@ -286,7 +286,8 @@ impl Options {
             "vc" => {
                 for name in ["width", "height", "cols", "rows"] {
                     if let Some(value) = self.number(name, version).filter(|n| *n != 0) {
-                        data.insert(name.into(), value.into());
+                        // As QEMU keeps it: the largest numbers are the negative ones.
+                        data.insert(name.into(), value.cast_signed().into());
                     }
                 }
             }
@@ -339,7 +340,7 @@ impl Options {
         }
         for name in ["reconnect", "reconnect-ms"] {
             if let Some(time) = self.number(name, version) {
-                data.insert(name.into(), time.into());
+                data.insert(name.into(), time.cast_signed().into());
             }
         }
         for name in ["tls-creds", "tls-authz"] {

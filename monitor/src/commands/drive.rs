@@ -63,6 +63,7 @@ pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
         version: cx.caps.version,
         dialect: Dialect::Options,
         is_size: |name| name == "size" || name == "offset" || name.ends_with("-size"),
+        suffixes: true,
     };
     let arguments = typing
         .arguments("blockdev-add", &members)

@@ -23,18 +23,20 @@ pub struct Add {
 /// `addr.type=unix`. The built-in knows neither, and keeps the last of repeated keys.
 pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     let schema = cx.caps.schema(cx.qmp()).await?;
-    let pairs = keyval::pairs(args.netdev.as_deref().unwrap_or_default(), Some("type"));
+    let text = args.netdev.as_deref().unwrap_or_default();
+    let pairs = keyval::pairs(text, Some("type"));
     let last = pairs.iter().rfind(|pair| pair.key == "type");
     if last.is_some_and(|pair| pair.value == "help" || pair.value == "?") {
         return list(cx, &schema);
     }
     let version = cx.caps.version;
-    let pairs = with_prefix(first_id(pairs), version).map_err(CmdError::User)?;
+    let pairs = with_prefix(with_id(pairs, text), version).map_err(CmdError::User)?;
     let typing = Typing {
         schema: &schema,
         version,
         dialect: Dialect::Options,
         is_size: |name| name == "sndbuf",
+        suffixes: false,
     };
     let arguments = optdict::nest(&pairs)
         .and_then(|members| typing.arguments("netdev_add", &members))
@@ -53,11 +55,15 @@ pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     }
 }
 
-/// Of several ids, the first counts.
-fn first_id(pairs: Vec<Pair>) -> Vec<Pair> {
-    let mut seen = false;
-    let keep = |pair: &Pair| pair.key != "id" || !std::mem::replace(&mut seen, true);
-    pairs.into_iter().filter(keep).collect()
+/// The id is the first one of the text, which is read once more for it, without the key that may be left out: in
+/// `user,,id=x` the type is `user,id=x`, and the id `x`.
+fn with_id(mut pairs: Vec<Pair>, text: &str) -> Vec<Pair> {
+    pairs.retain(|pair| pair.key != "id");
+    let id = keyval::pairs(text, None)
+        .into_iter()
+        .find(|pair| pair.key == "id");
+    pairs.extend(id);
+    pairs
 }
 
 /// `ipv6-net=PREFIX/LENGTH` stands for two options of QMP.
@@ -95,8 +101,11 @@ const UNSIGNED: &[(&str, &[&str])] = &[
     ("vde", &["port", "mode"]),
 ];
 
-/// An error about a number names the type that the option has.
+/// An error about a number names the type that the option has; the address of a stream is no option of its own.
 fn worded(pairs: &[Pair], error: String) -> String {
+    if error == "Parameter 'addr' is missing" {
+        return "Parameter 'type' is missing".into();
+    }
     let kind = pairs.iter().rfind(|pair| pair.key == "type");
     let unsigned = UNSIGNED
         .iter()
@@ -145,8 +154,9 @@ mod tests {
 
     #[test]
     fn the_prefix_is_split_and_the_first_id_counts() {
-        let pairs = keyval::pairs("user,id=a,id=b,ipv6-net=fec0::/48", Some("type"));
-        let pairs = with_prefix(first_id(pairs), v(10, 0)).unwrap();
+        let text = "user,id=a,id=b,ipv6-net=fec0::/48";
+        let pairs = keyval::pairs(text, Some("type"));
+        let pairs = with_prefix(with_id(pairs, text), v(10, 0)).unwrap();
         let all: Vec<_> = pairs
             .iter()
             .map(|p| format!("{}={}", p.key, p.value))

@@ -36,6 +36,7 @@ pub async fn object_add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
         version: cx.caps.version,
         dialect: Dialect::Keyval,
         is_size: |name| SIZES.contains(&name),
+        suffixes: false,
     };
     let object = typing
         .arguments("object-add", &read.members)
