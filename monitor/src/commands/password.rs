@@ -64,7 +64,12 @@ async fn with_hint(
         }
         "Could not set password" => {
             // The first one comes last.
-            let servers: Vec<Server> = cx.query("query-vnc-servers").await?;
+            let servers: Vec<Server> = match cx.query("query-vnc-servers").await {
+                Ok(servers) => servers,
+                Err(CmdError::Qmp(fatal)) if fatal.is_fatal() => return Err(fatal.into()),
+                // The first reason is the one to show.
+                Err(_) => return Ok(error),
+            };
             let server = match display {
                 Some(id) => servers.iter().find(|server| server.id == id),
                 None => servers.last(),
