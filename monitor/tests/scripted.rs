@@ -1,0 +1,62 @@
+//! Answers for hosts that no test has, from a mock that says what such a host would.
+
+use std::sync::Arc;
+
+use mock_qmp::MockQmp;
+use monitor::engine::Monitor;
+use monitor::qmp::client::{Client, Options};
+use monitor::route::Passthrough;
+use serde_json::json;
+
+async fn answer(mock: MockQmp, line: &str) -> String {
+    let mock = mock.command("query-target", json!({"arch": "x86_64"}));
+    let (_server, stream) = mock.serve_in_memory().unwrap();
+    let (client, _) = Client::from_unix(stream, &Options::default())
+        .await
+        .unwrap();
+    let mut monitor = Monitor::builder(Arc::new(client))
+        .passthrough(Passthrough::Never)
+        .build()
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    monitor.run_line(line, &mut answer).await;
+    answer
+}
+
+/// The texts are those of target/i386/sev.c.
+#[tokio::test]
+async fn encrypted_guests() {
+    let sev = |more: serde_json::Value| {
+        let mut info = json!({"enabled": true, "api-major": 1, "api-minor": 55, "build-id": 8, "state": "running"});
+        for (name, value) in more.as_object().unwrap() {
+            info[name] = value.clone();
+        }
+        MockQmp::scripted().command("query-sev", info)
+    };
+    for (info, expected) in [
+        (json!({"enabled": false}), "SEV is not enabled\n"),
+        (
+            json!({"sev-type": "sev", "handle": 3, "policy": 1}),
+            "SEV type: sev\nstate: running\nbuild: 8\napi version: 1.55\nhandle: 3\ndebug: off\nkey-sharing: on\n",
+        ),
+        (
+            json!({"handle": 3, "policy": 2}),
+            "handle: 3\nstate: running\nbuild: 8\napi version: 1.55\ndebug: on\nkey-sharing: off\n",
+        ),
+        (
+            json!({"sev-type": "sev-snp", "snp-policy": 0x10000}),
+            "SEV type: sev-snp\nstate: running\nbuild: 8\napi version: 1.55\ndebug: off\nSMT allowed: on\n",
+        ),
+        (
+            json!({"sev-type": "sev-snp", "snp-policy": 0x80000}),
+            "SEV type: sev-snp\nstate: running\nbuild: 8\napi version: 1.55\ndebug: on\nSMT allowed: off\n",
+        ),
+    ] {
+        assert_eq!(
+            answer(sev(info.clone()), "info sev").await,
+            expected,
+            "{info}"
+        );
+    }
+}
