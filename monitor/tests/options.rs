@@ -1,5 +1,7 @@
 //! The QMP requests that option strings become, on a mock that refuses them with their own arguments.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use mock_qmp::{Answer, MockQmp, Recording};

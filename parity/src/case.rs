@@ -48,6 +48,9 @@ pub struct Case {
     /// Whether two VMs run in step, one for each monitor: needed as soon as a line changes something.
     #[serde(default)]
     pub twins: bool,
+    /// Whether no other case may run at the same time: for lines that are a matter of milliseconds.
+    #[serde(default)]
+    pub alone: bool,
     /// Milliseconds to wait before the first line, for a guest that runs.
     #[serde(default)]
     pub boot: u64,

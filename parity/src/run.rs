@@ -91,7 +91,8 @@ pub async fn cases(
     at_once: usize,
     known: &mut KnownList,
 ) -> Vec<Entry> {
-    let places = Rc::new(Semaphore::new(at_once.max(1)));
+    let all = u32::try_from(at_once).unwrap_or(u32::MAX).clamp(1, 64);
+    let places = Rc::new(Semaphore::new(all as usize));
     let mode = Rc::new(mode.clone());
     let runs = LocalSet::new();
     let running: Vec<_> = cases
@@ -100,7 +101,7 @@ pub async fn cases(
             let (places, mode) = (places.clone(), mode.clone());
             runs.spawn_local(async move {
                 // Nobody closes the semaphore.
-                let _place = places.acquire().await;
+                let _place = places.acquire_many(if case.alone { all } else { 1 }).await;
                 entries(&case, &qemu, &mode).await
             })
         })

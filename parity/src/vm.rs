@@ -106,12 +106,22 @@ impl Vm {
             let mut peer = Command::new(&qemu.program);
             peer.args(command.as_std().get_args())
                 .args(case.peer.iter().map(|a| fill(a, &path, port)))
-                .args(["-monitor", "none"]);
+                .args(["-monitor", "none", "-qmp"])
+                .arg(format!(
+                    "unix:{},server=on,wait=off",
+                    path.join(PEER).display()
+                ));
             others.push(quiet(&mut peer, &path, "peer")?.spawn()?);
         }
         command.args(socket_args(&path));
         let mut child = quiet(&mut command, &path, "stderr")?.spawn()?;
-        let result = Self::connect(&path, &mut child).await;
+        let mut result = Self::connect(&path, &mut child).await;
+        if !case.peer.is_empty()
+            && result.is_ok()
+            && let Err(error) = peer_listens(&path).await
+        {
+            result = Err(error);
+        }
         match result {
             Ok((qmp, (aux, events), builtin)) => Ok(Self {
                 dir,
@@ -240,6 +250,24 @@ impl Vm {
             let _ = other.kill().await;
         }
         let _ = self.dir.close();
+    }
+}
+
+/// The QMP socket of the other end of a migration.
+const PEER: &str = "peer-qmp.sock";
+
+/// Waits until the other end of a migration listens: it answers QMP only then.
+async fn peer_listens(dir: &Path) -> Result<(), VmError> {
+    let deadline = Instant::now() + START;
+    let address = Address::Unix(dir.join(PEER));
+    loop {
+        match Client::connect(&address, &Options::default()).await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > deadline => {
+                return Err(VmError::Failed(format!("the peer: {error}")));
+            }
+            Err(_) => sleep(Duration::from_millis(20)).await,
+        }
     }
 }
 
