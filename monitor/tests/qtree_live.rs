@@ -8,6 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::qemu::{Qemu, qemus};
 use monitor::engine::Monitor;
@@ -113,11 +114,20 @@ async fn most_lines_are_the_built_ins() {
     }
 }
 
-async fn compare(qemu: &Qemu, what: &str) {
+/// QEMU makes its socket a moment before it listens.
+async fn connect(qemu: &Qemu) -> Client {
     let address = Address::Unix(qemu.socket());
-    let (client, _events) = Client::connect(&address, &Options::default())
-        .await
-        .unwrap();
+    for _ in 0..100 {
+        if let Ok((client, _)) = Client::connect(&address, &Options::default()).await {
+            return client;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no connection");
+}
+
+async fn compare(qemu: &Qemu, what: &str) {
+    let client = connect(qemu).await;
     let line = json!({"command-line": "info qtree"});
     let theirs = client.execute("human-monitor-command", line).await.unwrap();
     let theirs = theirs.as_str().unwrap().replace("\r\n", "\n");

@@ -1,0 +1,136 @@
+//! `x` and `xp` on real QEMUs: random requests against the built-in's answers; see `HMP_TEST_QEMUS` in
+//! tests/common/qemu.rs.
+#![cfg(feature = "client")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::qemu::{Qemu, qemus};
+use monitor::engine::Monitor;
+use monitor::host::Unattended;
+use monitor::qmp::Qmp;
+use monitor::qmp::address::Address;
+use monitor::qmp::client::{Client, Options};
+use monitor::route::Passthrough;
+use serde_json::json;
+
+const REQUESTS: usize = 1000;
+
+/// Bytes with something in them.
+const FILLED: u64 = 0x1_0000;
+
+/// As every generator that need not be a good one (Marsaglia's xorshift): the same requests every time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+
+    fn of<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words[usize::try_from(self.below(words.len() as u64)).unwrap()]
+    }
+
+    /// A request: every format but `i`, every size, both left out now and then.
+    fn request(&mut self, base: u64) -> String {
+        let mut line = self.of(&["x", "xp"]).to_owned();
+        if self.below(10) > 0 {
+            line.push('/');
+            if self.below(5) > 0 {
+                let _ = write!(line, "{}", self.below(70));
+            }
+            line.push_str(self.of(&["x", "d", "u", "o", "c", ""]));
+            line.push_str(self.of(&["b", "h", "w", "g", ""]));
+        }
+        let address = base + self.below(FILLED);
+        let _ = match self.below(4) {
+            0 => write!(line, " {base:#x}+{}", address - base),
+            1 => write!(line, " {address}"),
+            _ => write!(line, " {address:#x}"),
+        };
+        line
+    }
+}
+
+/// An address in the RAM of a QEMU's machine.
+fn ram(program: &Path) -> u64 {
+    let name = program.file_name().unwrap().to_string_lossy();
+    let start = if name.contains("aarch64") || name.contains("arm") {
+        0x4000_0000
+    } else if name.contains("riscv") {
+        0x8000_0000
+    } else {
+        0
+    };
+    start + 0x10_0000
+}
+
+/// QEMU makes its socket a moment before it listens.
+async fn connect(qemu: &Qemu) -> Client {
+    let address = Address::Unix(qemu.socket());
+    for _ in 0..100 {
+        if let Ok((client, _)) = Client::connect(&address, &Options::default()).await {
+            return client;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no connection");
+}
+
+#[tokio::test]
+async fn random_requests_are_answered_alike() {
+    for program in qemus() {
+        let base = ram(&program);
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        let file = folder.path().join("ram");
+        let mut random = Random(0x2545_F491_4F6C_DD1D);
+        let mut bytes = Vec::new();
+        while (bytes.len() as u64) < FILLED {
+            // Runs of small, large and printable values, so that widths and signs differ.
+            match random.below(4) {
+                0 => bytes.extend([0; 7]),
+                1 => bytes.extend([0xff; 9]),
+                2 => bytes.extend(b"'q\"\\\r\n~"),
+                _ => bytes.push(random.below(256).try_into().unwrap()),
+            }
+        }
+        std::fs::write(&file, &bytes).unwrap();
+        let loader = format!("loader,file={},addr={base:#x},force-raw=on", file.display());
+        let qemu = Qemu::start(&program, &["-m", "256M", "-device", &loader]);
+        let client = connect(&qemu).await;
+        let mut monitor = Monitor::builder(Arc::new(client.clone()))
+            .host(Arc::new(Unattended))
+            .passthrough(Passthrough::Never)
+            .build()
+            .await
+            .unwrap();
+        let mut readable = 0;
+        for _ in 0..REQUESTS {
+            let line = random.request(base);
+            let theirs = client
+                .execute("human-monitor-command", json!({"command-line": line}))
+                .await
+                .unwrap();
+            let theirs = theirs.as_str().unwrap().replace("\r\n", "\n");
+            let mut ours = String::new();
+            monitor.run_line(&line, &mut ours).await;
+            assert_eq!(ours, theirs, "{}: {line}", program.display());
+            readable += usize::from(theirs.contains(':') && !theirs.contains("Cannot"));
+        }
+        let _ = writeln!(
+            std::io::stderr(),
+            "{}: {REQUESTS} alike, {readable} with values",
+            program.display()
+        );
+        assert!(readable * 10 > REQUESTS * 9, "{readable} with values");
+    }
+}
