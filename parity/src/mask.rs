@@ -187,12 +187,14 @@ const WITH_SENTENCES: &[&str] = &["help", "info"];
 fn without_sentences(text: &str) -> String {
     let mut out = String::new();
     let mut in_sentence = false;
+    // `help log` lists items in two columns, and goes on at the start of a line.
+    let items = text.starts_with("Log items");
     for line in text.lines() {
-        if in_sentence && line.starts_with([' ', '\t']) {
+        let cut = line.split_once(" -- ").or_else(|| line.split_once("  "));
+        let goes_on = line.starts_with([' ', '\t']) || items && cut.is_none() && !line.is_empty();
+        if in_sentence && goes_on {
             continue;
         }
-        // `help log` lists items in two columns.
-        let cut = line.split_once(" -- ").or_else(|| line.split_once("  "));
         let name = cut.map(|(name, _)| name);
         in_sentence = name.is_some();
         out.push_str(name.unwrap_or(line));
@@ -301,6 +303,10 @@ mod tests {
 
     #[test]
     fn help_sentences_are_hidden_and_names_are_not() {
+        let builtin = "Log items:\nint   show it\nnochain  do not show\ntraces\n\nUse it\n";
+        let items = apply("Log items:\nint   x\nnochain  y\n\nUse it\n", "help", "").0;
+        assert_eq!(apply(builtin, "help", "").0, items);
+        assert!(items.contains("nochain") && items.ends_with("\nUse it\n"));
         let ours = apply("stop|s  -- pauses\nx /fmt addr -- y\n", "help", "").0;
         let same = apply(
             "stop|s  -- stop\n\t\t\tmore\nx /fmt addr -- z\n",

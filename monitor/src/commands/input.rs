@@ -119,12 +119,13 @@ const BUTTONS: [(&str, u32); 3] = [("left", 1), ("middle", 4), ("right", 2)];
 /// seen from outside.
 pub async fn mouse_button(cx: &mut Cx<'_>, args: MouseButton) -> CmdResult {
     let new = args.button_state as u32;
-    let changes = changes(cx.session.mouse_buttons as u32, new);
-    cx.session.mouse_buttons = new.into();
-    if changes.is_empty() {
+    let old = cx.session.mouse_buttons as u32;
+    if new == old {
         return Ok(());
     }
-    send(cx, changes).await
+    cx.session.mouse_buttons = new.into();
+    // Bits that are no button's leave nothing to send but the end of a group.
+    send(cx, changes(old, new)).await
 }
 
 fn changes(old: u32, new: u32) -> Vec<Value> {
