@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 use crate::cx::{CmdError, Cx};
 use crate::format::snapshot::Snapshot;
 use crate::qmp::QmpError;
+use crate::version::{Version, v};
+
+/// The releases with a slip in the search for nodes: seen in 10.0.2, neither in 7.2.22 nor in 11.1.3.
+const SKIPS_NODES: std::ops::Range<Version> = v(9, 0)..v(10, 1);
 
 /// A block node.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -212,14 +216,27 @@ impl Graph {
 
     /// The roots of backends in the order of those, each once, and then the nodes that nothing uses: what snapshots of
     /// the whole VM look at (block/snapshot.c).
+    ///
+    /// QEMU 10.0 begins its search for the latter behind the last root instead of at the start of its list of nodes,
+    /// and finds none where that root is no node of that list, as those of `-drive` (`bdrv_next`, block/block-backend.c).
     #[must_use]
-    pub fn tops(&self) -> Vec<&Node> {
+    pub fn tops(&self, version: Version) -> Vec<&Node> {
         let mut tops: Vec<&Node> = Vec::new();
-        for root in self.backends.iter().filter_map(|b| b.root.as_deref()) {
-            if let Some(node) = self.node(root)
-                && !tops.iter().any(|t| t.name == root)
-            {
-                tops.push(node);
+        let mut skipped = 0;
+        for backend in &self.backends {
+            let Some(root) = backend.root.as_deref() else {
+                continue;
+            };
+            let Some(place) = self.nodes.iter().position(|n| n.name == root) else {
+                continue;
+            };
+            if tops.iter().any(|t| t.name == root) {
+                continue;
+            }
+            tops.push(&self.nodes[place]);
+            if SKIPS_NODES.contains(&version) {
+                let listed = backend.name.is_empty() && !root.starts_with('#');
+                skipped = if listed { place } else { self.nodes.len() };
             }
         }
         let is_child = |name: &str| {
@@ -227,7 +244,7 @@ impl Graph {
                 .iter()
                 .any(|n| n.children.iter().any(|(child, _)| child == name))
         };
-        for node in &self.nodes {
+        for node in &self.nodes[skipped..] {
             if !tops.iter().any(|t| t.name == node.name) && !is_child(&node.name) {
                 tops.push(node);
             }
@@ -314,8 +331,22 @@ mod tests {
     #[test]
     fn tops_are_roots_and_then_nodes_that_nothing_uses() {
         let graph = graph();
-        let names: Vec<_> = graph.tops().iter().map(|n| n.name.as_str()).collect();
-        assert_eq!(names, ["#block2", "node0", "lonely"]);
+        let names = |graph: &Graph, version| -> Vec<String> {
+            let tops = graph.tops(version);
+            tops.iter().map(|n| n.name.clone()).collect()
+        };
+        for version in [v(7, 2), v(11, 1)] {
+            assert_eq!(names(&graph, version), ["#block2", "node0", "lonely"]);
+        }
+        assert_eq!(names(&graph, v(10, 0)), ["#block2", "node0", "lonely"]);
+        // It is skipped where it is older than the last root, or that root is a drive's.
+        let mut changed = graph.clone();
+        changed.nodes.reverse();
+        assert_eq!(names(&changed, v(10, 0)), ["#block2", "node0"]);
+        changed.backends.truncate(1);
+        assert_eq!(names(&changed, v(10, 0)), ["#block2"]);
+        changed.backends.clear();
+        assert!(names(&changed, v(10, 0)).contains(&"lonely".into()));
         let backends: Vec<_> = graph.backends.iter().map(|b| b.name.as_str()).collect();
         assert_eq!(backends, ["disk0", "empty0", ""]);
     }

@@ -34,15 +34,15 @@ struct MigrationInfo {
 }
 
 /// The nodes that the built-in includes: those that can be written.
-fn included(graph: &Graph) -> Vec<&Node> {
-    let tops = graph.tops();
+fn included(graph: &Graph, version: Version) -> Vec<&Node> {
+    let tops = graph.tops(version);
     tops.into_iter().filter(|n| !n.read_only).collect()
 }
 
 /// `savevm`: replaces snapshots of that name.
 pub async fn save(cx: &mut Cx<'_>, args: Save) -> CmdResult {
     let graph = Graph::query(cx).await?;
-    let nodes = included(&graph);
+    let nodes = included(&graph, cx.caps.version);
     let tag = args.name.unwrap_or_else(|| {
         let (now, offset) = cx.host.local_time(None);
         format!("vm-{}", time::compact(now, offset))
@@ -64,14 +64,14 @@ pub async fn save(cx: &mut Cx<'_>, args: Save) -> CmdResult {
 /// `loadvm`: the VM stays stopped where that fails.
 pub async fn load(cx: &mut Cx<'_>, args: Name) -> CmdResult {
     let graph = Graph::query(cx).await?;
-    let nodes = included(&graph);
+    let nodes = included(&graph, cx.caps.version);
     run(cx, "loadvm", "snapshot-load", &args.name, &nodes).await
 }
 
 /// `delvm`.
 pub async fn delete(cx: &mut Cx<'_>, args: Name) -> CmdResult {
     let graph = Graph::query(cx).await?;
-    let nodes = included(&graph);
+    let nodes = included(&graph, cx.caps.version);
     if nodes.is_empty() {
         return Ok(());
     }
@@ -112,7 +112,7 @@ async fn run(
 pub async fn info(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     let graph = Graph::query(cx).await?;
     let (version, host) = (cx.caps.version, cx.host);
-    let Some(overview) = Overview::new(&graph) else {
+    let Some(overview) = Overview::new(&graph, version) else {
         return Err(CmdError::User(NO_DEVICE.into()));
     };
     overview.print(cx, version, host)?;
@@ -129,8 +129,8 @@ struct Overview<'a> {
 
 impl<'a> Overview<'a> {
     /// `None` where no image could keep the state of the VM.
-    fn new(graph: &'a Graph) -> Option<Self> {
-        let included = included(graph);
+    fn new(graph: &'a Graph, version: Version) -> Option<Self> {
+        let included = included(graph, version);
         let state = *included.iter().find(|n| graph.can_snapshot(n))?;
         let everywhere = |name: &str| {
             included
