@@ -88,9 +88,25 @@ impl Caps {
             }
             Err(QmpError::Command { .. }) => {
                 self.preconfig = self.has("x-exit-preconfig");
+                self.arch = self.told_by_commands().map(str::to_owned);
                 Ok(())
             }
             Err(other) => Err(other),
+        }
+    }
+
+    /// The target, or another of its family, as far as commands that only its QEMU has tell it (QAPI's `if` conditions
+    /// on targets, until QEMU 11.0 has all commands for all).
+    fn told_by_commands(&self) -> Option<&'static str> {
+        const OWN: [(&str, &str); 3] = [
+            ("rtc-reset-reinjection", "x86_64"),
+            ("dump-skeys", "s390x"),
+            ("query-gic-capabilities", "aarch64"),
+        ];
+        let mut targets = OWN.iter().filter(|(command, _)| self.has(command));
+        match (targets.next(), targets.next()) {
+            (Some((_, target)), None) => Some(target),
+            _ => None,
         }
     }
 
