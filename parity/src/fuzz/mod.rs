@@ -156,7 +156,7 @@ async fn run(vm: &mut Vm, seed: u64, count: usize, found: &mut Found) -> Result<
         let line = generator.line(row);
         let share = &mut shares[row];
         share.1 += 1;
-        if share.1 % PATIENCE == 0 {
+        if usize::is_multiple_of(share.1, PATIENCE) {
             share.0 += 1;
         }
         let plan = monitor.explain(&line);
