@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::cx::{CmdError, CmdResult, Cx};
+use crate::guest::memory::{ReadError, Reader};
 use crate::qmp::QmpError;
 use crate::version::{Version, v};
 
@@ -84,6 +85,46 @@ pub async fn dump_skeys(cx: &mut Cx<'_>, args: File) -> CmdResult {
     Ok(())
 }
 
+/// Arguments of `info skeys`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skeys {
+    addr: i64,
+}
+
+/// Bytes of a page of an s390x guest.
+const S390_PAGE: u64 = 4096;
+
+/// `info skeys`: one of the keys that QEMU writes for all pages.
+pub async fn info_skeys(cx: &mut Cx<'_>, args: Skeys) -> CmdResult {
+    let reader = Reader::open(cx.qmp(), cx.host.memory_file()).await?;
+    let keys = reader.storage_keys().await;
+    let keys = match reader.close(keys).await {
+        Err(ReadError::Qmp(QmpError::Command { desc, .. })) => {
+            // Here the built-in says the first half alone.
+            let error = desc.strip_suffix(" - nothing to dump").unwrap_or(&desc);
+            return Err(CmdError::Plain(format!("Error: {error}")));
+        }
+        keys => keys?,
+    };
+    match key_of(&keys, args.addr.cast_unsigned() / S390_PAGE) {
+        Some(key) => writeln!(cx, "  key: 0x{key:X}")?,
+        None => {
+            return Err(CmdError::Plain(
+                "Error: The given address is not valid".into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The key of a page in lines such as `page=001: key(48) => ACC=3, FP=0, REF=0, ch=0, reserved=0`.
+fn key_of(keys: &str, page: u64) -> Option<u8> {
+    let start = format!("page={page:03x}: key(");
+    let line = keys.lines().find_map(|line| line.strip_prefix(&start))?;
+    line.split_once(')')?.0.parse().ok()
+}
+
 /// The first release with another sentence and with hints.
 const HINTED: Version = v(10, 0);
 
@@ -140,5 +181,14 @@ mod tests {
         }
         let args = serde_json::from_value(args).unwrap();
         assert_eq!(format(&args).unwrap_or_else(|e| e), chosen);
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_page() {
+        let keys = "page=000: key(6) => ACC=0, FP=0, REF=4, ch=2, reserved=0\n\
+                    page=1000: key(48) => ACC=3, FP=0, REF=0, ch=0, reserved=0\n";
+        assert_eq!(key_of(keys, 0), Some(6));
+        assert_eq!(key_of(keys, 0x1000), Some(48));
+        assert_eq!(key_of(keys, 0x100), None);
     }
 }

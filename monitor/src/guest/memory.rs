@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use crate::qmp::{MemoryFile, Qmp, QmpError};
 
+/// Bytes of the longest list of storage keys that is read: that of a guest of about 32 GiB.
+const MOST_KEYS: u64 = 512 << 20;
+
 /// A file that QEMU can write into.
 pub struct Reader<'a> {
     qmp: &'a dyn Qmp,
@@ -97,6 +100,18 @@ impl<'a> Reader<'a> {
     pub async fn physical_memory(&self, address: u64, size: u64) -> Result<Vec<u8>, ReadError> {
         match self.qmp.execute("pmemsave", self.save(address, size)).await {
             Ok(_) => self.content(size),
+            Err(error) => Err(self.explained(error)),
+        }
+    }
+
+    /// The storage keys of an s390x guest, as QEMU writes them: one line of text for each page.
+    pub async fn storage_keys(&self) -> Result<String, ReadError> {
+        let file = json!({"filename": self.path});
+        match self.qmp.execute("dump-skeys", file).await {
+            Ok(_) => {
+                let bytes = self.content(MOST_KEYS)?;
+                Ok(String::from_utf8_lossy(&bytes).into_owned())
+            }
             Err(error) => Err(self.explained(error)),
         }
     }

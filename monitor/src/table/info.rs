@@ -3,7 +3,7 @@
 use super::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
-    block_info, chardev, confidential, cpu, device_models, dirty_rate, display, firmware,
+    block_info, chardev, confidential, cpu, device_models, dirty_rate, display, dump, firmware,
     machine_info, memory_info, migration_info, migration_parameters, mtree, pci, qom_tree, qtree,
     rocker, run, stats, text, trace, virtio, vm_snapshot,
 };
@@ -482,6 +482,10 @@ pub const INFO: &[Command] = &[
         params: "address",
         help: "show the storage key of an address",
         present: Present::Target(S390X),
+        routes: &[Route::derived(
+            &["dump-skeys", "add-fd", "remove-fd"],
+            run!(dump::info_skeys),
+        )],
         ..ROW
     },
     Command {
