@@ -37,3 +37,18 @@ async fn lines_are_read_as_the_built_in_reads_them() {
     };
     assert!(report.clean(), "{}", term::render(&report, false));
 }
+
+#[tokio::test]
+async fn random_lines_are_read_as_the_built_in_reads_them() {
+    let qemus = qemu::available();
+    if qemus.is_empty() {
+        println!("skipped: no QEMU; {} can name some", qemu::VARIABLE);
+        return;
+    }
+    for qemu in qemus.iter().filter(|q| q.arch == "x86_64") {
+        let found = parity::fuzz::on(qemu, 20, 2500).await.unwrap();
+        assert!(found.differences.is_empty(), "{}", found.render());
+        let untried: Vec<_> = found.few().filter(|(_, lines)| *lines == 0).collect();
+        assert!(untried.is_empty(), "{untried:?}");
+    }
+}

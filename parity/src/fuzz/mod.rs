@@ -144,7 +144,8 @@ async fn run(vm: &mut Vm, seed: u64, count: usize, found: &mut Found) -> Result<
         .map_err(|e| VmError::Failed(e.to_string()))?;
     let mut generator = Generator::new(seed, monitor.rows(), monitor.caps().version);
     let names: Vec<String> = generator.names().collect();
-    for name in &names {
+    // Before there is a machine the target need not be known, and rows of others are among them.
+    for name in names.iter().filter(|_| !monitor.caps().preconfig) {
         found.rows.entry(name.clone()).or_default();
     }
     // Lines that were of use and lines made, by row: the row with the fewest comes next.
