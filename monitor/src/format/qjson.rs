@@ -505,6 +505,8 @@ mod tests {
         fn json_is_read_as_json(text in r#"[\[\]{}:,"'a-z0-9\\ .é-]{0,20}"#) {
             if let Ok(value) = serde_json::from_str::<Value>(&text)
                 && !text.contains('"')
+                // For serde_json a float; QEMU reads an integer.
+                && !text.contains("-0")
             {
                 prop_assert_eq!(parse(&text, v(10, 0)), Ok(value));
             } else {
