@@ -10,7 +10,7 @@ use crate::command::Risk;
 use crate::guest::memory::ReadError;
 use crate::hazard;
 use crate::qmp::caps::Caps;
-use crate::qmp::{BoxFuture, MemoryFile, Qmp, QmpError};
+use crate::qmp::{BoxFuture, MemoryFile, PrivateFile, Qmp, QmpError};
 use crate::session::Session;
 use crate::table::Rows;
 
@@ -38,6 +38,12 @@ pub trait Host: Send + Sync {
     /// A new, empty file that lives in memory only, for guest memory that QEMU is asked to write; `None` where the
     /// program can't make one.
     fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
+        None
+    }
+
+    /// A new, empty file that only this user can read, for a QEMU that can't be passed a descriptor; `None` where the
+    /// program makes none.
+    fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
         None
     }
 

@@ -1,6 +1,7 @@
 //! The host of a program that runs on tokio and has nobody to ask: a clock and memory files.
 
 pub mod files;
+pub mod private_file;
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cx::Host;
-use crate::qmp::{BoxFuture, MemoryFile, memfd};
+use crate::qmp::{BoxFuture, MemoryFile, PrivateFile, memfd};
 
 /// The program around the engine, as far as every program on tokio is alike.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +26,10 @@ impl Host for Unattended {
 
     fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
         memfd::create()
+    }
+
+    fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
+        private_file::create(&std::env::temp_dir())
     }
 }
 

@@ -142,7 +142,7 @@ pub async fn show_virtual(cx: &mut Cx<'_>, args: Show) -> CmdResult {
         (true, false) => format!("{address:08x}:"),
         (false, _) => format!("{address:016x}:"),
     };
-    let reader = Reader::open(cx.qmp(), cx.host.memory_file()).await?;
+    let reader = Reader::open(cx.qmp(), cx.host).await?;
     let result = lines(
         cx,
         &reader,
@@ -246,7 +246,7 @@ async fn physical(cx: &mut Cx<'_>, args: Show, devices: bool) -> CmdResult {
             "xp: QMP does not tell whether a device there refuses to be read".into(),
         ));
     }
-    let reader = Reader::open(cx.qmp(), cx.host.memory_file()).await?;
+    let reader = Reader::open(cx.qmp(), cx.host).await?;
     let result = physical_lines(cx, &reader, &layout, start, &plan).await;
     reader.close(result).await?;
     if plan.devices {
@@ -417,7 +417,7 @@ pub struct Sum {
 
 /// `sum`: the checksum of BSD's `sum` over physical memory; a range that reaches 4 GiB counts as empty.
 pub async fn sum(cx: &mut Cx<'_>, args: Sum) -> CmdResult {
-    let reader = Reader::open(cx.qmp(), cx.host.memory_file()).await?;
+    let reader = Reader::open(cx.qmp(), cx.host).await?;
     let result = checksum(&reader, args.start, args.start.wrapping_add(args.size)).await;
     let sum = reader.close(result).await?;
     writeln!(cx, "{sum:05}")?;

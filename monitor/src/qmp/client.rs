@@ -81,6 +81,7 @@ struct Connection {
     /// one comes.
     turn: Arc<Mutex<()>>,
     takes_descriptors: bool,
+    may_be_local: bool,
     timeout: Option<Duration>,
     greeting: Value,
     tasks: [AbortHandle; 2],
@@ -138,7 +139,9 @@ impl Client {
     {
         let (read, write) = tokio::io::split(stream);
         let reader = Reader::new(read, options.limits);
-        Self::start(reader, Writer::Other(Box::new(write)), options).await
+        let stream = Box::new(write);
+        let local = false;
+        Self::start(reader, Writer::Other { stream, local }, options).await
     }
 
     async fn start(
@@ -158,6 +161,7 @@ impl Client {
             places: Arc::clone(&places),
         });
         let takes_descriptors = writer.takes_descriptors();
+        let may_be_local = writer.may_be_local();
         let tasks = [
             tokio::spawn(read(reader, Arc::clone(&shared))).abort_handle(),
             tokio::spawn(write(writer, queue, Arc::clone(&shared))).abort_handle(),
@@ -167,6 +171,7 @@ impl Client {
             places,
             turn: Arc::default(),
             takes_descriptors,
+            may_be_local,
             timeout: options.command_timeout,
             greeting,
             tasks,
@@ -281,6 +286,10 @@ impl Qmp for Client {
             })?;
             self.request(command, arguments, Some(fd)).await
         })
+    }
+
+    fn may_share_files(&self) -> bool {
+        self.0.may_be_local
     }
 }
 

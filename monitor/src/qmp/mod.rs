@@ -40,6 +40,12 @@ pub trait Qmp: Send + Sync {
         arguments: Value,
         fd: BorrowedFd<'a>,
     ) -> BoxFuture<'a, QmpResult>;
+
+    /// Whether QEMU may see the files of this machine. That it does is known only when one that it was asked to write
+    /// has the content.
+    fn may_share_files(&self) -> bool {
+        false
+    }
 }
 
 /// A file without a name, of which QEMU gets a descriptor.
@@ -49,6 +55,15 @@ pub trait MemoryFile: Send + Sync {
 
     /// Its content, at most `limit` bytes from the start.
     fn read(&self, limit: usize) -> std::io::Result<Vec<u8>>;
+}
+
+/// A private file with a name that nobody can guess, for a QEMU that takes no descriptor. Dropped, it is removed.
+pub trait PrivateFile: Send + Sync {
+    /// Its absolute path.
+    fn path(&self) -> &str;
+
+    /// Takes its content out, at most `limit` bytes from the start; the file is empty then.
+    fn take(&self, limit: usize) -> std::io::Result<Vec<u8>>;
 }
 
 /// What a QMP command answers.

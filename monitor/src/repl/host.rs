@@ -9,7 +9,7 @@ use super::editor::Asker;
 use super::history::Session;
 use crate::cx::Host;
 use crate::host::Unattended;
-use crate::qmp::{BoxFuture, MemoryFile};
+use crate::qmp::{BoxFuture, MemoryFile, PrivateFile};
 
 /// This program.
 pub(super) struct Program {
@@ -39,6 +39,10 @@ impl Host for Program {
 
     fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
         Unattended.memory_file()
+    }
+
+    fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
+        Unattended.private_file()
     }
 
     fn history(&self) -> Option<Vec<String>> {

@@ -103,9 +103,11 @@ pub(super) async fn open(
             Address::Tcp { host, port } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
+                let local = is_local(&stream);
                 let (read, write) = stream.into_split();
                 let reader = Reader::new(read, options.limits);
-                Ok((reader, Writer::Other(Box::new(write))))
+                let stream = Box::new(write);
+                Ok((reader, Writer::Other { stream, local }))
             }
         }
     });
@@ -117,6 +119,15 @@ pub(super) async fn open(
         Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Err(ConnectError::Queued),
         Ok(result) => Ok(result?),
     }
+}
+
+/// Whether a connection ends on this machine, or seems to: a tunnel may go on from there.
+fn is_local(stream: &TcpStream) -> bool {
+    let Ok(peer) = stream.peer_addr() else {
+        return false;
+    };
+    let own = stream.local_addr().is_ok_and(|own| own.ip() == peer.ip());
+    own || peer.ip().to_canonical().is_loopback()
 }
 
 pub(super) fn of_unix(stream: UnixStream, options: &Options) -> (Reader, Writer) {

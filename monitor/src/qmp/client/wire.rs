@@ -121,12 +121,20 @@ pub(super) struct Request {
 
 pub(super) enum Writer {
     Unix(OwnedWriteHalf),
-    Other(Box<dyn AsyncWrite + Send + Unpin>),
+    Other {
+        stream: Box<dyn AsyncWrite + Send + Unpin>,
+        /// Whether it may lead to a process of this machine.
+        local: bool,
+    },
 }
 
 impl Writer {
     pub(super) fn takes_descriptors(&self) -> bool {
         matches!(self, Self::Unix(_))
+    }
+
+    pub(super) fn may_be_local(&self) -> bool {
+        !matches!(self, Self::Other { local: false, .. })
     }
 
     pub(super) async fn send(&mut self, request: &Request) -> io::Result<()> {
@@ -137,7 +145,7 @@ impl Writer {
                 half.write_all(&text[sent..]).await
             }
             (Self::Unix(half), None) => half.write_all(text).await,
-            (Self::Other(stream), _) => {
+            (Self::Other { stream, .. }, _) => {
                 stream.write_all(text).await?;
                 stream.flush().await
             }
