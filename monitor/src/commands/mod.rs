@@ -5,6 +5,7 @@ pub mod block_copy;
 pub mod block_info;
 pub mod chardev;
 mod chardev_options;
+pub mod clear;
 pub mod commit;
 pub mod confidential;
 pub mod cpu;

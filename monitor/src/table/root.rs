@@ -3,9 +3,9 @@
 use super::{S390X, X86};
 use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
-    block, block_copy, chardev, commit, cpu, device_add, dirty_rate, drive, dump, help, input,
-    machine, memory, migration, migration_run, migration_set, nbd, net, netdev_add, object_add,
-    password, print, qom, replay, run, text, trace, vm_snapshot, xen,
+    block, block_copy, chardev, clear, commit, cpu, device_add, dirty_rate, drive, dump, help,
+    input, machine, memory, migration, migration_run, migration_set, nbd, net, netdev_add,
+    object_add, password, print, qom, replay, run, text, trace, vm_snapshot, xen,
 };
 use crate::missing;
 use crate::run;
@@ -204,6 +204,7 @@ pub const MAIN: &[Command] = &[
         help: "clear the screen",
         preconfig: true,
         since: v(11, 0),
+        routes: &[Route::local(run!(clear::clear))],
         ..ROW
     },
     Command {
