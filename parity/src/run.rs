@@ -295,7 +295,14 @@ impl Pair<'_> {
             entry.verdict = Verdict::Different;
             return;
         }
-        if entry.route == "refused" && self.twin.is_some() {
+        // A part that QMP has no way for is refused before anything is done.
+        let part = entry.route == "partial" && !entry.command.starts_with("info ");
+        let undone = part
+            && !entry.ours.is_empty()
+            && !compare::answers(&entry.command, (&entry.builtin, ""), (&entry.ours, ""))
+                .0
+                .passes();
+        if (entry.route == "refused" || undone) && self.twin.is_some() {
             // So that the VMs stay alike for the lines behind it.
             let followed = self.ours.builtin_line_with(&line, answer_typed).await;
             let text = followed.unwrap_or_default();
