@@ -11,7 +11,11 @@ use monitor::route::Passthrough;
 use serde_json::json;
 
 async fn answer(mock: MockQmp, line: &str) -> String {
-    let mock = mock.command("query-target", json!({"arch": "x86_64"}));
+    answer_of(mock, "x86_64", line).await
+}
+
+async fn answer_of(mock: MockQmp, arch: &str, line: &str) -> String {
+    let mock = mock.command("query-target", json!({ "arch": arch }));
     let (_server, stream) = mock.serve_in_memory().unwrap();
     let (client, _) = Client::from_unix(stream, &Options::default())
         .await
@@ -60,5 +64,21 @@ async fn encrypted_guests() {
             expected,
             "{info}"
         );
+    }
+}
+
+/// What is not read over QMP says why.
+#[tokio::test]
+async fn disassembly() {
+    for (arch, reason) in [
+        ("s390x", "disassembler knows"),
+        ("x86_64", "the CPU's registers"),
+    ] {
+        let mut mock = MockQmp::scripted();
+        for name in ["add-fd", "memsave", "remove-fd"] {
+            mock = mock.command(name, json!({}));
+        }
+        let answer = answer_of(mock, arch, "x/i 0").await;
+        assert!(answer.contains(reason), "{arch}: {answer}");
     }
 }

@@ -101,9 +101,7 @@ const NARROW: &[&str] = &[
 impl Show {
     fn layout(&self, cx: &Cx<'_>) -> Result<Layout, CmdError> {
         if self.format == 'i' {
-            return Err(CmdError::Unavailable(
-                "format i (disassembly) is not converted to QMP yet".into(),
-            ));
+            return Err(CmdError::Unavailable(Self::no_disassembly(cx).into()));
         }
         Ok(Layout {
             letter: self.format,
@@ -111,6 +109,18 @@ impl Show {
             big_endian: is_one_of(cx, BIG_ENDIAN),
             zero_before_padding: cx.caps.version >= NEW_LAYOUT,
         })
+    }
+
+    /// Why there is no format `i`. Which bytes make up an instruction depends on a mode of the CPU in its registers: 16, 32
+    /// or 64 bits on x86, A32, T32 or A64 on Arm, byte order on PowerPC, extensions that are enabled on RISC-V. s390x alone
+    /// has no such mode. There, of 13,000 random instructions, capstone 5 decodes 5,460 that the capstone 4 of QEMU 10.0
+    /// shows as bytes, and the other lines are equal; which of the two a QEMU has is a matter of how it was built.
+    fn no_disassembly(cx: &Cx<'_>) -> &'static str {
+        if cx.caps.arch.as_deref() == Some("s390x") {
+            "format i: QMP does not tell which instructions this QEMU's disassembler knows"
+        } else {
+            "format i: how bytes are decoded depends on the CPU's registers, which QMP does not read"
+        }
     }
 
     /// How many bytes; the built-in counts them in 32 bits, signed.
