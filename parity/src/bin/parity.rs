@@ -467,8 +467,9 @@ impl Run {
         let lines = entries.iter().map(|e| (e.line.clone(), e.qemu.clone()));
         let tabs = completions.iter().map(complete::Completed::known_line);
         let ran: Vec<_> = lines.chain(tabs).collect();
-        // The lines that show a difference may be in other cases than those that don't.
-        let all = self.offline.is_some() || self.cases.is_dir();
+        // The lines that show a difference may be in other cases than those that don't, and where the built-in helps
+        // there may be none.
+        let all = self.offline.is_some() || self.cases.is_dir() && self.native_only;
         let stale = if all { known.stale(&ran) } else { Vec::new() };
         let report = Report {
             format: report::FORMAT,
