@@ -3,7 +3,6 @@
 #![expect(clippy::print_stdout, reason = "figures are for people")]
 
 use std::hint::black_box;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,15 +22,6 @@ impl Qmp for Start {
             _ => Err(QmpError::generic("not in a benchmark")),
         };
         Box::pin(async { answer })
-    }
-
-    fn execute_with_fd<'a>(
-        &'a self,
-        command: &'a str,
-        arguments: Value,
-        _: BorrowedFd<'a>,
-    ) -> BoxFuture<'a, QmpResult> {
-        self.execute(command, arguments)
     }
 }
 

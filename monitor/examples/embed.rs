@@ -5,7 +5,6 @@
 
 use std::future::Future;
 use std::io::{BufRead, BufReader, Write};
-use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -64,16 +63,6 @@ impl Blocking {
 impl Qmp for Blocking {
     fn execute<'a>(&'a self, command: &'a str, arguments: Value) -> BoxFuture<'a, QmpResult> {
         Box::pin(async move { self.call(command, arguments) })
-    }
-
-    fn execute_with_fd<'a>(
-        &'a self,
-        _: &'a str,
-        _: Value,
-        _: BorrowedFd<'a>,
-    ) -> BoxFuture<'a, QmpResult> {
-        let error = QmpError::Unsupported("this connection passes no descriptors".into());
-        Box::pin(async move { Err(error) })
     }
 }
 

@@ -4,7 +4,6 @@
 mod devices;
 
 use std::collections::BTreeSet;
-use std::os::fd::BorrowedFd;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -100,15 +99,6 @@ impl Watched<'_> {
 impl Qmp for Watched<'_> {
     fn execute<'a>(&'a self, command: &'a str, arguments: Value) -> BoxFuture<'a, QmpResult> {
         Box::pin(async move { self.watch(self.qmp.execute(command, arguments).await) })
-    }
-
-    fn execute_with_fd<'a>(
-        &'a self,
-        command: &'a str,
-        arguments: Value,
-        fd: BorrowedFd<'a>,
-    ) -> BoxFuture<'a, QmpResult> {
-        Box::pin(async move { self.watch(self.qmp.execute_with_fd(command, arguments, fd).await) })
     }
 }
 

@@ -1,7 +1,6 @@
 //! Which commands the cases try, and how: with arguments that are right, and with mistakes.
 
 use std::collections::BTreeMap;
-use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -83,14 +82,5 @@ impl Qmp for Nobody {
     fn execute<'a>(&'a self, command: &'a str, _: Value) -> BoxFuture<'a, Result<Value, QmpError>> {
         let command = command.to_owned();
         Box::pin(async { Err(QmpError::Disconnected { command }) })
-    }
-
-    fn execute_with_fd<'a>(
-        &'a self,
-        command: &'a str,
-        arguments: Value,
-        _: BorrowedFd<'a>,
-    ) -> BoxFuture<'a, Result<Value, QmpError>> {
-        self.execute(command, arguments)
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::future::Future;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -147,15 +146,6 @@ impl Blocking {
 impl Qmp for Blocking {
     fn execute<'a>(&'a self, command: &'a str, arguments: Value) -> BoxFuture<'a, QmpResult> {
         Box::pin(async move { self.call(command, &arguments) })
-    }
-
-    fn execute_with_fd<'a>(
-        &'a self,
-        _: &'a str,
-        _: Value,
-        _: BorrowedFd<'a>,
-    ) -> BoxFuture<'a, QmpResult> {
-        Box::pin(async { Err(QmpError::Unsupported("no descriptors here".into())) })
     }
 }
 

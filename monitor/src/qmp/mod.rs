@@ -33,13 +33,17 @@ pub trait Qmp: Send + Sync {
     /// Executes `command` with `arguments` (an object, or null for none) and returns the `return` member of the reply.
     fn execute<'a>(&'a self, command: &'a str, arguments: Value) -> BoxFuture<'a, QmpResult>;
 
-    /// As [`execute`](Self::execute), and passes an open descriptor with the command (SCM_RIGHTS), for `add-fd` and `getfd`.
+    /// As [`execute`](Self::execute), and passes an open descriptor with the command (SCM_RIGHTS), for `add-fd` and
+    /// `getfd`. Connections that pass none, as here by default, answer [`QmpError::Unsupported`].
     fn execute_with_fd<'a>(
         &'a self,
-        command: &'a str,
-        arguments: Value,
-        fd: BorrowedFd<'a>,
-    ) -> BoxFuture<'a, QmpResult>;
+        _command: &'a str,
+        _arguments: Value,
+        _fd: BorrowedFd<'a>,
+    ) -> BoxFuture<'a, QmpResult> {
+        let error = QmpError::Unsupported("this connection passes no descriptors".into());
+        Box::pin(async { Err(error) })
+    }
 
     /// Whether QEMU may see the files of this machine. That it does is known only when one that it was asked to write
     /// has the content.
