@@ -8,16 +8,10 @@ mod common;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
+use common::engine::{connect, native};
 use common::qemu::{Qemu, qemus};
-use monitor::engine::Monitor;
-use monitor::host::Unattended;
 use monitor::qmp::Qmp;
-use monitor::qmp::address::Address;
-use monitor::qmp::client::{Client, Options};
-use monitor::route::Passthrough;
 use serde_json::json;
 
 const REQUESTS: usize = 1000;
@@ -74,18 +68,6 @@ fn ram(program: &Path) -> u64 {
     start + 0x10_0000
 }
 
-/// QEMU makes its socket a moment before it listens.
-async fn connect(qemu: &Qemu) -> Client {
-    let address = Address::Unix(qemu.socket());
-    for _ in 0..100 {
-        if let Ok((client, _)) = Client::connect(&address, &Options::default()).await {
-            return client;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("no connection");
-}
-
 #[tokio::test]
 async fn random_requests_are_answered_alike() {
     for program in qemus() {
@@ -107,12 +89,7 @@ async fn random_requests_are_answered_alike() {
         let loader = format!("loader,file={},addr={base:#x},force-raw=on", file.display());
         let qemu = Qemu::start(&program, &["-m", "256M", "-device", &loader]);
         let client = connect(&qemu).await;
-        let mut monitor = Monitor::builder(Arc::new(client.clone()))
-            .host(Arc::new(Unattended))
-            .passthrough(Passthrough::Never)
-            .build()
-            .await
-            .unwrap();
+        let mut monitor = native(client.clone()).await;
         let mut readable = 0;
         for _ in 0..REQUESTS {
             let line = random.request(base);

@@ -1,13 +1,11 @@
 //! The QMP requests that option strings become, on a mock that refuses them with their own arguments.
-
+#![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+mod common;
 
+use common::engine::on_mock;
 use mock_qmp::{Answer, MockQmp, Recording};
-use monitor::engine::Monitor;
-use monitor::qmp::client::{Client, Options};
-use monitor::route::Passthrough;
 use serde_json::Value;
 
 /// A recorded QEMU that refuses these commands, and shows what it was asked for.
@@ -25,15 +23,7 @@ fn mock(commands: &[&str]) -> MockQmp {
 }
 
 async fn on(mock: MockQmp, lines: &[(&str, &str)]) {
-    let (_server, stream) = mock.serve_in_memory().unwrap();
-    let (client, _) = Client::from_unix(stream, &Options::default())
-        .await
-        .unwrap();
-    let mut monitor = Monitor::builder(Arc::new(client))
-        .passthrough(Passthrough::Never)
-        .build()
-        .await
-        .unwrap();
+    let (_server, mut monitor) = on_mock(mock).await;
     let mut wrong = Vec::new();
     for (line, expected) in lines {
         let mut answer = String::new();
@@ -171,11 +161,7 @@ async fn character_devices() {
 
 #[tokio::test]
 async fn a_list_of_back_ends_is_asked_for() {
-    let (_server, stream) = mock(&[]).serve_in_memory().unwrap();
-    let (client, _) = Client::from_unix(stream, &Options::default())
-        .await
-        .unwrap();
-    let mut monitor = Monitor::builder(Arc::new(client)).build().await.unwrap();
+    let (_server, mut monitor) = on_mock(mock(&[])).await;
     for line in ["chardev-add help", "chardev-add ?"] {
         let mut answer = String::new();
         monitor.run_line(line, &mut answer).await;

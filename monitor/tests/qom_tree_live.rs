@@ -5,34 +5,18 @@
 mod common;
 
 use std::io::Write;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::engine::{connect, native};
 use common::qemu::{Qemu, qemus};
 use futures_util::future::join_all;
-use monitor::engine::Monitor;
 use monitor::qmp::Qmp;
-use monitor::qmp::address::Address;
-use monitor::qmp::client::{Client, Options};
-use monitor::route::Passthrough;
 use serde_json::json;
 
 const DEVICES: usize = 100;
 
 /// Of several tries, the fastest tells most of the program and least of what else the machine does.
 const TRIES: usize = 3;
-
-/// QEMU makes its socket a moment before it listens.
-async fn connect(qemu: &Qemu) -> Client {
-    let address = Address::Unix(qemu.socket());
-    for _ in 0..100 {
-        if let Ok((client, _)) = Client::connect(&address, &Options::default()).await {
-            return client;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("no connection");
-}
 
 /// The paths of the objects in the tree that `info qom-tree` printed.
 fn paths(tree: &str) -> Vec<String> {
@@ -63,11 +47,7 @@ async fn a_tree_takes_at_most_twice_the_time_of_its_calls() {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let qemu = Qemu::start(&program, &arguments);
         let client = connect(&qemu).await;
-        let mut monitor = Monitor::builder(Arc::new(client.clone()))
-            .passthrough(Passthrough::Never)
-            .build()
-            .await
-            .unwrap();
+        let mut monitor = native(client.clone()).await;
         let (mut ours, mut raw) = (Duration::MAX, Duration::MAX);
         let mut objects = 0;
         for _ in 0..TRIES {

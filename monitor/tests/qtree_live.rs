@@ -7,15 +7,10 @@ mod common;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::time::Duration;
 
+use common::engine::{connect, native};
 use common::qemu::{Qemu, qemus};
-use monitor::engine::Monitor;
 use monitor::qmp::Qmp;
-use monitor::qmp::address::Address;
-use monitor::qmp::client::{Client, Options};
-use monitor::route::Passthrough;
 use serde_json::json;
 
 /// Devices that the tables of orders were not learned with together, and options that were not set then.
@@ -114,28 +109,12 @@ async fn most_lines_are_the_built_ins() {
     }
 }
 
-/// QEMU makes its socket a moment before it listens.
-async fn connect(qemu: &Qemu) -> Client {
-    let address = Address::Unix(qemu.socket());
-    for _ in 0..100 {
-        if let Ok((client, _)) = Client::connect(&address, &Options::default()).await {
-            return client;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("no connection");
-}
-
 async fn compare(qemu: &Qemu, what: &str) {
     let client = connect(qemu).await;
     let line = json!({"command-line": "info qtree"});
     let theirs = client.execute("human-monitor-command", line).await.unwrap();
     let theirs = theirs.as_str().unwrap().replace("\r\n", "\n");
-    let mut monitor = Monitor::builder(Arc::new(client))
-        .passthrough(Passthrough::Never)
-        .build()
-        .await
-        .unwrap();
+    let mut monitor = native(client).await;
     let mut ours = String::new();
     monitor.run_line("info qtree", &mut ours).await;
     let (theirs, ours): (Vec<_>, Vec<_>) = (theirs.lines().collect(), ours.lines().collect());

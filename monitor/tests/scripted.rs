@@ -1,13 +1,11 @@
 //! Answers for hosts that no test has, from a mock that says what such a host would.
-
+#![cfg(feature = "client")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+mod common;
 
+use common::engine::on_mock;
 use mock_qmp::MockQmp;
-use monitor::engine::Monitor;
-use monitor::qmp::client::{Client, Options};
-use monitor::route::Passthrough;
 use serde_json::json;
 
 async fn answer(mock: MockQmp, line: &str) -> String {
@@ -16,15 +14,7 @@ async fn answer(mock: MockQmp, line: &str) -> String {
 
 async fn answer_of(mock: MockQmp, arch: &str, line: &str) -> String {
     let mock = mock.command("query-target", json!({ "arch": arch }));
-    let (_server, stream) = mock.serve_in_memory().unwrap();
-    let (client, _) = Client::from_unix(stream, &Options::default())
-        .await
-        .unwrap();
-    let mut monitor = Monitor::builder(Arc::new(client))
-        .passthrough(Passthrough::Never)
-        .build()
-        .await
-        .unwrap();
+    let (_server, mut monitor) = on_mock(mock).await;
     let mut answer = String::new();
     monitor.run_line(line, &mut answer).await;
     answer

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "every test file is a crate of its own")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "client")]
+pub mod engine;
 pub mod peer;
 #[cfg(feature = "repl")]
 pub mod program;

@@ -1,0 +1,44 @@
+//! The engine without the built-in monitor's help, on a real QEMU or on a mock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mock_qmp::{MockQmp, Server};
+use monitor::engine::Monitor;
+use monitor::host::Unattended;
+use monitor::qmp::address::Address;
+use monitor::qmp::client::{Client, Options};
+use monitor::route::Passthrough;
+
+use super::qemu::Qemu;
+
+/// Connects. QEMU makes its socket a moment before it listens.
+pub async fn connect(qemu: &Qemu) -> Client {
+    let address = Address::Unix(qemu.socket());
+    for _ in 0..100 {
+        if let Ok((client, _)) = Client::connect(&address, &Options::default()).await {
+            return client;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no connection");
+}
+
+/// The engine over a connection.
+pub async fn native(client: Client) -> Monitor {
+    Monitor::builder(Arc::new(client))
+        .host(Arc::new(Unattended))
+        .passthrough(Passthrough::Never)
+        .build()
+        .await
+        .unwrap()
+}
+
+/// The engine on a mock, which lives as long as its server is held.
+pub async fn on_mock(mock: MockQmp) -> (Server, Monitor) {
+    let (server, stream) = mock.serve_in_memory().unwrap();
+    let (client, _) = Client::from_unix(stream, &Options::default())
+        .await
+        .unwrap();
+    (server, native(client).await)
+}
