@@ -107,10 +107,8 @@ pub async fn finish(cx: &mut Cx<'_>, id: &str) -> Result<(), CmdError> {
 /// The jobs of ours that are there while no line of this connection runs: left behind, or of another connection.
 pub async fn leftover(qmp: &dyn Qmp) -> Result<Vec<Job>, QmpError> {
     let answer = qmp.execute("query-jobs", Value::Null).await?;
-    let jobs: Vec<Job> = serde_json::from_value(answer).map_err(|e| QmpError::Unexpected {
-        command: "query-jobs".into(),
-        reason: e.to_string(),
-    })?;
+    let jobs: Vec<Job> =
+        serde_json::from_value(answer).map_err(|e| QmpError::unexpected("query-jobs", e))?;
     let ours = jobs.into_iter().filter(|job| job.id.starts_with(PREFIX));
     Ok(ours.collect())
 }

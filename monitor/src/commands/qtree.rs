@@ -264,17 +264,9 @@ struct Printer<'p> {
 impl Printer<'_> {
     fn print(&mut self, out: &mut dyn Write) -> fmt::Result {
         for (number, entry) in self.devices.entries.iter().enumerate() {
-            let indent = entry.depth * 2;
-            let (name, label) = (&entry.name, &entry.label);
-            match entry.kind {
-                Kind::Bus => {
-                    writeln!(out, "{:indent$}bus: {name}", "")?;
-                    writeln!(out, "{:1$}type {label}", "", indent + 2)?;
-                }
-                Kind::Device => {
-                    writeln!(out, "{:indent$}dev: {name}, id \"{label}\"", "")?;
-                    self.details(out, number, indent + 2)?;
-                }
+            print_head(out, entry)?;
+            if matches!(entry.kind, Kind::Device) {
+                self.details(out, number, entry.depth * 2 + 2)?;
             }
         }
         Ok(())
@@ -395,18 +387,23 @@ fn print_pci(out: &mut dyn Write, device: &PciDevice, indent: usize) -> fmt::Res
 }
 
 fn print_brief(out: &mut dyn Write, devices: &Devices) -> fmt::Result {
-    for entry in &devices.entries {
-        let indent = entry.depth * 2;
-        let (name, label) = (&entry.name, &entry.label);
-        match entry.kind {
-            Kind::Bus => {
-                writeln!(out, "{:indent$}bus: {name}", "")?;
-                writeln!(out, "{:1$}type {label}", "", indent + 2)?;
-            }
-            Kind::Device => writeln!(out, "{:indent$}dev: {name}, id \"{label}\"", "")?,
+    devices
+        .entries
+        .iter()
+        .try_for_each(|entry| print_head(out, entry))
+}
+
+/// The lines that a bus or a device has in every tree.
+fn print_head(out: &mut dyn Write, entry: &Entry) -> fmt::Result {
+    let indent = entry.depth * 2;
+    let (name, label) = (&entry.name, &entry.label);
+    match entry.kind {
+        Kind::Bus => {
+            writeln!(out, "{:indent$}bus: {name}", "")?;
+            writeln!(out, "{:1$}type {label}", "", indent + 2)
         }
+        Kind::Device => writeln!(out, "{:indent$}dev: {name}, id \"{label}\"", ""),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Jobs that an earlier `hmp` began and did not live to clear away.
+//! Jobs that an earlier `hmp` began and did not live to clear away, or that another one is at.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) async fn tell(qmp: &dyn Qmp, caps: &Caps) {
     };
     for job in jobs {
         say(&format!(
-            "{} is there from an earlier connection; 'hmp --end-jobs' ends it, or clears it away",
+            "{} is there from another connection; 'hmp --end-jobs' ends it, or clears it away",
             described(&job)
         ));
     }
