@@ -73,6 +73,25 @@ impl Verdict {
     }
 }
 
+/// Whether our answer says that QMP has no way to do this, which some commands find out only when they look at their
+/// arguments. Nothing was done then.
+#[must_use]
+pub fn is_blocked(command: &str, ours: &str) -> bool {
+    let rest = ours.strip_prefix(command);
+    rest.is_some_and(|rest| !command.is_empty() && rest.starts_with(": blocked: "))
+}
+
+/// The route that a line really took: what the plan promised is less where the answer says so.
+#[must_use]
+pub fn route_taken<'a>(planned: &'a str, command: &str, answers: (&str, &str)) -> &'a str {
+    let (builtin, ours) = answers;
+    match planned {
+        _ if is_blocked(command, ours) => "refused",
+        "derived" if is_part(builtin, ours) => "partial",
+        _ => planned,
+    }
+}
+
 /// Compares two answers to a line of `command`. Returns the verdict, [`Verdict::Different`] at worst, and the masks used.
 #[must_use]
 pub fn answers(
@@ -148,5 +167,21 @@ mod tests {
         assert!(!is_part("note: x\n", "note: x\n"));
         assert!(!is_part("a\n", "note: x\na\n"));
         assert!(!is_part("", ""));
+    }
+
+    #[test]
+    fn an_answer_can_be_less_than_the_plan() {
+        let taken = |planned, ours| route_taken(planned, "drive_del", ("a\nb\n", ours)).to_owned();
+        assert_eq!(
+            taken("partial", "drive_del: blocked: no command\n"),
+            "refused"
+        );
+        assert_eq!(
+            taken("derived", "a\nnote: QMP does not show b\n"),
+            "partial"
+        );
+        assert_eq!(taken("derived", "a\nb\n"), "derived");
+        assert_eq!(taken("native", "stop: blocked: no command\n"), "native");
+        assert_eq!(route_taken("local", "", ("", ": blocked: x\n")), "local");
     }
 }

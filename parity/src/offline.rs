@@ -153,9 +153,8 @@ async fn run_line(side: &mut Side, line: &BuiltinLine, entry: &mut Entry) {
         entry.verdict = Verdict::Different;
         return;
     }
-    if entry.route == "derived" && compare::is_part(&entry.builtin, &entry.ours) {
-        "partial".clone_into(&mut entry.route);
-    }
+    let answers = (&*entry.builtin, &*entry.ours);
+    entry.route = compare::route_taken(text("route"), &entry.command, answers).to_owned();
     entry.verdict = match (entry.route.as_str(), text("reason")) {
         ("refused", "to-convert") => Verdict::Pending,
         ("refused", _) => Verdict::Blocked,

@@ -13,9 +13,11 @@ use monitor::qmp::Qmp;
 use monitor::qmp::client::{Client, Options};
 use monitor::route::Passthrough;
 use serde_json::Value;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::case::{Case, Step};
+use crate::compare;
 use crate::qemu::Qemu;
 use crate::vm::{Vm, VmError, in_dir};
 
@@ -47,15 +49,7 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
     }
     let recorder = Proxy::new(recorder);
 
-    let (client, inner) = StdUnixStream::pair()?;
-    let qemu_side = StdUnixStream::connect(ours.dir().join("rec.sock"))?;
-    let passing = {
-        let recorder = recorder.clone();
-        tokio::spawn(async move { proxy(inner, qemu_side, &recorder).await })
-    };
-    client.set_nonblocking(true)?;
-    let client = tokio::net::UnixStream::from_std(client)?;
-    let (client, _) = Client::from_unix(client, &Options::default()).await?;
+    let (client, passing) = through(&recorder, &ours).await?;
     let mut monitor = Monitor::builder(Arc::new(client.clone()))
         .host(Arc::new(Unattended))
         .passthrough(Passthrough::Never)
@@ -83,7 +77,10 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
         recorder
             .recorder()
             .builtin_at(moment, &line, &answer.replace(dir, DIR));
-        if twin.is_some() && monitor.explain(&line)["route"] == "refused" {
+        let plan = monitor.explain(&line);
+        let command = plan["command"].as_str().unwrap_or_default();
+        let undone = plan["route"] == "refused" || compare::is_blocked(command, &text);
+        if twin.is_some() && undone {
             // What we can't do yet, the built-in does, so that the VMs stay alike for the lines behind it.
             ours.builtin.line(&line).await?;
             recorder.recorder().new_moment();
@@ -99,6 +96,23 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
         twin.end().await;
     }
     Ok(out.join(name))
+}
+
+/// A connection to the VM through the recorder, and the task that passes it on, which ends with the client.
+pub(crate) async fn through(
+    recorder: &Proxy,
+    vm: &Vm,
+) -> Result<(Client, JoinHandle<()>), VmError> {
+    let (client, inner) = StdUnixStream::pair()?;
+    let qemu_side = StdUnixStream::connect(vm.dir().join("rec.sock"))?;
+    let recorder = recorder.clone();
+    let passing = tokio::spawn(async move {
+        let _ = proxy(inner, qemu_side, &recorder).await;
+    });
+    client.set_nonblocking(true)?;
+    let client = tokio::net::UnixStream::from_std(client)?;
+    let (client, _) = Client::from_unix(client, &Options::default()).await?;
+    Ok((client, passing))
 }
 
 /// What a recording says of its machine.

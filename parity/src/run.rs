@@ -295,14 +295,10 @@ impl Pair<'_> {
             entry.verdict = Verdict::Different;
             return;
         }
-        // A part that QMP has no way for is refused before anything is done.
-        let part = entry.route == "partial" && !entry.command.starts_with("info ");
-        let undone = part
-            && !entry.ours.is_empty()
-            && !compare::answers(&entry.command, (&entry.builtin, ""), (&entry.ours, ""))
-                .0
-                .passes();
-        if (entry.route == "refused" || undone) && self.twin.is_some() {
+        let answers = (&*entry.builtin, &*entry.ours);
+        entry.route = compare::route_taken(text("route"), &entry.command, answers).to_owned();
+        let undone = entry.route == "refused" || compare::is_part(&entry.builtin, &entry.ours);
+        if undone && self.twin.is_some() {
             // So that the VMs stay alike for the lines behind it.
             let followed = self.ours.builtin_line_with(&line, answer_typed).await;
             let text = followed.unwrap_or_default();
@@ -324,9 +320,6 @@ impl Pair<'_> {
             ("passthrough", _) => Verdict::Passthrough,
             _ => self.judge(step, entry, &builtin_dir, &ours_dir).await,
         };
-        if entry.route == "derived" && compare::is_part(&entry.builtin, &entry.ours) {
-            "partial".clone_into(&mut entry.route);
-        }
         if entry.route == "partial" {
             entry.verdict = Verdict::Partial;
         }

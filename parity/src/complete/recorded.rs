@@ -1,10 +1,9 @@
 //! Completions of the built-in that were recorded, beside the QMP session that ours takes for the same.
 
 use std::fmt::Write;
-use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 
-use mock_qmp::record::{Proxy, Recorder, proxy};
+use mock_qmp::record::{Proxy, Recorder};
 use mock_qmp::{MockQmp, Mode, Recording};
 use monitor::qmp::Qmp;
 use monitor::qmp::client::{Client, Options};
@@ -43,15 +42,7 @@ pub async fn record(list: &Prefixes, qemu: &Qemu, out: &Path) -> Result<PathBuf,
         recorder.schema(&schema).map_err(|e| failed(&e))?;
     }
     let recorder = Proxy::new(recorder);
-    let (client, inner) = StdUnixStream::pair()?;
-    let qemu_side = StdUnixStream::connect(vm.dir().join("rec.sock"))?;
-    let passing = {
-        let recorder = recorder.clone();
-        tokio::spawn(async move { proxy(inner, qemu_side, &recorder).await })
-    };
-    client.set_nonblocking(true)?;
-    let client = tokio::net::UnixStream::from_std(client)?;
-    let (client, _) = Client::from_unix(client, &Options::default()).await?;
+    let (client, passing) = record::through(&recorder, &vm).await?;
     let mut monitor = super::monitor(client.clone()).await?;
 
     let mut text = String::new();
