@@ -36,9 +36,9 @@ pub struct Case {
     /// Programs that must be on the path; without them the case does not suit.
     #[serde(default)]
     pub needs: Vec<String>,
-    /// Programs started before QEMU, each with its arguments, and ended with it.
+    /// Programs started before QEMU and ended with it.
     #[serde(default)]
-    pub helpers: Vec<Vec<String>>,
+    pub helpers: Vec<Helper>,
     /// Starts a second QEMU before the VM, with the same arguments and these: the other end of a migration.
     #[serde(default)]
     pub peer: Vec<String>,
@@ -78,6 +78,16 @@ pub struct Setup {
 
 fn x86_64() -> Vec<String> {
     vec!["x86_64".into()]
+}
+
+/// A program that runs beside QEMU.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Helper {
+    /// The program and its arguments.
+    pub run: Vec<String>,
+    /// The socket in the VM's directory that it opens, which QEMU is started behind.
+    pub listens: String,
 }
 
 /// An image made with qemu-img.

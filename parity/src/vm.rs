@@ -94,9 +94,11 @@ impl Vm {
         let port = free_port()?;
         let mut others = Vec::new();
         for helper in &case.helpers {
-            let mut words = helper.iter().map(|word| fill(word, &path, port));
+            let mut words = helper.run.iter().map(|word| fill(word, &path, port));
             let mut command = Command::new(words.next().unwrap_or_default());
-            others.push(quiet(command.args(words), &path, "helper")?.spawn()?);
+            let mut child = quiet(command.args(words), &path, "helper")?.spawn()?;
+            opened(&path.join(&helper.listens), &mut child, helper.run.first().map_or("", String::as_str)).await?;
+            others.push(child);
         }
         let mut command = Command::new(&qemu.program);
         command
@@ -149,17 +151,8 @@ impl Vm {
         path: &Path,
         child: &mut Child,
     ) -> Result<(Client, (Client, Events), Builtin), VmError> {
-        let deadline = Instant::now() + START;
         let last = path.join("hmp.sock");
-        while !last.exists() {
-            if let Some(status) = child.try_wait()? {
-                return Err(VmError::Failed(format!("QEMU ended: {status}")));
-            }
-            if Instant::now() > deadline {
-                return Err(VmError::Failed("QEMU opened no sockets".into()));
-            }
-            sleep(Duration::from_millis(10)).await;
-        }
+        opened(&last, child, "QEMU").await?;
         let options = Options {
             command_timeout: Some(Duration::from_secs(60)),
             ..Options::default()
@@ -255,6 +248,24 @@ impl Vm {
 
 /// The QMP socket of the other end of a migration.
 const PEER: &str = "peer-qmp.sock";
+
+/// Waits until a program opens its socket.
+async fn opened(socket: &Path, child: &mut Child, name: &str) -> Result<(), VmError> {
+    let deadline = Instant::now() + START;
+    while !socket.exists() {
+        if let Some(status) = child.try_wait()? {
+            return Err(VmError::Failed(format!("{name} ended: {status}")));
+        }
+        if Instant::now() > deadline {
+            return Err(VmError::Failed(format!(
+                "{name} did not open {}",
+                socket.display()
+            )));
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
 
 /// Waits until the other end of a migration listens: it answers QMP only then.
 async fn peer_listens(dir: &Path) -> Result<(), VmError> {
