@@ -97,7 +97,12 @@ impl Vm {
             let mut words = helper.run.iter().map(|word| fill(word, &path, port));
             let mut command = Command::new(words.next().unwrap_or_default());
             let mut child = quiet(command.args(words), &path, "helper")?.spawn()?;
-            opened(&path.join(&helper.listens), &mut child, helper.run.first().map_or("", String::as_str)).await?;
+            opened(
+                &path.join(&helper.listens),
+                &mut child,
+                helper.run.first().map_or("", String::as_str),
+            )
+            .await?;
             others.push(child);
         }
         let mut command = Command::new(&qemu.program);
