@@ -259,7 +259,7 @@ fn ctrl_c_leaves_a_job_running_and_says_so() {
     person.presses('d');
     assert_eq!(person.leaves().1, 0);
     let mut next = Person::with(&mock, &[]);
-    next.sees("hmp: the job hmp-savevm (snapshot-save, running) is there from an earlier");
+    next.sees("hmp: the job hmp-savevm (snapshot-save, running) is there from another");
     next.sees(PROMPT);
     next.presses('d');
     assert_eq!(next.leaves().1, 0);
