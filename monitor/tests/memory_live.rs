@@ -11,6 +11,7 @@ use std::path::Path;
 
 use common::engine::{connect, native};
 use common::qemu::{Qemu, qemus};
+use common::random::Random;
 use monitor::qmp::Qmp;
 use serde_json::json;
 
@@ -19,40 +20,24 @@ const REQUESTS: usize = 1000;
 /// Bytes with something in them.
 const FILLED: u64 = 0x1_0000;
 
-/// As every generator that need not be a good one (Marsaglia's xorshift): the same requests every time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    fn of<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        words[usize::try_from(self.below(words.len() as u64)).unwrap()]
-    }
-
-    /// A request: every format but `i`, every size, both left out now and then.
-    fn request(&mut self, base: u64) -> String {
-        let mut line = self.of(&["x", "xp"]).to_owned();
-        if self.below(10) > 0 {
-            line.push('/');
-            if self.below(5) > 0 {
-                let _ = write!(line, "{}", self.below(70));
-            }
-            line.push_str(self.of(&["x", "d", "u", "o", "c", ""]));
-            line.push_str(self.of(&["b", "h", "w", "g", ""]));
+/// A request: every format but `i`, every size, both left out now and then.
+fn request(random: &mut Random, base: u64) -> String {
+    let mut line = random.of(&["x", "xp"]).to_owned();
+    if random.below(10) > 0 {
+        line.push('/');
+        if random.below(5) > 0 {
+            let _ = write!(line, "{}", random.below(70));
         }
-        let address = base + self.below(FILLED);
-        let _ = match self.below(4) {
-            0 => write!(line, " {base:#x}+{}", address - base),
-            1 => write!(line, " {address}"),
-            _ => write!(line, " {address:#x}"),
-        };
-        line
+        line.push_str(random.of(&["x", "d", "u", "o", "c", ""]));
+        line.push_str(random.of(&["b", "h", "w", "g", ""]));
     }
+    let address = base + random.below(FILLED);
+    let _ = match random.below(4) {
+        0 => write!(line, " {base:#x}+{}", address - base),
+        1 => write!(line, " {address}"),
+        _ => write!(line, " {address:#x}"),
+    };
+    line
 }
 
 /// An address in the RAM of a QEMU's machine.
@@ -92,7 +77,7 @@ async fn random_requests_are_answered_alike() {
         let mut monitor = native(client.clone()).await;
         let mut readable = 0;
         for _ in 0..REQUESTS {
-            let line = random.request(base);
+            let line = request(&mut random, base);
             let theirs = client
                 .execute("human-monitor-command", json!({"command-line": line}))
                 .await

@@ -1,5 +1,6 @@
 //! Text helpers shared by commands: pure functions.
 
+pub mod disassembly;
 pub mod json;
 pub mod memory;
 pub mod number;

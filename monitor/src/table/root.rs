@@ -1144,10 +1144,16 @@ pub const MAIN: &[Command] = &[
         args: "fmt:/,addr:l",
         params: "/fmt addr",
         help: "show memory at a virtual address",
-        routes: &[Route::derived(
-            &["add-fd", "memsave", "remove-fd"],
-            run!(memory::show_virtual),
-        )],
+        routes: &[
+            Route::derived(
+                &["add-fd", "memsave", "remove-fd"],
+                run!(memory::show_virtual),
+            ),
+            Route::partial(
+                &["add-fd", "memsave", "remove-fd"],
+                run!(memory::show_virtual_anyway),
+            ),
+        ],
         ..ROW
     },
     Command {

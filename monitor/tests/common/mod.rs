@@ -8,3 +8,4 @@ pub mod peer;
 #[cfg(feature = "repl")]
 pub mod program;
 pub mod qemu;
+pub mod random;
