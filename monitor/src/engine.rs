@@ -376,7 +376,8 @@ impl Monitor {
     ///
     /// Members: `line`; `command`, the full name, and `arguments` as read; `route` (`native`, `derived`, `partial`,
     /// `local`, `passthrough`, `refused`), `reason` of a refusal (`blocked`, `lacks`, `to-convert`, `not-allowed`),
-    /// `risk`, `qmp`, the QMP commands that the route needs; `hazards`, sentences
+    /// `risk`, `qmp`, the QMP commands that the route needs; `otherwise`, the ways of a higher risk that are permitted
+    /// and taken where that one turns out not to work, each with `risk` and `qmp`; `hazards`, sentences
     /// about known dangers of this command on this QEMU, which running it would look for first; `error`, the text that
     /// the line would print instead.
     #[must_use]
@@ -424,7 +425,15 @@ impl Monitor {
                     Way::Partial(..) => "partial",
                     _ => "local",
                 };
-                json!({"route": word, "risk": route.risk, "qmp": route.needs()})
+                let mut plan = json!({"route": word, "risk": route.risk, "qmp": route.needs()});
+                let otherwise = route::otherwise(found.row, &self.caps, self.policy);
+                if route.risk == Risk::Safe && !otherwise.is_empty() {
+                    let ways = otherwise
+                        .iter()
+                        .map(|way| json!({"risk": way.risk, "qmp": way.needs()}));
+                    plan["otherwise"] = ways.collect();
+                }
+                plan
             }
             Plan::Passthrough => {
                 json!({"route": "passthrough", "risk": Risk::Safe, "qmp": [PASSTHROUGH]})

@@ -154,6 +154,15 @@ pub fn partial(row: &Command, caps: &Caps) -> Option<Run> {
         .map(|(_, run)| run)
 }
 
+/// The ways of a higher risk that are permitted: the functions of safe routes take them where they must.
+#[must_use]
+pub fn otherwise(row: &Command, caps: &Caps, policy: Policy) -> Vec<Route> {
+    usable(row, caps)
+        .map(|(route, _)| route)
+        .filter(|route| route.risk > Risk::Safe && route.risk <= policy.allow)
+        .collect()
+}
+
 /// The state of `row` on a QEMU with these capabilities.
 #[must_use]
 pub fn state(row: &Command, caps: &Caps) -> State {

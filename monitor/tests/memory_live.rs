@@ -7,10 +7,9 @@ mod common;
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::Path;
 
 use common::engine::{connect, native};
-use common::qemu::{Qemu, qemus};
+use common::qemu::{Qemu, qemus, ram};
 use common::random::Random;
 use monitor::qmp::Qmp;
 use serde_json::json;
@@ -38,19 +37,6 @@ fn request(random: &mut Random, base: u64) -> String {
         _ => write!(line, " {address:#x}"),
     };
     line
-}
-
-/// An address in the RAM of a QEMU's machine.
-fn ram(program: &Path) -> u64 {
-    let name = program.file_name().unwrap().to_string_lossy();
-    let start = if name.contains("aarch64") || name.contains("arm") {
-        0x4000_0000
-    } else if name.contains("riscv") {
-        0x8000_0000
-    } else {
-        0
-    };
-    start + 0x10_0000
 }
 
 #[tokio::test]

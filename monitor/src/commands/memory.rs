@@ -144,7 +144,7 @@ pub async fn show_virtual(cx: &mut Cx<'_>, args: Show) -> CmdResult {
         (true, false) => format!("{address:08x}:"),
         (false, _) => format!("{address:016x}:"),
     };
-    let reader = Reader::open(cx.qmp(), cx.host).await?;
+    let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
     let result = lines(
         cx,
         &reader,
@@ -254,7 +254,7 @@ pub struct Sum {
 
 /// `sum`: the checksum of BSD's `sum` over physical memory; a range that reaches 4 GiB counts as empty.
 pub async fn sum(cx: &mut Cx<'_>, args: Sum) -> CmdResult {
-    let reader = Reader::open(cx.qmp(), cx.host).await?;
+    let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
     let result = checksum(&reader, args.start, args.start.wrapping_add(args.size)).await;
     let sum = reader.close(result).await?;
     writeln!(cx, "{sum:05}")?;

@@ -2,7 +2,8 @@
 //! on disk, and QEMU may run as another user, in a container or in another root, as long as it sees its own `/proc`.
 //!
 //! A QEMU that can't be passed a descriptor (over TCP), or can't open it again (a root without `/proc`), writes into a
-//! private file of this machine, if it shares those and may.
+//! private file of this machine, if it shares those and may. Where the VM may be stopped for a moment, physical memory
+//! comes out of a [dump] first.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::dump::{self, DumpError};
+use crate::command::Risk;
 use crate::cx::Host;
 use crate::qmp::{MemoryFile, PrivateFile, Qmp, QmpError, QmpResult};
 
@@ -21,6 +24,10 @@ pub struct Reader<'a> {
     qmp: &'a dyn Qmp,
     host: &'a dyn Host,
     passed: Option<Passed>,
+    /// Whether the VM may be stopped for a moment.
+    pausing: bool,
+    /// Whether QEMU can't open the passed one, so that physical memory comes out of dumps.
+    dumps: AtomicBool,
     /// Used instead of the passed one from the moment it is there.
     private: OnceLock<Box<dyn PrivateFile>>,
     /// Nothing more can be expected of the connection.
@@ -65,13 +72,19 @@ struct AddedFd {
 
 impl<'a> Reader<'a> {
     /// Gives QEMU a new file to write into. [`close`](Self::close) takes it back; QEMU also drops a descriptor when the
-    /// connection ends.
-    pub async fn open(qmp: &'a dyn Qmp, host: &'a dyn Host) -> Result<Self, ReadError> {
+    /// connection ends. `allow` is the highest risk class that the person permits.
+    pub async fn open(
+        qmp: &'a dyn Qmp,
+        host: &'a dyn Host,
+        allow: Risk,
+    ) -> Result<Self, ReadError> {
         let passed = pass(qmp, host).await;
         let reader = |passed| Self {
             qmp,
             host,
             passed,
+            pausing: allow >= Risk::Pausing,
+            dumps: AtomicBool::new(false),
             private: OnceLock::new(),
             lost: AtomicBool::new(false),
         };
@@ -110,9 +123,35 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `size` bytes of physical memory at `address`; where nothing is, they are 0.
+    /// `size` bytes of physical memory at `address`; where nothing is, they are 0, or the range can't be read.
     pub async fn physical_memory(&self, address: u64, size: u64) -> Result<Vec<u8>, ReadError> {
-        match self.write("pmemsave", range(address, size)).await {
+        let range = range(address, size);
+        if !self.pausing || self.private.get().is_some() {
+            return self.saved("pmemsave", range, size).await;
+        }
+        if !self.dumps.load(Ordering::Relaxed) {
+            match self.write_once("pmemsave", range.clone()).await {
+                Ok(_) => return self.all(size),
+                Err(error) if !self.is_about_the_file(&error) => return Err(self.explained(error)),
+                Err(_) => self.dumps.store(true, Ordering::Relaxed),
+            }
+        }
+        match dump::read(self.qmp, self.host, address, size).await {
+            Ok(bytes) => Ok(bytes),
+            Err(DumpError::Lost(error)) => Err(self.explained(error)),
+            // A device, or no dump at this moment: nothing is guessed.
+            Err(why) => {
+                let saved = self.saved("pmemsave", range, size).await;
+                match saved {
+                    Err(ReadError::Unavailable(_)) => Err(unavailable(&why.to_string())),
+                    other => other,
+                }
+            }
+        }
+    }
+
+    async fn saved(&self, command: &str, range: Value, size: u64) -> Result<Vec<u8>, ReadError> {
+        match self.write(command, range).await {
             Ok(_) => self.all(size),
             Err(error) => Err(self.explained(error)),
         }
@@ -146,18 +185,26 @@ impl<'a> Reader<'a> {
     }
 
     /// Has QEMU write, and once more where it can't open the passed descriptor again.
-    async fn write(&self, command: &str, mut arguments: Value) -> QmpResult {
+    async fn write(&self, command: &str, arguments: Value) -> QmpResult {
         loop {
-            let path = self.path();
-            arguments["filename"] = path.into();
-            match self.qmp.execute(command, arguments.clone()).await {
-                Err(QmpError::Command { desc, .. })
-                    if desc.contains(path)
+            match self.write_once(command, arguments.clone()).await {
+                Err(error)
+                    if self.is_about_the_file(&error)
                         && self.private.get().is_none()
                         && self.use_private() => {}
                 other => return other,
             }
         }
+    }
+
+    async fn write_once(&self, command: &str, mut arguments: Value) -> QmpResult {
+        arguments["filename"] = self.path().into();
+        self.qmp.execute(command, arguments).await
+    }
+
+    /// Whether QEMU can't write into the file that it was given.
+    fn is_about_the_file(&self, error: &QmpError) -> bool {
+        matches!(error, QmpError::Command { desc, .. } if desc.contains(self.path()))
     }
 
     fn path(&self) -> &str {

@@ -2,6 +2,7 @@
 
 pub mod device_models;
 pub mod devices;
+pub mod dump;
 pub mod instructions;
 pub mod memory;
 pub mod objects;

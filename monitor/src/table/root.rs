@@ -1,7 +1,7 @@
 //! The main table.
 
 use super::{S390X, X86};
-use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
+use crate::command::{Command, Comp, ErrorStyle, Older, Present, ROW, Risk, Route};
 use crate::commands::{
     block, block_copy, chardev, clear, commit, cpu, device_add, dirty_rate, drive, dump, help,
     input, machine, memory, migration, migration_run, migration_set, nbd, net, netdev_add,
@@ -10,6 +10,9 @@ use crate::commands::{
 use crate::missing;
 use crate::run;
 use crate::version::v;
+
+/// What reading memory out of a dump needs.
+const DUMP: &[&str] = &["getfd", "dump-guest-memory", "closefd"];
 
 /// The rows, sorted by name.
 pub const MAIN: &[Command] = &[
@@ -1053,10 +1056,10 @@ pub const MAIN: &[Command] = &[
         args: "start:i,size:i",
         params: "addr size",
         help: "show the checksum of a range of physical memory",
-        routes: &[Route::derived(
-            &["add-fd", "pmemsave", "remove-fd"],
-            run!(memory::sum),
-        )],
+        routes: &[
+            Route::derived(&["add-fd", "pmemsave", "remove-fd"], run!(memory::sum)),
+            Route::derived(DUMP, run!(memory::sum)).with_risk(Risk::Pausing),
+        ],
         ..ROW
     },
     Command {
@@ -1217,6 +1220,7 @@ pub const MAIN: &[Command] = &[
                 ],
                 run!(memory::show_physical_anyway),
             ),
+            Route::derived(DUMP, run!(memory::show_physical)).with_risk(Risk::Pausing),
         ],
         ..ROW
     },

@@ -114,3 +114,16 @@ fn machine(program: &Path) -> &'static [&'static str] {
         &[]
     }
 }
+
+/// An address in the RAM of a QEMU's machine.
+pub fn ram(program: &Path) -> u64 {
+    let name = program.file_name().unwrap().to_string_lossy();
+    let start = if name.contains("aarch64") || name.contains("arm") {
+        0x4000_0000
+    } else if name.contains("riscv") {
+        0x8000_0000
+    } else {
+        0
+    };
+    start + 0x10_0000
+}

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{NEW_LAYOUT, Show, chunk, instructions, print_lines};
 use crate::cx::{CmdError, CmdResult, Cx};
 use crate::format::memory::Layout;
-use crate::guest::memory::Reader;
+use crate::guest::memory::{ReadError, Reader};
 use crate::guest::regions::{Map, Regions, SYSTEM};
 
 /// Stands behind memory that a device may have given out.
@@ -56,7 +56,7 @@ async fn physical(cx: &mut Cx<'_>, args: Show, devices: bool) -> CmdResult {
             "xp: QMP does not tell whether a device there refuses to be read".into(),
         ));
     }
-    let reader = Reader::open(cx.qmp(), cx.host).await?;
+    let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
     let result = physical_lines(cx, &reader, &layout, start, &plan).await;
     reader.close(result).await?;
     if plan.devices {
@@ -178,7 +178,11 @@ async fn physical_lines(
     while done < plan.readable {
         let address = start.wrapping_add(done);
         let size = chunk.min(plan.readable - done);
-        let content = reader.physical_memory(address, size).await?;
+        let content = match reader.physical_memory(address, size).await {
+            // Lines are out: it is too late for another route.
+            Err(ReadError::Unavailable(why)) if done > 0 => return Err(CmdError::Plain(why)),
+            content => content?,
+        };
         print_lines(cx, layout, address, &content, shown)?;
         done += size;
     }
