@@ -7,7 +7,7 @@ use crate::script::{Answer, Script};
 use crate::serve::{Address, Server, Setup, start};
 use crate::server::{Backend, MonitorOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A mock QEMU that is being set up.
 ///
@@ -27,6 +27,7 @@ pub struct MockQmp {
     script: Script,
     mode: Mode,
     timing: Timing,
+    folder: Option<(PathBuf, PathBuf)>,
     options: MonitorOptions,
     faults: Vec<Fault>,
     seed: u64,
@@ -59,6 +60,7 @@ impl MockQmp {
             },
             mode: Mode::default(),
             timing: Timing::default(),
+            folder: None,
             options: MonitorOptions::default(),
             faults: Vec::new(),
             seed: 0,
@@ -114,6 +116,13 @@ impl MockQmp {
         self
     }
 
+    /// Writes what requests of a recording say is to be written below the folder `recorded`, such as a screenshot or a
+    /// dump, below `here` instead. Elsewhere, it is written where the request says.
+    pub fn folder(mut self, recorded: impl Into<PathBuf>, here: impl Into<PathBuf>) -> Self {
+        self.folder = Some((recorded.into(), here.into()));
+        self
+    }
+
     /// Makes it write over several lines, as `-qmp-pretty` does.
     pub fn pretty(mut self, pretty: bool) -> Self {
         self.options.pretty = pretty;
@@ -138,11 +147,18 @@ impl MockQmp {
             mut script,
             mode,
             timing,
+            folder,
             options,
             faults,
             seed,
         } = self;
-        let replay = recording.map(|recording| Replay::new(recording).mode(mode).timing(timing));
+        let replay = recording.map(|recording| {
+            let replay = Replay::new(recording).mode(mode).timing(timing);
+            match folder {
+                Some((recorded, here)) => replay.folder(recorded, here),
+                None => replay,
+            }
+        });
         let backend: Box<dyn Backend> = match replay {
             Some(replay) if script.handlers.is_empty() => Box::new(replay),
             replay => {

@@ -100,6 +100,26 @@ fn a_session_is_replayed() {
 }
 
 #[test]
+fn files_of_the_recorded_machine_get_a_folder_here() {
+    let here = tempfile::tempdir().unwrap();
+    let session = SESSION.replace("/tmp/recorded", "/nosuch/vm/saved");
+    let recording = Recording::from_text("main.qmp", &session, None).unwrap();
+    let (server, stream) = MockQmp::from_recording(recording)
+        .folder("/nosuch/vm", here.path())
+        .serve_pair()
+        .unwrap();
+    let mut client = Client::negotiated(stream);
+    let arguments = json!({"val": 0, "size": 4, "filename": "/nosuch/vm/saved"});
+    assert_eq!(
+        client.ask(json!({"execute": "memsave", "arguments": arguments})),
+        json!({"return": {}})
+    );
+    let saved = std::fs::read(here.path().join("saved")).unwrap();
+    assert_eq!(saved, b"abcd");
+    server.finish_now().unwrap();
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let (server, stream) = MockQmp::from_recording(recording())
         .mode(Mode::Strict)

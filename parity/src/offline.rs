@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 
 use crate::compare::{self, Verdict};
 use crate::known::KnownList;
+use crate::record;
 use crate::report::Entry;
 use crate::side::{Ours, Side};
 
@@ -70,8 +71,10 @@ pub async fn topic(
     let recording = Recording::load(path).map_err(|e| broken(&e))?;
     let lines = recording.builtin().to_vec();
     let qemu = label(&recording);
-    let mock = MockQmp::from_recording(recording).mode(Mode::Strict);
     let folder = tempfile::tempdir().map_err(|e| broken(&e))?;
+    let mock = MockQmp::from_recording(recording)
+        .mode(Mode::Strict)
+        .folder(record::DIR, folder.path());
     let (server, mut side, helper) = match ours {
         Ours::Engine => {
             let (server, stream) = mock.serve_in_memory().map_err(|e| broken(&e))?;

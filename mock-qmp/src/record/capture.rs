@@ -72,8 +72,25 @@ impl Capture {
             }
             _ => {}
         }
-        let (_, argument) = WRITING.iter().find(|(name, _)| *name == command)?;
-        let to = text(argument)?;
+        let to = target(command, arguments)?;
+        let content = self.read(to, limit)?;
+        Some((to.to_owned(), content))
+    }
+
+    /// A request failed: what a passed descriptor holds then, since QEMU empties it first, and some requests fail only
+    /// after they wrote a part.
+    pub(crate) fn failed(
+        &mut self,
+        command: &str,
+        arguments: &Object,
+        desc: &str,
+        limit: usize,
+    ) -> Option<(String, io::Result<Vec<u8>>)> {
+        let to = target(command, arguments)?;
+        let passed = ["/proc/self/fd/", "/dev/fd/", "/dev/fdset/"];
+        if desc.starts_with("Could not open") || !passed.iter().any(|name| to.starts_with(name)) {
+            return None;
+        }
         let content = self.read(to, limit)?;
         Some((to.to_owned(), content))
     }
@@ -99,6 +116,12 @@ impl Capture {
             content(&file.into(), limit)
         })
     }
+}
+
+/// Where a command writes.
+fn target<'a>(command: &str, arguments: &'a Object) -> Option<&'a str> {
+    let (_, argument) = WRITING.iter().find(|(name, _)| *name == command)?;
+    arguments.get(*argument).and_then(Value::as_str)
 }
 
 /// The whole content of a regular file, up to one byte more than the limit.

@@ -11,6 +11,7 @@ use crate::recording::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::VecDeque;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -290,6 +291,9 @@ impl Recorder {
                 return;
             }
         }
+        if let Some(error) = wire.error {
+            self.failed_to_write(&command, &arguments, error.get());
+        }
         let reply = match (wire.success, wire.error) {
             (Some(success), _) => format!("{{\"return\":{}}}", success.get()),
             (None, Some(error)) => format!("{{\"error\":{}}}", error.get()),
@@ -346,10 +350,21 @@ impl Recorder {
         let returned = serde_json::from_str::<serde_json::Value>(returned)
             .map(Value::from)
             .unwrap_or_default();
-        let Some((to, content)) =
-            self.capture
-                .answered(command, arguments, &returned, CONTENT_LIMIT)
-        else {
+        let written = self
+            .capture
+            .answered(command, arguments, &returned, CONTENT_LIMIT);
+        self.content(written);
+    }
+
+    fn failed_to_write(&mut self, command: &str, arguments: &Object, error: &str) {
+        let error = serde_json::from_str::<serde_json::Value>(error).unwrap_or_default();
+        let desc = error["desc"].as_str().unwrap_or_default();
+        let written = self.capture.failed(command, arguments, desc, CONTENT_LIMIT);
+        self.content(written);
+    }
+
+    fn content(&mut self, written: Option<(String, io::Result<Vec<u8>>)>) {
+        let Some((to, content)) = written else {
             return;
         };
         match content {

@@ -6,6 +6,8 @@ use crate::commands::pauses;
 use crate::json::respace;
 use crate::recording::ReplyBody;
 use crate::server::{Call, Execution, Failure, Outcome};
+use std::borrow::Cow;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,14 +101,28 @@ impl Replay {
                 .iter()
                 .find(|(recorded, _)| *recorded == wrote.to)
                 .map_or(&wrote.to, |(_, sent)| sent);
-            call.descriptors.write(to, &wrote.data).map_err(|error| {
-                let reason = rustix::io::Errno::from_io_error(&error);
-                let reason = reason.map_or_else(|| error.to_string(), |reason| reason.to_string());
-                let reason = reason.split(" (os error").next().unwrap_or_default();
-                Failure::generic(format!("Could not open '{to}': {reason}"))
-            })?;
+            let place = self.place(to);
+            call.descriptors
+                .write(&place, &wrote.data)
+                .map_err(|error| {
+                    let reason = rustix::io::Errno::from_io_error(&error);
+                    let reason =
+                        reason.map_or_else(|| error.to_string(), |reason| reason.to_string());
+                    let reason = reason.split(" (os error").next().unwrap_or_default();
+                    Failure::generic(format!("Could not open '{to}': {reason}"))
+                })?;
         }
         Ok(())
+    }
+
+    /// Where a file of this name is here.
+    fn place<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        let path = Path::new(name.strip_prefix("file:").unwrap_or(name));
+        let moved = self.folder.as_ref().and_then(|(recorded, here)| {
+            let rest = path.strip_prefix(recorded).ok()?;
+            Some(here.join(rest).to_str()?.to_owned())
+        });
+        moved.map_or(Cow::Borrowed(name), Cow::Owned)
     }
 
     fn outcome(&mut self, number: usize) -> Option<Outcome> {

@@ -11,6 +11,7 @@ use crate::recording::{Entry, QemuVersion, Recording, Topic};
 use crate::schema::{Schema, allowed_before_machine};
 use crate::server::{Backend, Call, CommandStatus, Execution, Leftovers, Unavailable, Unmatched};
 use std::cell::OnceCell;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct Replay {
     pub(super) index: Arc<Index>,
     pub(super) mode: Mode,
     pub(super) timing: Timing,
+    /// The folder that stood for the recorded machine's files, and the one that stands for it here.
+    pub(super) folder: Option<(PathBuf, PathBuf)>,
     pub(super) step: usize,
     /// When the step began here.
     pub(super) opened_at: Duration,
@@ -81,6 +84,7 @@ impl Replay {
             recording,
             mode: Mode::default(),
             timing: Timing::default(),
+            folder: None,
             step: 0,
             opened_at: Duration::ZERO,
             released_at: Duration::ZERO,
@@ -107,6 +111,12 @@ impl Replay {
     /// Chooses when answers and events come.
     pub fn timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
+        self
+    }
+
+    /// Writes files that requests name below the folder `recorded` below `here` instead.
+    pub fn folder(mut self, recorded: PathBuf, here: PathBuf) -> Self {
+        self.folder = Some((recorded, here));
         self
     }
 
