@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Verdict;
+use crate::compare::{self, Verdict};
 use crate::report::Report;
 
 /// The worst verdict of each command on each QEMU.
@@ -12,6 +12,9 @@ use crate::report::Report;
 pub struct Baseline {
     /// QEMU label, then the command's full name.
     pub commands: BTreeMap<String, BTreeMap<String, Verdict>>,
+    /// In how many lines partial answers and the built-in's differ, in all lines of a command; by the same keys.
+    #[serde(default)]
+    pub parts: BTreeMap<String, BTreeMap<String, usize>>,
 }
 
 impl Baseline {
@@ -19,14 +22,20 @@ impl Baseline {
     #[must_use]
     pub fn of(report: &Report) -> Self {
         let mut commands: BTreeMap<String, BTreeMap<String, Verdict>> = BTreeMap::new();
+        let mut parts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
         for entry in &report.entries {
+            if entry.verdict == Verdict::Partial {
+                let of_qemu = parts.entry(entry.qemu.clone()).or_default();
+                *of_qemu.entry(entry.command.clone()).or_default() +=
+                    compare::lines_apart(&entry.command, &entry.builtin, &entry.ours);
+            }
             let of_qemu = commands.entry(entry.qemu.clone()).or_default();
             let worst = of_qemu
                 .entry(entry.command.clone())
                 .or_insert(entry.verdict);
             *worst = entry.verdict.max(*worst);
         }
-        Self { commands }
+        Self { commands, parts }
     }
 
     /// What got worse, or vanished, compared with `before`: one sentence each. QEMUs that were not run are no loss.
@@ -46,6 +55,18 @@ impl Baseline {
                         is.word()
                     )),
                     Some(_) => {}
+                }
+            }
+        }
+        for (qemu, old) in &before.parts {
+            let new = self.parts.get(qemu);
+            for (command, was) in old {
+                if let Some(is) = new.and_then(|new| new.get(command))
+                    && is > was
+                {
+                    found.push(format!(
+                        "{qemu}: parts of {command} differ in {is} lines, they did in {was}"
+                    ));
                 }
             }
         }
@@ -74,6 +95,23 @@ mod tests {
             coverage: None,
             stale: Vec::new(),
         })
+    }
+
+    #[test]
+    fn a_part_that_shows_less_is_worse() {
+        let part = |ours: &str| {
+            let mut baseline = baseline(&[]);
+            let of_qemu = baseline.parts.entry("11.1-x86_64".into()).or_default();
+            let apart = compare::lines_apart("info mtree", "a\nb\n", ours);
+            of_qemu.insert("info mtree".into(), apart);
+            baseline
+        };
+        let before = part("a\nnote: no b\n");
+        assert!(part("a\nb\nnote: all\n").worse_than(&before).is_empty());
+        assert_eq!(
+            part("note: nothing\n").worse_than(&before),
+            ["11.1-x86_64: parts of info mtree differ in 2 lines, they did in 1"]
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Verdicts: what two answers to one line are worth.
 
 use serde::{Deserialize, Serialize};
+use similar::{ChangeTag, TextDiff};
 
 use crate::mask;
 
@@ -124,6 +125,22 @@ pub fn is_part(builtin: &str, ours: &str) -> bool {
     last.starts_with("note: ") && builtin.lines().next_back() != Some(last)
 }
 
+/// In how many lines a partial answer of `command` and the built-in's differ, its own note aside: what it leaves out, and
+/// what it shows otherwise.
+#[must_use]
+pub fn lines_apart(command: &str, builtin: &str, ours: &str) -> usize {
+    let (builtin, _) = mask::apply(builtin, command, "");
+    let (ours, _) = mask::apply(ours, command, "");
+    let builtin: Vec<&str> = builtin.lines().collect();
+    let mut ours: Vec<&str> = ours.lines().collect();
+    if ours.last().is_some_and(|last| last.starts_with("note: ")) && ours.last() != builtin.last() {
+        ours.pop();
+    }
+    let diff = TextDiff::from_slices(&builtin, &ours);
+    let changes = diff.iter_all_changes();
+    changes.filter(|c| c.tag() != ChangeTag::Equal).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +176,15 @@ mod tests {
     fn the_order_is_from_best_to_worst() {
         assert!(Verdict::ALL.is_sorted());
         assert_eq!(Verdict::ALL.iter().filter(|v| v.passes()).count(), 3);
+    }
+
+    #[test]
+    fn a_part_is_as_good_as_the_lines_it_shows() {
+        let apart = |ours| lines_apart("info name", "a\nb\nc\n", ours);
+        assert_eq!(apart("a\nb\nc\n"), 0);
+        assert_eq!(apart("a\nc\nnote: no b\n"), 1);
+        assert_eq!(apart("a\nB\nc\nnote: no b\n"), 2);
+        assert_eq!(apart("note: nothing\n"), 3);
     }
 
     #[test]

@@ -58,8 +58,9 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
         .map_err(|e| failed(&e))?;
 
     for step in case.steps.iter().map(Step::full) {
-        // Help texts of the built-in are not stored.
-        if !step.suits(qemu) || step.line.trim_start().starts_with("help") {
+        // Help texts of the built-in are not stored, and a replay has no person to ask for a password.
+        let is_help = step.line.trim_start().starts_with("help");
+        if !step.suits(qemu) || is_help || step.answer.is_some() {
             continue;
         }
         let line = in_dir(&step.line, ours.dir());
@@ -70,10 +71,12 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
             continue;
         }
         let (builtin, dir) = match &mut twin {
-            Some(twin) => (&mut twin.builtin, twin_dir.as_str()),
-            None => (&mut ours.builtin, DIR),
+            Some(twin) => (twin, twin_dir.as_str()),
+            None => (&mut ours, DIR),
         };
-        let answer = builtin.line(&line.replace(DIR, dir)).await?;
+        let answer = builtin
+            .builtin_line_with(&line.replace(DIR, dir), None)
+            .await?;
         recorder
             .recorder()
             .builtin_at(moment, &line, &answer.replace(dir, DIR));
@@ -82,7 +85,7 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
         let undone = plan["route"] == "refused" || compare::is_blocked(command, &text);
         if twin.is_some() && undone {
             // What we can't do yet, the built-in does, so that the VMs stay alike for the lines behind it.
-            ours.builtin.line(&line).await?;
+            ours.builtin_line_with(&line, None).await?;
             recorder.recorder().new_moment();
         }
         sleep(Duration::from_millis(step.wait)).await;
