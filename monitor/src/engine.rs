@@ -414,7 +414,7 @@ impl Monitor {
         let hazards: Vec<_> = HAZARDS
             .iter()
             .filter(|h| matches!(h.at, At::Line(listed) if listed == command))
-            .filter(|h| h.since <= version && version < h.until)
+            .filter(|h| h.concerns(&self.caps))
             .map(|h| h.sentence(version))
             .collect();
         let mut plan = match route::plan(found.row, &self.caps, self.policy) {

@@ -26,6 +26,8 @@ pub struct Hazard {
     pub since: Version,
     /// The first release without it, as far as known.
     pub until: Version,
+    /// The targets that have the danger; all where it is empty.
+    pub targets: &'static [&'static str],
     /// What QEMU would do, as the second half of a sentence that starts with the command.
     pub harm: &'static str,
     /// How it was seen.
@@ -44,12 +46,22 @@ macro_rules! condition {
     };
 }
 
+/// Every target.
+const ANY: &[&str] = &[];
+
+/// Targets with devices that ask which CPU reads them.
+const PER_CPU: &[&str] = &["aarch64", "arm", "ppc64"];
+
+const READ_BY_NO_CPU: &str = "10.0.2 and 11.1.3: GICv2 with two CPUs (the default of -M virt), a Cortex-A9's global timer, XIVE of pseries; \
+     null pointer read";
+
 /// The table. Nothing that pauses or risks the VM may stand in a condition.
 pub const HAZARDS: &[Hazard] = &[
     Hazard {
         at: At::Line("info virtio-status"),
         since: v(11, 0),
         until: Version::NEVER,
+        targets: ANY,
         harm: "aborts this QEMU",
         seen: "11.1.3, x86_64 and aarch64, every virtio device tried: assertion in visit_start_struct",
         certain: true,
@@ -59,6 +71,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("x-query-virtio-status"),
         since: v(11, 0),
         until: Version::NEVER,
+        targets: ANY,
         harm: "aborts this QEMU",
         seen: "11.1.3, x86_64 and aarch64, every virtio device tried: assertion in visit_start_struct",
         certain: true,
@@ -68,6 +81,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("device_add"),
         since: Version::FIRST,
         until: Version::NEVER,
+        targets: ANY,
         harm: "with the property 'realized' aborts QEMU",
         seen: "7.2.22, 10.0.2, 11.1.3: device_add TYPE,realized=on",
         certain: true,
@@ -77,6 +91,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("device_add"),
         since: Version::FIRST,
         until: Version::NEVER,
+        targets: ANY,
         harm: "with the property 'realized' aborts QEMU",
         seen: "7.2.22, 10.0.2, 11.1.3: device_add TYPE,realized=on",
         certain: true,
@@ -86,6 +101,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("device_add"),
         since: v(8, 0),
         until: v(11, 0),
+        targets: ANY,
         harm: "with an empty id crashes this QEMU",
         seen: "10.0.2 over QMP; 7.2.22 and 11.1.3 refuse the id themselves",
         certain: true,
@@ -95,6 +111,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("qom-set"),
         since: Version::FIRST,
         until: Version::NEVER,
+        targets: ANY,
         harm: "without -j crashes QEMU for a property that is a structure; use -j and JSON",
         seen: "7.2.22, 10.0.2, 11.1.3: qom-set /machine boot x",
         certain: true,
@@ -104,6 +121,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("qom-set"),
         since: Version::FIRST,
         until: Version::NEVER,
+        targets: ANY,
         harm: "of a drive to the block node that the device has already aborts QEMU",
         seen: "7.2.22, 10.0.2, 11.1.3: qom-set DEVICE drive NODE, and of a virtio device's backend",
         certain: true,
@@ -113,6 +131,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("qom-set"),
         since: Version::FIRST,
         until: Version::NEVER,
+        targets: ANY,
         harm: "of a drive to the block node that the device has already aborts QEMU",
         seen: "7.2.22, 10.0.2, 11.1.3: qom-set DEVICE drive NODE, and of a virtio device's backend",
         certain: true,
@@ -122,6 +141,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("calc_dirty_rate"),
         since: Version::FIRST,
         until: v(10, 0),
+        targets: ANY,
         harm: "with -r or -b crashes this QEMU where KVM is off",
         seen: "7.2.22 with TCG: null pointer read; 10.0.2 and 11.1.3 are fine",
         certain: true,
@@ -131,6 +151,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("calc-dirty-rate"),
         since: Version::FIRST,
         until: v(10, 0),
+        targets: ANY,
         harm: "in this mode crashes this QEMU where KVM is off",
         seen: "7.2.22 with TCG: null pointer read; 10.0.2 and 11.1.3 are fine",
         certain: true,
@@ -140,6 +161,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("exit_preconfig"),
         since: v(11, 0),
         until: Version::NEVER,
+        targets: ANY,
         harm: "aborts this QEMU on a machine with its default display adapter and a text console (-vga none or -nodefaults avoids it)",
         seen: "11.1.3 -M q35 and -M pc with --preconfig: duplicate property 'console[0]'",
         certain: false,
@@ -149,6 +171,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("x-exit-preconfig"),
         since: v(11, 0),
         until: Version::NEVER,
+        targets: ANY,
         harm: "aborts this QEMU on a machine with its default display adapter and a text console (-vga none or -nodefaults avoids it)",
         seen: "11.1.3 -M q35 and -M pc with --preconfig: duplicate property 'console[0]'",
         certain: false,
@@ -158,6 +181,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("device_add"),
         since: Version::FIRST,
         until: v(8, 0),
+        targets: ANY,
         harm: "of a GL device aborts this QEMU where the module for it is not installed",
         seen: "7.2.22: device_add virtio-gpu-gl-pci,help and device-list-properties",
         certain: false,
@@ -167,6 +191,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("device_add"),
         since: Version::FIRST,
         until: v(8, 0),
+        targets: ANY,
         harm: "of a GL device aborts this QEMU where the module for it is not installed",
         seen: "7.2.22: device_add virtio-gpu-gl-pci,help and device-list-properties",
         certain: false,
@@ -176,6 +201,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("device-list-properties"),
         since: Version::FIRST,
         until: v(8, 0),
+        targets: ANY,
         harm: "of a GL device aborts this QEMU where the module for it is not installed",
         seen: "7.2.22: virtio-gpu-gl-pci and virtio-vga-gl",
         certain: false,
@@ -185,6 +211,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("qom-list-properties"),
         since: Version::FIRST,
         until: v(8, 0),
+        targets: ANY,
         harm: "of a GL device aborts this QEMU where the module for it is not installed",
         seen: "7.2.22: virtio-gpu-gl-pci and virtio-vga-gl",
         certain: false,
@@ -194,6 +221,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("device_add"),
         since: Version::FIRST,
         until: Version::NEVER,
+        targets: ANY,
         harm: "of a second rocker switch of the same name aborts QEMU",
         seen: "7.2.22, 10.0.2, 11.1.3: device_add rocker, twice: assertion in msix_vector_unuse",
         certain: true,
@@ -203,6 +231,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("device_add"),
         since: Version::FIRST,
         until: Version::NEVER,
+        targets: ANY,
         harm: "of a second rocker switch of the same name aborts QEMU",
         seen: "7.2.22, 10.0.2, 11.1.3: device_add rocker, twice: assertion in msix_vector_unuse",
         certain: true,
@@ -212,6 +241,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("screendump"),
         since: v(8, 2),
         until: Version::NEVER,
+        targets: ANY,
         harm: "of this device aborts QEMU: its search for the device's screen meets a text console",
         seen: "10.0.2 and 11.1.3: screendump FILE ID, with the id of a device that has no screen; 7.2.22 says so",
         certain: true,
@@ -221,6 +251,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("screendump"),
         since: v(8, 2),
         until: Version::NEVER,
+        targets: ANY,
         harm: "of this device aborts QEMU: its search for the device's screen meets a text console",
         seen: "10.0.2 and 11.1.3: screendump FILE ID, with the id of a device that has no screen; 7.2.22 says so",
         certain: true,
@@ -230,6 +261,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("info mem"),
         since: Version::FIRST,
         until: Version::NEVER,
+        targets: ANY,
         harm: "freezes the VM for half a minute and prints garbage where the guest uses 5-level paging, which its CPU allows",
         seen: "7.2.22, 10.0.2, 11.1.3: the built-in reads page 0 as tables when CR4.LA57 is set",
         certain: false,
@@ -239,6 +271,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("xen-save-devices-state"),
         since: Version::FIRST,
         until: Version::NEVER,
+        targets: ANY,
         harm: "crashes QEMU with a device whose state cannot be migrated",
         seen: "7.2.22, 10.0.2, 11.1.3: nvme, rocker, usb-audio, usb-serial, usb-net, ufs, amd-iommu, virtio-sound",
         certain: true,
@@ -248,6 +281,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("drive_add"),
         since: Version::FIRST,
         until: Version::NEVER,
+        targets: ANY,
         harm: "of a null-co or null-aio node aborts QEMU where its size or latency is no number",
         seen: "7.2.22, 10.0.2, 11.1.3: drive_add -n 0 driver=null-co,node-name=n,size=x",
         certain: true,
@@ -257,6 +291,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("savevm"),
         since: v(11, 0),
         until: Version::NEVER,
+        targets: ANY,
         harm: "crashes this QEMU with an NVMe controller that has no namespace",
         seen: "11.1.3: -device nvme,serial=x without a drive, with savevm and with migrate",
         certain: true,
@@ -266,6 +301,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Line("migrate"),
         since: v(11, 0),
         until: Version::NEVER,
+        targets: ANY,
         harm: "crashes this QEMU with an NVMe controller that has no namespace",
         seen: "11.1.3: -device nvme,serial=x without a drive, with savevm and with migrate",
         certain: true,
@@ -275,6 +311,7 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("snapshot-save"),
         since: v(11, 0),
         until: Version::NEVER,
+        targets: ANY,
         harm: "crashes this QEMU with an NVMe controller that has no namespace",
         seen: "11.1.3: -device nvme,serial=x without a drive, with savevm and with migrate",
         certain: true,
@@ -284,10 +321,81 @@ pub const HAZARDS: &[Hazard] = &[
         at: At::Qmp("xen-save-devices-state"),
         since: v(11, 0),
         until: Version::NEVER,
+        targets: ANY,
         harm: "crashes this QEMU with an NVMe controller that has no namespace",
         seen: "11.1.3: -device nvme,serial=x without a drive, with savevm and with migrate",
         certain: true,
         condition: condition!(conditions::nvme_without_namespace),
+    },
+    Hazard {
+        at: At::Line("xp"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        targets: PER_CPU,
+        harm: "of registers that are different for each CPU crashes QEMU, for no CPU reads them",
+        seen: READ_BY_NO_CPU,
+        certain: true,
+        condition: condition!(conditions::reads_registers_of_each_cpu),
+    },
+    Hazard {
+        at: At::Line("sum"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        targets: PER_CPU,
+        harm: "of registers that are different for each CPU crashes QEMU, for no CPU reads them",
+        seen: READ_BY_NO_CPU,
+        certain: true,
+        condition: condition!(conditions::reads_registers_of_each_cpu),
+    },
+    Hazard {
+        at: At::Line("pmemsave"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        targets: PER_CPU,
+        harm: "of registers that are different for each CPU crashes QEMU, for no CPU reads them",
+        seen: READ_BY_NO_CPU,
+        certain: true,
+        condition: condition!(conditions::reads_registers_of_each_cpu),
+    },
+    Hazard {
+        at: At::Line("x"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        targets: PER_CPU,
+        harm: "of registers that are different for each CPU crashes QEMU, for no CPU reads them",
+        seen: READ_BY_NO_CPU,
+        certain: false,
+        condition: condition!(conditions::reads_registers_of_each_cpu),
+    },
+    Hazard {
+        at: At::Line("memsave"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        targets: PER_CPU,
+        harm: "of registers that are different for each CPU crashes QEMU, for no CPU reads them",
+        seen: READ_BY_NO_CPU,
+        certain: false,
+        condition: condition!(conditions::reads_registers_of_each_cpu),
+    },
+    Hazard {
+        at: At::Qmp("pmemsave"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        targets: PER_CPU,
+        harm: "of registers that are different for each CPU crashes QEMU, for no CPU reads them",
+        seen: READ_BY_NO_CPU,
+        certain: true,
+        condition: condition!(conditions::reads_registers_of_each_cpu),
+    },
+    Hazard {
+        at: At::Qmp("memsave"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        targets: PER_CPU,
+        harm: "of registers that are different for each CPU crashes QEMU, for no CPU reads them",
+        seen: READ_BY_NO_CPU,
+        certain: false,
+        condition: condition!(conditions::reads_registers_of_each_cpu),
     },
 ];
 
@@ -306,8 +414,7 @@ pub async fn find(
     args: &Map<String, Value>,
 ) -> Option<&'static Hazard> {
     for hazard in HAZARDS {
-        let listed = hazard.at == at && caps.version >= hazard.since && caps.version < hazard.until;
-        if listed && (hazard.condition)(qmp, caps, args).await {
+        if hazard.at == at && hazard.concerns(caps) && (hazard.condition)(qmp, caps, args).await {
             return Some(hazard);
         }
     }
@@ -315,6 +422,17 @@ pub async fn find(
 }
 
 impl Hazard {
+    /// Whether it is one of this QEMU's, as far as its release and target tell.
+    #[must_use]
+    pub fn concerns(&self, caps: &Caps) -> bool {
+        let here = self.targets.is_empty()
+            || caps
+                .arch
+                .as_deref()
+                .is_some_and(|arch| self.targets.contains(&arch));
+        here && caps.version >= self.since && caps.version < self.until
+    }
+
     /// The whole sentence, for the person.
     #[must_use]
     pub fn sentence(&self, version: Version) -> String {

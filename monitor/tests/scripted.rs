@@ -5,7 +5,7 @@
 mod common;
 
 use common::engine::on_mock;
-use mock_qmp::MockQmp;
+use mock_qmp::{Answer, MockQmp};
 use serde_json::json;
 
 async fn answer(mock: MockQmp, line: &str) -> String {
@@ -92,5 +92,75 @@ async fn instructions_that_are_not_certain() {
             let answer = answer_of(mock, arch, line).await;
             assert!(answer.starts_with(start), "{arch} {line}: {answer}");
         }
+    }
+}
+
+/// A board with an interrupt controller at 0x8000000, whose registers are different for each CPU.
+fn board(cpus: u64) -> MockQmp {
+    let list = |arguments: &serde_json::Value| {
+        let child =
+            |name: &str, kind: &str| json!({"name": name, "type": format!("child<{kind}>")});
+        let list = match arguments["path"].as_str().unwrap() {
+            "/" => vec![child("machine", "vexpress-machine")],
+            "/machine" => vec![child("unattached", "container")],
+            "/machine/unattached" => vec![
+                child("system[0]", "memory-region"),
+                child("device[0]", "arm_gic"),
+            ],
+            "/machine/unattached/device[0]" => vec![child("gic_dist[0]", "memory-region")],
+            _ => vec![],
+        };
+        Answer::from(json!(list))
+    };
+    let get = move |arguments: &serde_json::Value| {
+        let path = arguments["path"].as_str().unwrap();
+        let value = match (
+            path.ends_with("gic_dist[0]"),
+            arguments["property"].as_str().unwrap(),
+        ) {
+            (true, "addr") => json!(0x800_0000),
+            (true, "size") => json!(0x1000),
+            (true, "container") => json!("/machine/unattached/system[0]"),
+            (false, "size") => json!(u64::MAX),
+            (false, "num-cpu") => json!(cpus),
+            (false, "type") if path.ends_with("device[0]") => json!("arm_gic"),
+            (false, "type") => json!("vexpress-a9-machine"),
+            _ => json!(0),
+        };
+        Answer::from(value)
+    };
+    MockQmp::scripted()
+        .command("query-memory-size-summary", json!({"base-memory": 4096}))
+        .command_with("qom-list", list)
+        .command_with("qom-get", get)
+        .command("add-fd", json!({}))
+        .command("remove-fd", json!({}))
+        .command("pmemsave", json!({}))
+        .command("memsave", json!({}))
+}
+
+#[tokio::test]
+async fn registers_of_each_cpu() {
+    for (cpus, arch, line, refused) in [
+        (2, "arm", "xp/4xw 0x8000000", true),
+        (2, "aarch64", "xp/1xb 0x8000fff", true),
+        (2, "arm", "x/2xg 0x7fffff8", true),
+        (2, "arm", "xp/1xb 0x8001000", false),
+        (2, "arm", "xp/8xb 0x7fffff8", false),
+        (1, "arm", "xp/4xw 0x8000000", false),
+        (2, "riscv64", "xp/4xw 0x8000000", false),
+        (2, "arm", "sum 0x7000000 0x1000001", true),
+        (2, "arm", "sum 0x7000000 0x1000000", false),
+        (2, "arm", "x/i 0x8000ffc", true),
+        (2, "arm", "pmemsave 0x8000000 1 \"f\"", true),
+        (2, "arm", "pmemsave 0x8001000 1 \"f\"", false),
+        (2, "arm", "memsave 0x8000000 1 \"f\"", true),
+    ] {
+        let answer = answer_of(board(cpus), arch, line).await;
+        assert_eq!(
+            answer.starts_with("refused: "),
+            refused,
+            "{arch} {line}: {answer}"
+        );
     }
 }

@@ -59,6 +59,27 @@ impl Regions {
         Ok(Self::new(&regions, &values))
     }
 
+    /// Where they lie for the CPUs: those that system memory holds, however deep.
+    #[must_use]
+    pub fn places(&self) -> Vec<(&Region, Range<u128>)> {
+        let Some(root) = self.list.iter().position(|r| r.path == SYSTEM) else {
+            return Vec::new();
+        };
+        let mut places = Vec::new();
+        // Each region has one container: without the root none comes twice.
+        let mut open: Vec<(usize, u128)> = vec![(root, 0)];
+        while let Some((number, start)) = open.pop() {
+            let region = &self.list[number];
+            places.push((region, start..start + region.size));
+            let children = region.children.iter().filter(|&&child| child != root);
+            open.extend(children.map(|&child| {
+                let address = u128::from(self.list[child].address);
+                (child, start + address)
+            }));
+        }
+        places
+    }
+
     fn new(nodes: &[&Node], values: &[[Option<Value>; 4]]) -> Self {
         let numbers: HashMap<&str, usize> = nodes
             .iter()
@@ -146,13 +167,12 @@ impl Map {
     #[must_use]
     pub fn new(regions: &Regions, blocks: &str) -> Option<Self> {
         let blocks = block_names(blocks);
-        let root = regions.list.iter().position(|r| r.path == SYSTEM)?;
+        let places = regions.places();
+        if places.is_empty() {
+            return None;
+        }
         let mut map = Self::default();
-        // Each region has one container: without the root none comes twice.
-        let mut open: Vec<(usize, u128)> = vec![(root, 0)];
-        while let Some((number, start)) = open.pop() {
-            let region = &regions.list[number];
-            let range = start..start + region.size;
+        for (region, range) in places {
             let name = region.name.as_str();
             if region.children.is_empty() {
                 if blocks.contains(name) || MEMORY_ALIASES.contains(&name) {
@@ -160,16 +180,9 @@ impl Map {
                 } else if !TRANSPARENT.contains(&name) {
                     map.unknown.push(range);
                 }
-                continue;
-            }
-            if !CONTAINERS.contains(&name) {
+            } else if !CONTAINERS.contains(&name) {
                 map.unknown.push(range);
             }
-            let children = region.children.iter().filter(|&&child| child != root);
-            open.extend(children.map(|&child| {
-                let address = u128::from(regions.list[child].address);
-                (child, start + address)
-            }));
         }
         map.covered.extend(map.unknown.iter().cloned());
         map.covered.sort_by_key(|range| range.start);

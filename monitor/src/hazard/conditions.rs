@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::format::qjson;
+use crate::guest::per_cpu;
 use crate::qmp::caps::Caps;
 use crate::qmp::{Qmp, QmpError};
 
@@ -287,4 +288,26 @@ pub async fn has_non_migratable_device(qmp: &dyn Qmp, _: &Caps, _: &Map<String, 
             }),
         Err(_) => true,
     }
+}
+
+/// Of a virtual address only the machine's view without an MMU is known.
+pub async fn reads_registers_of_each_cpu(
+    qmp: &dyn Qmp,
+    caps: &Caps,
+    args: &Map<String, Value>,
+) -> bool {
+    let number = |key: &str| args.get(key).and_then(Value::as_i64);
+    let first = ["addr", "val", "start"].into_iter().find_map(number);
+    let Some(start) = first.map(i64::cast_unsigned) else {
+        return false;
+    };
+    let size = match (text(args, "format"), number("count"), number("size")) {
+        // Instructions: as many bytes as the longest have, and what is read ahead.
+        ("i", Some(count), _) => count.max(1) * 8 + 32,
+        (_, Some(count), Some(size)) => count.saturating_mul(size),
+        (_, None, Some(size)) => size,
+        _ => return false,
+    };
+    let end = start.saturating_add(u64::try_from(size).unwrap_or(0));
+    per_cpu::among(qmp, caps, start..end).await.unwrap_or(false)
 }

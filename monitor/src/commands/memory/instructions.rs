@@ -3,12 +3,13 @@
 use std::fmt::Write;
 use std::ops::Range;
 
-use super::physical::{DEVICE_NOTE, main_memory, memory_map};
+use super::physical::{DEVICE_NOTE, memory_map};
 use super::{CHUNK, Show};
 use crate::cx::{CmdError, CmdResult, Cx};
 use crate::format::disassembly::{Listing, Mode, Piece, Step, can_decode};
 use crate::guest::instructions::{Known, of_cpu};
 use crate::guest::memory::{Reader, Saved};
+use crate::guest::ram;
 use crate::guest::regions::Map;
 
 /// Why the built-in monitor comes first: it knows the CPU's mode, and which instructions its disassembler has.
@@ -39,7 +40,7 @@ pub async fn show_virtual(cx: &mut Cx<'_>, args: Show) -> CmdResult {
 pub async fn show_physical(cx: &mut Cx<'_>, args: Show) -> CmdResult {
     let mode = mode(cx).await?;
     let memory = Memory::Physical {
-        main: main_memory(cx).await?,
+        main: ram::certain(cx.qmp(), cx.caps).await?,
         map: None,
         device: false,
     };

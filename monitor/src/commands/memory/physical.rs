@@ -1,7 +1,6 @@
 //! `xp`: physical memory.
 
 use std::fmt::Write;
-use std::ops::Range;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use super::{NEW_LAYOUT, Show, chunk, instructions, print_lines};
 use crate::cx::{CmdError, CmdResult, Cx};
 use crate::format::memory::Layout;
 use crate::guest::memory::{ReadError, Reader};
+use crate::guest::ram;
 use crate::guest::regions::{Map, Regions, SYSTEM};
 
 /// Stands behind memory that a device may have given out.
@@ -38,7 +38,7 @@ async fn physical(cx: &mut Cx<'_>, args: Show, devices: bool) -> CmdResult {
     if bytes == 0 {
         return Ok(());
     }
-    let plan = if main_memory(cx)
+    let plan = if ram::certain(cx.qmp(), cx.caps)
         .await?
         .iter()
         .any(|range| range.contains(&start) && bytes <= range.end - start)
@@ -63,48 +63,6 @@ async fn physical(cx: &mut Cx<'_>, args: Show, devices: bool) -> CmdResult {
         writeln!(cx, "{DEVICE_NOTE}")?;
     }
     Ok(())
-}
-
-/// Ranges that are memory on this machine whatever was done to it, for most of what is asked; the whole map takes a
-/// thousand times as long.
-pub(super) async fn main_memory(cx: &mut Cx<'_>) -> Result<Vec<Range<u64>>, CmdError> {
-    let kind = json!({"path": "/machine", "property": "type"});
-    let kind: String = cx.query_with("qom-get", kind).await?;
-    let sizes: MemorySize = cx.query("query-memory-size-summary").await?;
-    let size = sizes.base_memory;
-    if kind.starts_with("pc-q35-") || kind.starts_with("pc-i440fx-") {
-        let limit = json!({"path": "/machine", "property": "max-ram-below-4g"});
-        let limit = match cx.qmp().execute("qom-get", limit).await {
-            Ok(limit) => limit.as_u64().filter(|&limit| limit != 0),
-            Err(error) if error.is_fatal() => return Err(error.into()),
-            Err(_) => None,
-        };
-        return Ok(pc_memory(size.min(limit.unwrap_or(u64::MAX))));
-    }
-    let start: u64 = match (cx.caps.arch.as_deref(), kind.split('-').next()) {
-        (Some("aarch64" | "arm"), Some("virt")) => 1 << 30,
-        (Some("riscv32" | "riscv64"), Some("virt")) => 2 << 30,
-        (Some("s390x"), Some("s390")) | (Some("ppc64"), Some("pseries")) => 0,
-        _ => return Ok(Vec::new()),
-    };
-    Ok(std::iter::once(start..start.saturating_add(size)).collect())
-}
-
-/// The memory of a PC with `size` bytes below 4 GiB, the adapters' window left out. Boards put at least 2 GiB there,
-/// and their firmware and its shadow below 1 MiB.
-fn pc_memory(size: u64) -> Vec<Range<u64>> {
-    let mebibyte = 1 << 20;
-    vec![
-        0..size.min(0xa0000),
-        0xc0000..mebibyte,
-        mebibyte..size.min(2 << 30).max(mebibyte),
-    ]
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct MemorySize {
-    base_memory: u64,
 }
 
 /// What lies where, for the CPU in use.
