@@ -16,6 +16,9 @@ pub struct Known {
     /// The QEMUs that have it, by label (`7.2-x86_64`); all where left out.
     #[serde(default)]
     pub qemu: Vec<String>,
+    /// The answers are equal and their effects are not, which only a live run finds out.
+    #[serde(default)]
+    pub effect: bool,
     /// Why the answers differ, and why that is right.
     pub reason: String,
     /// Where QEMU documents or fixes it.
@@ -66,13 +69,15 @@ impl KnownList {
         Some(&known.reason)
     }
 
-    /// The entries for these QEMUs that were not met although a line that they are about ran.
-    pub fn stale(&self, ran: &[(String, String)]) -> Vec<&str> {
+    /// The entries for these QEMUs that were not met although a line that they are about ran; `live` says that effects
+    /// were probed too.
+    pub fn stale(&self, ran: &[(String, String)], live: bool) -> Vec<&str> {
         let about = |known: &Known| {
-            ran.iter().any(|(line, qemu)| {
-                (known.qemu.is_empty() || known.qemu.contains(qemu))
-                    && known.regex.as_ref().is_some_and(|r| r.is_match(line))
-            })
+            (live || !known.effect)
+                && ran.iter().any(|(line, qemu)| {
+                    (known.qemu.is_empty() || known.qemu.contains(qemu))
+                        && known.regex.as_ref().is_some_and(|r| r.is_match(line))
+                })
         };
         let stale = self.entries.iter().filter(|(k, met)| !met && about(k));
         stale.map(|(known, _)| known.line.as_str()).collect()
@@ -88,11 +93,20 @@ mod tests {
         let text = "[[known]]\nline = \"info x.*\"\nqemu = [\"10.0-x86_64\"]\nreason = \"r\"\n";
         let mut list = KnownList::parse(text).unwrap();
         let ran = vec![("info xy".to_owned(), "10.0-x86_64".to_owned())];
-        assert_eq!(list.stale(&ran), ["info x.*"]);
+        assert_eq!(list.stale(&ran, false), ["info x.*"]);
         assert_eq!(list.meet("info xy", "7.2-x86_64"), None);
         assert_eq!(list.meet("my info xy", "10.0-x86_64"), None);
         assert_eq!(list.meet("info xy", "10.0-x86_64"), Some("r"));
-        assert!(list.stale(&ran).is_empty());
-        assert!(list.stale(&[]).is_empty());
+        assert!(list.stale(&ran, true).is_empty());
+        assert!(list.stale(&[], true).is_empty());
+    }
+
+    #[test]
+    fn effects_are_met_by_live_runs_alone() {
+        let text = "[[known]]\nline = \"commit all\"\neffect = true\nreason = \"r\"\n";
+        let list = KnownList::parse(text).unwrap();
+        let ran = vec![("commit all".to_owned(), "10.0-x86_64".to_owned())];
+        assert!(list.stale(&ran, false).is_empty());
+        assert_eq!(list.stale(&ran, true), ["commit all"]);
     }
 }

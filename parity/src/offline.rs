@@ -1,7 +1,9 @@
 //! Runs recordings: our engine on the mock, against the built-in's recorded text.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mock_qmp::recording::BuiltinLine;
 use mock_qmp::{MockQmp, Mode, Recording};
@@ -17,6 +19,9 @@ use crate::known::KnownList;
 use crate::record;
 use crate::report::Entry;
 use crate::side::{Ours, Side};
+
+/// How many topics run at once.
+const AT_ONCE: usize = 8;
 
 /// Why recordings can't be run.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +65,56 @@ pub(crate) fn files(path: &Path, ending: &str) -> Result<Vec<PathBuf>, OfflineEr
     Ok(found)
 }
 
-/// Runs one topic; nothing is lost: lines that could not run have entries too.
-pub async fn topic(
-    path: &Path,
+/// Runs these topics, several at once, since some wait for what is going on in the VM. Returns their entries in the
+/// topics' order.
+pub fn run(
+    topics: &[PathBuf],
     ours: &Ours,
     known: &mut KnownList,
 ) -> Result<Vec<Entry>, OfflineError> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = topics.get(number) else {
+                return Ok(done);
+            };
+            done.push((number, alone(path, ours)?));
+        }
+    };
+    let mut done = Vec::new();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        for thread in threads {
+            done.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(())
+    })?;
+    done.sort_by_key(|(number, _)| *number);
+    let mut entries: Vec<Entry> = done.into_iter().flat_map(|(_, entries)| entries).collect();
+    for entry in &mut entries {
+        if entry.verdict == Verdict::Different
+            && let Some(reason) = known.meet(&entry.line, &entry.qemu)
+        {
+            entry.verdict = Verdict::Known;
+            reason.clone_into(&mut entry.note);
+        }
+    }
+    Ok(entries)
+}
+
+/// Runs one topic in a runtime of its own.
+fn alone(path: &Path, ours: &Ours) -> Result<Vec<Entry>, OfflineError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| OfflineError::Io(path.to_owned(), e))?;
+    runtime.block_on(topic(path, ours))
+}
+
+/// One topic; nothing is lost: lines that could not run have entries too.
+async fn topic(path: &Path, ours: &Ours) -> Result<Vec<Entry>, OfflineError> {
     let name = topic_name(path);
     let broken = |e: &dyn std::fmt::Display| OfflineError::Broken(name.clone(), e.to_string());
     let recording = Recording::load(path).map_err(|e| broken(&e))?;
@@ -108,12 +157,6 @@ pub async fn topic(
             server.go_to_moment(moment);
         }
         run_line(&mut side, &line, &mut entry).await;
-        if entry.verdict == Verdict::Different
-            && let Some(reason) = known.meet(&entry.line, &entry.qemu)
-        {
-            entry.verdict = Verdict::Known;
-            reason.clone_into(&mut entry.note);
-        }
         entries.push(entry);
     }
     side.end().await;

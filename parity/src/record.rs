@@ -1,5 +1,6 @@
 //! Records cases: the QMP session of our engine, and the built-in monitor's text at the same moments.
 
+use std::iter;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +24,9 @@ use crate::vm::{Vm, VmError, in_dir};
 
 /// Where the VMs of recordings live, so that the same paths stand in every recording.
 pub(crate) const DIR: &str = "/tmp/hmp-vm";
+
+/// How long an event may take that a step waits for.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Records `case` on `qemu` as a topic of a folder below `out`; returns the folder.
 ///
@@ -63,6 +67,9 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
         if !step.suits(qemu) || is_help || step.answer.is_some() {
             continue;
         }
+        for vm in iter::once(&mut ours).chain(&mut twin) {
+            vm.forget_events();
+        }
         let line = in_dir(&step.line, ours.dir());
         let moment = recorder.recorder().moment();
         let mut text = String::new();
@@ -87,6 +94,12 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
             // What we can't do yet, the built-in does, so that the VMs stay alike for the lines behind it.
             ours.builtin_line_with(&line, None).await?;
             recorder.recorder().new_moment();
+        }
+        if let Some(event) = &step.event {
+            // Where it does not come, the replay shows the difference.
+            for vm in iter::once(&mut ours).chain(&mut twin) {
+                vm.wait_for(event, PATIENCE).await;
+            }
         }
         sleep(Duration::from_millis(step.wait)).await;
     }

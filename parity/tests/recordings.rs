@@ -16,14 +16,8 @@ fn root() -> &'static Path {
 #[tokio::test]
 async fn every_recorded_line_is_answered_as_the_built_in_answered_it() {
     let mut known = KnownList::load(&root().join("parity/known.toml")).unwrap();
-    let mut entries = Vec::new();
-    for topic in parity::offline::topics(&root().join("recordings")).unwrap() {
-        entries.extend(
-            parity::offline::topic(&topic, &Ours::Engine, &mut known)
-                .await
-                .unwrap(),
-        );
-    }
+    let topics = parity::offline::topics(&root().join("recordings")).unwrap();
+    let entries = parity::offline::run(&topics, &Ours::Engine, &mut known).unwrap();
     let list = Prefixes::load(&root().join("parity/completions.toml")).unwrap();
     let mut completions = Vec::new();
     for file in complete::recordings(&root().join("recordings")).unwrap() {
@@ -98,8 +92,6 @@ async fn one_changed_character_is_found() {
         format!("{{\"format\":1,\"topic\":\"main\"}}\n{lines}"),
     )
     .unwrap();
-    let entries = parity::offline::topic(&copy, &Ours::Engine, &mut KnownList::default())
-        .await
-        .unwrap();
+    let entries = parity::offline::run(&[copy], &Ours::Engine, &mut KnownList::default()).unwrap();
     assert_eq!(entries[0].verdict, Verdict::Different);
 }

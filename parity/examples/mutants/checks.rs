@@ -212,9 +212,6 @@ fn built(tree: &Path, args: &[&str]) -> Result<Vec<(String, String, PathBuf)>, E
 
 /// Whether our answers of a recorded topic are as good as those of the engine without a change.
 pub fn topic(file: &Path) -> Result<bool, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let mut known = KnownList::load(Path::new("parity/known.toml"))?;
     let mut report = Report {
         format: FORMAT,
@@ -226,11 +223,14 @@ pub fn topic(file: &Path) -> Result<bool, Error> {
         stale: Vec::new(),
     };
     if file.extension().is_some_and(|e| e == "tab") {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let list = Prefixes::load(Path::new("parity/completions.toml"))?;
         report.completions = runtime.block_on(complete::offline(file, &list, &mut known))?;
         return Ok(report.completions.iter().all(complete::Completed::clean));
     }
-    report.entries = runtime.block_on(parity::offline::topic(file, &Ours::Engine, &mut known))?;
+    report.entries = parity::offline::run(&[file.to_owned()], &Ours::Engine, &mut known)?;
     let now = Baseline::of(&report);
     // Beside the topics, so that each is compared with itself.
     let before = file.with_extension("before");

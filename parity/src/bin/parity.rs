@@ -434,7 +434,7 @@ impl Complete {
         }
         print(&complete::render(&found))?;
         let tried: Vec<_> = found.iter().map(complete::Completed::known_line).collect();
-        let stale = known.stale(&tried);
+        let stale = known.stale(&tried, self.offline.is_none());
         for line in &stale {
             print(&format!("stale entry in known.toml: {line}\n"))?;
         }
@@ -459,7 +459,8 @@ impl Run {
         let mut known = KnownList::load(&self.known)?;
         let entries = match &self.offline {
             Some(recordings) => {
-                runtime()?.block_on(offline(recordings, &self.ours(), &mut known))?
+                let topics = parity::offline::topics(recordings)?;
+                parity::offline::run(&topics, &self.ours(), &mut known)?
             }
             None => self.live(&mut known)?,
         };
@@ -470,7 +471,11 @@ impl Run {
         // The lines that show a difference may be in other cases than those that don't, and where the built-in helps
         // there may be none.
         let all = self.offline.is_some() || self.cases.is_dir() && self.native_only;
-        let stale = if all { known.stale(&ran) } else { Vec::new() };
+        let stale = if all {
+            known.stale(&ran, self.offline.is_none())
+        } else {
+            Vec::new()
+        };
         let report = Report {
             format: report::FORMAT,
             native_only: self.native_only || self.offline.is_some(),
@@ -592,16 +597,4 @@ impl Run {
         });
         Ok(runtime()?.block_on(run::cases(jobs, &mode, at_once, known)))
     }
-}
-
-async fn offline(
-    recordings: &Path,
-    ours: &Ours,
-    known: &mut KnownList,
-) -> Result<Vec<Entry>, parity::offline::OfflineError> {
-    let mut entries = Vec::new();
-    for path in parity::offline::topics(recordings)? {
-        entries.extend(parity::offline::topic(&path, ours, known).await?);
-    }
-    Ok(entries)
 }
