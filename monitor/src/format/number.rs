@@ -85,10 +85,7 @@ pub fn general(value: f64, precision: usize) -> String {
             let decimals = last + exponent.unsigned_abs() as usize;
             trim(&format!("{value:.decimals$}"))
         }
-        _ => {
-            let sign = if exponent < 0 { '-' } else { '+' };
-            format!("{}e{sign}{:02}", trim(mantissa), exponent.unsigned_abs())
-        }
+        _ => format!("{}e{exponent:+03}", trim(mantissa)),
     }
 }
 
@@ -121,6 +118,9 @@ mod tests {
         assert_eq!(read(" 0x14"), Ok(20));
         assert_eq!(read("010"), Ok(8));
         assert_eq!(read("-1"), Ok(u64::MAX));
+        // The C library of newer builds reads it.
+        assert_eq!(read("0b11"), Err(NumberError::Invalid));
+        assert_eq!(strtou64("0b11", v(11, 0)), Ok(3));
         for text in ["", "x", "5x", "1-3", "0x", "- 1", "1 "] {
             assert_eq!(read(text), Err(NumberError::Invalid), "{text}");
         }
@@ -144,6 +144,8 @@ mod tests {
             (0.00012345, "0.000123"),
             (0.000012345, "1.23e-05"),
             (-2.25, "-2.25"),
+            (1.5e10, "1.5e+10"),
+            (1e100, "1e+100"),
         ] {
             assert_eq!(general(value, 3), text);
         }
@@ -162,5 +164,6 @@ mod tests {
         assert_eq!(whole("0b11", true), Some((Some(3), 4)));
         assert_eq!(whole("0b11", false), Some((Some(0), 1)));
         assert_eq!(whole("0x", false), Some((Some(0), 1)));
+        assert_eq!(whole("x", false), None);
     }
 }

@@ -81,6 +81,8 @@ mod tests {
         assert_eq!(split(r#""/bin/sh -c 'a b'" x"#), ["/bin/sh -c 'a b'", "x"]);
         assert_eq!(split(r#"a'b'"c\"d\x" \ e #f"#), ["abc\"d\\x", " e"]);
         assert_eq!(split("a#b '' #c\nd"), ["a#b", "", "d"]);
+        assert_eq!(split("a # b c\nd"), ["a", "d"]);
+        assert_eq!(split(r#"'a\b\"' "a\"b""#), [r#"a\b\""#, "a\"b"]);
     }
 
     #[test]

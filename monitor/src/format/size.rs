@@ -70,7 +70,7 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
     let mut value = value;
     let mut fraction = 0.0;
     match bytes.get(end) {
-        Some(b'x' | b'X') if value == 0 && digits > 0 => {
+        Some(b'x' | b'X') if value == 0 => {
             let (len, hex) = crate::expr::strtoull(&text[start..], 16, false);
             value = hex.ok_or(SizeError::Range)?;
             end = start + len;
@@ -152,10 +152,8 @@ pub fn human(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
     // The unit changes at 1000 of the smaller one, so that three digits are enough.
     let scaled = bytes as f64 * 1.024;
-    let mut unit = 0;
-    while unit + 1 < UNITS.len() && scaled >= 2f64.powi(10 * (unit as i32 + 1)) {
-        unit += 1;
-    }
+    let thresholds = (1..UNITS.len()).map(|unit| 2f64.powi(10 * unit as i32));
+    let unit = thresholds.take_while(|least| scaled >= *least).count();
     let value = bytes as f64 / 2f64.powi(10 * unit as i32);
     format!("{} {}B", super::number::general(value, 3), UNITS[unit])
 }
@@ -198,6 +196,9 @@ mod tests {
     #[case("1q", Ok((1 << 20, 1)))]
     #[case("1MB", Ok((1 << 20, 2)))]
     #[case("1e3", Ok((1 << 60, 2)))]
+    #[case("1p", Ok((1 << 50, 2)))]
+    #[case("5x10", Ok((5 << 20, 1)))]
+    #[case("00x10", Ok((0, 2)))]
     #[case("1.5e3", Ok((3 << 59, 4)))]
     #[case("+1k", Ok((1024, 3)))]
     #[case("abc", Err(SizeError::Invalid))]
@@ -208,6 +209,12 @@ mod tests {
     #[case("18446744073709551616", Err(SizeError::Range))]
     fn new_rules(#[case] text: &str, #[case] expected: Result<(u64, usize), SizeError>) {
         assert_eq!(parse(text, MIB, Rules::New), expected);
+    }
+
+    #[test]
+    fn rules_changed_with_8_1() {
+        assert_eq!(Rules::of(v(8, 0)), Rules::Old);
+        assert_eq!(Rules::of(v(8, 1)), Rules::New);
     }
 
     #[test]
@@ -224,6 +231,7 @@ mod tests {
     #[case("0x10k", Ok((16384, 5)))]
     #[case("1.5e3", Err(SizeError::Invalid))]
     #[case("1.5e", Ok((3 << 59, 4)))]
+    #[case("1.e3", Ok((1 << 60, 3)))]
     fn old_rules(#[case] text: &str, #[case] expected: Result<(u64, usize), SizeError>) {
         assert_eq!(parse(text, BYTES, Rules::Old), expected);
     }

@@ -73,3 +73,29 @@ pub fn row(snapshot: &Snapshot, id: &str, offset: i32, version: Version) -> Stri
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Rows as 7.2.22 and 10.0.2 print them.
+    #[test]
+    fn columns_changed_with_9_0() {
+        let snapshot = Snapshot {
+            id: "1".into(),
+            name: "one".into(),
+            vm_state_size: 84_746_240,
+            date_sec: 951_782_399,
+            vm_clock_sec: 2 * 3600 + 3 * 60 + 4,
+            vm_clock_nsec: 56_789_000,
+            icount: None,
+        };
+        let row = |version| row(&snapshot, "1", 0, version);
+        let old = "1         one              80.8 MiB 2000-02-28 23:59:59 02:03:04.056           ";
+        let new =
+            "1       one              80.8 MiB 2000-02-28 23:59:59  0002:03:04.056         --";
+        assert_eq!((row(v(8, 2)), row(v(9, 0))), (old.into(), new.into()));
+        assert_eq!(header(v(8, 2)).find("VM SIZE"), Some(28));
+        assert_eq!(header(v(9, 0)).find("VM_SIZE"), Some(26));
+    }
+}

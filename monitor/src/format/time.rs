@@ -45,6 +45,20 @@ mod tests {
         assert_eq!(date_and_time(951_782_399, 0), "2000-02-28 23:59:59");
         assert_eq!(date_and_time(951_782_400, 0), "2000-02-29 00:00:00");
         assert_eq!(date_and_time(1_735_689_599, 3600), "2025-01-01 00:59:59");
+        // The ends of years that start in March, in leap years and centuries.
+        for (seconds, day) in [
+            (5_011_200, "1970-02-28"),
+            (5_097_600, "1970-03-01"),
+            (920_160_000, "1999-02-28"),
+            (920_246_400, "1999-03-01"),
+            (951_868_800, "2000-03-01"),
+            (4_107_456_000, "2100-02-28"),
+            (4_107_542_400, "2100-03-01"),
+            (13_574_563_200, "2400-02-29"),
+            (13_574_649_600, "2400-03-01"),
+        ] {
+            assert_eq!(date_and_time(seconds, 0), format!("{day} 00:00:00"));
+        }
         assert_eq!(date_and_time(-1, 0), "1969-12-31 23:59:59");
         assert_eq!(compact(1_735_689_599, -3600), "20241231225959");
         assert!(!date_and_time(i64::MAX, 1).is_empty() && !date_and_time(i64::MIN, -1).is_empty());
