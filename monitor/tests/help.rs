@@ -109,10 +109,15 @@ async fn log_items_are_those_of_the_release() {
     assert!(old.contains(&"out_asm".to_owned()), "{old:?}");
     assert!(!old.contains(&"op_plugin".to_owned()), "{old:?}");
     assert!(new.contains(&"op_plugin".to_owned()), "{new:?}");
-    assert_eq!(
-        items(&answer("8.0.0", "help log").await).contains(&"op_plugin".to_owned()),
-        true
-    );
+    let first = items(&answer("8.0.0", "help log").await);
+    assert!(first.contains(&"op_plugin".to_owned()), "{first:?}");
+    // The table of 7.2 has a line end too many behind one item.
+    let after_plugin = |items: &[String]| {
+        let at = items.iter().position(|item| item == "plugin").unwrap();
+        items[at + 1].clone()
+    };
+    assert_eq!(after_plugin(&old), "");
+    assert_eq!(after_plugin(&first), "strace");
     let extra = answer("11.1.3", "help log x").await;
     assert!(extra.starts_with("log "), "{extra}");
 }
