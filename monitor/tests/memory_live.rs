@@ -16,6 +16,9 @@ use serde_json::json;
 
 const REQUESTS: usize = 1000;
 
+/// At edges; devices take a look at the object tree each.
+const EDGES: usize = 40;
+
 /// Bytes with something in them.
 const FILLED: u64 = 0x1_0000;
 
@@ -80,5 +83,79 @@ async fn random_requests_are_answered_alike() {
             program.display()
         );
         assert!(readable * 10 > REQUESTS * 9, "{readable} with values");
+    }
+}
+
+/// First and last addresses of what system memory holds, as the built-in shows it.
+fn ranges(mtree: &str) -> Vec<(u64, u64)> {
+    let mut ranges = Vec::new();
+    let mut ours = false;
+    for line in mtree.lines() {
+        if line.starts_with("FlatView") {
+            ours = false;
+        }
+        ours |= line.starts_with(" AS \"memory\"");
+        let range = line.trim_start().split_once(" (prio ");
+        if let Some((first, last)) = range.and_then(|(range, _)| range.split_once('-'))
+            && ours
+        {
+            let number = |digits| u64::from_str_radix(digits, 16).unwrap();
+            ranges.push((number(first), number(last)));
+        }
+    }
+    ranges
+}
+
+/// At the edges of memory and devices, what may differ from the built-in's answer says so.
+#[tokio::test]
+async fn what_is_not_certain_is_marked() {
+    for program in qemus() {
+        let name = program.display();
+        let qemu = Qemu::start(&program, &["-m", "256M", "-smp", "2"]);
+        let client = connect(&qemu).await;
+        let builtin = async |line: &str| {
+            let line = json!({"command-line": line});
+            let answer = client.execute("human-monitor-command", line).await.unwrap();
+            answer.as_str().unwrap().replace("\r\n", "\n")
+        };
+        let ranges = ranges(&builtin("info mtree -f").await);
+        assert!(!ranges.is_empty(), "{name}");
+        let mut monitor = native(client.clone()).await;
+        let mut random = Random(0xD1B5_4A32_D192_ED03);
+        let (mut alike, mut marked, mut refused) = (0, 0, 0);
+        for _ in 0..EDGES {
+            let (first, last) = ranges[random.below(ranges.len() as u64) as usize];
+            let edge = match random.below(4) {
+                0 => first,
+                1 => last,
+                2 => first + random.below(last - first + 1),
+                _ => last.saturating_add(random.below(0x3000)),
+            };
+            let address = edge.saturating_sub(random.below(20));
+            let count = random.below(9);
+            let line = format!(
+                "xp/{count}x{} {address:#x}",
+                random.of(&["b", "h", "w", "g"])
+            );
+            let mut ours = String::new();
+            monitor.run_line(&line, &mut ours).await;
+            // What would kill QEMU is not tried on it.
+            if ours.starts_with("refused: ") {
+                refused += 1;
+                continue;
+            }
+            if ours == builtin(&line).await {
+                alike += 1;
+            } else {
+                let last = ours.lines().next_back().unwrap_or_default();
+                assert!(last.starts_with("note: "), "{name}: {line}: {ours}");
+                marked += 1;
+            }
+        }
+        let _ = writeln!(
+            std::io::stderr(),
+            "{name}: {alike} alike, {marked} with a note, {refused} refused"
+        );
+        assert!(alike * 5 > EDGES, "{name}: {alike} alike");
     }
 }
