@@ -3,12 +3,15 @@
 
 use std::ops::Range;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::ram;
-use super::regions::Regions;
+use super::regions::{SYSTEM, unnumbered};
+use super::{objects, ram};
 use crate::qmp::caps::Caps;
 use crate::qmp::{Qmp, QmpError};
+
+/// Deeper than regions lie in each other on any machine.
+const MAX_DEPTH: usize = 64;
 
 /// A region of registers and the type of its device (hw/intc/arm_gic.c, hw/timer/a9gtimer.c, hw/intc/spapr_xive.c).
 struct Registers {
@@ -54,29 +57,54 @@ pub async fn among(qmp: &dyn Qmp, caps: &Caps, range: Range<u64>) -> Result<bool
         return Ok(false);
     }
     let range = u128::from(range.start)..u128::from(range.end);
-    let regions = Regions::fetch(qmp, caps).await?;
-    for (region, place) in regions.places() {
+    // Regions hold nothing in QOM, and are most of what there is.
+    let leaf = |kind: &str| kind.ends_with("memory-region") || kind == "irq";
+    for node in objects::tree_without(qmp, "/", "container", leaf).await? {
+        let name = unnumbered(&node.name);
+        let Some(known) = REGISTERS.iter().find(|known| known.region == name) else {
+            continue;
+        };
+        let Some(place) = place(qmp, &node.path).await? else {
+            continue;
+        };
         if place.start >= range.end || range.start >= place.end {
             continue;
         }
-        let known = REGISTERS.iter().filter(|known| known.region == region.name);
-        for known in known {
-            let device = region
-                .path
-                .rsplit_once('/')
-                .map_or("", |(device, _)| device);
-            let get = |property: &str| json!({"path": device, "property": property});
-            if qmp.execute("qom-get", get("type")).await? != known.device {
-                continue;
-            }
-            let alone = match known.cpus {
-                Some(cpus) => qmp.execute("qom-get", get(cpus)).await? == 1,
-                None => false,
-            };
-            if !alone {
-                return Ok(true);
-            }
+        let device = node.path.rsplit_once('/').map_or("", |(device, _)| device);
+        if get(qmp, device, "type").await? != known.device {
+            continue;
+        }
+        let alone = match known.cpus {
+            Some(cpus) => get(qmp, device, cpus).await? == 1,
+            None => false,
+        };
+        if !alone {
+            return Ok(true);
         }
     }
     Ok(false)
+}
+
+async fn get(qmp: &dyn Qmp, path: &str, property: &str) -> Result<Value, QmpError> {
+    let get = json!({"path": path, "property": property});
+    qmp.execute("qom-get", get).await
+}
+
+/// Where the CPUs see a region, if they do.
+async fn place(qmp: &dyn Qmp, path: &str) -> Result<Option<Range<u128>>, QmpError> {
+    let size = get(qmp, path, "size").await?.as_u64().unwrap_or(0);
+    let mut start = 0;
+    let mut path = path.to_owned();
+    for _ in 0..MAX_DEPTH {
+        let address = get(qmp, &path, "addr").await?.as_u64().unwrap_or(0);
+        start += u128::from(address);
+        match get(qmp, &path, "container").await? {
+            Value::String(container) if container == SYSTEM => {
+                return Ok(Some(start..start + u128::from(size)));
+            }
+            Value::String(container) if !container.is_empty() => path = container,
+            _ => break,
+        }
+    }
+    Ok(None)
 }

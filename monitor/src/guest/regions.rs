@@ -120,7 +120,7 @@ impl Regions {
 }
 
 /// A region's name as it was given: QOM escapes some characters and numbers regions of the same name.
-fn unnumbered(name: &str) -> String {
+pub(super) fn unnumbered(name: &str) -> String {
     let name = match name.rsplit_once('[') {
         Some((name, number)) if number.ends_with(']') => name,
         _ => name,
