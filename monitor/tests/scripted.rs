@@ -164,3 +164,43 @@ async fn registers_of_each_cpu() {
         );
     }
 }
+
+/// From 11.0 on every target has the commands, and only those with Xen guests answer.
+#[tokio::test]
+async fn xen_event_channels() {
+    let none = "XEN emulation is not available in this QEMU\n";
+    for (arch, version, list, inject) in [
+        (
+            "x86_64",
+            "10.0.2",
+            "port    1: vcpu: 0 ipi\n",
+            "Delivered port 5\n",
+        ),
+        (
+            "i386",
+            "11.1.3",
+            "port    1: vcpu: 0 ipi\n",
+            "Delivered port 5\n",
+        ),
+        ("aarch64", "11.1.3", none, none),
+        ("aarch64", "11.0.0", none, none),
+    ] {
+        let mock = || {
+            let ipi = json!({"port": 1, "vcpu": 0, "type": "ipi", "remote-domain": "", "target": 0, "pending": false, "masked": false});
+            MockQmp::scripted()
+                .version(version)
+                .command("xen-event-list", json!([ipi]))
+                .command("xen-event-inject", json!({}))
+        };
+        assert_eq!(
+            answer_of(mock(), arch, "xen-event-list").await,
+            list,
+            "{arch} {version}"
+        );
+        assert_eq!(
+            answer_of(mock(), arch, "xen-event-inject 5").await,
+            inject,
+            "{arch} {version}"
+        );
+    }
+}

@@ -184,20 +184,39 @@ fn print_spice(out: &mut dyn Write, info: &SpiceInfo) -> fmt::Result {
     Ok(())
 }
 
-/// The names of SPICE's channel types, by number (spice/enums.h).
+/// The names of SPICE's channel types, by number from 1 (spice/enums.h).
+const CHANNELS: [&str; 11] = [
+    "main",
+    "display",
+    "inputs",
+    "cursor",
+    "playback",
+    "record",
+    "tunnel",
+    "smartcard",
+    "usbredir",
+    "port",
+    "webdav",
+];
+
 fn channel_name(kind: i64) -> &'static str {
-    match kind {
-        1 => "main",
-        2 => "display",
-        3 => "inputs",
-        4 => "cursor",
-        5 => "playback",
-        6 => "record",
-        7 => "tunnel",
-        8 => "smartcard",
-        9 => "usbredir",
-        10 => "port",
-        11 => "webdav",
-        _ => "unknown",
+    let number = usize::try_from(kind).ok();
+    let index = number.and_then(|number| number.checked_sub(1));
+    let name = index.and_then(|index| CHANNELS.get(index));
+    name.copied().unwrap_or("unknown")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_have_names() {
+        let names = [-1, 0, 1, 2, 11, 12].map(channel_name);
+        let unknown = "unknown";
+        assert_eq!(
+            names,
+            [unknown, unknown, "main", "display", "webdav", unknown]
+        );
     }
 }

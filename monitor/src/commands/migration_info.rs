@@ -437,16 +437,14 @@ fn print_details(out: &mut dyn Write, info: &Info) -> fmt::Result {
 
 /// Two to the `power` microseconds, in the largest unit that leaves a whole number.
 fn microseconds(power: usize) -> String {
-    const UNITS: [&str; 3] = ["us", "ms", "sec"];
-    let mut value = 1u64
+    let value = 1u64
         .checked_shl(power.try_into().unwrap_or(u32::MAX))
         .unwrap_or(0);
-    let mut unit = 0;
-    while value >= 1000 && unit + 1 < UNITS.len() {
-        value /= 1000;
-        unit += 1;
+    match value {
+        0..1_000 => format!("{value} us"),
+        1_000..1_000_000 => format!("{} ms", value / 1_000),
+        _ => format!("{} sec", value / 1_000_000),
     }
-    format!("{value} {}", UNITS[unit])
 }
 
 fn join(values: &[u64], separator: &str) -> String {
@@ -467,4 +465,50 @@ pub async fn info_capabilities(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
         writeln!(cx, "{capability}: {}", if state { "on" } else { "off" })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn powers_of_two_in_three_units() {
+        let texts = [0, 9, 10, 19, 20, 29, 30, 63, 64, usize::MAX].map(microseconds);
+        assert_eq!(
+            texts,
+            [
+                "1 us",
+                "512 us",
+                "1 ms",
+                "524 ms",
+                "1 sec",
+                "536 sec",
+                "1073 sec",
+                "9223372036854 sec",
+                "0 us",
+                "0 us"
+            ]
+        );
+    }
+
+    #[test]
+    fn addresses_on_one_line() {
+        for (address, text) in [
+            (
+                json!({"type": "inet", "host": "::1", "port": "5"}),
+                "tcp:::1:5",
+            ),
+            (json!({"type": "unix", "path": "/a"}), "unix:/a"),
+            (json!({"type": "fd", "str": "7"}), "fd:7"),
+            (
+                json!({"type": "vsock", "cid": "3", "port": "4"}),
+                "vsock:3:4",
+            ),
+            (json!({"type": "new"}), "unknown address type"),
+        ] {
+            assert_eq!(socket_uri(&address), text);
+        }
+    }
 }

@@ -270,19 +270,22 @@ pub async fn info_groups(cx: &mut Cx<'_>, args: Groups) -> CmdResult {
     Ok(())
 }
 
+/// The kinds of groups, by number.
+const GROUPS: [&str; 9] = [
+    "L2 interface",
+    "L2 rewrite",
+    "L3 unicast",
+    "L2 multicast",
+    "L2 flood",
+    "L3 interface",
+    "L3 multicast",
+    "L3 ECMP",
+    "L2 overlay",
+];
+
 fn print_group(out: &mut dyn Write, group: &Group) -> fmt::Result {
-    let kind = match group.kind {
-        0 => "L2 interface",
-        1 => "L2 rewrite",
-        2 => "L3 unicast",
-        3 => "L2 multicast",
-        4 => "L2 flood",
-        5 => "L3 interface",
-        6 => "L3 multicast",
-        7 => "L3 ECMP",
-        8 => "L2 overlay",
-        _ => "unknown",
-    };
+    let kind = usize::try_from(group.kind).ok();
+    let kind = kind.and_then(|kind| GROUPS.get(kind)).unwrap_or(&"unknown");
     write!(out, "{:#010x} (type {kind}", group.id)?;
     for (name, value) in [
         ("vlan", group.vlan_id),
