@@ -204,3 +204,92 @@ async fn xen_event_channels() {
         );
     }
 }
+
+const DEVICE: &str = "/machine/peripheral/n0/virtio-backend";
+
+/// A back end outside QEMU, which no test has; the texts are those of hw/virtio/virtio-hmp-cmds.c.
+#[tokio::test]
+async fn virtio_devices_with_vhost() {
+    let features = json!({"transports": ["A", "B"], "dev-features": ["C"]});
+    let unknown = json!({"transports": [], "unknown-dev-features": 1, "unknown-dev-features2": 2});
+    let status = json!({
+        "name": "virtio-net", "device-id": 1, "vhost-started": true, "bus-name": "", "broken": false, "disabled": false,
+        "disable-legacy-check": false, "started": true, "use-started": true, "start-on-kick": false,
+        "use-guest-notifier-mask": true, "vm-running": true, "num-vqs": 3, "queue-sel": 2, "isr": 1,
+        "device-endian": "little", "status": {"statuses": ["OK"], "unknown-statuses": 16},
+        "guest-features": features, "host-features": features, "backend-features": unknown,
+        "vhost-dev": {
+            "n-mem-sections": 4, "n-tmp-sections": 5, "nvqs": 2, "vq-index": 0, "max-queues": 1, "backend-cap": 7,
+            "log-enabled": false, "log-size": 0, "features": features, "acked-features": features,
+            "backend-features": {"transports": [], "unknown-dev-features": 8},
+            "protocol-features": {"protocols": ["P"], "unknown-protocols": 32}
+        }
+    });
+    let mock = MockQmp::scripted().command("x-query-virtio-status", status);
+    let list = "\tA,\n\tB\n\tC\n";
+    assert_eq!(
+        answer(mock, &format!("info virtio-status {DEVICE}")).await,
+        format!(
+            "{DEVICE}:\n  device_name:             virtio-net (vhost)\n  device_id:               1\n\
+             \x20 vhost_started:           true\n  bus_name:                (null)\n  broken:                  false\n\
+             \x20 disabled:                false\n  disable_legacy_check:    false\n  started:                 true\n\
+             \x20 use_started:             true\n  start_on_kick:           false\n\
+             \x20 use_guest_notifier_mask: true\n  vm_running:              true\n  num_vqs:                 3\n\
+             \x20 queue_sel:               2\n  isr:                     1\n  endianness:              little\n\
+             \x20 status:\n\tOK\n  unknown-statuses(0x0000000000000010)\n  Guest features:\n{list}  Host features:\n{list}\
+             \x20 Backend features:\n\n  unknown-features(0x00000000000000020000000000000001)\n  VHost:\n\
+             \x20   nvqs:           2\n    vq_index:       0\n    max_queues:     1\n    n_mem_sections: 4\n\
+             \x20   n_tmp_sections: 5\n    backend_cap:    7\n    log_enabled:    false\n    log_size:       0\n\
+             \x20   Features:\n{list}    Acked features:\n{list}    Backend features:\n\n\
+             \x20 unknown-features(0x0000000000000008)\n    Protocol features:\n\tP\n\
+             \x20 unknown-protocols(0x0000000000000020)\n"
+        )
+    );
+    let queue = json!({
+        "name": "virtio-net", "kick": 20, "call": 21, "num": 256, "desc": 4096, "desc-phys": 8192, "desc-size": 16,
+        "avail": 1, "avail-phys": 2, "avail-size": 3, "used": 4, "used-phys": 5, "used-size": 6
+    });
+    let mock = MockQmp::scripted().command("x-query-virtio-vhost-queue-status", queue);
+    assert_eq!(
+        answer(mock, &format!("info virtio-vhost-queue-status {DEVICE} 0")).await,
+        format!(
+            "{DEVICE}:\n  device_name:          virtio-net (vhost)\n  kick:                 20\n  call:                 21\n\
+             \x20 VRing:\n    num:         256\n    desc:        0x0000000000001000\n    desc_phys:   0x0000000000002000\n\
+             \x20   desc_size:   16\n    avail:       0x0000000000000001\n    avail_phys:  0x0000000000000002\n\
+             \x20   avail_size:  3\n    used:        0x0000000000000004\n    used_phys:   0x0000000000000005\n\
+             \x20   used_size:   6\n"
+        )
+    );
+}
+
+/// The queue is cut to 16 bits, and an index of which all bits are set is none.
+#[tokio::test]
+async fn elements_of_virtio_queues() {
+    let element = |arguments: &serde_json::Value| {
+        let index = arguments.get("index").cloned().unwrap_or(json!(99));
+        Answer::from(json!({
+            "name": format!("queue {}", arguments["queue"]), "index": index,
+            "descs": [
+                {"addr": 16, "len": 4294967295u32, "flags": ["write", "next"]},
+                {"addr": 32, "len": 5}
+            ],
+            "avail": {"flags": 1, "idx": 2, "ring": 3}, "used": {"flags": 4, "idx": 5}
+        }))
+    };
+    for (words, queue, index) in [
+        ("0", 0, 99),
+        ("65537 3", 1, 3),
+        ("1 0xffffffff", 1, 99),
+        ("1 65538", 1, 2),
+    ] {
+        let mock = MockQmp::scripted().command_with("x-query-virtio-queue-element", element);
+        assert_eq!(
+            answer(mock, &format!("info virtio-queue-element {DEVICE} {words}")).await,
+            format!(
+                "{DEVICE}:\n  device_name: queue {queue}\n  index:   {index}\n  desc:\n    descs:\n\
+                 \x20       addr 0x10 len -1 (write, next),\n        addr 0x20 len 5\n  avail:\n    flags: 1\n    idx:   2\n\
+                 \x20   ring:  3\n  used:\n    flags: 4\n    idx:   5\n"
+            )
+        );
+    }
+}
