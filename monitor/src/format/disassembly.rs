@@ -1,7 +1,7 @@
 //! Instructions as format `i` prints them: which bytes make one up, how its line looks, and what has to be read for it.
 //!
 //! What follows from the bytes alone is here. Which [`Mode`] a CPU is in is for the caller to know: most targets have
-//! several, and only registers tell which. A mode more is a row in [`Mode::look`], [`Mode::undecoded`] and the decoder.
+//! several, and only registers tell which. A mode more is a row in `Mode::look`, `Mode::undecoded` and the decoder.
 
 use std::fmt::{self, Write};
 
