@@ -293,3 +293,44 @@ async fn elements_of_virtio_queues() {
         );
     }
 }
+
+/// Where QMP tells no reason, the built-in has one on QEMU's standard error.
+#[tokio::test]
+async fn how_migrations_end() {
+    for (info, expected) in [
+        (
+            json!({"status": "failed", "error-desc": "no route"}),
+            "Error: no route\n",
+        ),
+        (json!({"status": "failed"}), "Error: migration failed\n"),
+        (json!({"status": "completed"}), ""),
+        (json!({"status": "cancelled"}), ""),
+    ] {
+        let mock = MockQmp::scripted()
+            .command("migrate", json!({}))
+            .command("query-migrate", info);
+        assert_eq!(answer(mock, "migrate tcp:h:1").await, expected);
+    }
+}
+
+/// From 8.0 on, a region without an address says so.
+#[tokio::test]
+async fn regions_of_pci_devices_that_are_not_mapped() {
+    for (version, shown) in [
+        (
+            "7.2.22",
+            "BAR0: 32 bit memory at 0xffffffffffffffff [0x00000ffe].",
+        ),
+        ("8.0.0", "BAR0: 32 bit memory (not mapped)\n"),
+    ] {
+        let device = json!({
+            "bus": 0, "slot": 2, "function": 0, "qdev_id": "x", "class_info": {"class": 264}, "id": {"device": 1, "vendor": 2},
+            "regions": [{"prefetch": false, "mem_type_64": false, "bar": 0, "size": 4096, "address": -1, "type": "memory"}]
+        });
+        let mock = MockQmp::scripted()
+            .version(version)
+            .command("query-pci", json!([{"bus": 0, "devices": [device]}]));
+        let text = answer(mock, "info pci").await;
+        assert!(text.contains(shown), "{version}: {text}");
+    }
+}

@@ -169,9 +169,9 @@ mod tests {
             "max-bandwidth: 134217728 bytes/second\nmax-postcopy-bandwidth: 0\ntls-authz: ''\nmode: normal\n\
              direct-io: off\n"
         );
-        // 11.1.3
+        // 11.1.3, and since 10.1.
         assert_eq!(
-            printed(answer, v(11, 1)),
+            printed(answer, v(10, 1)),
             "tls-authz: ''\nmax-bandwidth: 134217728 bytes/second\nmax-postcopy-bandwidth: 0 bytes/second\n\
              mode: normal\ndirect-io: off\n"
         );

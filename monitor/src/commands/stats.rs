@@ -251,6 +251,33 @@ mod tests {
         assert_eq!(shown, text);
     }
 
+    /// One provider tells of the VM and of its CPUs.
+    #[test]
+    fn the_schema_is_that_of_the_provider_and_the_target() {
+        let stat = |name: &str| json!({"name": name, "type": "cumulative", "exponent": 0});
+        let schemas = json!([
+            {"provider": "cryptodev", "target": "vm", "stats": [stat("no")]},
+            {"provider": "kvm", "target": "vcpu", "stats": [stat("exits")]},
+            {"provider": "kvm", "target": "vm", "stats": [stat("flushes")]},
+        ]);
+        let schemas: Vec<ProviderSchema> = serde_json::from_value(schemas).unwrap();
+        let result = json!({"provider": "kvm", "stats": [{"name": "flushes", "value": 3}]});
+        let mut args = Stats {
+            target: "vm".into(),
+            names: None,
+            provider: None,
+        };
+        let shown = |args: &Stats| {
+            let mut text = String::new();
+            let result = serde_json::from_value(result.clone()).unwrap();
+            print_result(&mut text, args, &result, &schemas).unwrap();
+            text
+        };
+        assert_eq!(shown(&args), "provider: kvm\n    flushes (cumulative): 3\n");
+        args.target = "cryptodev".into();
+        assert_eq!(shown(&args), "failed to find schema list for kvm\n");
+    }
+
     #[test]
     fn names_are_asked_of_every_provider() {
         let args = Stats {

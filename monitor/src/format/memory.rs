@@ -35,7 +35,7 @@ impl Layout {
     }
 
     fn value(&self, item: &[u8]) -> u64 {
-        let append = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
+        let append = |value: u64, byte: &u8| (value << 8) + u64::from(*byte);
         if self.big_endian {
             item.iter().fold(0, append)
         } else {

@@ -76,6 +76,7 @@ mod tests {
             {"default-value": "auto", "name": "disable-legacy", "description": "on/off/auto", "type": "OnOffAuto"},
             {"default-value": 4_294_967_295u64, "name": "romsize", "type": "uint32"},
             {"default-value": true, "name": "ats", "description": "on/off", "type": "bool"},
+            {"default-value": false, "name": "failover", "description": "on/off", "type": "bool"},
             {"name": "romfile", "type": "str"}
         ]);
         let properties: Vec<Property> = serde_json::from_value(properties).unwrap();
@@ -89,11 +90,13 @@ mod tests {
         assert_eq!(
             listed(v(7, 2)),
             "x options:\n  ats=<bool>             - on/off (default: true)\n  \
-             disable-legacy=<OnOffAuto> - on/off/auto (default: \"auto\")\n  romfile=<str>\n  \
+             disable-legacy=<OnOffAuto> - on/off/auto (default: \"auto\")\n  \
+             failover=<bool>        - on/off (default: false)\n  romfile=<str>\n  \
              romsize=<uint32>       -  (default: 4294967295)\n"
         );
         assert!(listed(v(10, 0)).contains(
-            "(default: on)\n  disable-legacy=<OnOffAuto> - on/off/auto (default: auto)\n"
+            "(default: on)\n  disable-legacy=<OnOffAuto> - on/off/auto (default: auto)\n  \
+             failover=<bool>        - on/off (default: off)\n"
         ));
     }
 

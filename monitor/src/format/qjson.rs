@@ -399,7 +399,7 @@ fn unicode(text: &str) -> Result<(char, usize), String> {
     if let Some(lead @ 0xd800..0xdc00) = first
         && text.get(6..8) == Some("\\u")
         && let Some(trail @ 0xdc00..0xe000) = four(8)
-        && let Some(c) = char::from_u32(0x10000 + ((lead & 0x3ff) << 10 | (trail & 0x3ff)))
+        && let Some(c) = char::from_u32(0x10000 + ((lead & 0x3ff) << 10) + (trail & 0x3ff))
     {
         return Ok((c, 12));
     }
