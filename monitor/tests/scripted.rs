@@ -334,3 +334,73 @@ async fn regions_of_pci_devices_that_are_not_mapped() {
         assert!(text.contains(shown), "{version}: {text}");
     }
 }
+
+/// What QEMU tells of an image, as block/qapi.c prints it.
+#[tokio::test]
+async fn images() {
+    let block = |image: serde_json::Value| {
+        let mut image = image;
+        for (name, value) in [
+            ("filename", json!("a")),
+            ("format", json!("qcow2")),
+            ("virtual-size", json!(1024)),
+            ("actual-size", json!(512)),
+        ] {
+            image[name] = value;
+        }
+        let cache = json!({"writeback": true, "direct": false, "no-flush": false});
+        json!([{
+            "device": "d0", "type": "unknown", "removable": false, "locked": false,
+            "inserted": {
+                "file": "a", "node-name": "n0", "ro": false, "drv": "qcow2", "backing_file_depth": 0, "encrypted": false,
+                "bps": 0, "bps_rd": 0, "bps_wr": 0, "iops": 0, "iops_rd": 0, "iops_wr": 0, "detect_zeroes": "off",
+                "write_threshold": 0, "image": image, "cache": cache
+            }
+        }])
+    };
+    let head = "\nImages:\nimage: a\nfile format: qcow2\nvirtual size: 1 KiB (1024 bytes)\ndisk size: 512 B\n";
+    let none = json!({"type": "qcow2", "data": {}});
+    for (version, image, rest) in [
+        (
+            "10.0.2",
+            json!({"backing-filename": "b", "full-backing-filename": "b"}),
+            "backing file: b\n",
+        ),
+        (
+            "10.0.2",
+            json!({"backing-filename": "b", "full-backing-filename": "/b", "backing-filename-format": "raw"}),
+            "backing file: b (actual path: /b)\nbacking file format: raw\n",
+        ),
+        (
+            "10.0.2",
+            json!({"backing-filename": "b"}),
+            "backing file: b (cannot determine actual path)\n",
+        ),
+        (
+            "7.2.22",
+            json!({"format-specific": none}),
+            "Format specific information:\n",
+        ),
+        ("8.0.0", json!({"format-specific": none}), ""),
+        (
+            "10.0.2",
+            json!({"format-specific": {"type": "qcow2", "data": {
+                "compat": "1.1", "refcount-bits": 16, "lazy": false,
+                "bitmaps": [{"name": "m", "flags": ["auto"]}, []], "encrypt": {"detail": {"slot": 1}}
+            }}}),
+            "Format specific information:\n    compat: 1.1\n    refcount bits: 16\n    lazy: false\n    bitmaps:\n\
+             \x20       [0]:\n            name: m\n            flags:\n                [0]: auto\n        [1]:\n\
+             \x20   encrypt:\n        detail:\n            slot: 1\n",
+        ),
+    ] {
+        let mock = MockQmp::scripted()
+            .version(version)
+            .command("query-block", block(image))
+            .command("query-named-block-nodes", json!([]));
+        let text = answer(mock, "info block -v d0").await;
+        assert!(
+            text.ends_with(&format!("{head}{rest}")),
+            "{version}: {text}"
+        );
+    }
+}

@@ -363,20 +363,19 @@ fn dump(out: &mut dyn Write, value: &Value, level: usize) -> fmt::Result {
                 dump_member(out, value, level)?;
             }
         }
-        Value::String(text) => write!(out, "{text}")?,
-        other => write!(out, "{other}")?,
+        other => dump_member(out, other, level)?,
     }
     Ok(())
 }
 
 fn dump_member(out: &mut dyn Write, value: &Value, level: usize) -> fmt::Result {
-    if value.is_object() || value.is_array() {
-        writeln!(out)?;
-        dump(out, value, level + 1)
-    } else {
-        write!(out, " ")?;
-        dump(out, value, level + 1)?;
-        writeln!(out)
+    match value {
+        Value::Object(_) | Value::Array(_) => {
+            writeln!(out)?;
+            dump(out, value, level + 1)
+        }
+        Value::String(text) => writeln!(out, " {text}"),
+        other => writeln!(out, " {other}"),
     }
 }
 
