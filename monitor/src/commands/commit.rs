@@ -175,6 +175,14 @@ mod tests {
             reason("Node '#block1' is busy: block device is in use by block job: mirror"),
             BUSY
         );
+        assert_eq!(reason("Block device drive0 is in use"), BUSY);
+        assert_eq!(reason("Need a root block node"), BUSY);
+        for error in [
+            "Could not reopen file: Permission denied",
+            "Block node is read-only",
+        ] {
+            assert_eq!(reason(error), "Permission denied");
+        }
         assert_eq!(reason("No space left on device"), "No space left on device");
     }
 }

@@ -252,7 +252,19 @@ mod tests {
             alias("virtio-rng", Some("s390x")).as_deref(),
             Some("virtio-rng-ccw")
         );
-        assert_eq!(alias("ahci", None).as_deref(), Some("ich9-ahci"));
+        assert_eq!(
+            alias("virtio-rng", Some("m68k")).as_deref(),
+            Some("virtio-rng-device")
+        );
+        for (name, kind) in [
+            ("ac97", "AC97"),
+            ("ahci", "ich9-ahci"),
+            ("e1000-82540em", "e1000"),
+            ("es1370", "ES1370"),
+            ("lsi", "lsi53c895a"),
+        ] {
+            assert_eq!(alias(name, None).as_deref(), Some(kind));
+        }
         assert_eq!(alias("nosuch", None), None);
     }
 }

@@ -62,7 +62,7 @@ pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
         schema: &schema,
         version: cx.caps.version,
         dialect: Dialect::Options,
-        is_size: |name| name == "size" || name == "offset" || name.ends_with("-size"),
+        is_size,
         suffixes: true,
     };
     let arguments = typing
@@ -70,6 +70,11 @@ pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
         .map_err(|error| CmdError::User(worded(&members, driver, error)))?;
     cx.execute("blockdev-add", arguments.into()).await?;
     Ok(())
+}
+
+/// Whether drivers read an option of that name as a size.
+fn is_size(name: &str) -> bool {
+    name == "size" || name == "offset" || name.ends_with("-size")
 }
 
 /// Drivers that QEMU calls protocols: they take a file name.
@@ -163,6 +168,16 @@ pub async fn delete(cx: &mut Cx<'_>, args: Delete) -> CmdResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_known_by_their_names() {
+        for name in ["size", "offset", "l2-cache-size"] {
+            assert!(is_size(name), "{name}");
+        }
+        for name in ["latency-ns", "vote-threshold", "resize"] {
+            assert!(!is_size(name), "{name}");
+        }
+    }
 
     // Answers of 11.1.3 to drive_add -n.
     #[test]

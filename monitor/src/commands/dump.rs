@@ -107,7 +107,7 @@ pub async fn info_skeys(cx: &mut Cx<'_>, args: Skeys) -> CmdResult {
         }
         keys => keys?,
     };
-    match key_of(&keys, args.addr.cast_unsigned() / S390_PAGE) {
+    match key_of(&keys, args.addr.cast_unsigned()) {
         Some(key) => writeln!(cx, "  key: 0x{key:X}")?,
         None => {
             return Err(CmdError::Plain(
@@ -118,8 +118,9 @@ pub async fn info_skeys(cx: &mut Cx<'_>, args: Skeys) -> CmdResult {
     Ok(())
 }
 
-/// The key of a page in lines such as `page=001: key(48) => ACC=3, FP=0, REF=0, ch=0, reserved=0`.
-fn key_of(keys: &str, page: u64) -> Option<u8> {
+/// The key of an address in lines such as `page=001: key(48) => ACC=3, FP=0, REF=0, ch=0, reserved=0`.
+fn key_of(keys: &str, addr: u64) -> Option<u8> {
+    let page = addr / S390_PAGE;
     let start = format!("page={page:03x}: key(");
     let line = keys.lines().find_map(|line| line.strip_prefix(&start))?;
     line.split_once(')')?.0.parse().ok()
@@ -188,7 +189,8 @@ mod tests {
         let keys = "page=000: key(6) => ACC=0, FP=0, REF=4, ch=2, reserved=0\n\
                     page=1000: key(48) => ACC=3, FP=0, REF=0, ch=0, reserved=0\n";
         assert_eq!(key_of(keys, 0), Some(6));
-        assert_eq!(key_of(keys, 0x1000), Some(48));
-        assert_eq!(key_of(keys, 0x100), None);
+        assert_eq!(key_of(keys, 0xfff), Some(6));
+        assert_eq!(key_of(keys, 0x100_0abc), Some(48));
+        assert_eq!(key_of(keys, 0x10_0000), None);
     }
 }

@@ -170,7 +170,7 @@ fn strtol(text: &str, binary: bool) -> i64 {
         Some((None, len)) if text[..len].contains('-') => i128::MIN,
         Some((None, _)) => i128::MAX,
     };
-    i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
+    value.clamp(i64::MIN.into(), i64::MAX.into()) as i64
 }
 
 #[cfg(test)]
@@ -216,6 +216,7 @@ mod tests {
     fn old_releases_cut_numbers() {
         assert_eq!(scancode("0x80000001", v(7, 2)), Some(i32::MIN + 1));
         assert_eq!(scancode("0xfffffffffffffffff", v(7, 2)), Some(-1));
+        assert_eq!(scancode("0x80000001", v(8, 0)), None);
     }
 
     #[rstest]

@@ -332,11 +332,11 @@ mod tests {
     #[test]
     fn a_dump_s_progress() {
         let mut text = String::new();
-        let active = json!({"status": "active", "completed": 1, "total": 3});
+        let active = json!({"status": "active", "completed": 2, "total": 3});
         print_dump(&mut text, &read(active)).unwrap();
         let none = json!({"status": "none", "completed": 0, "total": 0});
         print_dump(&mut text, &read(none)).unwrap();
-        assert_eq!(text, "Status: active\nFinished: 33.33 %\nStatus: none\n");
+        assert_eq!(text, "Status: active\nFinished: 66.67 %\nStatus: none\n");
     }
 
     #[test]

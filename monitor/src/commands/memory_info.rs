@@ -208,6 +208,21 @@ mod tests {
         );
     }
 
+    // The shape of MemoryDeviceInfo in QAPI, and the lines of hw/core/machine-hmp-cmds.c; no host with SGX was at hand.
+    #[test]
+    fn memory_of_an_enclave() {
+        let answer = json!({"type": "sgx-epc", "data": {
+            "id": "epc0", "memaddr": 0x1_0000_0000_u64, "size": 65536, "node": 1, "memdev": "/objects/mem0"
+        }});
+        let mut text = String::new();
+        print_memory_device(&mut text, &serde_json::from_value(answer).unwrap()).unwrap();
+        assert_eq!(
+            text,
+            "Memory device [sgx-epc]: \"epc0\"\n  memaddr: 0x100000000\n  size: 65536\n  node: 1\n  \
+             memdev: /objects/mem0\n"
+        );
+    }
+
     // The shape of MemoryDeviceInfo in QAPI; no Hyper-V guest was at hand.
     #[test]
     fn a_hyperv_balloon_may_have_no_memory_of_its_own() {

@@ -217,6 +217,7 @@ mod tests {
     #[case("string", "5", json!("5"))]
     #[case("list", "0-2,5", json!([0, 1, 2, 5]))]
     #[case("list", "", json!([]))]
+    #[case("number", "1.5", json!(1.5))]
     fn text_becomes_what_the_type_wants(
         #[case] kind: &str,
         #[case] text: &str,
@@ -230,6 +231,24 @@ mod tests {
     #[case("bool", "ON", "Parameter 'p' expects 'on' or 'off'")]
     #[case("int", "1 ", "Parameter 'p' expects int64")]
     #[case("uint32", "x", "Parameter 'p' expects uint64")]
+    #[case(
+        "size",
+        "1kx",
+        "Parameter 'p' expects a non-negative number below 2^64\nOptional suffix k, M, G, T, P or E means kilo-, mega-, \
+         giga-, tera-, peta-\nand exabytes, respectively."
+    )]
+    #[case("number", "1.5x", "Invalid parameter type for 'p', expected: number")]
+    #[case("number", "inf", "Invalid parameter type for 'p', expected: number")]
+    #[case(
+        "list",
+        "1+2",
+        "Parameter 'null' expects list of uint64 values or ranges"
+    )]
+    #[case(
+        "list",
+        "0b11",
+        "Parameter 'null' expects list of uint64 values or ranges"
+    )]
     #[case("size", "99E", "Value '99E' is out of range for parameter 'p'")]
     #[case(
         "list",
@@ -241,9 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn newer_releases_know_binary_numbers() {
+        assert_eq!(from_text("list", "p", "0b11", v(11, 0)), Ok(json!([3])));
+    }
+
+    #[test]
     fn a_range_stands_for_a_limited_number() {
         assert_eq!(ranges("0-65535", false).map(|n| n.len()), Some(65536));
         assert_eq!(ranges("0-65536", false), None);
         assert_eq!(ranges("0--1", false), None);
+        assert_eq!(
+            ranges("65535-65537", false),
+            Some(vec![65535, 65536, 65537])
+        );
     }
 }

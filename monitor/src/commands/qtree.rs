@@ -143,15 +143,19 @@ async fn unknown_types(
             .filter_map(|kind| order.properties.get(*kind))
             .flatten()
             .collect();
-        // What a type declares has a default, a description, or is a text.
         let own = listed
             .into_iter()
-            .filter(|p| p.default_value.is_some() || p.description.is_some() || p.kind == "str")
+            .filter(is_declared)
             .map(|p| p.name)
             .filter(|name| !above.contains(name));
         unknown.insert(entry.name.clone(), own.collect());
     }
     Ok(unknown)
+}
+
+/// Whether a type declares the property in a list: then it has a default, a description, or is a text.
+fn is_declared(property: &Property) -> bool {
+    property.default_value.is_some() || property.description.is_some() || property.kind == "str"
 }
 
 /// The properties that an entry prints, in order.
@@ -409,7 +413,84 @@ fn print_head(out: &mut dyn Write, entry: &Entry) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::devices::Entry;
+    use crate::guest::objects::Node;
+
+    // Of virtio-rng-pci in 10.0.2, cut; "realized" is a property of the object.
+    #[test]
+    fn declared_properties_are_told_from_the_objects() {
+        let declared = |property| is_declared(&serde_json::from_value(property).unwrap());
+        for property in [
+            json!({"name": "vectors", "type": "uint32", "default-value": 2}),
+            json!({"name": "addr", "type": "int32", "description": "Slot and optional function number"}),
+            json!({"name": "failover_pair_id", "type": "str"}),
+        ] {
+            assert!(declared(property.clone()), "{property}");
+        }
+        assert!(!declared(json!({"name": "realized", "type": "bool"})));
+    }
+
+    #[test]
+    fn a_text_may_be_empty_or_none() {
+        let devices = Devices {
+            entries: vec![Entry {
+                kind: Kind::Device,
+                name: "e1000".into(),
+                label: "n0".into(),
+                depth: 0,
+                object: 0,
+                bus: None,
+            }],
+            objects: vec![Node::default()],
+            ..Devices::default()
+        };
+        let value = |name: &str, value: &str| (name.to_owned(), json!(value));
+        let values = HashMap::from([
+            value("legacy-netdev", ""),
+            value("netdev", "?"),
+            value("legacy-addr", "02.0"),
+            value("romfile", ""),
+        ]);
+        let names = ["netdev", "addr", "romfile", "absent"].map(str::to_owned);
+        let mut printer = Printer {
+            devices: &devices,
+            order: &Order::default(),
+            names: &[names.to_vec()],
+            values: &[values],
+            regions: HashMap::new(),
+            pci: HashMap::new(),
+            usb: HashMap::new(),
+            left_out: Vec::new(),
+        };
+        let mut text = String::new();
+        printer.print(&mut text).unwrap();
+        assert_eq!(
+            text,
+            "dev: e1000, id \"n0\"\n  netdev = <null>\n  addr = 02.0\n  romfile = \"\"\n"
+        );
+    }
+
+    // pcibus_dev_print of hw/pci/pci-hmp-cmds.c reads the numbers of a board where a bridge has that half.
+    #[test]
+    fn a_bridge_shows_half_a_limit_as_its_board() {
+        let range = json!({"base": 0, "limit": 0});
+        let device = json!({
+            "bus": 0, "slot": 1, "function": 0, "class_info": {"class": 0x604, "desc": "PCI bridge"},
+            "id": {"device": 12, "vendor": 0x1b36}, "qdev_id": "", "regions": [],
+            "pci_bridge": {
+                "bus": {
+                    "number": 0, "secondary": 1, "subordinate": 1, "io_range": range, "memory_range": range,
+                    "prefetchable_range": {"base": 0, "limit": 0x5678_1234_ffff_ffff_u64}
+                },
+                "devices": []
+            }
+        });
+        let mut text = String::new();
+        print_pci(&mut text, &serde_json::from_value(device).unwrap(), 2).unwrap();
+        assert_eq!(
+            text,
+            "  class PCI bridge, addr 00:01.0, pci id 1b36:000c (sub 1234:5678)\n"
+        );
+    }
 
     #[test]
     fn devices_stand_below_their_bus() {
