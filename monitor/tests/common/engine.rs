@@ -1,14 +1,15 @@
 //! The engine without the built-in monitor's help, on a real QEMU or on a mock.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mock_qmp::{MockQmp, Server};
+use mock_qmp::{Answer, MockQmp, Server};
 use monitor::engine::Monitor;
 use monitor::host::Unattended;
 use monitor::qmp::address::Address;
 use monitor::qmp::client::{Client, Options};
 use monitor::route::Passthrough;
+use serde_json::Value;
 
 use super::qemu::Qemu;
 
@@ -41,4 +42,34 @@ pub async fn on_mock(mock: MockQmp) -> (Server, Monitor) {
         .await
         .unwrap();
     (server, native(client).await)
+}
+
+/// The arguments of requests that a mock got, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Requests(Arc<Mutex<Vec<Value>>>);
+
+impl Requests {
+    /// Answers a command with what `answer` makes of the arguments, and keeps those.
+    pub fn of(
+        &self,
+        mock: MockQmp,
+        command: &str,
+        mut answer: impl FnMut(&Value) -> Answer + Send + 'static,
+    ) -> MockQmp {
+        let seen = self.0.clone();
+        mock.command_with(command, move |arguments| {
+            seen.lock().unwrap().push(arguments.clone());
+            answer(arguments)
+        })
+    }
+
+    /// The arguments so far.
+    pub fn seen(&self) -> Vec<Value> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// QEMU's usual refusal.
+pub fn refusal(text: &str) -> Answer {
+    Answer::error("GenericError", text)
 }
