@@ -55,6 +55,10 @@ const PER_CPU: &[&str] = &["aarch64", "arm", "ppc64"];
 const READ_BY_NO_CPU: &str = "10.0.2 and 11.1.3: GICv2 with two CPUs (the default of -M virt), a Cortex-A9's global timer, XIVE of pseries; \
      null pointer read";
 
+const BAD_IMAGE: &str = "of a null-co, null-aio or nvme image aborts QEMU where it can't read the size, latency-ns, read-zeroes or namespace";
+
+const BAD_IMAGE_SEEN: &str = "11.1.3: change cd json:{\"driver\":\"null-co\",\"size\":\"x\"}; the others open images by the same function";
+
 /// The table. Nothing that pauses or risks the VM may stand in a condition.
 pub const HAZARDS: &[Hazard] = &[
     Hazard {
@@ -282,10 +286,50 @@ pub const HAZARDS: &[Hazard] = &[
         since: Version::FIRST,
         until: Version::NEVER,
         targets: ANY,
-        harm: "of a null-co or null-aio node aborts QEMU where its size or latency is no number",
-        seen: "7.2.22, 10.0.2, 11.1.3: drive_add -n 0 driver=null-co,node-name=n,size=x",
+        harm: "of a null-co, null-aio or nvme node aborts QEMU where it can't read the size, latency-ns, read-zeroes or namespace",
+        seen: "7.2.22, 10.0.2, 11.1.3: drive_add -n 0 driver=null-co,node-name=n,size=x; read-zeroes=x, a lone size, nvme's namespace=x",
         certain: true,
-        condition: condition!(conditions::null_node_with_bad_number),
+        condition: condition!(conditions::drive_with_bad_value),
+    },
+    Hazard {
+        at: At::Line("change"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        targets: ANY,
+        harm: BAD_IMAGE,
+        seen: BAD_IMAGE_SEEN,
+        certain: true,
+        condition: condition!(conditions::image_with_bad_value),
+    },
+    Hazard {
+        at: At::Line("drive_backup"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        targets: ANY,
+        harm: BAD_IMAGE,
+        seen: BAD_IMAGE_SEEN,
+        certain: true,
+        condition: condition!(conditions::image_with_bad_value),
+    },
+    Hazard {
+        at: At::Line("drive_mirror"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        targets: ANY,
+        harm: BAD_IMAGE,
+        seen: BAD_IMAGE_SEEN,
+        certain: true,
+        condition: condition!(conditions::image_with_bad_value),
+    },
+    Hazard {
+        at: At::Line("snapshot_blkdev"),
+        since: Version::FIRST,
+        until: Version::NEVER,
+        targets: ANY,
+        harm: BAD_IMAGE,
+        seen: BAD_IMAGE_SEEN,
+        certain: true,
+        condition: condition!(conditions::image_with_bad_value),
     },
     Hazard {
         at: At::Line("savevm"),

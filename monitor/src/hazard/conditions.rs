@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::format::qjson;
+use crate::format::{number, qjson, size};
 use crate::guest::per_cpu;
+use crate::keyval;
 use crate::qmp::caps::Caps;
 use crate::qmp::{Qmp, QmpError};
+use crate::version::Version;
 
 pub async fn always(_: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
     true
@@ -155,7 +157,7 @@ pub async fn is_gl_device(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> b
 }
 
 pub async fn names_rocker_twice(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
-    let pairs = crate::keyval::pairs(text(args, "device"), Some("driver"));
+    let pairs = keyval::pairs(text(args, "device"), Some("driver"));
     let options = pairs.into_iter().map(|pair| (pair.key, pair.value.into()));
     is_second_rocker(qmp, caps, &options.collect()).await
 }
@@ -208,32 +210,90 @@ pub async fn meets_text_console(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Valu
     false
 }
 
-/// The numbers of a null node, which its driver reads without a way to fail (block/null.c).
-pub async fn null_node_with_bad_number(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
-    let items: Vec<(String, String)> = crate::keyval::items(text(args, "opts"))
-        .filter_map(|item| {
-            let (key, value) = item.split_once('=')?;
-            let last = key.rsplit('.').next().unwrap_or(key);
-            Some((last.to_owned(), value.to_owned()))
+/// Whether QEMU can read a value.
+type Reads = fn(&str, Version) -> bool;
+
+/// Options that block drivers read with no way to fail (block/null.c, block/nvme.c): how a driver's name begins, the
+/// option, and whether QEMU can read a value.
+const MUST_BE_READ: &[(&str, &str, Reads)] = &[
+    ("null-", "size", |value, version| {
+        size::whole(value, size::BYTES, size::Rules::of(version)).is_ok()
+    }),
+    ("null-", "latency-ns", reads_number),
+    ("null-", "read-zeroes", |value, _| {
+        keyval::boolean(value).is_some()
+    }),
+    ("nvme", "namespace", reads_number),
+];
+
+fn reads_number(value: &str, version: Version) -> bool {
+    number::strtou64(value, version).is_ok()
+}
+
+/// Whether a drive has a value that its driver must be able to read and can't.
+pub async fn drive_with_bad_value(_: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    let items: Vec<(String, String)> = keyval::items(text(args, "opts"))
+        .map(|item| match item.split_once('=') {
+            Some((key, value)) => {
+                let last = key.rsplit('.').next().unwrap_or(key);
+                (last.to_owned(), value.to_owned())
+            }
+            // A name alone switches on, or, with `no` before it, off.
+            None => match item.strip_prefix("no") {
+                Some(name) => (name.to_owned(), "off".to_owned()),
+                None => (item, "on".to_owned()),
+            },
         })
         .collect();
-    let null = |(key, value): &(String, String)| {
-        (key == "driver" && value.starts_with("null-"))
-            || (key == "filename" || key == "file") && value.starts_with("null-")
+    let in_files = args_of_files(items.iter().map(|(_, value)| value.as_str()));
+    is_bad(&items, caps.version) || in_files.iter().any(|items| is_bad(items, caps.version))
+}
+
+/// Whether an image is named by a JSON object with such a value.
+pub async fn image_with_bad_value(_: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    let files = args_of_files(args.values().filter_map(Value::as_str));
+    files.iter().any(|items| is_bad(items, caps.version))
+}
+
+fn is_bad(items: &[(String, String)], version: Version) -> bool {
+    let names_driver = |key: &str| matches!(key, "driver" | "format" | "file" | "filename");
+    MUST_BE_READ.iter().any(|(driver, option, reads)| {
+        let mut all = items.iter();
+        all.any(|(key, value)| names_driver(key) && value.starts_with(driver))
+            && items
+                .iter()
+                .any(|(key, value)| key == option && !reads(value, version))
+    })
+}
+
+/// What file names of the form `json:{...}` hold: each member's last name, and its value as an option's.
+fn args_of_files<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Vec<(String, String)>> {
+    let objects = names.filter_map(|name| {
+        let text = name.strip_prefix("json:")?;
+        qjson::parse(text, Version::FIRST).ok()
+    });
+    objects
+        .map(|object| {
+            let mut items = Vec::new();
+            flatten("", &object, &mut items);
+            items
+        })
+        .collect()
+}
+
+fn flatten(key: &str, value: &Value, items: &mut Vec<(String, String)>) {
+    let text = match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                flatten(key.rsplit('.').next().unwrap_or(key), value, items);
+            }
+            return;
+        }
+        Value::String(text) => text.clone(),
+        Value::Bool(on) => if *on { "on" } else { "off" }.into(),
+        other => other.to_string(),
     };
-    let bad = |(key, value): &(String, String)| {
-        let rules = crate::format::size::Rules::New;
-        let number = match key.as_str() {
-            "size" => crate::format::size::parse(value, crate::format::size::BYTES, rules).ok(),
-            "latency-ns" => match crate::expr::strtoull(value, 0, false) {
-                (len, Some(number)) if len > 0 => Some((number, len)),
-                _ => None,
-            },
-            _ => return false,
-        };
-        number.is_none_or(|(_, len)| len != value.len())
-    };
-    items.iter().any(null) && items.iter().any(bad)
+    items.push((key.to_owned(), text));
 }
 
 /// Children of these hold the devices that were plugged by a person.
