@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mock_qmp::record::{Proxy, Recorder, proxy};
-use mock_qmp::recording::{Machine, QemuVersion};
+use mock_qmp::recording::{Machine, QemuVersion, without_repeats};
 use monitor::engine::Monitor;
 use monitor::host::Unattended;
 use monitor::qmp::Qmp;
@@ -107,6 +107,8 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
     // The proxy ends with the client.
     let _ = passing.await;
     recorder.recorder().finish().map_err(|e| failed(&e))?;
+    let topic = out.join(&name).join(&case.name).with_extension("qmp");
+    std::fs::write(&topic, without_repeats(&std::fs::read_to_string(&topic)?))?;
     ours.end().await;
     if let Some(twin) = twin {
         twin.end().await;
