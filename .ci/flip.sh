@@ -11,7 +11,7 @@ git clone -q . "$copy/tree"
 cd "$copy/tree"
 export CARGO_TARGET_DIR=${FLIP_TARGET:-$copy/target} CARGO_TERM_COLOR=never
 
-file=monitor/src/commands/block_info.rs
+file=monitor/engine/src/commands/block/info_block.rs
 sed -i 's/    Cache mode:  /    cache mode:  /' "$file"
 git diff --quiet -- "$file" && { echo "$file no longer holds the text to change"; exit 2; }
 

@@ -20,7 +20,7 @@ def suits(expression):
 
 def main():
     tree = subprocess.run(
-        ["cargo", "tree", "-p", "monitor", "-e", "normal", "--prefix", "none", "-f", "{p}|{l}"],
+        ["cargo", "tree", "-p", "hmp", "-e", "normal", "--prefix", "none", "-f", "{p}|{l}"],
         capture_output=True, text=True, check=True).stdout
     bad = 0
     for line in sorted(set(tree.splitlines())):

@@ -19,7 +19,7 @@ rm -rf "$copy/tree"
 git clone -q . "$copy/tree"
 cd "$copy/tree"
 export CARGO_TARGET_DIR="$copy/target"
-cargo mutants --list --json --package monitor --file 'monitor/src/commands/**' --file 'monitor/src/format/**' > "$copy/list"
+cargo mutants --list --json --package hmp-engine --file 'monitor/engine/src/commands/**' --file 'monitor/engine/src/format/**' > "$copy/list"
 cargo build --quiet --package parity --example mutants
 cp "$CARGO_TARGET_DIR/debug/examples/mutants" "$copy/driver"
 exec nice "$copy/driver" run "$copy/tree" "$copy/list" "$copy/outcomes" "$@"

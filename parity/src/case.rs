@@ -254,8 +254,9 @@ fn parse(name: &str, text: &str) -> Result<Vec<Case>, toml::de::Error> {
 
 #[cfg(test)]
 mod tests {
+    use hmp_engine::qmp::version::Version;
+
     use super::*;
-    use monitor::version::Version;
 
     fn qemu(arch: &str, major: u32) -> Qemu {
         Qemu {

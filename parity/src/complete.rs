@@ -9,11 +9,11 @@ pub(crate) mod screen;
 use std::path::Path;
 use std::sync::Arc;
 
-use monitor::engine::Monitor;
-use monitor::host::{Unattended, files};
-use monitor::qmp::Qmp;
-use monitor::qmp::client::Client;
-use monitor::route::Passthrough;
+use hmp::client::Client;
+use hmp::host::{Unattended, files};
+use hmp_engine::command::route::Passthrough;
+use hmp_engine::engine::Monitor;
+use hmp_engine::qmp::Qmp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -22,7 +22,6 @@ use crate::compare::Verdict;
 use crate::known::KnownList;
 use crate::qemu::Qemu;
 use crate::vm::{Vm, VmError, in_dir};
-
 pub use recorded::{offline, record, recordings};
 
 /// `parity/completions.toml`: a VM and the prefixes to complete on it. `{dir}` stands for the VM's own directory.

@@ -5,9 +5,9 @@ mod since;
 
 use std::fmt::Write;
 
-use monitor::command::{Command, Present};
-use monitor::route::{self, State};
-use monitor::table::{self, INFO, MAIN};
+use hmp_engine::command::route::{self, State};
+use hmp_engine::command::row::{Command, Present};
+use hmp_engine::table::{self, INFO, MAIN};
 use serde::Serialize;
 
 use crate::hx::{HxCommand, Tree};
@@ -236,7 +236,7 @@ fn field(out: &mut String, key: &str, kind: &str) -> std::fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use monitor::version::v;
+    use hmp_engine::qmp::version::v;
 
     use super::*;
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use monitor::command::Way;
-use monitor::missing::Missing;
-use monitor::qmp::caps::Caps;
-use monitor::route::{self, State};
-use monitor::table::Rows;
+use hmp_engine::command::missing::Missing;
+use hmp_engine::command::route::{self, State};
+use hmp_engine::command::row::Way;
+use hmp_engine::qemu::caps::Caps;
+use hmp_engine::table::Rows;
 use serde::Serialize;
 
 /// An interface that is missing.
@@ -101,7 +101,7 @@ pub fn render(gaps: &[Gap]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use monitor::version::v;
+    use hmp_engine::qmp::version::v;
 
     use super::*;
 

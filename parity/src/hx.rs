@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use monitor::version::Version;
+use hmp_engine::qmp::version::Version;
 
 /// An entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use hmp::client::address::Address;
+use hmp::client::{Client, ConnectError, Options};
+use hmp_engine::command::row::Present;
+use hmp_engine::qemu::caps::Caps;
+use hmp_engine::qmp::QmpError;
+use hmp_engine::qmp::version::Version;
+use hmp_engine::table::{INFO, MAIN};
 use mock_qmp::Recording;
-use monitor::command::Present;
-use monitor::qmp::QmpError;
-use monitor::qmp::address::Address;
-use monitor::qmp::caps::Caps;
-use monitor::qmp::client::{Client, ConnectError, Options};
-use monitor::table::{INFO, MAIN};
-use monitor::version::Version;
 use serde_json::Value;
 
 use crate::offline::OfflineError;

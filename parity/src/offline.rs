@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use hmp::client::{Client, Options};
+use hmp::host::Unattended;
+use hmp_engine::command::route::Passthrough;
+use hmp_engine::engine::Monitor;
 use mock_qmp::recording::BuiltinLine;
 use mock_qmp::{MockQmp, Mode, Recording};
-use monitor::engine::Monitor;
-use monitor::host::Unattended;
-use monitor::qmp::client::{Client, Options};
-use monitor::route::Passthrough;
 use serde_json::Value;
 use tokio::net::UnixStream;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use monitor::qmp::Qmp;
+use hmp_engine::qmp::Qmp;
 use serde::Deserialize;
 use serde_json::Value;
 

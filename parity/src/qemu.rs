@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use monitor::version::Version;
+use hmp_engine::qmp::version::Version;
 
 /// The environment variable that names QEMU programs, separated by colons.
 pub const VARIABLE: &str = "HMP_TEST_QEMUS";

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hmp::client::{Client, Options};
+use hmp::host::Unattended;
+use hmp_engine::command::route::Passthrough;
+use hmp_engine::engine::Monitor;
+use hmp_engine::qmp::Qmp;
 use mock_qmp::record::{Proxy, Recorder, proxy};
 use mock_qmp::recording::{Machine, QemuVersion, without_repeats};
-use monitor::engine::Monitor;
-use monitor::host::Unattended;
-use monitor::qmp::Qmp;
-use monitor::qmp::client::{Client, Options};
-use monitor::route::Passthrough;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;

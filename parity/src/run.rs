@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use monitor::cx::Host;
-use monitor::engine::Monitor;
-use monitor::host::Unattended;
-use monitor::qmp::client::Client;
-use monitor::qmp::{BoxFuture, MemoryFile, Qmp};
-use monitor::route::{PASSTHROUGH, Passthrough};
+use hmp::client::Client;
+use hmp::host::Unattended;
+use hmp_engine::command::cx::Host;
+use hmp_engine::command::route::{PASSTHROUGH, Passthrough};
+use hmp_engine::engine::Monitor;
+use hmp_engine::qmp::{BoxFuture, MemoryFile, Qmp};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;

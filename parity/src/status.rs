@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use monitor::qmp::caps::Caps;
-use monitor::route::{self, State};
-use monitor::table::Rows;
+use hmp_engine::command::route::{self, State};
+use hmp_engine::qemu::caps::Caps;
+use hmp_engine::table::Rows;
 
 /// A Markdown table: states by QEMU, and the QMP interfaces that block the rest.
 #[must_use]
@@ -34,7 +34,7 @@ pub fn table(qemus: &[(String, Caps)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use monitor::version::v;
+    use hmp_engine::qmp::version::v;
 
     use super::*;
 

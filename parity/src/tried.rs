@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use monitor::engine::Monitor;
-use monitor::qmp::{BoxFuture, Qmp, QmpError};
-use monitor::table::{INFO, MAIN};
+use hmp_engine::engine::Monitor;
+use hmp_engine::qmp::{BoxFuture, Qmp, QmpError};
+use hmp_engine::table::{INFO, MAIN};
 use serde_json::Value;
 
 use crate::case::Case;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use monitor::qmp::Qmp;
-use monitor::qmp::address::Address;
-use monitor::qmp::client::{Client, ConnectError, Events, Options};
+use hmp::client::address::Address;
+use hmp::client::{Client, ConnectError, Events, Options};
+use hmp_engine::qmp::Qmp;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use monitor::qmp::caps::Caps;
-use monitor::route::State;
+use hmp_engine::command::route::State;
+use hmp_engine::qemu::caps::Caps;
 use parity::coverage::qemus::{Forecast, forecast, render};
 use parity::offered;
 

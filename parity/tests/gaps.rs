@@ -1,7 +1,7 @@
-//! Interfaces that a QEMU to come offers are no gaps any more (that the commands use them, monitor/tests/newer.rs shows).
+//! Interfaces that a QEMU to come offers are no gaps any more (that the commands use them, monitor/hmp/tests/newer.rs shows).
 
+use hmp::client::address::Address;
 use mock_qmp::MockQmp;
-use monitor::qmp::address::Address;
 use serde_json::json;
 
 const COMING: [&str; 3] = ["x-query-network", "x-query-usernet", "x-qemu-io"];

@@ -16,7 +16,7 @@ const SWITCH: &str = include_str!("switch.rs");
 
 /// Writes all `mutants` into the engine below `tree` and takes out those that do not build. Returns the others' numbers.
 pub fn all(tree: &Path, mutants: &[Mutant]) -> Result<Vec<usize>, Error> {
-    let library = tree.join("monitor/src/lib.rs");
+    let library = tree.join("monitor/engine/src/lib.rs");
     let root = fs::read_to_string(&library)?;
     fs::write(
         &library,
@@ -27,7 +27,7 @@ pub fn all(tree: &Path, mutants: &[Mutant]) -> Result<Vec<usize>, Error> {
         "const COUNT: usize = 1;",
         &format!("const COUNT: usize = {count};"),
     );
-    fs::write(tree.join("monitor/src/mutants.rs"), switch)?;
+    fs::write(tree.join("monitor/engine/src/mutants.rs"), switch)?;
 
     let mut files: BTreeMap<&str, String> = BTreeMap::new();
     for mutant in mutants {
@@ -69,7 +69,7 @@ fn errors(
             "check",
             "--quiet",
             "--package",
-            "monitor",
+            "hmp-engine",
             "--lib",
             "--message-format=json",
         ])

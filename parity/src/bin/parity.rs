@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use monitor::qmp::address::Address;
-use monitor::qmp::caps::Caps;
+use hmp::client::address::Address;
+use hmp_engine::qemu::caps::Caps;
 use parity::baseline::Baseline;
 use parity::complete::{self, Prefixes};
 use parity::coverage::qemus::Forecast;

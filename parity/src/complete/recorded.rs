@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use hmp::client::{Client, Options};
+use hmp_engine::qmp::Qmp;
 use mock_qmp::record::{Proxy, Recorder};
 use mock_qmp::{MockQmp, Mode, Recording};
-use monitor::qmp::Qmp;
-use monitor::qmp::client::{Client, Options};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use monitor::command::Way;
-use monitor::qmp::caps::Caps;
-use monitor::route::{self, State};
-use monitor::table::Rows;
+use hmp_engine::command::route::{self, State};
+use hmp_engine::command::row::Way;
+use hmp_engine::qemu::caps::Caps;
+use hmp_engine::table::Rows;
 use serde::{Deserialize, Serialize};
 
 use super::since;
@@ -193,7 +193,7 @@ pub fn render(forecast: &Forecast) -> String {
 
 #[cfg(test)]
 mod tests {
-    use monitor::version::v;
+    use hmp_engine::qmp::version::v;
 
     use super::*;
 

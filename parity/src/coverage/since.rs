@@ -1,6 +1,6 @@
 //! Since which release QEMU has its QMP commands, as its schema's documentation (qapi/*.json) says.
 
-use monitor::version::Version;
+use hmp_engine::qmp::version::Version;
 
 /// Name and release of each command that QEMU 7.2 or 10.0 documents, sorted by name.
 const TABLE: &str = include_str!("since.tsv");
@@ -15,7 +15,7 @@ pub fn since(command: &str) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use monitor::version::v;
+    use hmp_engine::qmp::version::v;
 
     use super::*;
 

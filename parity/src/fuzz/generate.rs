@@ -1,8 +1,8 @@
 //! Random lines: mostly what a row takes, with a mistake now and then.
 
-use monitor::command::Command;
-use monitor::table::Rows;
-use monitor::version::Version;
+use hmp_engine::command::row::Command;
+use hmp_engine::qmp::version::Version;
+use hmp_engine::table::Rows;
 
 /// Makes lines from a seed: the same seed gives the same lines.
 #[derive(Debug)]
@@ -331,8 +331,8 @@ impl Generator {
 
 #[cfg(test)]
 mod tests {
-    use monitor::qmp::caps::Caps;
-    use monitor::version::v;
+    use hmp_engine::qemu::caps::Caps;
+    use hmp_engine::qmp::version::v;
 
     use super::*;
 

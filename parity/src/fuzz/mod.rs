@@ -9,16 +9,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use monitor::engine::Monitor;
-use monitor::host::Unattended;
-use monitor::route::Passthrough;
+use generate::Generator;
+use hmp::host::Unattended;
+use hmp_engine::command::route::Passthrough;
+use hmp_engine::engine::Monitor;
 use serde_json::Value;
 
 use crate::case::Case;
 use crate::compare::{self, Verdict};
 use crate::qemu::Qemu;
 use crate::vm::{Vm, VmError, is_typed};
-use generate::Generator;
 
 /// Commands, besides those of `info`, whose lines may be carried out: they only look.
 const MAY_RUN: &[&str] = &["print", "cpu", "qom-list", "info", "help"];

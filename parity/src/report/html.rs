@@ -12,15 +12,15 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
-use monitor::table::{self, INFO, MAIN};
+use hmp_engine::table::{self, INFO, MAIN};
 use serde::Serialize;
+use texts::Texts;
 
 use super::{Entry, Report};
 use crate::compare::Verdict;
 use crate::complete::Completed;
 use crate::coverage::qemus::Forecast;
 use crate::qemu::parse_version;
-use texts::Texts;
 
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/style.css");

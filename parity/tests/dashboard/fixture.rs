@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use monitor::qmp::caps::Caps;
+use hmp_engine::qemu::caps::Caps;
 use parity::compare::Verdict;
 use parity::complete::{Completed, Tab};
 use parity::coverage::qemus::{Forecast, forecast};

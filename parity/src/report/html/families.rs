@@ -89,7 +89,7 @@ pub fn all() -> impl Iterator<Item = &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use monitor::table::{INFO, MAIN};
+    use hmp_engine::table::{INFO, MAIN};
 
     use super::*;
 

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use monitor::command::{Command, Presence, Present, Risk, Way};
-use monitor::hazard::{At, HAZARDS, Hazard};
-use monitor::missing::{self, Missing};
-use monitor::qmp::caps::Caps;
-use monitor::table::{INFO, MAIN};
-use monitor::version::Version;
+use hmp_engine::command::hazard::{At, HAZARDS, Hazard};
+use hmp_engine::command::missing::{self, Missing};
+use hmp_engine::command::row::{Command, Presence, Present, Risk, Way};
+use hmp_engine::qemu::caps::Caps;
+use hmp_engine::qmp::version::Version;
+use hmp_engine::table::{INFO, MAIN};
 use serde::Serialize;
 
 use super::families;
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn bounds_in_words() {
-        let v = monitor::version::v;
+        let v = hmp_engine::qmp::version::v;
         assert_eq!(releases(Version::FIRST, Version::NEVER), "");
         assert_eq!(releases(v(8, 0), v(11, 0)), "from 8.0 on, before 11.0");
         let rule = Present::Until(v(9, 1), &Present::Target(&["m68k"]));

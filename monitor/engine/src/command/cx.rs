@@ -1,0 +1,203 @@
+//! What a command's function sees: the connection, the session, the outside world, and a sink for its text.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::command::hazard;
+use crate::command::row::Risk;
+use crate::command::session::Session;
+use crate::guest::memory::ReadError;
+use crate::qemu::caps::Caps;
+use crate::qmp::{BoxFuture, MemoryFile, PrivateFile, Qmp, QmpError};
+use crate::table::Rows;
+
+/// What a command needs of the program around it. Every method has an answer for programs that offer nothing.
+pub trait Host: Send + Sync {
+    /// Waits, for commands that poll a job.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
+
+    /// Asks the person for a secret, with `prompt`; `None` where nobody can be asked.
+    fn secret<'a>(&'a self, prompt: &'a str) -> BoxFuture<'a, Option<String>> {
+        let _ = prompt;
+        Box::pin(async { None })
+    }
+
+    /// The wall clock and its offset from UTC at that moment, both in seconds, for `seconds` since 1970 or, with
+    /// `None`, for now.
+    fn local_time(&self, seconds: Option<i64>) -> (i64, i32);
+
+    /// An open descriptor that the person gave a name to (`hmp --fd NAME=N`).
+    fn descriptor(&self, name: &str) -> Option<std::os::fd::BorrowedFd<'_>> {
+        let _ = name;
+        None
+    }
+
+    /// A new, empty file that lives in memory only, for guest memory that QEMU is asked to write; `None` where the
+    /// program can't make one.
+    fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
+        None
+    }
+
+    /// A new, empty file that only this user can read, for a QEMU that can't be passed a descriptor; `None` where the
+    /// program makes none.
+    fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
+        None
+    }
+
+    /// The lines typed so far, oldest first; `None` where there is no line editing.
+    fn history(&self) -> Option<Vec<String>> {
+        None
+    }
+}
+
+/// A host without a clock and without a person: for tests and one-line uses.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHost;
+
+impl Host for NoHost {
+    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
+        (seconds.unwrap_or(0), 0)
+    }
+}
+
+/// Why a command failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CmdError {
+    /// QMP said no; shown in the row's [error style](crate::command::row::ErrorStyle).
+    #[error(transparent)]
+    Qmp(#[from] QmpError),
+    /// Our own words for what the built-in would report as an error; shown in the row's style too.
+    #[error("{0}")]
+    User(String),
+    /// Text shown exactly as it is, with a line end, whatever the row's style.
+    #[error("{0}")]
+    Plain(String),
+    /// The command can't be done here without what is named: the built-in monitor does it where that is allowed. Comes
+    /// before any text of the command's.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Our own mistake.
+    #[error("internal error: {0}")]
+    Bug(String),
+    /// The sink takes no more text.
+    #[error("output failed")]
+    Out,
+}
+
+impl From<ReadError> for CmdError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Qmp(error) => error.into(),
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl From<fmt::Error> for CmdError {
+    fn from(_: fmt::Error) -> Self {
+        Self::Out
+    }
+}
+
+/// What a command's function returns; its text went to the sink.
+pub type CmdResult = Result<(), CmdError>;
+
+/// Arguments of a line, by the names that args_type gives them.
+pub type Args = Map<String, Value>;
+
+/// The argument struct of a command that takes none.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoArgs {}
+
+/// What a command's function sees. Text is written into it with `write!`.
+pub struct Cx<'a> {
+    /// What the connected QEMU offers.
+    pub caps: &'a Caps,
+    /// What outlives the line: the current CPU, the format of `x`.
+    pub session: &'a mut Session,
+    /// The program around the engine.
+    pub host: &'a dyn Host,
+    /// The rows that this QEMU has.
+    pub rows: &'a Rows,
+    /// The highest risk class that the person permits.
+    pub allow: Risk,
+    pub(crate) qmp: &'a dyn Qmp,
+    pub(crate) out: &'a mut (dyn Write + Send),
+}
+
+impl Write for Cx<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.out.write_str(text)
+    }
+}
+
+impl<'a> Cx<'a> {
+    /// Executes a QMP command; `arguments` is an object, or null for none. A call that is known to harm this QEMU is
+    /// not made.
+    pub async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, CmdError> {
+        if let Some(at) = hazard::of_call(command) {
+            let nothing = Map::new();
+            let args = arguments.as_object().unwrap_or(&nothing);
+            if let Some(hazard) = hazard::find(at, self.qmp, self.caps, args).await
+                && (hazard.certain || self.allow < Risk::Risky)
+            {
+                return Err(CmdError::Plain(hazard.sentence(self.caps.version)));
+            }
+        }
+        Ok(self.qmp.execute(command, arguments).await?)
+    }
+
+    /// Executes a QMP command without arguments and reads its result.
+    pub async fn query<T: DeserializeOwned>(&mut self, command: &str) -> Result<T, CmdError> {
+        self.query_with(command, Value::Null).await
+    }
+
+    /// Executes a QMP command and reads its result.
+    pub async fn query_with<T: DeserializeOwned>(
+        &mut self,
+        command: &str,
+        arguments: Value,
+    ) -> Result<T, CmdError> {
+        let value = self.execute(command, arguments).await?;
+        serde_json::from_value(value).map_err(|e| QmpError::unexpected(command, e).into())
+    }
+
+    /// The values of the enumeration that `argument` of the QMP command `command` takes, from the schema; empty where
+    /// the schema has no such argument.
+    pub async fn enum_values(
+        &mut self,
+        command: &str,
+        argument: &str,
+    ) -> Result<Vec<String>, CmdError> {
+        let schema = self.caps.schema(self.qmp).await?;
+        Ok(schema.enum_values(command, argument))
+    }
+
+    /// Refuses `value` where the enumeration of a QMP argument has no such value, in the built-in's words.
+    pub async fn check_enum(
+        &mut self,
+        command: &str,
+        argument: &str,
+        value: &str,
+    ) -> Result<(), CmdError> {
+        let values = self.enum_values(command, argument).await?;
+        if values.is_empty() || values.iter().any(|v| v == value) {
+            return Ok(());
+        }
+        Err(CmdError::User(format!("invalid parameter value: {value}")))
+    }
+
+    /// The connection itself, for commands that keep several requests in flight or pass a descriptor.
+    #[must_use]
+    pub fn qmp(&self) -> &'a dyn Qmp {
+        self.qmp
+    }
+}

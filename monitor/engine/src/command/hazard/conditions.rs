@@ -1,0 +1,372 @@
+//! Whether a danger is there. Nothing here may pause or risk the VM.
+
+use serde_json::{Map, Value, json};
+
+use crate::grammar::{keyval, number, qjson, size};
+use crate::guest::per_cpu;
+use crate::qemu::caps::Caps;
+use crate::qmp::version::Version;
+use crate::qmp::{Qmp, QmpError};
+
+pub async fn always(_: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    true
+}
+
+fn text<'a>(args: &'a Map<String, Value>, key: &str) -> &'a str {
+    args.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The keys of an option string: `a,b=c,,d` has `a` and `b`.
+fn option_keys(options: &str) -> impl Iterator<Item = &str> {
+    options
+        .split(',')
+        .map(|item| item.split_once('=').map_or(item, |(key, _)| key))
+}
+
+pub async fn sets_realized(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    option_keys(text(args, "device")).any(|key| key == "realized" || key == "norealized")
+}
+
+pub async fn has_realized(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    args.contains_key("realized")
+}
+
+pub async fn empty_id(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    args.get("id").and_then(Value::as_str) == Some("")
+}
+
+pub async fn plain_set_of_structure(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    if args.contains_key("json") {
+        return false;
+    }
+    let (path, property) = (text(args, "path"), text(args, "property"));
+    let get = json!({"path": path, "property": property});
+    match qmp.execute("qom-get", get).await {
+        Ok(value) => value.is_object(),
+        Err(QmpError::Command { .. }) => is_structure_by_type(qmp, path, property).await,
+        Err(_) => false,
+    }
+}
+
+/// For properties that can't be read: scalars, links and lists of numbers have lower-case type names in QOM.
+async fn is_structure_by_type(qmp: &dyn Qmp, path: &str, property: &str) -> bool {
+    let Ok(Value::Array(list)) = qmp.execute("qom-list", json!({"path": path})).await else {
+        return false;
+    };
+    list.iter()
+        .find(|p| p.get("name").and_then(Value::as_str) == Some(property))
+        .and_then(|p| p.get("type").and_then(Value::as_str))
+        .is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_uppercase()) || kind == "struct")
+}
+
+/// The node's parent asks to be given the child that it has. A property of a device with a drive of its own name shows
+/// that name, any other the node's.
+pub async fn sets_the_same_node(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    let wanted = match args.get("value") {
+        Some(Value::String(json)) if args.contains_key("json") => {
+            qjson::parse(json, caps.version).ok()
+        }
+        other => other.cloned(),
+    };
+    let get = json!({"path": text(args, "path"), "property": text(args, "property")});
+    let (Some(Value::String(wanted)), Ok(Value::String(current))) =
+        (wanted, qmp.execute("qom-get", get).await)
+    else {
+        return false;
+    };
+    if wanted.is_empty() || current.is_empty() {
+        return false;
+    }
+    if wanted == current {
+        let flat = json!({"flat": true});
+        let nodes = qmp.execute("query-named-block-nodes", flat).await;
+        return find_in(nodes, "node-name", &wanted).is_some();
+    }
+    let backends = qmp.execute("query-block", Value::Null).await;
+    find_in(backends, "device", &current)
+        .and_then(|backend| backend.get("inserted")?.get("node-name").cloned())
+        .is_some_and(|node| node == wanted)
+}
+
+/// The first element of a list in an answer whose member `key` is `value`.
+fn find_in(answer: Result<Value, QmpError>, key: &str, value: &str) -> Option<Value> {
+    let Ok(Value::Array(list)) = answer else {
+        return None;
+    };
+    let mut list = list.into_iter();
+    list.find(|element| element.get(key).and_then(Value::as_str) == Some(value))
+}
+
+pub async fn dirty_log_without_kvm(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let mode = text(args, "mode");
+    let asked = args.contains_key("dirty_ring")
+        || args.contains_key("dirty_bitmap")
+        || mode == "dirty-ring"
+        || mode == "dirty-bitmap";
+    asked && !kvm_enabled(qmp).await
+}
+
+async fn kvm_enabled(qmp: &dyn Qmp) -> bool {
+    qmp.execute("query-kvm", Value::Null)
+        .await
+        .is_ok_and(|v| v.get("enabled") == Some(&Value::Bool(true)))
+}
+
+/// Boards that bring no display adapter of their own.
+const BOARDS_WITHOUT_DISPLAY: &[&str] = &["microvm-machine", "none-machine"];
+
+/// The abort comes when text consoles were numbered before the board makes its display adapter. QMP shows the consoles
+/// and the board; whether an adapter will come, it does not tell.
+pub async fn second_console(qmp: &dyn Qmp, caps: &Caps, _: &Map<String, Value>) -> bool {
+    if !caps.preconfig {
+        return false;
+    }
+    let Ok(Value::Array(backends)) = qmp.execute("qom-list", json!({"path": "/backend"})).await
+    else {
+        return false;
+    };
+    let get = json!({"path": "/machine", "property": "type"});
+    let displayless = match qmp.execute("qom-get", get).await {
+        Ok(Value::String(kind)) => {
+            kind.starts_with("virt-") || BOARDS_WITHOUT_DISPLAY.contains(&kind.as_str())
+        }
+        _ => false,
+    };
+    let has_console = backends
+        .iter()
+        .any(|p| p.get("name").and_then(Value::as_str) == Some("console[0]"));
+    has_console && !displayless
+}
+
+fn is_gl(driver: &str) -> bool {
+    driver.contains("-gl-") || driver.ends_with("-gl")
+}
+
+pub async fn names_gl_device(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let options = text(args, "device");
+    options
+        .split(',')
+        .any(|item| is_gl(item.strip_prefix("driver=").unwrap_or(item)))
+}
+
+pub async fn is_gl_device(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    ["typename", "driver"]
+        .iter()
+        .any(|key| is_gl(text(args, key)))
+}
+
+pub async fn names_rocker_twice(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    let pairs = keyval::pairs(text(args, "device"), Some("driver"));
+    let options = pairs.into_iter().map(|pair| (pair.key, pair.value.into()));
+    is_second_rocker(qmp, caps, &options.collect()).await
+}
+
+pub async fn is_second_rocker(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    if text(args, "driver") != "rocker" || !caps.has("query-rocker") {
+        return false;
+    }
+    let name = args.get("name").and_then(Value::as_str);
+    let query = json!({"name": name.unwrap_or("rocker")});
+    qmp.execute("query-rocker", query).await.is_ok()
+}
+
+/// The search walks the consoles by number, looks at each one's device, and aborts at a console without one.
+pub async fn meets_text_console(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let Some(id) = args.get("device").and_then(Value::as_str) else {
+        return false;
+    };
+    let list = |path: String| async move {
+        match qmp.execute("qom-list", json!({"path": path})).await {
+            Ok(Value::Array(list)) => list,
+            _ => Vec::new(),
+        }
+    };
+    let is = |p: &Value, key: &str, text: &str| p.get(key).and_then(Value::as_str) == Some(text);
+    let devices = list("/machine/peripheral".into()).await;
+    if !devices.iter().any(|p| is(p, "name", id)) {
+        return false;
+    }
+    let consoles = list("/backend".into()).await;
+    for number in 0..consoles.len() {
+        let name = format!("console[{number}]");
+        let Some(console) = consoles.iter().find(|p| is(p, "name", &name)) else {
+            continue;
+        };
+        if !is(console, "type", "child<qemu-graphic-console>") {
+            return true;
+        }
+        let get = |property: &str| {
+            let get = json!({"path": format!("/backend/{name}"), "property": property});
+            qmp.execute("qom-get", get)
+        };
+        let device = get("device").await.unwrap_or_default();
+        let head = get("head").await.unwrap_or_default();
+        let asked = args.get("head").cloned().unwrap_or_else(|| 0.into());
+        if device.as_str() == Some(&format!("/machine/peripheral/{id}")) && head == asked {
+            return false;
+        }
+    }
+    false
+}
+
+/// Whether QEMU can read a value.
+type Reads = fn(&str, Version) -> bool;
+
+/// Options that block drivers read with no way to fail (block/null.c, block/nvme.c): how a driver's name begins, the
+/// option, and whether QEMU can read a value.
+const MUST_BE_READ: &[(&str, &str, Reads)] = &[
+    ("null-", "size", |value, version| {
+        size::whole(value, size::BYTES, size::Rules::of(version)).is_ok()
+    }),
+    ("null-", "latency-ns", reads_number),
+    ("null-", "read-zeroes", |value, _| {
+        keyval::boolean(value).is_some()
+    }),
+    ("nvme", "namespace", reads_number),
+];
+
+fn reads_number(value: &str, version: Version) -> bool {
+    number::strtou64(value, version).is_ok()
+}
+
+/// Whether a drive has a value that its driver must be able to read and can't.
+pub async fn drive_with_bad_value(_: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    let items: Vec<(String, String)> = keyval::items(text(args, "opts"))
+        .map(|item| match item.split_once('=') {
+            Some((key, value)) => {
+                let last = key.rsplit('.').next().unwrap_or(key);
+                (last.to_owned(), value.to_owned())
+            }
+            // A name alone switches on, or, with `no` before it, off.
+            None => match item.strip_prefix("no") {
+                Some(name) => (name.to_owned(), "off".to_owned()),
+                None => (item, "on".to_owned()),
+            },
+        })
+        .collect();
+    let in_files = args_of_files(items.iter().map(|(_, value)| value.as_str()));
+    is_bad(&items, caps.version) || in_files.iter().any(|items| is_bad(items, caps.version))
+}
+
+/// Whether an image is named by a JSON object with such a value.
+pub async fn image_with_bad_value(_: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    let files = args_of_files(args.values().filter_map(Value::as_str));
+    files.iter().any(|items| is_bad(items, caps.version))
+}
+
+fn is_bad(items: &[(String, String)], version: Version) -> bool {
+    let names_driver = |key: &str| matches!(key, "driver" | "format" | "file" | "filename");
+    MUST_BE_READ.iter().any(|(driver, option, reads)| {
+        let mut all = items.iter();
+        all.any(|(key, value)| names_driver(key) && value.starts_with(driver))
+            && items
+                .iter()
+                .any(|(key, value)| key == option && !reads(value, version))
+    })
+}
+
+/// What file names of the form `json:{...}` hold: each member's last name, and its value as an option's.
+fn args_of_files<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Vec<(String, String)>> {
+    let objects = names.filter_map(|name| {
+        let text = name.strip_prefix("json:")?;
+        qjson::parse(text, Version::FIRST).ok()
+    });
+    objects
+        .map(|object| {
+            let mut items = Vec::new();
+            flatten("", &object, &mut items);
+            items
+        })
+        .collect()
+}
+
+fn flatten(key: &str, value: &Value, items: &mut Vec<(String, String)>) {
+    let text = match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                flatten(key.rsplit('.').next().unwrap_or(key), value, items);
+            }
+            return;
+        }
+        Value::String(text) => text.clone(),
+        Value::Bool(on) => if *on { "on" } else { "off" }.into(),
+        other => other.to_string(),
+    };
+    items.push((key.to_owned(), text));
+}
+
+/// Children of these hold the devices that were plugged by a person.
+const PLUGGED: &[&str] = &["/machine/peripheral", "/machine/peripheral-anon"];
+
+pub async fn nvme_without_namespace(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    let mut namespaces = false;
+    let mut empty = false;
+    for folder in PLUGGED {
+        let Ok(Value::Array(devices)) = qmp.execute("qom-list", json!({"path": folder})).await
+        else {
+            continue;
+        };
+        for device in devices {
+            let text = |key: &str| device.get(key).and_then(Value::as_str).unwrap_or_default();
+            match text("type") {
+                "child<nvme-ns>" => namespaces = true,
+                "child<nvme>" => {
+                    let path = format!("{folder}/{}", text("name"));
+                    let get = json!({"path": path, "property": "drive"});
+                    let drive = qmp.execute("qom-get", get).await;
+                    empty |= drive.is_ok_and(|d| d.as_str().unwrap_or_default().is_empty());
+                }
+                _ => {}
+            }
+        }
+    }
+    empty && !namespaces
+}
+
+pub async fn cpu_has_la57(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    let Ok(Value::Array(cpus)) = qmp.execute("query-cpus-fast", Value::Null).await else {
+        return false;
+    };
+    let Some(path) = cpus.first().and_then(|cpu| cpu.get("qom-path")) else {
+        return false;
+    };
+    let get = json!({"path": path, "property": "la57"});
+    matches!(qmp.execute("qom-get", get).await, Ok(Value::Bool(true)))
+}
+
+pub async fn has_non_migratable_device(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    match qmp.execute("query-migrate", Value::Null).await {
+        Ok(status) => status
+            .get("blocked-reasons")
+            .and_then(Value::as_array)
+            .is_some_and(|reasons| {
+                reasons
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .any(|reason| reason.contains("non-migratable device"))
+            }),
+        Err(_) => true,
+    }
+}
+
+/// Of a virtual address only the machine's view without an MMU is known.
+pub async fn reads_registers_of_each_cpu(
+    qmp: &dyn Qmp,
+    caps: &Caps,
+    args: &Map<String, Value>,
+) -> bool {
+    let number = |key: &str| args.get(key).and_then(Value::as_i64);
+    let first = ["addr", "val", "start"].into_iter().find_map(number);
+    let Some(start) = first.map(i64::cast_unsigned) else {
+        return false;
+    };
+    let size = match (text(args, "format"), number("count"), number("size")) {
+        // Instructions: as many bytes as the longest have, and what is read ahead.
+        ("i", Some(count), _) => count.max(1) * 8 + 32,
+        (_, Some(count), Some(size)) => count.saturating_mul(size),
+        (_, None, Some(size)) => size,
+        _ => return false,
+    };
+    let end = start.saturating_add(u64::try_from(size).unwrap_or(0));
+    per_cpu::among(qmp, caps, start..end).await.unwrap_or(false)
+}

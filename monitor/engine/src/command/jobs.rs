@@ -1,0 +1,152 @@
+//! Jobs that we start, wait for, and clear away.
+//!
+//! Their ids start with [`PREFIX`], so that one that was left behind by a lost connection can be told from others:
+//! [`leftover`] finds those, and [`end`] ends them.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::command::cx::{CmdError, Cx, Host};
+use crate::qmp::{Qmp, QmpError};
+
+/// How the ids of our jobs start.
+pub const PREFIX: &str = "hmp-";
+
+/// A job, as `query-jobs` describes it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Job {
+    /// Its id.
+    pub id: String,
+    /// What it does: `snapshot-save`, `commit`, ...
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its state: `running`, `ready`, `concluded`, ...
+    pub status: String,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// The jobs that this QEMU has.
+pub async fn list(cx: &mut Cx<'_>) -> Result<Vec<Job>, CmdError> {
+    cx.query("query-jobs").await
+}
+
+/// Starts a job with `command` and gives it an id of ours that names `purpose`; returns the id.
+///
+/// The command must take `job-id`, and the job must stay when it has ended.
+pub async fn start(
+    cx: &mut Cx<'_>,
+    purpose: &str,
+    command: &str,
+    mut arguments: Map<String, Value>,
+) -> Result<String, CmdError> {
+    let jobs = list(cx).await?;
+    let taken = |id: &str| jobs.iter().any(|job| job.id == id);
+    let mut id = format!("{PREFIX}{purpose}");
+    let mut number = 1;
+    while taken(&id) {
+        number += 1;
+        id = format!("{PREFIX}{purpose}-{number}");
+    }
+    arguments.insert("job-id".into(), id.clone().into());
+    cx.session.goes_on.push(format!(
+        "the job {id} may go on or have ended; 'hmp --end-jobs' ends it, or clears it away"
+    ));
+    let started = cx.execute(command, arguments.into()).await;
+    if matches!(&started, Err(error) if !is_fatal(error)) {
+        cx.session.goes_on.pop();
+    }
+    started.map(|_| id)
+}
+
+/// Whether the outcome is not known.
+fn is_fatal(error: &CmdError) -> bool {
+    matches!(error, CmdError::Qmp(error) if error.is_fatal())
+}
+
+/// The pauses between two looks at a job: short at first.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(10),
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+];
+
+/// Waits until a job has one of these states, or has ended, or is gone.
+pub async fn wait(cx: &mut Cx<'_>, id: &str, states: &[&str]) -> Result<Option<Job>, CmdError> {
+    let mut looks = 0;
+    loop {
+        let job = list(cx).await?.into_iter().find(|job| job.id == id);
+        match job {
+            Some(job) if job.status != "concluded" && !states.contains(&job.status.as_str()) => {}
+            ended => return Ok(ended),
+        }
+        let pause = PAUSES[PAUSES.len().min(looks + 1) - 1];
+        looks += 1;
+        cx.host.sleep(pause).await;
+    }
+}
+
+/// Waits until a job has ended, clears it away, and says how it went. Its error is shown in the row's style.
+pub async fn finish(cx: &mut Cx<'_>, id: &str) -> Result<(), CmdError> {
+    let Some(job) = wait(cx, id, &[]).await? else {
+        cx.session.goes_on.pop();
+        let text = format!("the job {id} is gone, its outcome is not known");
+        return Err(CmdError::Plain(text));
+    };
+    cx.execute("job-dismiss", json!({"id": id})).await?;
+    cx.session.goes_on.pop();
+    match job.error {
+        Some(error) => Err(CmdError::User(error)),
+        None => Ok(()),
+    }
+}
+
+/// The jobs of ours that are there while no line of this connection runs: left behind, or of another connection.
+pub async fn leftover(qmp: &dyn Qmp) -> Result<Vec<Job>, QmpError> {
+    let answer = qmp.execute("query-jobs", Value::Null).await?;
+    let jobs: Vec<Job> =
+        serde_json::from_value(answer).map_err(|e| QmpError::unexpected("query-jobs", e))?;
+    let ours = jobs.into_iter().filter(|job| job.id.starts_with(PREFIX));
+    Ok(ours.collect())
+}
+
+/// How often a job that was cancelled is looked at before it is left alone: about half a minute.
+const LOOKS: usize = 60;
+
+/// What became of a job that was to be ended.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// It ended, as told here, and was cleared away.
+    Dismissed(Job),
+    /// It is not there any more.
+    Gone,
+    /// It does not end.
+    Stuck,
+}
+
+/// Cancels a job, unless it has ended, and clears it away.
+pub async fn end(qmp: &dyn Qmp, host: &dyn Host, mut job: Job) -> Result<Ended, QmpError> {
+    let id = job.id.clone();
+    if job.status != "concluded" {
+        match qmp.execute("job-cancel", json!({"id": id})).await {
+            // It may have ended by itself meanwhile.
+            Ok(_) | Err(QmpError::Command { .. }) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    for look in 0..LOOKS {
+        if job.status == "concluded" {
+            qmp.execute("job-dismiss", json!({"id": id})).await?;
+            return Ok(Ended::Dismissed(job));
+        }
+        host.sleep(PAUSES[PAUSES.len().min(look + 1) - 1]).await;
+        match leftover(qmp).await?.into_iter().find(|job| job.id == id) {
+            Some(same) => job = same,
+            None => return Ok(Ended::Gone),
+        }
+    }
+    Ok(Ended::Stuck)
+}

@@ -1,0 +1,9 @@
+//! What a command is: its row, its routes, and what its function sees.
+
+pub mod cx;
+pub mod hazard;
+pub mod jobs;
+pub mod missing;
+pub mod route;
+pub mod row;
+pub mod session;

@@ -1,0 +1,4 @@
+//! Character devices.
+
+pub mod backend;
+pub mod options;

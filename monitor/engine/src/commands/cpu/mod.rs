@@ -1,0 +1,3 @@
+//! CPUs.
+
+pub mod cpus;

@@ -1,0 +1,521 @@
+//! `info qtree`.
+
+mod places;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::{self, Write};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::format::properties::Property;
+use crate::format::qtree::{self, UsbDevice};
+use crate::qemu::caps::Caps;
+use crate::qemu::devices::{Devices, Entry, Kind};
+use crate::qemu::learned::property_order::Order;
+use crate::qemu::pci::{PciDevice, PciInfo};
+use crate::qemu::{objects, pins};
+use crate::qmp::{Qmp, QmpError};
+
+/// Arguments of `info qtree`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tree {
+    #[serde(default)]
+    brief: bool,
+}
+
+/// `info qtree`, where QMP tells all that it prints.
+pub async fn info_qtree(cx: &mut Cx<'_>, args: Tree) -> CmdResult {
+    if args.brief {
+        return brief(cx).await;
+    }
+    let (text, left_out) = detailed(cx).await?;
+    if !left_out.is_empty() {
+        let what = left_out.join(", ");
+        return Err(CmdError::Unavailable(format!(
+            "info qtree: QMP does not show {what}"
+        )));
+    }
+    cx.write_str(&text)?;
+    Ok(())
+}
+
+/// `info qtree` with what QMP tells; a note names what it does not.
+pub async fn info_qtree_part(cx: &mut Cx<'_>, args: Tree) -> CmdResult {
+    if args.brief {
+        return brief(cx).await;
+    }
+    let (text, left_out) = detailed(cx).await?;
+    cx.write_str(&text)?;
+    if !left_out.is_empty() {
+        let what = left_out.join(", ");
+        writeln!(cx, "note: QMP does not show {what}")?;
+    }
+    Ok(())
+}
+
+async fn brief(cx: &mut Cx<'_>) -> CmdResult {
+    let devices = Devices::fetch(cx.qmp()).await?;
+    print_brief(cx, &devices)?;
+    Ok(())
+}
+
+/// The whole tree, and what is missing in it, in words.
+async fn detailed(cx: &mut Cx<'_>) -> Result<(String, Vec<&'static str>), CmdError> {
+    let qmp = cx.qmp();
+    let devices = Devices::fetch(qmp).await?;
+    let order = Order::of(cx.caps.version);
+    let unknown = unknown_types(cx, &devices, &order).await?;
+    let names: Vec<Vec<String>> = devices
+        .entries
+        .iter()
+        .map(|entry| names(&devices, entry, &order, &unknown))
+        .collect();
+    let values = values(qmp, cx.caps, &devices, &names).await?;
+    let regions = regions(qmp, cx.caps, &devices, &values, &order).await?;
+    let pci: Vec<PciInfo> = answer(cx, "query-pci").await?.unwrap_or_default();
+    let usb: Option<HumanReadableText> = answer(cx, "x-query-usb").await?;
+    let usb = usb
+        .map(|usb| UsbDevice::read_all(&usb.text))
+        .unwrap_or_default();
+    let mut printer = Printer {
+        pci: places::pci(&devices, &values, &pci),
+        usb: places::usb(&devices, &usb),
+        devices: &devices,
+        order: &order,
+        names: &names,
+        values: &values,
+        regions,
+        left_out: Vec::new(),
+    };
+    if !order.is_of(cx.caps.version) {
+        printer.leave_out("the order of properties in this release");
+    }
+    if !unknown.is_empty() {
+        printer.leave_out("the order of properties of some types");
+    }
+    let mut text = String::new();
+    printer.print(&mut text)?;
+    Ok((text, printer.left_out))
+}
+
+#[derive(Deserialize)]
+struct HumanReadableText {
+    #[serde(rename = "human-readable-text")]
+    text: String,
+}
+
+/// A query's answer, `None` where QEMU has none.
+async fn answer<T: DeserializeOwned>(
+    cx: &mut Cx<'_>,
+    command: &str,
+) -> Result<Option<T>, CmdError> {
+    match cx.query(command).await {
+        Err(CmdError::Qmp(QmpError::Command { .. })) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// Properties of the types that no table has, by type, without those of types above that one has.
+async fn unknown_types(
+    cx: &mut Cx<'_>,
+    devices: &Devices,
+    order: &Order,
+) -> Result<HashMap<String, Vec<String>>, CmdError> {
+    let mut unknown = HashMap::new();
+    for entry in devices.entries.iter().filter(|e| e.kind == Kind::Device) {
+        let chain = devices.ancestry(&entry.name);
+        let known = |kind: &&str| order.properties.contains_key(*kind);
+        if chain.iter().all(known) || unknown.contains_key(&entry.name) {
+            continue;
+        }
+        let kind = json!({"typename": entry.name});
+        let listed: Vec<Property> = match cx.query_with("device-list-properties", kind).await {
+            Err(CmdError::Qmp(QmpError::Command { .. }) | CmdError::Plain(_)) => Vec::new(),
+            other => other?,
+        };
+        let above: HashSet<&String> = chain
+            .iter()
+            .filter_map(|kind| order.properties.get(*kind))
+            .flatten()
+            .collect();
+        let own = listed
+            .into_iter()
+            .filter(is_declared)
+            .map(|p| p.name)
+            .filter(|name| !above.contains(name));
+        unknown.insert(entry.name.clone(), own.collect());
+    }
+    Ok(unknown)
+}
+
+/// Whether a type declares the property in a list: then it has a default, a description, or is a text.
+fn is_declared(property: &Property) -> bool {
+    property.default_value.is_some() || property.description.is_some() || property.kind == "str"
+}
+
+/// The properties that an entry prints, in order.
+fn names(
+    devices: &Devices,
+    entry: &Entry,
+    order: &Order,
+    unknown: &HashMap<String, Vec<String>>,
+) -> Vec<String> {
+    if entry.kind == Kind::Bus {
+        return Vec::new();
+    }
+    let has: HashSet<&str> = devices.objects[entry.object]
+        .properties
+        .iter()
+        .map(|p| p.name.as_str())
+        .collect();
+    let chain = devices.ancestry(&entry.name);
+    let listed = chain
+        .iter()
+        .filter_map(|kind| order.properties.get(*kind))
+        .flatten();
+    unknown
+        .get(&entry.name)
+        .into_iter()
+        .flatten()
+        .chain(listed)
+        .filter(|name| has.contains(name.as_str()))
+        .cloned()
+        .collect()
+}
+
+/// The name under which old releases keep a value as text.
+fn legacy(name: &str) -> String {
+    format!("legacy-{name}")
+}
+
+async fn values(
+    qmp: &dyn Qmp,
+    caps: &Caps,
+    devices: &Devices,
+    names: &[Vec<String>],
+) -> Result<Vec<HashMap<String, Value>>, QmpError> {
+    let wanted: Vec<(&str, Vec<String>)> = devices
+        .entries
+        .iter()
+        .zip(names)
+        .map(|(entry, names)| {
+            let object = &devices.objects[entry.object];
+            let stored = |name: &String| {
+                let text = legacy(name);
+                let has_text = object.properties.iter().any(|p| p.name == text);
+                if has_text { text } else { name.clone() }
+            };
+            (object.path.as_str(), names.iter().map(stored).collect())
+        })
+        .collect();
+    objects::chosen_values(qmp, caps, &wanted).await
+}
+
+/// A region of a system bus device: where it starts, all bits set where that is not kept, and its size.
+type Place = (u64, u64);
+
+/// The regions of system bus devices, by entry.
+async fn regions(
+    qmp: &dyn Qmp,
+    caps: &Caps,
+    devices: &Devices,
+    values: &[HashMap<String, Value>],
+    order: &Order,
+) -> Result<HashMap<usize, Vec<Place>>, QmpError> {
+    let mut wanted = Vec::new();
+    for (number, entry) in devices.entries.iter().enumerate() {
+        let path = &devices.objects[entry.object].path;
+        let name = values[number].get("name").and_then(Value::as_str);
+        let regions = order.regions_of(&entry.name, &devices.board);
+        for region in regions.into_iter().flatten() {
+            let inner = region.path.replace("{name}", name.unwrap_or_default());
+            wanted.push((number, format!("{path}/{inner}"), region.placed));
+        }
+    }
+    let paths: Vec<&str> = wanted.iter().map(|(_, path, _)| path.as_str()).collect();
+    let found = objects::values_of(qmp, caps, &paths, ["addr", "size"]).await?;
+    let mut regions: HashMap<usize, Vec<Place>> = HashMap::new();
+    for ((number, _, placed), [address, size]) in wanted.into_iter().zip(found) {
+        let (Some(address), Some(size)) = (
+            address.as_ref().and_then(Value::as_u64),
+            size.as_ref().and_then(Value::as_u64),
+        ) else {
+            continue;
+        };
+        let start = if placed { address } else { u64::MAX };
+        regions.entry(number).or_default().push((start, size));
+    }
+    Ok(regions)
+}
+
+struct Printer<'p> {
+    devices: &'p Devices,
+    order: &'p Order,
+    names: &'p [Vec<String>],
+    values: &'p [HashMap<String, Value>],
+    regions: HashMap<usize, Vec<Place>>,
+    pci: HashMap<usize, &'p PciDevice>,
+    usb: HashMap<usize, &'p UsbDevice>,
+    /// What is missing, in words.
+    left_out: Vec<&'static str>,
+}
+
+impl Printer<'_> {
+    fn print(&mut self, out: &mut dyn Write) -> fmt::Result {
+        for (number, entry) in self.devices.entries.iter().enumerate() {
+            print_head(out, entry)?;
+            if matches!(entry.kind, Kind::Device) {
+                self.details(out, number, entry.depth * 2 + 2)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn details(&mut self, out: &mut dyn Write, number: usize, indent: usize) -> fmt::Result {
+        let entry = &self.devices.entries[number];
+        let object = &self.devices.objects[entry.object];
+        let objects = &self.devices.objects;
+        for pins in pins::of(object, objects, self.order.pins.get(&entry.name)) {
+            for (word, count) in [("in", pins.inputs), ("out", pins.outputs)] {
+                if count > 0 {
+                    writeln!(out, "{:indent$}gpio-{word} \"{}\" {count}", "", pins.name)?;
+                }
+            }
+        }
+        if object.children.iter().any(|&c| objects[c].kind == "clock") {
+            self.leave_out("clocks");
+        }
+        let values = &self.values[number];
+        for name in &self.names[number] {
+            let shown = match (values.get(&legacy(name)), values.get(name)) {
+                (Some(Value::String(text)), _) if text.is_empty() => "<null>".into(),
+                (Some(Value::String(text)), _) => text.clone(),
+                (_, Some(value)) => self.value(number, name, value),
+                (_, None) => continue,
+            };
+            writeln!(out, "{:indent$}{name} = {shown}", "")?;
+        }
+        self.bus_details(out, number, indent)
+    }
+
+    fn value(&self, number: usize, name: &str, value: &Value) -> String {
+        let entry = &self.devices.entries[number];
+        let object = &self.devices.objects[entry.object];
+        if name == "addr"
+            && let Some(devfn) = value.as_i64()
+            && self.devices.ancestry(&entry.name).contains(&"pci-device")
+        {
+            return qtree::slot(devfn);
+        }
+        let kind = object.properties.iter().find(|p| p.name == name);
+        qtree::value(kind.map_or("", |p| &p.kind), value)
+    }
+
+    /// What a device's bus adds to it.
+    fn bus_details(&mut self, out: &mut dyn Write, number: usize, indent: usize) -> fmt::Result {
+        let entry = &self.devices.entries[number];
+        let bus = entry
+            .bus
+            .map(|bus| self.devices.entries[bus].label.as_str());
+        let chain = self.devices.ancestry(&entry.name);
+        for (start, size) in self.regions.get(&number).into_iter().flatten() {
+            writeln!(out, "{:indent$}mmio {start:016x}/{size:016x}", "")?;
+        }
+        let known = self.order.regions_of(&entry.name, &self.devices.board);
+        let shown = self.regions.get(&number).map_or(0, Vec::len);
+        if chain.contains(&"sys-bus-device") && known.is_none_or(|known| known.len() != shown) {
+            self.leave_out("the regions of some system bus devices");
+        }
+        if chain.contains(&"pci-device") {
+            match self.pci.get(&number) {
+                Some(device) => print_pci(out, device, indent)?,
+                None => self.leave_out("PCI devices behind bridges without a bus number"),
+            }
+        }
+        if bus == Some("usb-bus") {
+            match self.usb.get(&number) {
+                Some(device) => device.print(out, indent)?,
+                None => self.leave_out("the addresses of some USB devices"),
+            }
+        }
+        if bus == Some("virtio-serial-bus") {
+            self.leave_out("the states of virtio ports");
+        }
+        Ok(())
+    }
+
+    fn leave_out(&mut self, what: &'static str) {
+        if !self.left_out.contains(&what) {
+            self.left_out.push(what);
+        }
+    }
+}
+
+fn print_pci(out: &mut dyn Write, device: &PciDevice, indent: usize) -> fmt::Result {
+    write!(out, "{:indent$}class ", "")?;
+    match &device.class_info.desc {
+        Some(desc) => write!(out, "{desc}")?,
+        None => write!(out, "Class {:04x}", device.class_info.class)?,
+    }
+    // A bridge has the upper half of a limit where others have their board.
+    let (vendor, board) = match &device.pci_bridge {
+        Some(bridge) => {
+            let upper = bridge.bus.prefetchable_range.limit >> 32;
+            (upper & 0xffff, upper >> 16 & 0xffff)
+        }
+        None => (
+            device.id.subsystem_vendor.unwrap_or(0),
+            device.id.subsystem.unwrap_or(0),
+        ),
+    };
+    writeln!(
+        out,
+        ", addr {:02x}:{:02x}.{:x}, pci id {:04x}:{:04x} (sub {vendor:04x}:{board:04x})",
+        device.bus, device.slot, device.function, device.id.vendor, device.id.device
+    )?;
+    for region in &device.regions {
+        let kind = if region.kind == "io" { "i/o" } else { "mem" };
+        let end = region.address.wrapping_add(region.size).wrapping_sub(1);
+        writeln!(
+            out,
+            "{:indent$}bar {}: {kind} at {:#x} [{end:#x}]",
+            "", region.bar, region.address
+        )?;
+    }
+    Ok(())
+}
+
+fn print_brief(out: &mut dyn Write, devices: &Devices) -> fmt::Result {
+    devices
+        .entries
+        .iter()
+        .try_for_each(|entry| print_head(out, entry))
+}
+
+/// The lines that a bus or a device has in every tree.
+fn print_head(out: &mut dyn Write, entry: &Entry) -> fmt::Result {
+    let indent = entry.depth * 2;
+    let (name, label) = (&entry.name, &entry.label);
+    match entry.kind {
+        Kind::Bus => {
+            writeln!(out, "{:indent$}bus: {name}", "")?;
+            writeln!(out, "{:1$}type {label}", "", indent + 2)
+        }
+        Kind::Device => writeln!(out, "{:indent$}dev: {name}, id \"{label}\"", ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::qemu::objects::Node;
+
+    // Of virtio-rng-pci in 10.0.2, cut; "realized" is a property of the object.
+    #[test]
+    fn declared_properties_are_told_from_the_objects() {
+        let declared = |property| is_declared(&serde_json::from_value(property).unwrap());
+        for property in [
+            json!({"name": "vectors", "type": "uint32", "default-value": 2}),
+            json!({"name": "addr", "type": "int32", "description": "Slot and optional function number"}),
+            json!({"name": "failover_pair_id", "type": "str"}),
+        ] {
+            assert!(declared(property.clone()), "{property}");
+        }
+        assert!(!declared(json!({"name": "realized", "type": "bool"})));
+    }
+
+    #[test]
+    fn a_text_may_be_empty_or_none() {
+        let devices = Devices {
+            entries: vec![Entry {
+                kind: Kind::Device,
+                name: "e1000".into(),
+                label: "n0".into(),
+                depth: 0,
+                object: 0,
+                bus: None,
+            }],
+            objects: vec![Node::default()],
+            ..Devices::default()
+        };
+        let value = |name: &str, value: &str| (name.to_owned(), json!(value));
+        let values = HashMap::from([
+            value("legacy-netdev", ""),
+            value("netdev", "?"),
+            value("legacy-addr", "02.0"),
+            value("romfile", ""),
+        ]);
+        let names = ["netdev", "addr", "romfile", "absent"].map(str::to_owned);
+        let mut printer = Printer {
+            devices: &devices,
+            order: &Order::default(),
+            names: &[names.to_vec()],
+            values: &[values],
+            regions: HashMap::new(),
+            pci: HashMap::new(),
+            usb: HashMap::new(),
+            left_out: Vec::new(),
+        };
+        let mut text = String::new();
+        printer.print(&mut text).unwrap();
+        assert_eq!(
+            text,
+            "dev: e1000, id \"n0\"\n  netdev = <null>\n  addr = 02.0\n  romfile = \"\"\n"
+        );
+    }
+
+    // pcibus_dev_print of hw/pci/pci-hmp-cmds.c reads the numbers of a board where a bridge has that half.
+    #[test]
+    fn a_bridge_shows_half_a_limit_as_its_board() {
+        let range = json!({"base": 0, "limit": 0});
+        let device = json!({
+            "bus": 0, "slot": 1, "function": 0, "class_info": {"class": 0x604, "desc": "PCI bridge"},
+            "id": {"device": 12, "vendor": 0x1b36}, "qdev_id": "", "regions": [],
+            "pci_bridge": {
+                "bus": {
+                    "number": 0, "secondary": 1, "subordinate": 1, "io_range": range, "memory_range": range,
+                    "prefetchable_range": {"base": 0, "limit": 0x5678_1234_ffff_ffff_u64}
+                },
+                "devices": []
+            }
+        });
+        let mut text = String::new();
+        print_pci(&mut text, &serde_json::from_value(device).unwrap(), 2).unwrap();
+        assert_eq!(
+            text,
+            "  class PCI bridge, addr 00:01.0, pci id 1b36:000c (sub 1234:5678)\n"
+        );
+    }
+
+    #[test]
+    fn devices_stand_below_their_bus() {
+        let entry = |kind, name: &str, label: &str, depth| Entry {
+            kind,
+            name: name.into(),
+            label: label.into(),
+            depth,
+            object: 0,
+            bus: None,
+        };
+        let devices = Devices {
+            entries: vec![
+                entry(Kind::Bus, "main-system-bus", "System", 0),
+                entry(Kind::Device, "q35-pcihost", "", 1),
+                entry(Kind::Bus, "pcie.0", "PCIE", 2),
+                entry(Kind::Device, "e1000", "n0", 3),
+            ],
+            ..Devices::default()
+        };
+        let mut text = String::new();
+        print_brief(&mut text, &devices).unwrap();
+        assert_eq!(
+            text,
+            "bus: main-system-bus\n  type System\n  dev: q35-pcihost, id \"\"\n    bus: pcie.0\n      type PCIE\n      \
+             dev: e1000, id \"n0\"\n"
+        );
+    }
+}

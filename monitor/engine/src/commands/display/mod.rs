@@ -1,0 +1,5 @@
+//! Displays, input and passwords.
+
+pub mod info;
+pub mod input;
+pub mod password;

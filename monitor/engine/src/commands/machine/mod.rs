@@ -1,0 +1,10 @@
+//! The machine and its state.
+
+pub mod confidential;
+pub mod control;
+pub mod info;
+pub mod info_firmware_log;
+pub mod replay;
+pub mod run_state;
+pub mod text;
+pub mod xen;

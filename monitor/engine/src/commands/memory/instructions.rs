@@ -1,0 +1,160 @@
+//! Format `i` of `x` and `xp`: instructions.
+
+use std::fmt::Write;
+use std::ops::Range;
+
+use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::commands::memory::physical::{DEVICE_NOTE, memory_map};
+use crate::commands::memory::{CHUNK, Show};
+use crate::format::disassembly::{Listing, Mode, Piece, Step, can_decode};
+use crate::guest::instructions::{Known, of_cpu};
+use crate::guest::memory::{Reader, Saved};
+use crate::guest::ram;
+use crate::guest::regions::Map;
+
+/// Why the built-in monitor comes first: it knows the CPU's mode, and which instructions its disassembler has.
+///
+/// QEMU 7.2 and 10.0 link capstone 4, 11.1 links 5, as we do; builds without any exist. QMP tells none of that.
+pub const BUILTIN_IS_BETTER: &str = "format i: QMP does not tell how this QEMU decodes";
+
+/// Where instructions are read from.
+enum Memory {
+    Virtual,
+    Physical {
+        /// Certainly memory.
+        main: Vec<Range<u64>>,
+        /// What else there is, from the moment it is needed.
+        map: Option<Map>,
+        /// Whether a device was read.
+        device: bool,
+    },
+}
+
+/// `x/i`.
+pub async fn show_virtual(cx: &mut Cx<'_>, args: Show) -> CmdResult {
+    let mode = mode(cx).await?;
+    show(cx, &args, mode, Memory::Virtual).await
+}
+
+/// `xp/i`.
+pub async fn show_physical(cx: &mut Cx<'_>, args: Show) -> CmdResult {
+    let mode = mode(cx).await?;
+    let memory = Memory::Physical {
+        main: ram::certain(cx.qmp(), cx.caps).await?,
+        map: None,
+        device: false,
+    };
+    show(cx, &args, mode, memory).await
+}
+
+async fn mode(cx: &mut Cx<'_>) -> Result<Mode, CmdError> {
+    let unavailable = |why: &str| Err(CmdError::Unavailable(format!("format i: {why}")));
+    match of_cpu(cx.qmp(), cx.caps, cx.session.cpu).await? {
+        Known::Always(mode) if can_decode(mode) => Ok(mode),
+        Known::Always(_) => unavailable("this program was built without a disassembler"),
+        Known::InRegisters => unavailable(
+            "how bytes are decoded depends on the CPU's registers, which QMP does not read",
+        ),
+        Known::NoCpu => Err(CmdError::Plain("Can not dump without CPU".into())),
+    }
+}
+
+async fn show(cx: &mut Cx<'_>, args: &Show, mode: Mode, mut memory: Memory) -> CmdResult {
+    let listing = Listing::new(mode, args.addr.cast_unsigned(), args.count);
+    let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
+    let result = list(cx, &reader, listing, &mut memory).await;
+    reader.close(result).await?;
+    if let Memory::Physical { device: true, .. } = memory {
+        writeln!(cx, "{DEVICE_NOTE}")?;
+    }
+    Ok(())
+}
+
+async fn list(
+    cx: &mut Cx<'_>,
+    reader: &Reader<'_>,
+    mut listing: Listing,
+    memory: &mut Memory,
+) -> CmdResult {
+    let mut piece = Piece::default();
+    loop {
+        let Some(step) = listing.run(&piece, cx) else {
+            return Err(CmdError::Bug("no decoder any more".into()));
+        };
+        let Step::Read { address, size } = step? else {
+            return Ok(());
+        };
+        // Most of what comes next is near; of a listing's last line nothing more is needed.
+        let near = listing.useful().min(CHUNK).max(size as u64);
+        match memory.read(cx, reader, address, size as u64, near).await? {
+            Some(bytes) => {
+                piece = Piece {
+                    start: address,
+                    bytes,
+                };
+            }
+            None => return Ok(listing.unreadable(cx)?),
+        }
+    }
+}
+
+impl Memory {
+    /// At least `size` bytes and perhaps as many as `near`; `None` where not all of the `size` bytes can be read.
+    async fn read(
+        &mut self,
+        cx: &mut Cx<'_>,
+        reader: &Reader<'_>,
+        address: u64,
+        size: u64,
+        near: u64,
+    ) -> Result<Option<Vec<u8>>, CmdError> {
+        match self {
+            Self::Virtual => {
+                let bytes = read_virtual(cx, reader, address, near).await?;
+                let enough = bytes.len() as u64 >= size;
+                if enough || near == size {
+                    return Ok(Some(bytes).filter(|_| enough));
+                }
+                // What QEMU wrote before it failed may be less than it could have.
+                let bytes = read_virtual(cx, reader, address, size).await?;
+                Ok(Some(bytes).filter(|bytes| bytes.len() as u64 >= size))
+            }
+            Self::Physical { main, map, device } => {
+                let within = |range: &Range<u64>, size| {
+                    range.contains(&address) && size <= range.end - address
+                };
+                if main.iter().any(|range| within(range, near)) {
+                    return Ok(Some(reader.physical_memory(address, near).await?));
+                }
+                if !main.iter().any(|range| within(range, size)) {
+                    let map = match map {
+                        Some(map) => map,
+                        None => map.insert(memory_map(cx).await?),
+                    };
+                    if map.covered(address, size) < size {
+                        return Ok(None);
+                    }
+                    *device |= map.may_be_device(address, size);
+                }
+                Ok(Some(reader.physical_memory(address, size).await?))
+            }
+        }
+    }
+}
+
+/// What can be read of `size` bytes.
+async fn read_virtual(
+    cx: &mut Cx<'_>,
+    reader: &Reader<'_>,
+    address: u64,
+    size: u64,
+) -> Result<Vec<u8>, CmdError> {
+    loop {
+        match reader.virtual_memory(address, size, cx.session.cpu).await? {
+            Saved::All(bytes) | Saved::Part(bytes) => return Ok(bytes),
+            // The chosen CPU is gone: the first one takes its place, if there is one.
+            Saved::NoCpu if cx.session.cpu.take().is_some() => {}
+            Saved::NoCpu => return Err(CmdError::Plain("Can not dump without CPU".into())),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Migration, where QMP has the same command.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
+use crate::qemu::schema::Schema;
+
+/// Arguments of `announce_self`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Announce {
+    interfaces: Option<String>,
+    id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct AnnounceParameters {
+    announce_initial: i64,
+    announce_max: i64,
+    announce_rounds: i64,
+    announce_step: i64,
+}
+
+/// `announce_self`: with the timing that migration uses.
+pub async fn announce(cx: &mut Cx<'_>, args: Announce) -> CmdResult {
+    let timing: AnnounceParameters = cx.query("query-migrate-parameters").await?;
+    let mut arguments = json!({
+        "initial": timing.announce_initial,
+        "max": timing.announce_max,
+        "rounds": timing.announce_rounds,
+        "step": timing.announce_step,
+    });
+    if let Some(names) = args.interfaces.filter(|names| !names.is_empty()) {
+        arguments["interfaces"] = names.split(',').collect();
+    }
+    if let Some(id) = args.id {
+        arguments["id"] = id.into();
+    }
+    cx.execute("announce-self", arguments).await?;
+    Ok(())
+}
+
+/// `migrate_cancel`.
+pub async fn cancel(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
+    cx.execute("migrate_cancel", Value::Null).await?;
+    Ok(())
+}
+
+/// Arguments of `migrate_continue`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Continue {
+    state: String,
+}
+
+/// `migrate_continue`.
+pub async fn go_on(cx: &mut Cx<'_>, args: Continue) -> CmdResult {
+    cx.check_enum("migrate-continue", "state", &args.state)
+        .await?;
+    cx.execute("migrate-continue", json!({"state": args.state}))
+        .await?;
+    Ok(())
+}
+
+/// The argument of `migrate_incoming` and `migrate_recover`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Uri {
+    uri: String,
+}
+
+/// `migrate_incoming`: a QEMU that knows how stays when the stream is bad, as it does for the built-in.
+pub async fn incoming(cx: &mut Cx<'_>, args: Uri) -> CmdResult {
+    let schema = cx.caps.schema(cx.qmp()).await?;
+    let mut arguments = json!({"uri": args.uri});
+    if schema
+        .argument("migrate-incoming", "exit-on-error")
+        .is_some()
+    {
+        arguments["exit-on-error"] = false.into();
+    }
+    cx.execute("migrate-incoming", arguments).await?;
+    Ok(())
+}
+
+/// `migrate_recover`.
+pub async fn recover(cx: &mut Cx<'_>, args: Uri) -> CmdResult {
+    cx.execute("migrate-recover", json!({"uri": args.uri}))
+        .await?;
+    Ok(())
+}
+
+/// `migrate_pause`.
+pub async fn pause(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
+    cx.execute("migrate-pause", Value::Null).await?;
+    Ok(())
+}
+
+/// `migrate_start_postcopy`.
+pub async fn start_postcopy(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
+    cx.execute("migrate-start-postcopy", Value::Null).await?;
+    Ok(())
+}
+
+/// `x_colo_lost_heartbeat`.
+pub async fn colo_lost_heartbeat(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
+    cx.execute("x-colo-lost-heartbeat", Value::Null).await?;
+    Ok(())
+}
+
+/// Arguments of `migrate_set_capability`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetCapability {
+    capability: String,
+    state: bool,
+}
+
+/// `migrate_set_capability`: the others keep their state.
+pub async fn set_capability(cx: &mut Cx<'_>, args: SetCapability) -> CmdResult {
+    let schema = cx.caps.schema(cx.qmp()).await?;
+    if let Some(names) = capabilities(&schema)
+        && !names.contains(&args.capability.as_str())
+    {
+        let text = format!("invalid parameter value: {}", args.capability);
+        return Err(CmdError::User(text));
+    }
+    let one = json!({"capability": args.capability, "state": args.state});
+    cx.execute("migrate-set-capabilities", json!({"capabilities": [one]}))
+        .await?;
+    Ok(())
+}
+
+/// The capabilities that this QEMU knows.
+fn capabilities(schema: &Schema) -> Option<Vec<&str>> {
+    let list = schema.argument("migrate-set-capabilities", "capabilities")?;
+    let capability = schema.member(schema.element(list)?, "capability")?;
+    Some(Schema::values(capability))
+}
+
+/// Arguments of `client_migrate_info`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ClientInfo {
+    protocol: String,
+    hostname: String,
+    port: Option<i64>,
+    tls_port: Option<i64>,
+    cert_subject: Option<String>,
+}
+
+/// `client_migrate_info`.
+pub async fn client_info(cx: &mut Cx<'_>, args: ClientInfo) -> CmdResult {
+    let mut arguments = json!({"protocol": args.protocol, "hostname": args.hostname});
+    if let Some(port) = args.port {
+        arguments["port"] = port.into();
+    }
+    if let Some(port) = args.tls_port {
+        arguments["tls-port"] = port.into();
+    }
+    if let Some(subject) = args.cert_subject {
+        arguments["cert-subject"] = subject.into();
+    }
+    cx.execute("client_migrate_info", arguments).await?;
+    Ok(())
+}

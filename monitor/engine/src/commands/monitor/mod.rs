@@ -1,0 +1,5 @@
+//! The monitor itself.
+
+pub mod clear;
+pub mod help;
+pub mod print;

@@ -1,0 +1,5 @@
+//! Network back ends and devices.
+
+pub mod info_rocker;
+pub mod link;
+pub mod netdev_add;

@@ -1,0 +1,3 @@
+//! Snapshots of the whole VM.
+
+pub mod vm;

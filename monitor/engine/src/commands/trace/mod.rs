@@ -1,0 +1,4 @@
+//! Trace events and statistics.
+
+pub mod events;
+pub mod info_stats;

@@ -1,0 +1,183 @@
+//! Candidates that take more than one question: devices, their types, and network clients.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::{Value, json};
+
+use crate::engine::complete::{children_of, members};
+use crate::qemu::caps::Caps;
+use crate::qmp::version::{Version, v};
+use crate::qmp::{Qmp, QmpError};
+
+/// Where devices with and without an id are.
+const NAMED: &str = "/machine/peripheral";
+const NAMELESS: &str = "/machine/peripheral-anon";
+
+/// Types of devices that the rule of [`creatable`] does not fit: name, what it is (`fixed`: part of a machine; `loose`:
+/// a person may create it), perhaps for some releases only. From the built-in's completion on 7.2, 10.0 and 11.1.
+const TYPES: &str = include_str!("device_types.tsv");
+
+/// Targets whose CPUs are part of a machine.
+const FIXED_CPUS: &[&str] = &["aarch64", "arm", "ppc", "ppc64", "riscv32", "riscv64"];
+
+/// The first release of the types that `device_types.tsv` tells apart by release.
+const BOUND: Version = v(11, 0);
+
+/// Devices with an id that are realized and may be unplugged.
+pub(super) async fn removable(qmp: &dyn Qmp) -> Vec<String> {
+    let list = list(qmp, NAMED).await;
+    let mut devices = Vec::new();
+    for id in children_of(&list, |kind| kind.starts_with("child<")) {
+        let path = format!("{NAMED}/{id}");
+        let mut all = true;
+        for property in ["realized", "hotpluggable"] {
+            all &= get(qmp, &path, property).await == Value::Bool(true);
+        }
+        if all {
+            devices.push(id);
+        }
+    }
+    devices
+}
+
+/// Types of devices that a person may create.
+///
+/// No QMP command tells which these are, and trying (`device_add` on a bus that is not there) makes QEMU wait a tenth of
+/// a second for each. As a rule devices of the system bus belong to machines and others can be created.
+pub(super) async fn creatable(qmp: &dyn Qmp, caps: &Caps) -> Vec<String> {
+    let of = async |kind: &str| {
+        let arguments = json!({"implements": kind, "abstract": false});
+        let types = qmp.execute("qom-list-types", arguments).await;
+        members(&types.unwrap_or_default(), "name")
+    };
+    let all = of("device").await;
+    let on_system_bus: BTreeSet<String> = of("sys-bus-device").await.into_iter().collect();
+    let arch = caps.arch.as_deref().unwrap_or_default();
+    let may = |name: &String| match exception(name, caps.version) {
+        Some(loose) => loose,
+        None if name.ends_with("-cpu") => !FIXED_CPUS.contains(&arch),
+        None => !on_system_bus.contains(name),
+    };
+    all.into_iter().filter(may).collect()
+}
+
+/// Whether a type that the rule does not fit can be created.
+fn exception(name: &str, version: Version) -> Option<bool> {
+    let line = TYPES.lines().find_map(|line| match line.split_once('\t') {
+        Some((listed, rest)) if listed == name => Some(rest),
+        _ => None,
+    })?;
+    let mut words = line.split(' ');
+    let loose = words.next() == Some("loose");
+    match words.next() {
+        Some("since") => (version >= BOUND).then_some(loose),
+        Some("before") => (version < BOUND).then_some(loose),
+        _ => Some(loose),
+    }
+}
+
+/// A device with a property for its network back end.
+struct Nic {
+    /// Its id, where it has one.
+    id: Option<String>,
+    kind: String,
+    back_end: String,
+}
+
+/// Ids of the back ends that a device uses. No QMP command lists the others.
+pub(super) async fn back_ends(qmp: &dyn Qmp) -> Vec<String> {
+    let nics = nics(qmp).await.into_iter();
+    nics.map(|nic| nic.back_end)
+        .filter(|id| !id.is_empty())
+        .collect()
+}
+
+/// Devices and the back ends that they use. A device without an id is called after its model, with a number; QEMU
+/// knows names that exist from others when it is asked for their filters.
+pub(super) async fn net_clients(qmp: &dyn Qmp) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut models: HashMap<String, usize> = HashMap::new();
+    for nic in nics(qmp).await {
+        if !nic.back_end.is_empty() {
+            names.push(nic.back_end);
+        }
+        match nic.id {
+            Some(id) => names.push(id),
+            None => *models.entry(nic.kind).or_default() += 1,
+        }
+    }
+    for (model, count) in models {
+        for number in 0..count {
+            let name = format!("{model}.{number}");
+            let answer = qmp.execute("query-rx-filter", json!({"name": name})).await;
+            let absent = matches!(&answer, Err(QmpError::Command { desc, .. }) if desc.starts_with("invalid net client name"));
+            if !absent {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+async fn nics(qmp: &dyn Qmp) -> Vec<Nic> {
+    let mut nics = Vec::new();
+    for folder in [NAMED, NAMELESS] {
+        let devices = list(qmp, folder).await;
+        for device in devices.as_array().map_or(&[][..], Vec::as_slice) {
+            let text = |key: &str| device.get(key).and_then(Value::as_str);
+            let kind = text("type").and_then(|kind| kind.strip_prefix("child<")?.strip_suffix('>'));
+            let (Some(name), Some(kind)) = (text("name"), kind) else {
+                continue;
+            };
+            let path = format!("{folder}/{name}");
+            let properties = list(qmp, &path).await;
+            if !members(&properties, "name").iter().any(|p| p == "netdev") {
+                continue;
+            }
+            let back_end = get(qmp, &path, "netdev").await;
+            nics.push(Nic {
+                id: (folder == NAMED).then(|| name.to_owned()),
+                kind: kind.to_owned(),
+                back_end: back_end.as_str().unwrap_or_default().to_owned(),
+            });
+        }
+    }
+    nics
+}
+
+async fn list(qmp: &dyn Qmp, path: &str) -> Value {
+    let list = qmp.execute("qom-list", json!({"path": path})).await;
+    list.unwrap_or_default()
+}
+
+async fn get(qmp: &dyn Qmp, path: &str, property: &str) -> Value {
+    let arguments = json!({"path": path, "property": property});
+    let value = qmp.execute("qom-get", arguments).await;
+    value.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_sorted_and_classed() {
+        let lines: Vec<(&str, &str)> = TYPES.lines().filter_map(|l| l.split_once('\t')).collect();
+        assert!(lines.is_sorted() && lines.len() == TYPES.lines().count());
+        for (name, class) in lines {
+            let known = ["fixed", "loose", "fixed before 11.0", "loose since 11.0"];
+            assert!(known.contains(&class), "{name}: {class}");
+        }
+    }
+
+    #[test]
+    fn a_release_decides_where_the_table_says_so() {
+        assert_eq!(exception("mch", v(7, 2)), Some(false));
+        assert_eq!(exception("ramfb", v(7, 2)), Some(true));
+        assert_eq!(exception("emmc", v(10, 0)), Some(false));
+        assert_eq!(exception("emmc", v(11, 0)), None);
+        assert_eq!(exception("arm-smmuv3", v(10, 0)), None);
+        assert_eq!(exception("arm-smmuv3", v(11, 0)), Some(true));
+        assert_eq!(exception("e1000", v(11, 0)), None);
+    }
+}

@@ -1,0 +1,10 @@
+//! What is printed: text helpers, pure.
+
+pub mod disassembly;
+pub mod json;
+pub mod memory;
+pub mod properties;
+pub mod qtree;
+pub mod snapshot;
+pub mod text;
+pub mod time;

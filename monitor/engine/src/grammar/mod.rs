@@ -1,0 +1,11 @@
+//! What is read: lines, arguments, expressions, numbers, option strings.
+
+pub mod args;
+pub mod expr;
+pub mod keyval;
+pub mod line;
+pub mod number;
+pub mod qjson;
+pub mod shell;
+pub mod size;
+pub mod socket_address;

@@ -1,0 +1,170 @@
+//! Numbers as C's library reads and prints them.
+
+use crate::qmp::version::{Version, v};
+
+/// C's `strtod` without locale: value and length of the longest number at the start of `text`, blanks included.
+/// Decimal numbers only; `inf` and `nan` count as numbers.
+#[must_use]
+pub fn strtod(text: &str) -> Option<(f64, usize)> {
+    let blanks = text
+        .bytes()
+        .take_while(|&b| crate::grammar::line::is_blank(b))
+        .count();
+    let body = &text[blanks..];
+    // Longest prefix that parses: Rust's grammar is C's, hexadecimal floats aside.
+    let candidates = body
+        .bytes()
+        .take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
+        .take(64)
+        .count();
+    (1..=candidates)
+        .rev()
+        .find_map(|len| Some((body[..len].parse::<f64>().ok()?, blanks + len)))
+}
+
+/// What is wrong with a whole number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberError {
+    /// Not a number, or not a number alone.
+    Invalid,
+    /// Does not fit.
+    Range,
+}
+
+/// The whole of `text` as QEMU's `qemu_strtou64` reads it with base 0: blanks in front and a sign are allowed, and a
+/// negative number wraps. Binary numbers came with the C library of newer builds.
+pub fn strtou64(text: &str, version: Version) -> Result<u64, NumberError> {
+    let (negative, value) = signed(text, version)?;
+    let value = value.ok_or(NumberError::Range)?;
+    Ok(if negative {
+        value.wrapping_neg()
+    } else {
+        value
+    })
+}
+
+/// The whole of `text` as QEMU's `qemu_strtoi64` reads it with base 0.
+pub fn strtoi64(text: &str, version: Version) -> Result<i64, NumberError> {
+    let (negative, value) = signed(text, version)?;
+    let value = i128::from(value.ok_or(NumberError::Range)?);
+    i64::try_from(if negative { -value } else { value }).map_err(|_| NumberError::Range)
+}
+
+fn signed(text: &str, version: Version) -> Result<(bool, Option<u64>), NumberError> {
+    let text =
+        text.trim_start_matches(|c: char| c.is_ascii() && crate::grammar::line::is_blank(c as u8));
+    let negative = text.starts_with('-');
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (len, value) = crate::grammar::expr::strtoull(digits, 0, version >= v(11, 0));
+    if len == 0 || len < digits.len() {
+        return Err(NumberError::Invalid);
+    }
+    Ok((negative, value))
+}
+
+/// A number as C's `%.{precision}g` prints it; `precision` is at least 1.
+#[must_use]
+pub fn general(value: f64, precision: usize) -> String {
+    let last = precision.max(1) - 1;
+    let scientific = format!("{value:.last$e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else {
+        return scientific;
+    };
+    let Ok(exponent) = exponent.parse::<i32>() else {
+        return scientific;
+    };
+    let trim = |text: &str| {
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    match usize::try_from(exponent) {
+        Ok(digits) if digits <= last => trim(&format!("{value:.*}", last - digits)),
+        Err(_) if exponent >= -4 => {
+            let decimals = last + exponent.unsigned_abs() as usize;
+            trim(&format!("{value:.decimals$}"))
+        }
+        _ => format!("{}e{exponent:+03}", trim(mantissa)),
+    }
+}
+
+/// A whole number at the start of `text` as C's `strtoll` with base 0 reads it: blanks, a sign, digits with a prefix.
+/// Returns the value, `None` where it needs more than 64 bits and a sign, and the length read.
+/// `binary`: whether the C library knows the prefix `0b`.
+#[must_use]
+pub fn whole(text: &str, binary: bool) -> Option<(Option<i128>, usize)> {
+    let start = text
+        .bytes()
+        .position(|b| !crate::grammar::line::is_blank(b))
+        .unwrap_or(text.len());
+    let (negative, digits) = match text.as_bytes().get(start) {
+        Some(b'-') => (true, start + 1),
+        Some(b'+') => (false, start + 1),
+        _ => (false, start),
+    };
+    let (len, value) = crate::grammar::expr::strtoull(&text[digits..], 0, binary);
+    let value = value.map(|v| if negative { -i128::from(v) } else { v.into() });
+    (len > 0).then_some((value, digits + len))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_read_to_the_end() {
+        let read = |text| strtou64(text, v(10, 0));
+        assert_eq!(read(" 0x14"), Ok(20));
+        assert_eq!(read("010"), Ok(8));
+        assert_eq!(read("-1"), Ok(u64::MAX));
+        // The C library of newer builds reads it.
+        assert_eq!(read("0b11"), Err(NumberError::Invalid));
+        assert_eq!(strtou64("0b11", v(11, 0)), Ok(3));
+        for text in ["", "x", "5x", "1-3", "0x", "- 1", "1 "] {
+            assert_eq!(read(text), Err(NumberError::Invalid), "{text}");
+        }
+        assert_eq!(read("99999999999999999999"), Err(NumberError::Range));
+        assert_eq!(strtoi64("-9223372036854775808", v(7, 2)), Ok(i64::MIN));
+        assert_eq!(
+            strtoi64("9223372036854775808", v(7, 2)),
+            Err(NumberError::Range)
+        );
+    }
+
+    #[test]
+    fn general_numbers_are_short() {
+        for (value, text) in [
+            (0.0, "0"),
+            (1.5, "1.5"),
+            (100.0, "100"),
+            (99.95, "100"),
+            (999.7, "1e+03"),
+            (0.9765625, "0.977"),
+            (0.00012345, "0.000123"),
+            (0.000012345, "1.23e-05"),
+            (-2.25, "-2.25"),
+            (1.5e10, "1.5e+10"),
+            (1e100, "1e+100"),
+        ] {
+            assert_eq!(general(value, 3), text);
+        }
+    }
+
+    #[test]
+    fn the_longest_number_is_taken() {
+        assert_eq!(strtod("1.5ms"), Some((1.5, 3)));
+        assert_eq!(strtod(" -2e3x"), Some((-2000.0, 5)));
+        assert_eq!(strtod("1e"), Some((1.0, 1)));
+        assert_eq!(strtod("x"), None);
+    }
+
+    #[test]
+    fn whole_numbers() {
+        assert_eq!(whole("0b11", true), Some((Some(3), 4)));
+        assert_eq!(whole("0b11", false), Some((Some(0), 1)));
+        assert_eq!(whole("0x", false), Some((Some(0), 1)));
+        assert_eq!(whole("x", false), None);
+    }
+}

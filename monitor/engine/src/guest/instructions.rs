@@ -1,0 +1,62 @@
+//! Which instructions a CPU executes, as far as that is certain without its registers. They hold a mode on most targets:
+//! 16, 32 or 64 bits on x86, A32, T32 or A64 on Arm, byte order on PowerPC, extensions that are enabled on RISC-V.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::format::disassembly::Mode;
+use crate::qemu::caps::Caps;
+use crate::qmp::version::{Version, v};
+use crate::qmp::{Qmp, QmpError};
+
+/// CPU types without AArch32, and the first release that keeps a guest from switching to it all the same.
+///
+/// target/arm/tcg/cpu64.c of 10.0: of all models, a64fx alone has no 2 among the exception levels of ID_AA64PFR0; and
+/// exception_return (helper-a64.c) refuses to return to a state that the CPU has not, which it does not in 7.2.
+const A64_ONLY: &[(&str, Version)] = &[("a64fx-arm-cpu", v(10, 0))];
+
+/// What is known of a CPU's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It executes these.
+    Always(Mode),
+    /// That depends on its registers.
+    InRegisters,
+    /// There is no CPU.
+    NoCpu,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Cpu {
+    cpu_index: i64,
+    qom_path: String,
+}
+
+/// What CPU number `cpu` executes; where there is no such CPU, or none is named, the first one.
+pub async fn of_cpu(qmp: &dyn Qmp, caps: &Caps, cpu: Option<i64>) -> Result<Known, QmpError> {
+    let arch = caps.arch.as_deref();
+    if !matches!(arch, Some("s390x" | "aarch64")) {
+        return Ok(Known::InRegisters);
+    }
+    let cpus = qmp.execute("query-cpus-fast", Value::Null).await?;
+    let cpus: Vec<Cpu> =
+        serde_json::from_value(cpus).map_err(|e| QmpError::unexpected("query-cpus-fast", e))?;
+    let chosen = cpus.iter().find(|c| Some(c.cpu_index) == cpu);
+    let Some(chosen) = chosen.or(cpus.first()) else {
+        return Ok(Known::NoCpu);
+    };
+    if arch == Some("s390x") {
+        return Ok(Known::Always(Mode::S390x));
+    }
+    let kind = json!({"path": chosen.qom_path, "property": "type"});
+    let kind = qmp.execute("qom-get", kind).await?;
+    let a64 = A64_ONLY
+        .iter()
+        .any(|(name, since)| kind == *name && caps.version >= *since);
+    Ok(if a64 {
+        Known::Always(Mode::A64)
+    } else {
+        Known::InRegisters
+    })
+}

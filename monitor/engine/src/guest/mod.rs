@@ -1,0 +1,9 @@
+//! The guest as QMP shows it: memory, regions, registers.
+
+pub mod dump;
+pub mod instructions;
+pub mod memory;
+pub mod per_cpu;
+pub mod ram;
+pub mod regions;
+pub mod registers;

@@ -1,0 +1,4 @@
+//! Tables learned from QEMU programs: facts that no QMP command says.
+
+pub mod device_models;
+pub mod property_order;

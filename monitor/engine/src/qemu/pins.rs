@@ -1,0 +1,106 @@
+//! A device's pins for interrupts and signals, counted from its properties.
+
+use crate::qemu::objects::Node;
+
+/// Pins of one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pins {
+    /// The name, empty for those without.
+    pub name: String,
+    /// How many lead in.
+    pub inputs: usize,
+    /// How many lead out.
+    pub outputs: usize,
+}
+
+/// What QOM calls pins without a name, in and out.
+const UNNAMED: [&str; 2] = ["unnamed-gpio-in", "unnamed-gpio-out"];
+
+/// What the pins of a system bus device are called.
+const SYSBUS: &str = "sysbus-irq";
+
+/// A device's pins, in the order that `known` says; those that it does not know stand between the unnamed ones and the
+/// system bus's.
+#[must_use]
+pub fn of(device: &Node, objects: &[Node], known: Option<&Vec<String>>) -> Vec<Pins> {
+    let mut pins: Vec<Pins> = Vec::new();
+    let mut count = |name: &str, output: bool| {
+        let Some((name, _)) = name.rsplit_once('[') else {
+            return;
+        };
+        let name = if UNNAMED.contains(&name) { "" } else { name };
+        let at = match pins.iter().position(|p| p.name == name) {
+            Some(at) => at,
+            None => {
+                pins.push(Pins {
+                    name: name.to_owned(),
+                    inputs: 0,
+                    outputs: 0,
+                });
+                pins.len() - 1
+            }
+        };
+        if output {
+            pins[at].outputs += 1;
+        } else {
+            pins[at].inputs += 1;
+        }
+    };
+    for child in device.children.iter().map(|&child| &objects[child]) {
+        if child.kind == "irq" {
+            count(&child.name, false);
+        }
+    }
+    for property in device.properties.iter().filter(|p| p.kind == "link<irq>") {
+        count(&property.name, true);
+    }
+    let place = |name: &str| {
+        let listed = known.and_then(|known| known.iter().position(|k| k == name));
+        match (listed, name) {
+            (Some(at), _) => (1, at),
+            (None, "") => (0, 0),
+            (None, SYSBUS) => (3, 0),
+            (None, _) => (2, 0),
+        }
+    };
+    pins.sort_by_key(|pins| place(&pins.name));
+    pins
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::qemu::objects::Property;
+
+    #[test]
+    fn pins_are_counted_by_name() {
+        let irq = |name: &str| Node {
+            name: name.into(),
+            kind: "irq".into(),
+            ..Node::default()
+        };
+        let output = |name: &str| Property {
+            name: name.into(),
+            kind: "link<irq>".into(),
+        };
+        let objects = vec![irq("unnamed-gpio-in[0]"), irq("unnamed-gpio-in[1]")];
+        // The high precision timers of 10.0.2, fewer.
+        let device = Node {
+            children: vec![0, 1],
+            properties: vec![
+                output("sysbus-irq[0]"),
+                output("unnamed-gpio-out[0]"),
+                output("sysbus-irq[1]"),
+            ],
+            ..Node::default()
+        };
+        let pins = of(&device, &objects, None);
+        let counts: Vec<_> = pins
+            .iter()
+            .map(|p| (p.name.as_str(), p.inputs, p.outputs))
+            .collect();
+        assert_eq!(counts, [("", 2, 1), ("sysbus-irq", 0, 2)]);
+        let known = vec!["sysbus-irq".to_owned(), String::new()];
+        assert_eq!(of(&device, &objects, Some(&known))[0].name, "sysbus-irq");
+    }
+}

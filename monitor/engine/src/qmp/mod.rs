@@ -1,0 +1,135 @@
+//! What the engine needs of a QMP connection: one command in, one answer out.
+//!
+//! The engine knows no socket. [`Client`](client) is the implementation over unix and TCP sockets; a test may bring its own.
+
+pub mod version;
+
+use std::future::Future;
+use std::os::fd::BorrowedFd;
+use std::pin::Pin;
+
+use serde_json::Value;
+
+/// A future that the engine can hold without knowing its type.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A connection that executes QMP commands.
+///
+/// Several commands may be in flight at once; each answer belongs to its own future. Dropping a future gives the
+/// answer up, not the command: QEMU still carries it out.
+pub trait Qmp: Send + Sync {
+    /// Executes `command` with `arguments` (an object, or null for none) and returns the `return` member of the reply.
+    fn execute<'a>(&'a self, command: &'a str, arguments: Value) -> BoxFuture<'a, QmpResult>;
+
+    /// As [`execute`](Self::execute), and passes an open descriptor with the command (SCM_RIGHTS), for `add-fd` and
+    /// `getfd`. Connections that pass none, as here by default, answer [`QmpError::Unsupported`].
+    fn execute_with_fd<'a>(
+        &'a self,
+        _command: &'a str,
+        _arguments: Value,
+        _fd: BorrowedFd<'a>,
+    ) -> BoxFuture<'a, QmpResult> {
+        let error = QmpError::Unsupported("this connection passes no descriptors".into());
+        Box::pin(async { Err(error) })
+    }
+
+    /// Whether QEMU may see the files of this machine. That it does is known only when one that it was asked to write
+    /// has the content.
+    fn may_share_files(&self) -> bool {
+        false
+    }
+}
+
+/// A file without a name, of which QEMU gets a descriptor.
+pub trait MemoryFile: Send + Sync {
+    /// The descriptor, open for reading and writing.
+    fn fd(&self) -> BorrowedFd<'_>;
+
+    /// Its content, at most `limit` bytes from the start.
+    fn read(&self, limit: usize) -> std::io::Result<Vec<u8>>;
+}
+
+/// A private file with a name that nobody can guess, for a QEMU that takes no descriptor. Dropped, it is removed.
+pub trait PrivateFile: Send + Sync {
+    /// Its absolute path.
+    fn path(&self) -> &str;
+
+    /// Takes its content out, at most `limit` bytes from the start; the file is empty then.
+    fn take(&self, limit: usize) -> std::io::Result<Vec<u8>>;
+}
+
+/// What a QMP command answers.
+pub type QmpResult = Result<Value, QmpError>;
+
+/// Why a QMP command gave no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QmpError {
+    /// QEMU answered with an error.
+    #[error("{desc}")]
+    Command {
+        /// The error class: `GenericError`, `CommandNotFound`, `DeviceNotFound`, `DeviceNotActive`, ...
+        class: String,
+        /// QEMU's sentence.
+        desc: String,
+    },
+    /// The connection ended before the answer came: what the command did is not known.
+    #[error("connection to QEMU lost, outcome of {command} unknown")]
+    Disconnected {
+        /// The command that was in flight.
+        command: String,
+    },
+    /// No answer came within the time allowed: what the command did is not known.
+    #[error("no answer from QEMU within {seconds} s, outcome of {command} unknown")]
+    Timeout {
+        /// The command that was in flight.
+        command: String,
+        /// The limit, in seconds.
+        seconds: u64,
+    },
+    /// The other end sent what is not QMP; the connection is closed, and what the command did is not known.
+    #[error("not QMP: {reason}; outcome of {command} unknown")]
+    Protocol {
+        /// The command that was in flight.
+        command: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The command's answer has a shape that is not known here; the connection goes on.
+    #[error("unexpected answer to {command}: {reason}")]
+    Unexpected {
+        /// The command that was answered.
+        command: String,
+        /// What is wrong with its answer.
+        reason: String,
+    },
+    /// This kind of connection cannot do what was asked (pass a descriptor over TCP, for example).
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+impl QmpError {
+    /// A `GenericError` with this sentence.
+    pub fn generic(desc: impl Into<String>) -> Self {
+        Self::Command {
+            class: "GenericError".into(),
+            desc: desc.into(),
+        }
+    }
+
+    /// An answer to `command` that can't be read, and why.
+    pub fn unexpected(command: &str, reason: impl std::fmt::Display) -> Self {
+        Self::Unexpected {
+            command: command.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// Whether nothing more can be expected of this connection.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        matches!(
+            self,
+            Self::Disconnected { .. } | Self::Timeout { .. } | Self::Protocol { .. }
+        )
+    }
+}

@@ -1,0 +1,227 @@
+//! Learns what QMP does not tell of types of devices, for `guest/property_order` and `guest/device_models`.
+//!
+//! `cargo run --example learn_devices -- order TABLE QEMU...` adds to TABLE, a file, in which order these QEMUs of one
+//! release, for different targets, print properties in `info qtree`: each is started with every machine that it has,
+//! with all devices that can be plugged into some machines, and with each other device by itself. Expect a QEMU to take
+//! some minutes. `models TABLE QEMU...` adds what they say in `info qdm`.
+
+mod learn;
+mod models;
+mod plug;
+mod qemu;
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hmp_engine::qemu::learned::device_models::Models;
+use hmp_engine::qemu::learned::property_order::Order;
+use learn::{Types, learn};
+use qemu::Qemu;
+use serde_json::json;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Machines to plug devices into, where a QEMU has them.
+const PLUGGABLE: &[&str] = &["q35", "pc", "virt", "pseries", "s390-ccw-virtio"];
+
+/// Devices with buses for others, where a QEMU has them.
+const WITH_BUSES: &[&str] = &[
+    "pci-bridge,id=br1,chassis_nr=1",
+    "pci-bridge,id=br2,chassis_nr=2",
+    "pci-bridge,id=br3,chassis_nr=3",
+    "pci-bridge,id=br4,chassis_nr=4",
+    "pcie-root-port,id=rp1,chassis=5",
+    "nec-usb-xhci,id=usb",
+    "virtio-scsi,id=scsi",
+    "virtio-serial,id=vser",
+    "intel-hda,id=hda",
+    "usb-ccid,id=ccid",
+    "tpci200,id=ipack",
+    "sdhci-pci,id=sd",
+    "ipmi-bmc-sim,id=bmc",
+];
+
+/// What a device may want.
+const WANTED: &[&str] = &[
+    "",
+    ",drive=be",
+    ",drive=be,serial=x",
+    ",chardev=ce",
+    ",memdev=me",
+    ",audiodev=ae",
+    ",bus_nr=64",
+    ",id=x,bmc=bmc",
+];
+
+/// Arguments with which every device finds what it may want.
+const BACK_ENDS: &[&str] = &[
+    "-blockdev",
+    "null-co,node-name=be",
+    "-chardev",
+    "null,id=ce",
+    "-object",
+    "memory-backend-ram,id=me,size=1M",
+    "-audiodev",
+    "none,id=ae",
+];
+
+/// Names of types that end QEMU when somebody looks, wait for a peer for ever, or are no devices by themselves.
+const AVOIDED: &[&str] = &["-gl", "cpu", "ivshmem", "vhost"];
+
+fn avoided(kind: &str) -> bool {
+    AVOIDED.iter().any(|word| kind.contains(word))
+}
+
+/// The machines of a QEMU by their names without a release.
+fn machines(program: &Path) -> Result<Vec<String>, Failure> {
+    let help = Command::new(program).args(["-M", "help"]).output()?.stdout;
+    let help = String::from_utf8(help)?;
+    let names = help.lines().skip(1).filter_map(|l| l.split(' ').next());
+    let current = |name: &&str| {
+        let release = name.rsplit('-').next().unwrap_or_default();
+        let old = release.contains('.') && release.chars().all(|c| c == '.' || c.is_ascii_digit());
+        !old && !name.is_empty() && !name.starts_with("xen") && *name != "none"
+    };
+    Ok(names.filter(current).map(str::to_owned).collect())
+}
+
+/// The types of devices that a QEMU has and `order` does not.
+fn unknown(qemu: &Qemu, order: &Order) -> Result<Vec<String>, Failure> {
+    let devices = json!({"implements": "device", "abstract": false});
+    let types = qemu.qmp.call("qom-list-types", &devices)?;
+    let names = types.as_array().into_iter().flatten();
+    let names = names.filter_map(|kind| kind["name"].as_str().map(str::to_owned));
+    Ok(names
+        .filter(|kind| !avoided(kind) && !order.properties.contains_key(kind))
+        .collect())
+}
+
+struct Learner {
+    types: Types,
+    order: Order,
+    /// Types that only boards make.
+    never: HashSet<String>,
+}
+
+impl Learner {
+    fn look(&mut self, qemu: &Qemu, what: &str) {
+        if let Err(error) = learn(&qemu.qmp, &mut self.types, &mut self.order) {
+            say(&format!("  {what}: {error}"));
+        }
+    }
+
+    fn program(&mut self, program: &Path) -> Result<(), Failure> {
+        let machines = machines(program)?;
+        for machine in &machines {
+            let mut arguments = vec!["-M".to_owned(), machine.clone()];
+            let mut started = Qemu::start(program, &arguments);
+            // Boards with a sound chip ask for a back end.
+            if started
+                .as_ref()
+                .is_err_and(|e| e.to_string().contains("audio"))
+            {
+                arguments.extend(["-audio", "none"].map(str::to_owned));
+                started = Qemu::start(program, &arguments);
+            }
+            match started {
+                Ok(qemu) => self.look(&qemu, machine),
+                Err(error) => say(&format!("  {machine}: {error}")),
+            }
+        }
+        for machine in machines.iter().filter(|m| PLUGGABLE.contains(&m.as_str())) {
+            self.devices(program, machine)?;
+        }
+        Ok(())
+    }
+
+    /// Devices that a person may add to `machine`.
+    fn devices(&mut self, program: &Path, machine: &str) -> Result<(), Failure> {
+        let mut base = vec!["-M".to_owned(), machine.to_owned()];
+        base.extend(BACK_ENDS.iter().map(|&argument| argument.to_owned()));
+        for device in WITH_BUSES {
+            let mut more = base.clone();
+            more.extend(["-device".to_owned(), (*device).to_owned()]);
+            if Qemu::start(program, &more).is_ok() {
+                base = more;
+            }
+        }
+        // A type that ends QEMU is passed over.
+        let mut next = 0;
+        loop {
+            let qemu = Qemu::start(program, &base)?;
+            match plug::plug(&qemu.qmp, &mut next) {
+                Err(error) => say(&format!("  {machine}: {error}")),
+                Ok(()) => {
+                    self.look(&qemu, machine);
+                    break;
+                }
+            }
+        }
+        let rest = unknown(&Qemu::start(program, &base)?, &self.order)?;
+        for kind in rest {
+            if self.never.contains(&kind) {
+                continue;
+            }
+            for wanted in WANTED {
+                let mut more = base.clone();
+                more.extend(["-device".to_owned(), format!("{kind}{wanted}")]);
+                match Qemu::start(program, &more) {
+                    Ok(qemu) => {
+                        self.look(&qemu, &kind);
+                        break;
+                    }
+                    Err(error) if error.to_string().contains("pluggable") => {
+                        self.never.insert(kind);
+                        break;
+                    }
+                    Err(_) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn say(text: &str) {
+    // Somebody who reads no more is no reason to stop.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn models_of(table: &Path, programs: impl Iterator<Item = PathBuf>) -> Result<(), Failure> {
+    let mut models = Models::read(&std::fs::read_to_string(table).unwrap_or_default());
+    for program in programs {
+        let qemu = Qemu::start(&program, &["-M".into(), "none".into()])?;
+        models::learn(&qemu.qmp, &mut models)?;
+    }
+    std::fs::write(table, models.write())?;
+    Ok(())
+}
+
+fn main() -> Result<(), Failure> {
+    let usage = "usage: learn_devices order|models TABLE QEMU...";
+    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
+    let what = args.next().ok_or(usage)?;
+    let table = args.next().ok_or(usage)?;
+    if what == Path::new("models") {
+        return models_of(&table, args);
+    }
+    if what != Path::new("order") {
+        return Err(usage.into());
+    }
+    let mut learner = Learner {
+        types: Types::default(),
+        order: Order::read(&std::fs::read_to_string(&table).unwrap_or_default()),
+        never: HashSet::new(),
+    };
+    for program in args {
+        say(&program.display().to_string());
+        learner.types = Types::default();
+        learner.program(&program)?;
+        let mut order = learner.order.clone();
+        order.simplify();
+        std::fs::write(&table, order.write())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! `hmp`: QEMU's human monitor from outside. This file knows the command line, nothing else.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use hmp::client::address::{Address, AddressError};
+use hmp::repl::{Descriptors, Exit, Options, Target, Task, run};
+use hmp_engine::command::route::Passthrough;
+use hmp_engine::command::row::Risk;
+
+/// QEMU's human monitor, over QMP.
+///
+/// Without -c, commands are read from standard input; on a terminal, with a prompt.
+#[derive(Parser)]
+#[command(name = "hmp", version, after_help = EXIT_CODES)]
+struct Arguments {
+    /// A QMP socket: PATH, unix:PATH or tcp:HOST:PORT. Without it, the one running QEMU is used.
+    #[arg(value_parser = address)]
+    address: Option<Address>,
+
+    /// Run this line and end; may be given several times.
+    #[arg(short = 'c', long = "command", value_name = "LINE")]
+    lines: Vec<String>,
+
+    /// End each answer with a NUL byte.
+    #[arg(long)]
+    null: bool,
+
+    /// Print what could stand at the end of TEXT.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["lines", "explain"])]
+    complete: Option<String>,
+
+    /// Print what each line would do, as JSON, and do nothing.
+    #[arg(long)]
+    explain: bool,
+
+    /// Give a QMP command no more than this to be answered [default: no limit].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+
+    /// Let commands use the open descriptor N by this name; may be given several times.
+    #[arg(long = "fd", value_name = "NAME=N")]
+    descriptors: Vec<String>,
+
+    /// Permit ways of answering that stop the VM for a moment, or could harm it.
+    #[arg(long, value_name = "RISK")]
+    allow: Option<Allow>,
+
+    /// Never use the built-in monitor (human-monitor-command).
+    #[arg(long)]
+    native_only: bool,
+
+    /// When to use the built-in monitor.
+    #[arg(long, value_name = "WHEN", hide = true, conflicts_with = "native_only")]
+    passthrough: Option<When>,
+
+    /// Talk to a recording instead of a QEMU.
+    #[arg(long, value_name = "RECORDING", conflicts_with = "address")]
+    replay: Option<PathBuf>,
+
+    /// End the jobs that an earlier hmp began and left behind, and clear them away.
+    #[arg(long, conflicts_with_all = ["lines", "complete", "explain", "replay", "null"])]
+    end_jobs: bool,
+
+    /// Print the QMP sockets of running QEMUs: process, name, address and remarks, with tabs between.
+    #[arg(long, conflicts_with_all = ["address", "lines", "complete", "explain", "replay", "null", "end_jobs"])]
+    list: bool,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 all done, 1 some command failed, 2 usage, 3 no connection, 4 connection lost with work left or in flight.";
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Allow {
+    /// Stop the VM for a moment.
+    Pausing,
+    /// Could kill or change it somewhere.
+    Risky,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum When {
+    Never,
+    Auto,
+    Always,
+}
+
+fn address(text: &str) -> Result<Address, AddressError> {
+    text.parse()
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(limit) if !limit.is_zero() => Ok(limit),
+        Ok(_) => Err("must be more than 0".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
+    let target = match (arguments.address, arguments.replay) {
+        (Some(address), _) => Target::Address(address),
+        (None, Some(path)) => Target::Recording(path),
+        (None, None) => Target::Discover,
+    };
+    let task = if arguments.list {
+        Task::List
+    } else if arguments.end_jobs {
+        Task::EndJobs
+    } else if let Some(text) = arguments.complete {
+        Task::Complete(text)
+    } else if arguments.lines.is_empty() {
+        Task::Input
+    } else {
+        Task::Lines(arguments.lines)
+    };
+    let passthrough = match arguments.passthrough {
+        Some(When::Always) => Passthrough::Always,
+        Some(When::Never) => Passthrough::Never,
+        _ if arguments.native_only => Passthrough::Never,
+        _ => Passthrough::Auto,
+    };
+    let allow = match arguments.allow {
+        None => Risk::Safe,
+        Some(Allow::Pausing) => Risk::Pausing,
+        Some(Allow::Risky) => Risk::Risky,
+    };
+    Options {
+        target,
+        task,
+        explain: arguments.explain,
+        null: arguments.null,
+        timeout: arguments.timeout,
+        passthrough,
+        allow,
+        descriptors,
+    }
+}
+
+/// Takes the descriptors before anything is opened whose number might be meant by mistake.
+fn take(arguments: &Arguments) -> Result<Descriptors, clap::Error> {
+    let mut descriptors = Descriptors::default();
+    for text in &arguments.descriptors {
+        descriptors.add(text).map_err(|error| {
+            clap::Error::raw(
+                clap::error::ErrorKind::ValueValidation,
+                format!("--fd: {error}\n"),
+            )
+        })?;
+    }
+    Ok(descriptors)
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let descriptors = match take(&arguments) {
+        Ok(descriptors) => descriptors,
+        Err(error) => {
+            // Standard error may be closed; the code tells too.
+            let _ = error.print();
+            return Exit::Usage.into();
+        }
+    };
+    let options = options(arguments, descriptors);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error = clap::Error::raw(clap::error::ErrorKind::Io, format!("{error}\n"));
+            let _ = error.print();
+            return Exit::Unconnected.into();
+        }
+    };
+    let exit = runtime.block_on(run(options));
+    // A name that is being looked up would hold up the end.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_manual_knows_every_flag() {
+        let manual = include_str!("../../../docs/hmp.md");
+        for flag in Arguments::command().get_arguments() {
+            if let Some(long) = flag.get_long().filter(|_| !flag.is_hide_set()) {
+                assert!(manual.contains(&format!("`--{long}")), "--{long}");
+            }
+        }
+    }
+
+    #[test]
+    fn seconds_are_positive_numbers() {
+        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
+        for text in ["", "x", "0", "-1", "nan", "inf", "1e300"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Without a person: runs the lines of the command line or of standard input, prints candidates.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::repl::editor::with_files;
+use crate::repl::exit::Exit;
+use crate::repl::lines::{self, Line};
+use crate::repl::screen::say;
+use crate::repl::worker::{End, Next, Worker};
+
+/// How long a line that may already be on its way is waited for when the connection is gone.
+const GRACE: Duration = Duration::from_millis(200);
+
+/// How long candidates may take: whoever asks for them waits at a keyboard.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs the lines of the command line.
+pub(super) async fn lines(worker: &mut Worker, lines: &[String]) -> Exit {
+    for (number, line) in lines.iter().enumerate() {
+        let left = lines.len() - number - 1;
+        match worker.line(line).await {
+            Next::Go => {}
+            Next::Unheard => return worker.unheard(),
+            Next::Quit => {
+                worker.gone().await;
+                return match left {
+                    0 => worker.exit(),
+                    1 => lost("QEMU has quit; one line was not run"),
+                    _ => lost(&format!("QEMU has quit; {left} lines were not run")),
+                };
+            }
+            Next::Lost(error) => {
+                return match left {
+                    0 => worker.lost(&error.to_string()),
+                    1 => worker.lost(&format!("{error}; one more line was not run")),
+                    _ => worker.lost(&format!("{error}; {left} more lines were not run")),
+                };
+            }
+        }
+    }
+    worker.exit()
+}
+
+/// Runs the lines of standard input as they come.
+pub(super) async fn input(worker: &mut Worker) -> Exit {
+    let mut input = lines::stdin();
+    loop {
+        let line = tokio::select! {
+            biased;
+            line = input.recv() => line,
+            end = worker.end() => return ended(worker, &mut input, end).await,
+        };
+        let next = match line {
+            None => return worker.exit(),
+            Some(Line::Text(line)) => worker.line(&line).await,
+            Some(Line::TooLong) => {
+                say("a line of input is longer than 1 MiB");
+                worker.failed = true;
+                worker.screen.end_answer(worker.null);
+                Next::Go
+            }
+        };
+        match next {
+            Next::Go => {}
+            Next::Unheard => return worker.unheard(),
+            Next::Lost(error) => return worker.lost(&error.to_string()),
+            Next::Quit => {
+                worker.gone().await;
+                return match timeout(GRACE, input.recv()).await {
+                    Ok(Some(_)) => lost("QEMU has quit; lines of input were not run"),
+                    Ok(None) | Err(_) => worker.exit(),
+                };
+            }
+        }
+    }
+}
+
+/// Prints the candidates for the end of `text`, one per line.
+pub(super) async fn complete(worker: &mut Worker, text: &str) -> Exit {
+    let question = worker.monitor.complete(text, text.len());
+    let Ok(completion) = timeout(PATIENCE, question).await else {
+        return lost("QEMU does not answer");
+    };
+    let failed = completion.failed.clone();
+    for candidate in with_files(completion, text, text.len()) {
+        let _ = writeln!(worker.screen, "{candidate}");
+    }
+    worker.screen.end_answer(worker.null);
+    match failed {
+        Some(error) => lost(&error.to_string()),
+        None => worker.unheard(),
+    }
+}
+
+/// The connection ended between two lines. Where no more lines come, nothing was lost.
+async fn ended(worker: &Worker, input: &mut mpsc::Receiver<Line>, end: End) -> Exit {
+    if let Ok(None) = timeout(GRACE, input.recv()).await {
+        return worker.exit();
+    }
+    match (end, worker.client.end()) {
+        (End::Shutdown(reason), _) => lost(&format!("QEMU has ended ({reason})")),
+        (End::Lost, Some(end)) => lost(&end.to_string()),
+        (End::Lost, None) => lost("connection to QEMU lost"),
+    }
+}
+
+fn lost(text: &str) -> Exit {
+    say(text);
+    Exit::Lost
+}

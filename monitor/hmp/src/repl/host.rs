@@ -1,0 +1,52 @@
+//! What the engine needs of the program around it, on tokio and a terminal.
+
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hmp_engine::command::cx::Host;
+use hmp_engine::qmp::{BoxFuture, MemoryFile, PrivateFile};
+
+use crate::host::Unattended;
+use crate::repl::descriptors::Descriptors;
+use crate::repl::editor::Asker;
+use crate::repl::history::Session;
+
+/// This program.
+pub(super) struct Program {
+    pub(super) descriptors: Descriptors,
+    /// Asks the person, where there is one.
+    pub(super) asker: Option<Asker>,
+    /// The lines typed so far, where lines are typed.
+    pub(super) history: Option<Arc<Session>>,
+}
+
+impl Host for Program {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
+        Unattended.sleep(duration)
+    }
+
+    fn secret<'a>(&'a self, prompt: &'a str) -> BoxFuture<'a, Option<String>> {
+        Box::pin(async move { self.asker.as_ref()?.secret(prompt).await })
+    }
+
+    fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
+        Unattended.local_time(seconds)
+    }
+
+    fn descriptor(&self, name: &str) -> Option<BorrowedFd<'_>> {
+        self.descriptors.get(name)
+    }
+
+    fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
+        Unattended.memory_file()
+    }
+
+    fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
+        Unattended.private_file()
+    }
+
+    fn history(&self) -> Option<Vec<String>> {
+        Some(self.history.as_ref()?.lines())
+    }
+}

@@ -1,0 +1,81 @@
+//! Jobs that an earlier `hmp` began and did not live to clear away, or that another one is at.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use hmp_engine::command::cx::Host;
+use hmp_engine::command::jobs::{self, Ended, Job};
+use hmp_engine::qemu::caps::Caps;
+use hmp_engine::qmp::Qmp;
+use tokio::time::timeout;
+
+use crate::repl::exit::Exit;
+use crate::repl::screen::{Screen, say};
+
+/// How long the question may hold up the first line.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Lists them, with how to end them. A lost connection is left to the first line to tell.
+pub(super) async fn tell(qmp: &dyn Qmp, caps: &Caps) {
+    if !caps.has("query-jobs") || caps.preconfig {
+        return;
+    }
+    let Ok(Ok(jobs)) = timeout(PATIENCE, jobs::leftover(qmp)).await else {
+        return;
+    };
+    for job in jobs {
+        say(&format!(
+            "{} is there from another connection; 'hmp --end-jobs' ends it, or clears it away",
+            described(&job)
+        ));
+    }
+}
+
+/// Ends them and prints what became of each.
+pub(super) async fn end(qmp: &dyn Qmp, host: &dyn Host, screen: &mut Screen) -> Exit {
+    let jobs = match jobs::leftover(qmp).await {
+        Ok(jobs) => jobs,
+        Err(error) => return failed(&error),
+    };
+    let mut exit = Exit::Success;
+    for job in jobs {
+        let before = described(&job);
+        match jobs::end(qmp, host, job).await {
+            Ok(Ended::Dismissed(job)) => {
+                let _ = writeln!(screen, "{before}: cleared away{}", reason(&job));
+            }
+            Ok(Ended::Gone) => {
+                let _ = writeln!(screen, "{before}: gone");
+            }
+            Ok(Ended::Stuck) => {
+                let _ = writeln!(screen, "{before}: told to end, and still there");
+                exit = Exit::Failed;
+            }
+            Err(error) => return failed(&error),
+        }
+    }
+    screen.end_answer(false);
+    exit
+}
+
+fn failed(error: &hmp_engine::qmp::QmpError) -> Exit {
+    say(&error.to_string());
+    if error.is_fatal() {
+        Exit::Lost
+    } else {
+        Exit::Failed
+    }
+}
+
+/// `the job ID (TYPE, STATUS)`.
+fn described(job: &Job) -> String {
+    format!("the job {} ({}, {})", job.id, job.kind, job.status)
+}
+
+/// Why it failed, where it did.
+fn reason(job: &Job) -> String {
+    match &job.error {
+        Some(error) => format!(", it had failed: {error}"),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,26 @@
+//! The program `hmp` without its command line: connecting, running lines, the prompt.
+//!
+//! It must not know clap, and the engine must not know it.
+
+mod batch;
+mod choose;
+mod descriptors;
+mod editor;
+mod escape;
+mod exit;
+mod history;
+mod host;
+mod interactive;
+mod leftovers;
+mod lines;
+mod options;
+mod replay;
+mod run;
+mod screen;
+mod secrets;
+mod worker;
+
+pub use crate::repl::descriptors::{Descriptors, DescriptorsError};
+pub use crate::repl::exit::Exit;
+pub use crate::repl::options::{Options, Target, Task};
+pub use crate::repl::run::run;

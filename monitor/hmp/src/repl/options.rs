@@ -1,0 +1,57 @@
+//! What the command line asks for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hmp_engine::command::route::Passthrough;
+use hmp_engine::command::row::Risk;
+
+use crate::client::address::Address;
+use crate::repl::descriptors::Descriptors;
+
+/// What to talk to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A QMP socket.
+    Address(Address),
+    /// The QMP socket of the one running QEMU.
+    Discover,
+    /// A recording instead of a QEMU.
+    Recording(PathBuf),
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Run these lines.
+    Lines(Vec<String>),
+    /// Run the lines of standard input; on a terminal, with a prompt.
+    Input,
+    /// Print what could stand at the end of this text.
+    Complete(String),
+    /// End the jobs that an earlier `hmp` left behind.
+    EndJobs,
+    /// Print the QMP sockets of running QEMUs.
+    List,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub struct Options {
+    /// What to talk to.
+    pub target: Target,
+    /// What to do.
+    pub task: Task,
+    /// Whether to print what lines would do instead of running them.
+    pub explain: bool,
+    /// Whether to end each answer with a NUL byte.
+    pub null: bool,
+    /// How long a QMP command may take.
+    pub timeout: Option<Duration>,
+    /// Whether the built-in monitor may be used.
+    pub passthrough: Passthrough,
+    /// The highest risk class of routes that may be used.
+    pub allow: Risk,
+    /// Open descriptors for commands.
+    pub descriptors: Descriptors,
+}

@@ -1,0 +1,138 @@
+//! Runs lines one after the other and keeps count of what happened.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use hmp_engine::engine::{Monitor, Outcome};
+use hmp_engine::qmp::QmpError;
+use tokio::time::timeout;
+
+use crate::client::{Client, Events};
+use crate::repl::exit::Exit;
+use crate::repl::screen::{Screen, say};
+
+/// How long `quit` waits for QEMU to be gone.
+const QUIT: Duration = Duration::from_secs(10);
+
+/// What to do after a line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Take the next one.
+    Go,
+    /// QEMU quits.
+    Quit,
+    /// QEMU can't be reached any more, or does not answer.
+    Lost(QmpError),
+    /// Nobody reads our output.
+    Unheard,
+}
+
+/// How a connection ended, seen from outside of a command.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// QEMU said that it ends, and why (`guest-shutdown`, `host-signal`, ...).
+    Shutdown(String),
+    /// It said nothing.
+    Lost,
+}
+
+pub(super) struct Worker {
+    pub(super) monitor: Monitor,
+    pub(super) client: Client,
+    pub(super) events: Events,
+    pub(super) screen: Screen,
+    pub(super) explain: bool,
+    pub(super) null: bool,
+    pub(super) failed: bool,
+    /// The reason of the last SHUTDOWN event.
+    pub(super) shutdown: Option<String>,
+}
+
+impl Worker {
+    /// Runs or explains one line and writes its answer.
+    pub(super) async fn line(&mut self, line: &str) -> Next {
+        let outcome = if self.explain {
+            self.explain_line(line)
+        } else {
+            self.monitor.run_line(line, &mut self.screen).await
+        };
+        // A command whose text can't be written fails for no reason of its own.
+        if self.screen.error().is_some() {
+            return Next::Unheard;
+        }
+        let next = match outcome {
+            Outcome::Done => Next::Go,
+            Outcome::Failed => {
+                self.failed = true;
+                Next::Go
+            }
+            Outcome::Quit => Next::Quit,
+            Outcome::Disconnected(error) => Next::Lost(error),
+        };
+        if !matches!(next, Next::Lost(_)) {
+            self.screen.end_answer(self.null);
+        }
+        if self.screen.error().is_some() {
+            return Next::Unheard;
+        }
+        next
+    }
+
+    fn explain_line(&mut self, line: &str) -> Outcome {
+        let plan = self.monitor.explain(line);
+        let _ = writeln!(self.screen, "{plan}");
+        if plan.get("error").is_some() {
+            Outcome::Failed
+        } else {
+            Outcome::Done
+        }
+    }
+
+    /// The exit code as long as nothing worse than a failed command happened.
+    pub(super) fn exit(&self) -> Exit {
+        if self.failed {
+            Exit::Failed
+        } else {
+            Exit::Success
+        }
+    }
+
+    /// Ends because the connection is lost: says so, and what may go on without it.
+    pub(super) fn lost(&mut self, text: &str) -> Exit {
+        say(text);
+        if let Some(goes_on) = self.monitor.given_up() {
+            say(&goes_on);
+        }
+        Exit::Lost
+    }
+
+    /// Ends because nobody reads our output: quietly for a closed pipe.
+    pub(super) fn unheard(&self) -> Exit {
+        match self.screen.error() {
+            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                say(&format!("can't write: {error}"));
+                Exit::Failed
+            }
+            _ => self.exit(),
+        }
+    }
+
+    /// Waits for the connection's end. Events that come before it are not shown.
+    pub(super) async fn end(&mut self) -> End {
+        while let Some(event) = self.events.recv().await {
+            if event.name == "SHUTDOWN" {
+                let reason = event.data.get("reason").and_then(|r| r.as_str());
+                self.shutdown = Some(reason.unwrap_or("unknown").to_owned());
+            }
+        }
+        match self.shutdown.take() {
+            Some(reason) => End::Shutdown(reason),
+            None => End::Lost,
+        }
+    }
+
+    /// After `quit`: waits until QEMU is gone, though not for ever.
+    pub(super) async fn gone(&mut self) {
+        let _ = timeout(QUIT, self.end()).await;
+    }
+}

@@ -1,0 +1,335 @@
+//! The QMP client on real sockets: unix, TCP, descriptors, and any order of what the other end sends.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::fs::File;
+use std::io::{IoSliceMut, Read, Seek, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use common::peer::{GREETING, Peer};
+use hmp::client::address::Address;
+use hmp::client::{Client, ConnectError, Options};
+use hmp_engine::qmp::{Qmp, QmpError};
+use proptest::prelude::*;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use serde_json::{Value, json};
+use tokio::io::Interest;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+
+async fn serve_one(mut peer: Peer<impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>) {
+    peer.greet().await;
+    let request = peer.request().await;
+    peer.reply(&request, request["execute"].clone()).await;
+    assert_eq!(peer.request_or_end().await, None);
+}
+
+async fn ask_one(address: &Address) {
+    let (client, _events) = Client::connect(address, &Options::default()).await.unwrap();
+    let answer = client.execute("query-status", Value::Null).await;
+    assert_eq!(answer.unwrap(), "query-status");
+}
+
+#[tokio::test]
+async fn unix_sockets() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q");
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = tokio::spawn(async move {
+        serve_one(Peer::new(listener.accept().await.unwrap().0)).await;
+    });
+    ask_one(&Address::Unix(path)).await;
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_path_longer_than_an_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = folder.path().join("d".repeat(100)).join("e".repeat(100));
+    std::fs::create_dir_all(&deep).unwrap();
+    // Made elsewhere and moved, since it can't be bound there.
+    let short = folder.path().join("q");
+    let listener = UnixListener::bind(&short).unwrap();
+    std::fs::rename(&short, deep.join("q")).unwrap();
+    let server = tokio::spawn(async move {
+        serve_one(Peer::new(listener.accept().await.unwrap().0)).await;
+    });
+    ask_one(&Address::Unix(deep.join("q"))).await;
+    server.await.unwrap();
+}
+
+#[test]
+fn tcp_on_a_runtime_with_threads() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            serve_one(Peer::new(listener.accept().await.unwrap().0)).await;
+        });
+        ask_one(&format!("tcp:127.0.0.1:{port}").parse().unwrap()).await;
+        server.await.unwrap();
+    });
+}
+
+#[tokio::test]
+async fn sockets_that_are_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = Address::Unix(folder.path().join("q"));
+    let error = Client::connect(&address, &Options::default()).await.err();
+    let text = error.unwrap().to_string();
+    assert!(text.contains("No such file or directory"), "{text}");
+}
+
+#[tokio::test]
+async fn a_held_socket_gives_no_greeting_and_then_its_queue_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q");
+    let listener = UnixListener::bind(&path).unwrap();
+    rustix::net::listen(listener.as_fd(), 0).unwrap();
+    let address = Address::Unix(path);
+    let options = Options {
+        connect_timeout: Duration::from_millis(50),
+        ..Options::default()
+    };
+    let first = std::os::unix::net::UnixStream::connect(folder.path().join("q")).unwrap();
+    let error = Client::connect(&address, &options).await.err().unwrap();
+    assert!(matches!(error, ConnectError::Queued), "{error:?}");
+    drop((first, listener.accept().await.unwrap()));
+
+    let error = Client::connect(&address, &options).await.err().unwrap();
+    assert!(
+        matches!(error, ConnectError::NoGreeting { .. }),
+        "{error:?}"
+    );
+}
+
+/// Reads one request as QEMU does, a byte at a time, and takes the descriptor that comes along.
+async fn request_with_descriptor(stream: &UnixStream) -> (Value, Option<OwnedFd>) {
+    let (mut text, mut descriptor) = (Vec::new(), None);
+    loop {
+        let received = stream.async_io(Interest::READABLE, || {
+            let mut byte = [0];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let mut slices = [IoSliceMut::new(&mut byte)];
+            let got = recvmsg(stream, &mut slices, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+            assert_eq!(got.bytes, 1, "the connection ended");
+            let sent = control.drain().find_map(|message| match message {
+                RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+                _ => None,
+            });
+            Ok((byte[0], sent))
+        });
+        let (byte, sent) = received.await.unwrap();
+        assert!(
+            sent.is_none() || text.is_empty(),
+            "it comes with the first byte"
+        );
+        descriptor = descriptor.or(sent);
+        text.push(byte);
+        if let Ok(value) = serde_json::from_slice(&text) {
+            return (value, descriptor);
+        }
+    }
+}
+
+fn file_with(text: &str) -> File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn a_descriptor_goes_with_its_request() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let server = tokio::spawn(async move {
+        theirs.writable().await.unwrap();
+        theirs.try_write(GREETING.as_bytes()).unwrap();
+        let mut contents = Vec::new();
+        for _ in 0..4 {
+            let (request, descriptor) = request_with_descriptor(&theirs).await;
+            if let Some(descriptor) = descriptor {
+                let mut file = File::from(descriptor);
+                let mut text = String::new();
+                file.rewind().unwrap();
+                file.read_to_string(&mut text).unwrap();
+                contents.push(text);
+            }
+            // The next descriptor must not come before this one was used.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let early = theirs.try_read(&mut [0; 1]);
+            assert!(early.is_err() || request["execute"] == "qmp_capabilities");
+            let reply = json!({"return": request["execute"], "id": request["id"]});
+            theirs.try_write(reply.to_string().as_bytes()).unwrap();
+        }
+        contents
+    });
+    let (client, _events) = Client::from_unix(ours, &Options::default()).await.unwrap();
+    let (one, two) = (file_with("one"), file_with("two"));
+    let (a, b) = tokio::join!(
+        client.execute_with_fd("getfd", json!({"fdname": "a"}), one.as_fd()),
+        client.execute_with_fd("getfd", json!({"fdname": "b"}), two.as_fd()),
+    );
+    assert_eq!((a.unwrap(), b.unwrap()), (json!("getfd"), json!("getfd")));
+    client.execute("query-status", Value::Null).await.unwrap();
+    assert_eq!(server.await.unwrap(), ["one", "two"]);
+}
+
+#[tokio::test]
+async fn other_streams_take_no_descriptors() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let mut peer = Peer::new(theirs);
+    let options = Options::default();
+    let (connected, _) = tokio::join!(Client::from_stream(ours, &options), peer.greet());
+    let (client, _events) = connected.unwrap();
+    let file = file_with("");
+    let result = client.execute_with_fd("getfd", json!({}), file.as_fd());
+    assert!(matches!(result.await, Err(QmpError::Unsupported(_))));
+}
+
+/// What the other end does next.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Answers the request at this place among those that wait, counted round.
+    Reply(usize),
+    /// Answers it a second time.
+    Again,
+    Event,
+    Stray(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (0_usize..8).prop_map(Step::Reply),
+        1 => Just(Step::Again),
+        2 => Just(Step::Event),
+        1 => (0_u64..99).prop_map(Step::Stray),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+/// Runs `count` commands against a peer that follows `steps` and then answers what is left, in pieces of these sizes.
+async fn play(count: usize, steps: Vec<Step>, cuts: Vec<usize>) {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let mut peer = Peer::new(theirs);
+    let options = Options::default();
+    let (connected, _) = tokio::join!(Client::from_stream(ours, &options), peer.greet());
+    let (client, mut events) = connected.unwrap();
+    let calls: Vec<_> = (0..count)
+        .map(|number| {
+            let client = client.clone();
+            tokio::spawn(async move { client.execute("a", json!({ "n": number })).await })
+        })
+        .collect();
+    let mut waiting = Vec::new();
+    for _ in 0..count {
+        waiting.push(peer.request().await);
+    }
+    let (mut sent, mut strays, mut wire, mut last) = (0, 0, String::new(), None);
+    let rest = std::iter::repeat_n(Step::Reply(0), count);
+    for step in steps.into_iter().chain(rest) {
+        let message = match step {
+            Step::Reply(_) if waiting.is_empty() => continue,
+            Step::Reply(place) => {
+                let request = waiting.remove(place % waiting.len());
+                last = Some(request.clone());
+                json!({"return": request["arguments"]["n"], "id": request["id"]})
+            }
+            Step::Again => {
+                let Some(request) = &last else { continue };
+                strays += 1;
+                json!({"id": request["id"], "error": {"class": "GenericError", "desc": "again"}})
+            }
+            Step::Event => {
+                sent += 1;
+                json!({"event": "E", "data": {"n": sent}})
+            }
+            Step::Stray(id) => {
+                strays += 1;
+                json!({"return": {}, "id": id})
+            }
+        };
+        wire.push_str(&message.to_string());
+        wire.push_str("\r\n");
+    }
+    let mut rest = wire.as_bytes();
+    for cut in cuts.iter().cycle() {
+        if rest.is_empty() {
+            break;
+        }
+        let (piece, behind) = rest.split_at((*cut).min(rest.len()));
+        peer.write(piece).await;
+        tokio::task::yield_now().await;
+        rest = behind;
+    }
+    for (number, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.await.unwrap(), Ok(json!(number)));
+    }
+    drop(peer);
+    for number in 1..=sent {
+        assert_eq!(events.recv().await.unwrap().data["n"], number);
+    }
+    assert_eq!(events.recv().await, None);
+    assert_eq!(client.strays(), strays);
+}
+
+/// Runs one command against a peer that sends these bytes and leaves.
+async fn answer_with(bytes: Vec<u8>) -> Result<Value, QmpError> {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let mut peer = Peer::new(theirs);
+    let options = Options {
+        first_id: Some(1),
+        ..Options::default()
+    };
+    let (connected, _) = tokio::join!(Client::from_stream(ours, &options), peer.greet());
+    let (client, _events) = connected.unwrap();
+    let talk = async {
+        peer.request().await;
+        // Where the bytes are garbage the other end closes early.
+        peer.try_write(&bytes).await;
+        drop(peer);
+    };
+    let (result, ()) = tokio::join!(client.execute("a", Value::Null), talk);
+    result
+}
+
+fn fragments() -> impl Strategy<Value = Vec<u8>> {
+    let fragment = prop_oneof![
+        4 => prop::sample::select(vec![
+            "{", "}", "[", "]", "\"", "\\", ":", ",", "\"id\":", "2", "\"return\":", "\"error\":", "\"event\":",
+            "\"QMP\":", "null", "{}", "\r\n", "{\"return\":{},\"id\":2}", "{\"event\":\"E\"}", "1e999", "\"\\ud800\"",
+        ]).prop_map(|text| text.as_bytes().to_vec()),
+        1 => prop::collection::vec(any::<u8>(), 0..6),
+    ];
+    prop::collection::vec(fragment, 0..30).prop_map(|fragments| fragments.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_end_in_an_answer_or_an_error(bytes in fragments()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let limit = Duration::from_secs(10);
+        let result = runtime.block_on(async { tokio::time::timeout(limit, answer_with(bytes)).await });
+        prop_assert!(result.is_ok(), "it hangs");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn neither_order_nor_pieces_matter(
+        count in 1_usize..9,
+        steps in steps(),
+        cuts in prop::collection::vec(1_usize..200, 1..20),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(play(count, steps, cuts));
+    }
+}

@@ -1,0 +1,10 @@
+//! What several test files need. Each uses a part of it.
+#![allow(dead_code, reason = "every test file is a crate of its own")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+pub mod engine;
+pub mod peer;
+#[cfg(feature = "repl")]
+pub mod program;
+pub mod qemu;
+pub mod random;
