@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use hmp_engine::command::route::{self, State};
 use hmp_engine::command::row::{Command, Present};
-use hmp_engine::table::{self, INFO, MAIN};
+use hmp_engine::table::{INFO, MAIN};
 use serde::Serialize;
 
 use crate::hx::{HxCommand, Tree};
@@ -38,7 +38,7 @@ fn first(names: &str) -> &str {
 
 /// The row for an entry: of its first name, and of that release.
 fn row(rows: &'static [Command], entry: &HxCommand, tree: &Tree) -> Option<&'static Command> {
-    table::find(rows, first(&entry.name))
+    hmp_engine::command::rows::find(rows, first(&entry.name))
         .into_iter()
         .find(|row| row.since <= tree.version && tree.version < row.until)
 }

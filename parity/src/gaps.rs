@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use hmp_engine::command::missing::Missing;
 use hmp_engine::command::route::{self, State};
 use hmp_engine::command::row::Way;
 use hmp_engine::qemu::caps::Caps;
-use hmp_engine::table::Rows;
+use hmp_engine::qemu::missing::Missing;
+use hmp_engine::table;
 use serde::Serialize;
 
 /// An interface that is missing.
@@ -30,7 +30,7 @@ pub struct Gap {
 pub fn gaps(qemus: &[(String, Caps)]) -> Vec<Gap> {
     let mut found: BTreeMap<&'static str, Gap> = BTreeMap::new();
     for (label, caps) in qemus {
-        for (prefix, row) in Rows::new(caps).all() {
+        for (prefix, row) in table::rows(caps).all() {
             let state = route::state(row, caps);
             if !matches!(state, State::Blocked | State::Partial) {
                 continue;

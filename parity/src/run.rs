@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use hmp::client::Client;
 use hmp::host::Unattended;
-use hmp_engine::command::cx::Host;
 use hmp_engine::command::route::{PASSTHROUGH, Passthrough};
 use hmp_engine::engine::Monitor;
-use hmp_engine::qmp::{BoxFuture, MemoryFile, Qmp};
+use hmp_engine::host::{Host, MemoryFile};
+use hmp_engine::qmp::{BoxFuture, Qmp};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use hmp_engine::command::route::{self, State};
 use hmp_engine::qemu::caps::Caps;
-use hmp_engine::table::Rows;
+use hmp_engine::table;
 
 /// A Markdown table: states by QEMU, and the QMP interfaces that block the rest.
 #[must_use]
@@ -18,7 +18,7 @@ pub fn table(qemus: &[(String, Caps)]) -> String {
     out.push_str(&"---:|".repeat(State::ALL.len()));
     out.push('\n');
     for (label, caps) in qemus {
-        let states: Vec<State> = Rows::new(caps)
+        let states: Vec<State> = table::rows(caps)
             .all()
             .map(|(_, row)| route::state(row, caps))
             .collect();
@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn every_command_counts_once() {
         let caps = Caps::from_parts(v(10, 0), Some("x86_64"), ["query-status", "stop"]);
-        let rows = Rows::new(&caps).all().count();
+        let rows = table::rows(&caps).all().count();
         let table = table(&[("10.0-x86_64".into(), caps)]);
         let last = table.lines().last().unwrap();
         let numbers: Vec<usize> = last

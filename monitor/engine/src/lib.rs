@@ -6,6 +6,7 @@ pub mod engine;
 pub mod format;
 pub mod grammar;
 pub mod guest;
+pub mod host;
 pub mod qemu;
 pub mod qmp;
 pub mod table;

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hmp_engine::command::cx::Host;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::Monitor;
+use hmp_engine::host::Host;
 use hmp_engine::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 use serde_json::{Value, json};
 

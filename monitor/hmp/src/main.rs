@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 use hmp::client::address::{Address, AddressError};
 use hmp::repl::{Descriptors, Exit, Options, Target, Task, run};
 use hmp_engine::command::route::Passthrough;
-use hmp_engine::command::row::Risk;
+use hmp_engine::host::Risk;
 
 /// QEMU's human monitor, over QMP.
 ///

@@ -14,11 +14,10 @@ use std::time::Duration;
 use common::engine::connect;
 use common::qemu::{Qemu, qemus, ram};
 use hmp::host::memfd;
-use hmp_engine::command::cx::Host;
 use hmp_engine::command::route::Passthrough;
-use hmp_engine::command::row::Risk;
 use hmp_engine::engine::Monitor;
-use hmp_engine::qmp::{BoxFuture, MemoryFile, Qmp, QmpError, QmpResult};
+use hmp_engine::host::{Host, MemoryFile, Risk};
+use hmp_engine::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 use serde_json::{Value, json};
 
 /// Makes files in memory and no others.

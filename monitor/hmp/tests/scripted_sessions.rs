@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use common::engine::{Requests, on_mock, refusal};
 use hmp::client::{Client, Options};
-use hmp_engine::command::cx::Host;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::{Monitor, Outcome};
+use hmp_engine::host::Host;
 use hmp_engine::qmp::BoxFuture;
 use mock_qmp::{MockQmp, Recording};
 use rstest::rstest;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use hmp_engine::command::route::{self, State};
 use hmp_engine::command::row::Way;
 use hmp_engine::qemu::caps::Caps;
-use hmp_engine::table::Rows;
+use hmp_engine::table;
 use serde::{Deserialize, Serialize};
 
 use super::since;
@@ -69,7 +69,7 @@ pub struct TreeCount {
 pub fn forecast(qemus: &[(String, Caps)], trees: &[Tree]) -> Forecast {
     let mut commands: BTreeMap<String, Taken> = BTreeMap::new();
     for (at, (_, caps)) in qemus.iter().enumerate() {
-        for (prefix, row) in Rows::new(caps).all() {
+        for (prefix, row) in table::rows(caps).all() {
             let name = format!("{prefix}{}", super::first(row.name));
             let taken = commands.entry(name.clone()).or_insert_with(|| Taken {
                 name,

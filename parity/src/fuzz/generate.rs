@@ -1,8 +1,8 @@
 //! Random lines: mostly what a row takes, with a mistake now and then.
 
 use hmp_engine::command::row::Command;
+use hmp_engine::command::rows::Rows;
 use hmp_engine::qmp::version::Version;
-use hmp_engine::table::Rows;
 
 /// Makes lines from a seed: the same seed gives the same lines.
 #[derive(Debug)]
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn a_seed_gives_the_same_lines_again_and_every_row_its_turn() {
         let caps = Caps::from_parts(v(10, 0), Some("x86_64"), [""; 0]);
-        let rows = Rows::new(&caps);
+        let rows = hmp_engine::table::rows(&caps);
         let lines = |seed| {
             let mut generator = Generator::new(seed, &rows, caps.version);
             (0..500).map(|row| generator.line(row)).collect::<Vec<_>>()

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
-use hmp_engine::table::{self, INFO, MAIN};
+use hmp_engine::table::{INFO, MAIN};
 use serde::Serialize;
 use texts::Texts;
 
@@ -268,7 +268,10 @@ fn command(entry: &Entry) -> Cow<'_, str> {
     }
     let first = |table, text: &str| {
         let name = text.trim_start().split([' ', '\t', '/']).next()?;
-        let row = table::find(table, name).first()?.names().next()?;
+        let row = hmp_engine::command::rows::find(table, name)
+            .first()?
+            .names()
+            .next()?;
         Some((row, text.trim_start()[name.len()..].to_owned()))
     };
     match first(MAIN, &entry.line) {

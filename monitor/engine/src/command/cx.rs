@@ -1,71 +1,18 @@
 //! What a command's function sees: the connection, the session, the outside world, and a sink for its text.
 
+use std;
 use std::fmt::{self, Write};
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::command::hazard;
-use crate::command::row::Risk;
+use crate::command::rows::Rows;
 use crate::command::session::Session;
 use crate::guest::memory::ReadError;
+use crate::host::{Host, Risk};
 use crate::qemu::caps::Caps;
-use crate::qmp::{BoxFuture, MemoryFile, PrivateFile, Qmp, QmpError};
-use crate::table::Rows;
-
-/// What a command needs of the program around it. Every method has an answer for programs that offer nothing.
-pub trait Host: Send + Sync {
-    /// Waits, for commands that poll a job.
-    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
-
-    /// Asks the person for a secret, with `prompt`; `None` where nobody can be asked.
-    fn secret<'a>(&'a self, prompt: &'a str) -> BoxFuture<'a, Option<String>> {
-        let _ = prompt;
-        Box::pin(async { None })
-    }
-
-    /// The wall clock and its offset from UTC at that moment, both in seconds, for `seconds` since 1970 or, with
-    /// `None`, for now.
-    fn local_time(&self, seconds: Option<i64>) -> (i64, i32);
-
-    /// An open descriptor that the person gave a name to (`hmp --fd NAME=N`).
-    fn descriptor(&self, name: &str) -> Option<std::os::fd::BorrowedFd<'_>> {
-        let _ = name;
-        None
-    }
-
-    /// A new, empty file that lives in memory only, for guest memory that QEMU is asked to write; `None` where the
-    /// program can't make one.
-    fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
-        None
-    }
-
-    /// A new, empty file that only this user can read, for a QEMU that can't be passed a descriptor; `None` where the
-    /// program makes none.
-    fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
-        None
-    }
-
-    /// The lines typed so far, oldest first; `None` where there is no line editing.
-    fn history(&self) -> Option<Vec<String>> {
-        None
-    }
-}
-
-/// A host without a clock and without a person: for tests and one-line uses.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoHost;
-
-impl Host for NoHost {
-    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
-
-    fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
-        (seconds.unwrap_or(0), 0)
-    }
-}
+use crate::qmp::{Qmp, QmpError};
 
 /// Why a command failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -108,9 +55,6 @@ impl From<fmt::Error> for CmdError {
 
 /// What a command's function returns; its text went to the sink.
 pub type CmdResult = Result<(), CmdError>;
-
-/// Arguments of a line, by the names that args_type gives them.
-pub type Args = Map<String, Value>;
 
 /// The argument struct of a command that takes none.
 #[derive(Debug, serde::Deserialize)]

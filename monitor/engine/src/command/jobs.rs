@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::command::cx::{CmdError, Cx, Host};
+use crate::command::cx::{CmdError, Cx};
+use crate::host::Host;
 use crate::qmp::{Qmp, QmpError};
 
 /// How the ids of our jobs start.

@@ -3,7 +3,7 @@
 pub mod cx;
 pub mod hazard;
 pub mod jobs;
-pub mod missing;
 pub mod route;
 pub mod row;
+pub mod rows;
 pub mod session;

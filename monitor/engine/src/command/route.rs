@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::missing::Missing;
-use crate::command::row::{Command, Risk, Route, Run, Way};
+use crate::command::row::{Command, Route, Run, Way};
+use crate::host::Risk;
 use crate::qemu::caps::Caps;
+use crate::qemu::missing::Missing;
 
 /// The QMP command that runs a line of the built-in monitor.
 pub const PASSTHROUGH: &str = "human-monitor-command";

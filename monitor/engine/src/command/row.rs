@@ -1,8 +1,10 @@
 //! A command: one row of a table.
 
-use crate::command::cx::{Args, CmdError, CmdResult, Cx};
-use crate::command::missing::Missing;
+use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::grammar::args::Args;
+use crate::host::Risk;
 use crate::qemu::caps::Caps;
+use crate::qemu::missing::Missing;
 use crate::qmp::BoxFuture;
 use crate::qmp::version::Version;
 
@@ -185,18 +187,6 @@ pub enum Way {
     ToConvert,
     /// QEMU has no QMP command for it.
     Blocked(&'static Missing),
-}
-
-/// What a route may do to the VM beyond what the command is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Risk {
-    /// Nothing.
-    Safe,
-    /// Stops it for a moment.
-    Pausing,
-    /// Could kill or change it somewhere.
-    Risky,
 }
 
 impl Route {

@@ -1,6 +1,9 @@
 //! What a monitor remembers between lines.
 
+use crate::grammar::args::Format;
+
 /// State of one monitor: the built-in keeps the CPU per monitor, the format per process.
+
 #[derive(Clone, Debug, Default)]
 pub struct Session {
     /// The index of the CPU chosen with `cpu`; the first CPU as long as none was.
@@ -14,23 +17,4 @@ pub struct Session {
     pub goes_on: Vec<String>,
     /// Whether `quit` was carried out.
     pub quit: bool,
-}
-
-/// The sticky part of a `/fmt`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Format {
-    /// One of `o d u x i c`.
-    pub letter: char,
-    /// Bytes per item: 1, 2, 4 or 8.
-    pub size: i64,
-}
-
-impl Default for Format {
-    /// Hexadecimal words, as QEMU starts with.
-    fn default() -> Self {
-        Self {
-            letter: 'x',
-            size: 4,
-        }
-    }
 }

@@ -7,21 +7,23 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::command::cx::{Args, CmdError, CmdResult, Cx, Host, NoHost};
+use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::command::hazard::{self, At, HAZARDS};
 use crate::command::route::{self, PASSTHROUGH, Passthrough, Plan, Policy, Refusal};
-use crate::command::row::{Command, ErrorStyle, Presence, Risk, Run, Way};
-use crate::command::session::{Format, Session};
+use crate::command::row::{Command, ErrorStyle, Presence, Run, Way};
+use crate::command::rows::{self, Rows};
+use crate::command::session::Session;
 use crate::engine::complete::Completion;
-use crate::grammar::args::{self, ArgError, Parsed, Rulebook};
+use crate::grammar::args::{self, ArgError, Args, Format, Parsed, Rulebook};
 use crate::grammar::expr::{Context, ExprError};
 use crate::grammar::line::Cursor;
 use crate::grammar::size::Rules;
 use crate::guest::registers::Names;
+use crate::host::{Host, NoHost, Risk};
 use crate::qemu::caps::Caps;
 use crate::qmp::version::v;
 use crate::qmp::{Qmp, QmpError};
-use crate::table::{self, INFO, MAIN, Rows};
+use crate::table::{self, INFO, MAIN};
 
 /// What became of a line. The command's text, and its error as the built-in words it, went to the sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +87,7 @@ impl Builder {
     #[must_use]
     pub fn build_with(self, caps: Caps) -> Monitor {
         Monitor {
-            rows: Rows::new(&caps),
+            rows: table::rows(&caps),
             qmp: self.qmp,
             host: self.host,
             policy: self.policy,
@@ -148,7 +150,7 @@ impl Monitor {
             if let Err(error) = self.caps.probe_target(self.qmp.as_ref()).await {
                 return Outcome::Disconnected(error);
             }
-            self.rows = Rows::new(&self.caps);
+            self.rows = table::rows(&self.caps);
         }
         match self.try_line(line, out).await {
             Ok(outcome) => outcome,
@@ -258,7 +260,7 @@ impl Monitor {
         let Some(name) = cursor.name() else {
             return Ok(None);
         };
-        let here = table::find(table, name)
+        let here = rows::find(table, name)
             .into_iter()
             .map(|row| (row, row.presence(&self.caps)))
             .find(|(_, presence)| *presence != Presence::No);

@@ -1,10 +1,11 @@
 //! JSON as QEMU prints it for people (qobject/json-writer.c).
 
+use std;
 use std::fmt::{self, Write};
 
 use serde_json::Value;
 
-use crate::grammar::number::general;
+use crate::format::number::general;
 
 /// Writes `value` with one element a line, four blanks a level, ASCII only, without a line end behind it.
 pub fn pretty(out: &mut dyn Write, value: &Value) -> fmt::Result {

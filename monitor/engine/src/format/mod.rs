@@ -3,6 +3,7 @@
 pub mod disassembly;
 pub mod json;
 pub mod memory;
+pub mod number;
 pub mod properties;
 pub mod qtree;
 pub mod snapshot;

@@ -1,10 +1,11 @@
 //! Values and lines of `info qtree`.
 
+use std;
 use std::fmt::{self, Write};
 
 use serde_json::Value;
 
-use crate::grammar::size::human;
+use crate::format::number::human;
 
 /// A property's value as QEMU's string visitor shows it to people; `kind` is its type. Empty text stands for none.
 #[must_use]

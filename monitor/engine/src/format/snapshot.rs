@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
+use crate::format::number::human;
 use crate::format::text::{left, right};
 use crate::format::time;
-use crate::grammar::size;
 use crate::qmp::version::{Version, v};
 
 /// A snapshot inside an image, as QMP describes it.
@@ -52,7 +52,7 @@ pub fn row(snapshot: &Snapshot, id: &str, offset: i32, version: Version) -> Stri
     let seconds = nanoseconds / 1_000_000_000;
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     let (seconds, milliseconds) = (seconds % 60, nanoseconds / 1_000_000 % 1000);
-    let size = size::human(snapshot.vm_state_size);
+    let size = human(snapshot.vm_state_size);
     let date = time::date_and_time(snapshot.date_sec, offset);
     let icount = snapshot.icount.map(|n| n.to_string());
     if version < NEW_COLUMNS {

@@ -4,6 +4,7 @@
 //! reported. `& | ^` bind tighter than `+ -`. Nesting uses no stack of the program.
 
 use crate::grammar::line::{Cursor, is_blank};
+use crate::grammar::number::strtoull;
 
 /// Values of CPU registers.
 pub trait Registers {
@@ -16,8 +17,8 @@ pub trait Registers {
 pub enum RegisterError {
     /// The target has no register of that name.
     Unknown,
-    /// It may have, but its value can't be had.
-    Unavailable,
+    /// It may have, but its value can't be had, for this reason.
+    Unavailable(&'static str),
 }
 
 /// What is wrong with an expression, in the built-in's words.
@@ -51,8 +52,13 @@ pub enum ExprError {
     #[error("unknown register")]
     UnknownRegister,
     /// A register whose value can't be had; this sentence is ours.
-    #[error("register ${0} is not available: {why}", why = crate::command::missing::QUERY_REGISTERS.why)]
-    RegisterUnavailable(String),
+    #[error("register ${name} is not available: {why}")]
+    RegisterUnavailable {
+        /// Its name, without `$`.
+        name: String,
+        /// Why.
+        why: &'static str,
+    },
 }
 
 /// What expressions depend on beside their text.
@@ -99,7 +105,7 @@ pub fn evaluate(cursor: &mut Cursor<'_>, context: Context<'_>) -> Result<i64, Ex
         }
         let mut value = match primary(cursor, context) {
             Ok(value) => Some(value),
-            Err(error @ ExprError::RegisterUnavailable(_)) => {
+            Err(error @ ExprError::RegisterUnavailable { .. }) => {
                 unread.get_or_insert(error);
                 None
             }
@@ -233,7 +239,10 @@ fn register(cursor: &mut Cursor<'_>, registers: &dyn Registers) -> Result<i64, E
     let name = &name[..name.len().min(REGISTER_NAME_MAX)];
     registers.get(name).map_err(|e| match e {
         RegisterError::Unknown => ExprError::UnknownRegister,
-        RegisterError::Unavailable => ExprError::RegisterUnavailable(name.to_owned()),
+        RegisterError::Unavailable(why) => ExprError::RegisterUnavailable {
+            name: name.to_owned(),
+            why,
+        },
     })
 }
 
@@ -249,38 +258,6 @@ fn number(cursor: &mut Cursor<'_>, binary: bool) -> Result<i64, ExprError> {
     Ok(value.cast_signed())
 }
 
-/// C's `strtoull` without blanks and signs: how many bytes belong to the number, and its value unless too large.
-/// `base` is 0 (a prefix decides), 10 or 16.
-#[must_use]
-pub fn strtoull(text: &str, base: u32, binary: bool) -> (usize, Option<u64>) {
-    let bytes = text.as_bytes();
-    let digit_at =
-        |i: usize, base: u32| bytes.get(i).is_some_and(|&b| char::from(b).is_digit(base));
-    let prefixed = |letter: u8, base: u32| {
-        bytes.first() == Some(&b'0')
-            && bytes
-                .get(1)
-                .is_some_and(|b| b.eq_ignore_ascii_case(&letter))
-            && digit_at(2, base)
-    };
-    let (start, base) = match base {
-        0 | 16 if prefixed(b'x', 16) => (2, 16),
-        0 if binary && prefixed(b'b', 2) => (2, 2),
-        0 if bytes.first() == Some(&b'0') => (0, 8),
-        0 => (0, 10),
-        base => (0, base),
-    };
-    let mut value = Some(0u64);
-    let mut end = start;
-    while let Some(digit) = bytes.get(end).and_then(|&b| char::from(b).to_digit(base)) {
-        value = value
-            .and_then(|v| v.checked_mul(base.into()))
-            .and_then(|v| v.checked_add(digit.into()));
-        end += 1;
-    }
-    (end, value)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -294,7 +271,7 @@ mod tests {
         fn get(&self, name: &str) -> Result<i64, RegisterError> {
             match name {
                 "eax" => Ok(7),
-                "cr3" => Err(RegisterError::Unavailable),
+                "cr3" => Err(RegisterError::Unavailable("not here")),
                 _ => Err(RegisterError::Unknown),
             }
         }

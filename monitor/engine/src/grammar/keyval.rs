@@ -1,6 +1,6 @@
 //! Option strings: `driver,key=value,...`.
 
-use crate::qemu::typing::{self, Members, Repeated};
+use crate::grammar::tree::{self, Members, Repeated};
 
 /// Splits an option string into its items; two commas stand for one inside a value.
 pub fn items(options: &str) -> impl Iterator<Item = String> {
@@ -131,7 +131,7 @@ pub fn parse(text: &str, implied: Option<&str>) -> Result<Keyval, String> {
         let (word, mut after) = rest.split_at(end);
         let mut replace = |key: &str, text: &str| {
             let fragments: Vec<_> = key.split('.').collect();
-            typing::put(&mut read.members, &fragments, text, Repeated::Replaced)
+            tree::put(&mut read.members, &fragments, text, Repeated::Replaced)
         };
         if end > 0 && !after.starts_with('=') && (word == "help" || word == "?") {
             read.help = true;
@@ -149,8 +149,18 @@ pub fn parse(text: &str, implied: Option<&str>) -> Result<Keyval, String> {
         implied = None;
         rest = after.strip_prefix(',').unwrap_or(after);
     }
-    read.members = typing::listed(read.members, "")?;
+    read.members = tree::listed(read.members, "")?;
     Ok(read)
+}
+
+/// Nests an option list by the dots in its keys. Members that are all numbered become lists.
+pub fn nest(pairs: &[Pair]) -> Result<Members, String> {
+    let mut members = Members::new();
+    for pair in pairs {
+        let fragments: Vec<&str> = pair.key.split('.').collect();
+        tree::put(&mut members, &fragments, &pair.value, Repeated::Kept)?;
+    }
+    tree::listed(members, "")
 }
 
 /// The longest part of a key between dots, in bytes.
@@ -252,7 +262,7 @@ mod tests {
 
     #[test]
     fn key_values_nest() {
-        use crate::qemu::typing::Tree;
+        use crate::grammar::tree::Tree;
         let read = parse("t,a.b=1,,2,a.b=3,l.1=y,l.0=x,help", Some("type")).unwrap();
         let inner = vec![("b".to_owned(), Tree::text("3"))];
         assert_eq!(

@@ -9,3 +9,4 @@ pub mod qjson;
 pub mod shell;
 pub mod size;
 pub mod socket_address;
+pub mod tree;

@@ -55,39 +55,11 @@ fn signed(text: &str, version: Version) -> Result<(bool, Option<u64>), NumberErr
         text.trim_start_matches(|c: char| c.is_ascii() && crate::grammar::line::is_blank(c as u8));
     let negative = text.starts_with('-');
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (len, value) = crate::grammar::expr::strtoull(digits, 0, version >= v(11, 0));
+    let (len, value) = strtoull(digits, 0, version >= v(11, 0));
     if len == 0 || len < digits.len() {
         return Err(NumberError::Invalid);
     }
     Ok((negative, value))
-}
-
-/// A number as C's `%.{precision}g` prints it; `precision` is at least 1.
-#[must_use]
-pub fn general(value: f64, precision: usize) -> String {
-    let last = precision.max(1) - 1;
-    let scientific = format!("{value:.last$e}");
-    let Some((mantissa, exponent)) = scientific.split_once('e') else {
-        return scientific;
-    };
-    let Ok(exponent) = exponent.parse::<i32>() else {
-        return scientific;
-    };
-    let trim = |text: &str| {
-        if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        } else {
-            text.to_owned()
-        }
-    };
-    match usize::try_from(exponent) {
-        Ok(digits) if digits <= last => trim(&format!("{value:.*}", last - digits)),
-        Err(_) if exponent >= -4 => {
-            let decimals = last + exponent.unsigned_abs() as usize;
-            trim(&format!("{value:.decimals$}"))
-        }
-        _ => format!("{}e{exponent:+03}", trim(mantissa)),
-    }
 }
 
 /// A whole number at the start of `text` as C's `strtoll` with base 0 reads it: blanks, a sign, digits with a prefix.
@@ -104,9 +76,41 @@ pub fn whole(text: &str, binary: bool) -> Option<(Option<i128>, usize)> {
         Some(b'+') => (false, start + 1),
         _ => (false, start),
     };
-    let (len, value) = crate::grammar::expr::strtoull(&text[digits..], 0, binary);
+    let (len, value) = strtoull(&text[digits..], 0, binary);
     let value = value.map(|v| if negative { -i128::from(v) } else { v.into() });
     (len > 0).then_some((value, digits + len))
+}
+
+/// C's `strtoull` without blanks and signs: how many bytes belong to the number, and its value unless too large.
+/// `base` is 0 (a prefix decides), 10 or 16.
+#[must_use]
+pub fn strtoull(text: &str, base: u32, binary: bool) -> (usize, Option<u64>) {
+    let bytes = text.as_bytes();
+    let digit_at =
+        |i: usize, base: u32| bytes.get(i).is_some_and(|&b| char::from(b).is_digit(base));
+    let prefixed = |letter: u8, base: u32| {
+        bytes.first() == Some(&b'0')
+            && bytes
+                .get(1)
+                .is_some_and(|b| b.eq_ignore_ascii_case(&letter))
+            && digit_at(2, base)
+    };
+    let (start, base) = match base {
+        0 | 16 if prefixed(b'x', 16) => (2, 16),
+        0 if binary && prefixed(b'b', 2) => (2, 2),
+        0 if bytes.first() == Some(&b'0') => (0, 8),
+        0 => (0, 10),
+        base => (0, base),
+    };
+    let mut value = Some(0u64);
+    let mut end = start;
+    while let Some(digit) = bytes.get(end).and_then(|&b| char::from(b).to_digit(base)) {
+        value = value
+            .and_then(|v| v.checked_mul(base.into()))
+            .and_then(|v| v.checked_add(digit.into()));
+        end += 1;
+    }
+    (end, value)
 }
 
 #[cfg(test)]
@@ -131,25 +135,6 @@ mod tests {
             strtoi64("9223372036854775808", v(7, 2)),
             Err(NumberError::Range)
         );
-    }
-
-    #[test]
-    fn general_numbers_are_short() {
-        for (value, text) in [
-            (0.0, "0"),
-            (1.5, "1.5"),
-            (100.0, "100"),
-            (99.95, "100"),
-            (999.7, "1e+03"),
-            (0.9765625, "0.977"),
-            (0.00012345, "0.000123"),
-            (0.000012345, "1.23e-05"),
-            (-2.25, "-2.25"),
-            (1.5e10, "1.5e+10"),
-            (1e100, "1e+100"),
-        ] {
-            assert_eq!(general(value, 3), text);
-        }
     }
 
     #[test]

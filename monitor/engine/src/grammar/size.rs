@@ -1,5 +1,6 @@
 //! Sizes with suffixes, as QEMU reads (util/cutils.c) and prints them.
 
+use crate::grammar::number;
 use crate::qmp::version::{Version, v};
 
 /// What is wrong with a size.
@@ -59,7 +60,7 @@ fn scale(suffix: u8) -> Option<u64> {
 pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize), SizeError> {
     let bytes = text.as_bytes();
     let start = usize::from(bytes.first() == Some(&b'+'));
-    let (digits, value) = crate::grammar::expr::strtoull(&text[start..], 10, false);
+    let (digits, value) = number::strtoull(&text[start..], 10, false);
     let value = match (digits, value) {
         (0, _) if rules == Rules::New && bytes.get(start) == Some(&b'.') => 0,
         (0, _) => return Err(SizeError::Invalid),
@@ -71,7 +72,7 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
     let mut fraction = 0.0;
     match bytes.get(end) {
         Some(b'x' | b'X') if value == 0 => {
-            let (len, hex) = crate::grammar::expr::strtoull(&text[start..], 16, false);
+            let (len, hex) = number::strtoull(&text[start..], 16, false);
             value = hex.ok_or(SizeError::Range)?;
             end = start + len;
             let suffixed = bytes.get(end).is_some_and(|&b| scale(b).is_some());
@@ -146,44 +147,11 @@ fn scaled(value: u64, fraction: f64, scale: u64) -> Result<u64, SizeError> {
     u64::try_from(sum).map_err(|_| SizeError::Range)
 }
 
-/// A size with three significant digits and a binary unit: `1.5 GiB` (util/cutils.c, `size_to_str`).
-#[must_use]
-pub fn human(bytes: u64) -> String {
-    const UNITS: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    // The unit changes at 1000 of the smaller one, so that three digits are enough.
-    let scaled = bytes as f64 * 1.024;
-    let thresholds = (1..UNITS.len()).map(|unit| 2f64.powi(10 * unit as i32));
-    let unit = thresholds.take_while(|least| scaled >= *least).count();
-    let value = bytes as f64 / 2f64.powi(10 * unit as i32);
-    format!(
-        "{} {}B",
-        crate::grammar::number::general(value, 3),
-        UNITS[unit]
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    // From `info block -v`, `info memdev`-like answers of 10.0.2, and the rule's edges.
-    #[rstest]
-    #[case(0, "0 B")]
-    #[case(999, "999 B")]
-    #[case(1000, "0.977 KiB")]
-    #[case(200_704, "196 KiB")]
-    #[case(204_800, "200 KiB")]
-    #[case(1_023_692, "1e+03 KiB")]
-    #[case(1_024_000, "0.977 MiB")]
-    #[case(67_108_864, "64 MiB")]
-    #[case(84_746_240, "80.8 MiB")]
-    #[case(3 << 29, "1.5 GiB")]
-    #[case(u64::MAX, "16 EiB")]
-    fn sizes_for_people(#[case] bytes: u64, #[case] text: &str) {
-        assert_eq!(human(bytes), text);
-    }
 
     // Answers of QEMU 10.0.2 to block_resize; the default scale is MiB.
     #[rstest]

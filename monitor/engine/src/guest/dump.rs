@@ -7,7 +7,7 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, FileKind};
 use serde_json::json;
 
-use crate::command::cx::Host;
+use crate::host::Host;
 use crate::qmp::{Qmp, QmpError};
 
 /// The name by which QEMU knows the descriptor for a moment.

@@ -11,10 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::command::cx::Host;
-use crate::command::row::Risk;
 use crate::guest::dump::{self, DumpError};
-use crate::qmp::{MemoryFile, PrivateFile, Qmp, QmpError, QmpResult};
+use crate::host::{Host, MemoryFile, PrivateFile, Risk};
+use crate::qmp::{Qmp, QmpError, QmpResult};
 
 /// Bytes of the longest list of storage keys that is read: that of a guest of about 32 GiB.
 const MOST_KEYS: u64 = 512 << 20;

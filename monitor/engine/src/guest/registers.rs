@@ -2,6 +2,7 @@
 
 use crate::grammar::expr::{RegisterError, Registers};
 use crate::qemu::caps::Caps;
+use crate::qemu::missing;
 use crate::qmp::version::v;
 
 /// Which `$name` the connected QEMU knows.
@@ -36,7 +37,7 @@ impl<'a> Names<'a> {
 impl Registers for Names<'_> {
     fn get(&self, name: &str) -> Result<i64, RegisterError> {
         Err(if self.known(name) {
-            RegisterError::Unavailable
+            RegisterError::Unavailable(missing::QUERY_REGISTERS.why)
         } else {
             RegisterError::Unknown
         })

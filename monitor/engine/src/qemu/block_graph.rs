@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::command::cx::{CmdError, Cx};
 use crate::format::snapshot::Snapshot;
-use crate::qmp::QmpError;
+use crate::qemu::caps::Caps;
 use crate::qmp::version::{Version, v};
+use crate::qmp::{self, Qmp, QmpError};
 
 /// The releases with a slip in the search for nodes: seen in 10.0.2, neither in 7.2.22 nor in 11.1.3.
 const SKIPS_NODES: std::ops::Range<Version> = v(9, 0)..v(10, 1);
@@ -124,14 +124,14 @@ struct DebugEdge {
 impl Graph {
     /// Asks QEMU. Where it refuses the unstable command that shows backends without a name, those are left out, and
     /// before 10.1 the children of nodes too.
-    pub async fn query(cx: &mut Cx<'_>) -> Result<Self, CmdError> {
-        let backends: Vec<BackendInfo> = cx.query("query-block").await?;
+    pub async fn query(qmp: &dyn Qmp, caps: &Caps) -> Result<Self, QmpError> {
+        let backends: Vec<BackendInfo> = qmp::query(qmp, "query-block", Value::Null).await?;
         let flat = json!({"flat": true});
-        let nodes: Vec<NodeInfo> = cx.query_with("query-named-block-nodes", flat).await?;
-        let debug: Option<Debug> = if cx.caps.has("x-debug-query-block-graph") {
-            match cx.execute("x-debug-query-block-graph", Value::Null).await {
+        let nodes: Vec<NodeInfo> = qmp::query(qmp, "query-named-block-nodes", flat).await?;
+        let debug: Option<Debug> = if caps.has("x-debug-query-block-graph") {
+            match qmp.execute("x-debug-query-block-graph", Value::Null).await {
                 Ok(answer) => serde_json::from_value(answer).ok(),
-                Err(CmdError::Qmp(QmpError::Command { .. })) => None,
+                Err(QmpError::Command { .. }) => None,
                 Err(other) => return Err(other),
             }
         } else {

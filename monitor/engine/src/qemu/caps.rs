@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::qemu::schema::Schema;
 use crate::qmp::version::Version;
-use crate::qmp::{Qmp, QmpError};
+use crate::qmp::{self, Qmp, QmpError};
 
 /// What is known of a QEMU, learnt at connect time.
 #[derive(Clone, Debug, Default)]
@@ -54,14 +54,8 @@ impl Caps {
     ///
     /// In preconfig QEMU refuses `query-target`, which is how preconfig is told: no QMP command names that state.
     pub async fn probe(qmp: &dyn Qmp) -> Result<Self, QmpError> {
-        let version: VersionInfo = decode(
-            "query-version",
-            qmp.execute("query-version", Value::Null).await?,
-        )?;
-        let commands: Vec<CommandInfo> = decode(
-            "query-commands",
-            qmp.execute("query-commands", Value::Null).await?,
-        )?;
+        let version: VersionInfo = qmp::query(qmp, "query-version", Value::Null).await?;
+        let commands: Vec<CommandInfo> = qmp::query(qmp, "query-commands", Value::Null).await?;
         let mut caps = Self {
             version: Version {
                 major: version.qemu.major,
@@ -80,9 +74,9 @@ impl Caps {
 
     /// Looks again whether the machine is initialised by now.
     pub async fn probe_target(&mut self, qmp: &dyn Qmp) -> Result<(), QmpError> {
-        match qmp.execute("query-target", Value::Null).await {
-            Ok(value) => {
-                self.arch = Some(decode::<TargetInfo>("query-target", value)?.arch);
+        match qmp::query::<TargetInfo>(qmp, "query-target", Value::Null).await {
+            Ok(target) => {
+                self.arch = Some(target.arch);
                 self.preconfig = false;
                 Ok(())
             }
@@ -147,8 +141,4 @@ impl Caps {
             schema: OnceLock::new(),
         }
     }
-}
-
-fn decode<T: serde::de::DeserializeOwned>(command: &str, value: Value) -> Result<T, QmpError> {
-    serde_json::from_value(value).map_err(|e| QmpError::unexpected(command, e))
 }

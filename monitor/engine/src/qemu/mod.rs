@@ -4,6 +4,7 @@ pub mod block_graph;
 pub mod caps;
 pub mod devices;
 pub mod learned;
+pub mod missing;
 pub mod objects;
 pub mod pci;
 pub mod pins;

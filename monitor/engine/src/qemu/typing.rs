@@ -5,153 +5,12 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::grammar::keyval::{self, Pair};
+use crate::grammar::keyval::{self};
 use crate::grammar::number;
 use crate::grammar::size::{self, Rules};
+use crate::grammar::tree::{Members, Tree, find};
 use crate::qemu::schema::Schema;
 use crate::qmp::version::Version;
-
-/// An untyped value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tree {
-    /// The texts given for one key, in order; several only where an option list repeats the key.
-    Text(Vec<String>),
-    /// Members, in the order of their first mention.
-    Members(Members),
-    /// Elements, by their numbers.
-    List(Vec<Tree>),
-}
-
-/// Named values.
-pub type Members = Vec<(String, Tree)>;
-
-/// How many dots a key may have: more than any type of QEMU is deep in earnest.
-pub const MAX_DEPTH: usize = 64;
-
-impl Tree {
-    /// One text.
-    #[must_use]
-    pub fn text(text: impl Into<String>) -> Self {
-        Self::Text(vec![text.into()])
-    }
-
-    /// The text that counts: the last one.
-    #[must_use]
-    pub fn last_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(texts) => texts.last().map(String::as_str),
-            Self::Members(_) | Self::List(_) => None,
-        }
-    }
-}
-
-/// The value of the member with that name.
-#[must_use]
-pub fn find<'a>(members: &'a Members, name: &str) -> Option<&'a Tree> {
-    members.iter().find(|(n, _)| n == name).map(|(_, t)| t)
-}
-
-/// Nests an option list by the dots in its keys. Members that are all numbered become lists.
-pub fn nest(pairs: &[Pair]) -> Result<Members, String> {
-    let mut members = Members::new();
-    for pair in pairs {
-        let fragments: Vec<&str> = pair.key.split('.').collect();
-        put(&mut members, &fragments, &pair.value, Repeated::Kept)?;
-    }
-    listed(members, "")
-}
-
-/// What becomes of texts given for a key before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeated {
-    /// They stay, in front.
-    Kept,
-    /// They are replaced.
-    Replaced,
-}
-
-/// Puts a text at its place below `members`; `fragments` are the parts of its key.
-pub fn put(
-    members: &mut Members,
-    fragments: &[&str],
-    text: &str,
-    repeated: Repeated,
-) -> Result<(), String> {
-    if fragments.len() > MAX_DEPTH {
-        let key = fragments.join(".");
-        return Err(format!("Parameter '{key}' is too long"));
-    }
-    let inconsistent = |depth: usize| {
-        format!(
-            "Parameters '{}.*' used inconsistently",
-            fragments[..depth].join(".")
-        )
-    };
-    let mut here = members;
-    for (i, fragment) in fragments.iter().enumerate() {
-        let at = match here.iter().position(|(name, _)| name == fragment) {
-            Some(at) => at,
-            None => {
-                here.push(((*fragment).to_owned(), Tree::Members(Members::new())));
-                here.len() - 1
-            }
-        };
-        let last = i + 1 == fragments.len();
-        let slot = &mut here[at].1;
-        match slot {
-            Tree::Text(texts) if last => {
-                if repeated == Repeated::Replaced {
-                    texts.clear();
-                }
-                texts.push(text.to_owned());
-                return Ok(());
-            }
-            Tree::Members(inner) if last && inner.is_empty() => {
-                *slot = Tree::text(text);
-                return Ok(());
-            }
-            Tree::Members(inner) if !last => here = inner,
-            _ => return Err(inconsistent(i + 1)),
-        }
-    }
-    Ok(())
-}
-
-/// Turns members that are all numbered into lists; `path` is what leads here, with a dot behind it.
-pub fn listed(members: Members, path: &str) -> Result<Members, String> {
-    members
-        .into_iter()
-        .map(|(name, tree)| {
-            let tree = match tree {
-                Tree::Members(inner) => list(inner, &format!("{path}{name}."))?,
-                other => other,
-            };
-            Ok((name, tree))
-        })
-        .collect()
-}
-
-fn list(members: Members, path: &str) -> Result<Tree, String> {
-    let mut members = listed(members, path)?;
-    let index = |name: &str| {
-        let digits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
-        digits.then(|| name.parse::<usize>().unwrap_or(usize::MAX))
-    };
-    let numbered = members.iter().filter(|(n, _)| index(n).is_some()).count();
-    if numbered == 0 {
-        return Ok(Tree::Members(members));
-    }
-    if numbered < members.len() {
-        return Err(format!("Parameters '{path}*' used inconsistently"));
-    }
-    members.sort_by_key(|(name, _)| index(name));
-    for (expected, (name, _)) in members.iter().enumerate() {
-        if index(name) != Some(expected) {
-            return Err(format!("Parameter '{path}{expected}' missing"));
-        }
-    }
-    Ok(Tree::List(members.into_iter().map(|(_, t)| t).collect()))
-}
 
 /// Whose words errors take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -519,12 +378,12 @@ mod tests {
 
     #[test]
     fn option_lists_repeat_keys_for_elements_and_count_the_last_elsewhere() {
-        let members = nest(&keyval::pairs("id=a,fwd=x,id=b,fwd=y", None)).unwrap();
+        let members = keyval::nest(&keyval::pairs("id=a,fwd=x,id=b,fwd=y", None)).unwrap();
         assert_eq!(
             typed("netdev_add", Dialect::Options, &members),
             Ok(json!({"id": "b", "fwd": [{"str": "x"}, {"str": "y"}]}))
         );
-        let members = nest(&keyval::pairs("id=a,x=1", None)).unwrap();
+        let members = keyval::nest(&keyval::pairs("id=a,x=1", None)).unwrap();
         assert_eq!(
             typed("netdev_add", Dialect::Options, &members),
             Err("Invalid parameter 'x'".into())
@@ -533,7 +392,7 @@ mod tests {
 
     #[test]
     fn depth_has_a_limit() {
-        let key = vec!["a"; MAX_DEPTH + 1].join(".");
-        assert!(nest(&keyval::pairs(&format!("{key}=1"), None)).is_err());
+        let key = vec!["a"; crate::grammar::tree::MAX_DEPTH + 1].join(".");
+        assert!(keyval::nest(&keyval::pairs(&format!("{key}=1"), None)).is_err());
     }
 }

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// A future that the engine can hold without knowing its type.
@@ -38,24 +39,6 @@ pub trait Qmp: Send + Sync {
     fn may_share_files(&self) -> bool {
         false
     }
-}
-
-/// A file without a name, of which QEMU gets a descriptor.
-pub trait MemoryFile: Send + Sync {
-    /// The descriptor, open for reading and writing.
-    fn fd(&self) -> BorrowedFd<'_>;
-
-    /// Its content, at most `limit` bytes from the start.
-    fn read(&self, limit: usize) -> std::io::Result<Vec<u8>>;
-}
-
-/// A private file with a name that nobody can guess, for a QEMU that takes no descriptor. Dropped, it is removed.
-pub trait PrivateFile: Send + Sync {
-    /// Its absolute path.
-    fn path(&self) -> &str;
-
-    /// Takes its content out, at most `limit` bytes from the start; the file is empty then.
-    fn take(&self, limit: usize) -> std::io::Result<Vec<u8>>;
 }
 
 /// What a QMP command answers.
@@ -132,4 +115,14 @@ impl QmpError {
             Self::Disconnected { .. } | Self::Timeout { .. } | Self::Protocol { .. }
         )
     }
+}
+
+/// Executes `command` and reads its answer as a `T`; [`QmpError::Unexpected`] where it has another shape.
+pub async fn query<T: DeserializeOwned>(
+    qmp: &dyn Qmp,
+    command: &str,
+    arguments: Value,
+) -> Result<T, QmpError> {
+    let answer = qmp.execute(command, arguments).await?;
+    serde_json::from_value(answer).map_err(|error| QmpError::unexpected(command, error))
 }

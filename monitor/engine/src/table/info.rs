@@ -1,13 +1,13 @@
 //! The table of `info`.
 
-use crate::command::missing;
 use crate::command::row::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
     block, chardev, cpu, device, display, machine, memory, migration, net, snapshot, trace,
 };
+use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
-use crate::table::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
+use crate::table::targets::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 
 /// The rows, sorted by name.
 pub const INFO: &[Command] = &[

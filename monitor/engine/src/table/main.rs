@@ -1,13 +1,14 @@
 //! The main table.
 
-use crate::command::missing;
-use crate::command::row::{Command, Comp, ErrorStyle, Older, Present, ROW, Risk, Route};
+use crate::command::row::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
     block, chardev, cpu, device, display, machine, memory, migration, monitor, net, snapshot, trace,
 };
+use crate::host::Risk;
+use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
-use crate::table::{S390X, X86};
+use crate::table::targets::{S390X, X86};
 
 /// What reading memory out of a dump needs.
 const DUMP: &[&str] = &["getfd", "dump-guest-memory", "closefd"];

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::*;
+use crate::command::row::Command;
 use crate::command::row::Way;
 
 fn all() -> impl Iterator<Item = &'static Command> {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use hmp_engine::qmp::MemoryFile;
+use hmp_engine::host::MemoryFile;
 use rustix::fs::MemfdFlags;
 
 struct Memfd(File);

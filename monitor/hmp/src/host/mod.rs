@@ -6,8 +6,8 @@ pub mod private_file;
 
 use std::time::Duration;
 
-use hmp_engine::command::cx::Host;
-use hmp_engine::qmp::{BoxFuture, MemoryFile, PrivateFile};
+use hmp_engine::host::{Host, MemoryFile, PrivateFile};
+use hmp_engine::qmp::BoxFuture;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 

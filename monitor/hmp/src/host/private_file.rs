@@ -2,12 +2,13 @@
 //! their own with mode 0700, under names of 16 random letters and digits each. A name that exists here only, and that
 //! nobody could have made elsewhere, keeps a QEMU of another machine from writing anything.
 
+use std;
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use hmp_engine::qmp::PrivateFile;
+use hmp_engine::host::PrivateFile;
 use tempfile::{Builder, NamedTempFile, TempDir};
 
 const RANDOM: usize = 16;

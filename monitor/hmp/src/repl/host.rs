@@ -4,8 +4,8 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmp_engine::command::cx::Host;
-use hmp_engine::qmp::{BoxFuture, MemoryFile, PrivateFile};
+use hmp_engine::host::{Host, MemoryFile, PrivateFile};
+use hmp_engine::qmp::BoxFuture;
 
 use crate::host::Unattended;
 use crate::repl::descriptors::Descriptors;

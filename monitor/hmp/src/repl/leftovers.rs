@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use hmp_engine::command::cx::Host;
 use hmp_engine::command::jobs::{self, Ended, Job};
+use hmp_engine::host::Host;
 use hmp_engine::qemu::caps::Caps;
 use hmp_engine::qmp::Qmp;
 use tokio::time::timeout;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hmp_engine::command::route::Passthrough;
-use hmp_engine::command::row::Risk;
+use hmp_engine::host::Risk;
 
 use crate::client::address::Address;
 use crate::repl::descriptors::Descriptors;

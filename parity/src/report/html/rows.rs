@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use hmp_engine::command::hazard::{At, HAZARDS, Hazard};
-use hmp_engine::command::missing::{self, Missing};
-use hmp_engine::command::row::{Command, Presence, Present, Risk, Way};
+use hmp_engine::command::row::{Command, Presence, Present, Way};
+use hmp_engine::host::Risk;
 use hmp_engine::qemu::caps::Caps;
+use hmp_engine::qemu::missing::{self, Missing};
 use hmp_engine::qmp::version::Version;
 use hmp_engine::table::{INFO, MAIN};
 use serde::Serialize;

@@ -33,7 +33,7 @@ const FILTERS: &[&str] = &[
 
 /// `commit`. The overlay stays in use, and keeps its clusters, which now equal what lies behind them.
 pub async fn commit(cx: &mut Cx<'_>, args: Commit) -> CmdResult {
-    let graph = Graph::query(cx).await?;
+    let graph = Graph::query(cx.qmp(), cx.caps).await?;
     let failed =
         |error: &str| CmdError::User(format!("'commit' error for '{}': {error}", args.device));
     if args.device == "all" {

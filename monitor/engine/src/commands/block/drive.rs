@@ -6,10 +6,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::command::missing;
 use crate::grammar::keyval;
+use crate::grammar::tree::{self, Members, Tree};
 use crate::qemu::block_graph::Graph;
-use crate::qemu::typing::{self, Dialect, Members, Tree, Typing};
+use crate::qemu::missing;
+use crate::qemu::typing::{Dialect, Typing};
 
 /// Arguments of `drive_add`; the built-in too passes over the PCI address.
 #[derive(Deserialize)]
@@ -45,12 +46,12 @@ pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     for pair in pairs.iter().filter(|pair| pair.short) {
         write!(cx, "{}", pair.deprecation())?;
     }
-    let members = typing::nest(&pairs).map_err(CmdError::User)?;
-    if typing::find(&members, "node-name").is_none() {
+    let members = keyval::nest(&pairs).map_err(CmdError::User)?;
+    if tree::find(&members, "node-name").is_none() {
         let text = "'node-name' needs to be specified";
         return Err(CmdError::User(text.into()));
     }
-    let Some(driver) = typing::find(&members, "driver").and_then(Tree::last_text) else {
+    let Some(driver) = tree::find(&members, "driver").and_then(Tree::last_text) else {
         return Err(CmdError::User("Must specify either driver or file".into()));
     };
     let schema = cx.caps.schema(cx.qmp()).await?;
@@ -104,7 +105,7 @@ const PROTOCOLS: &[&str] = &[
 /// The built-in's words for what is wrong with an option.
 fn worded(members: &Members, driver: &str, error: String) -> String {
     let quoted = error.split('\'').nth(1).unwrap_or_default();
-    if error.starts_with("Invalid parameter '") && typing::find(members, quoted).is_some() {
+    if error.starts_with("Invalid parameter '") && tree::find(members, quoted).is_some() {
         let what = if PROTOCOLS.contains(&driver) {
             "protocol"
         } else {
@@ -137,7 +138,7 @@ struct Backend {
 
 /// `drive_del`: a block node is removed; of a drive that no device uses, the image is closed, and its name stays.
 pub async fn delete(cx: &mut Cx<'_>, args: Delete) -> CmdResult {
-    let graph = Graph::query(cx).await?;
+    let graph = Graph::query(cx.qmp(), cx.caps).await?;
     if graph.node(&args.id).is_some() {
         cx.execute("blockdev-del", json!({"node-name": args.id}))
             .await?;
@@ -182,7 +183,7 @@ mod tests {
     // Answers of 11.1.3 to drive_add -n.
     #[test]
     fn errors_are_worded_as_the_block_layer_does() {
-        let members = typing::nest(&keyval::pairs("driver=null-co,foo=1,size=k", None)).unwrap();
+        let members = keyval::nest(&keyval::pairs("driver=null-co,foo=1,size=k", None)).unwrap();
         assert_eq!(
             worded(&members, "null-co", "Invalid parameter 'foo'".into()),
             "Block protocol 'null-co' doesn't support the option 'foo'"

@@ -1,13 +1,15 @@
 //! `info block`, `info blockstats`, `info block-jobs`.
 
+use std;
 use std::fmt::{self, Write};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::command::cx::{CmdResult, Cx, Host, NoArgs};
+use crate::command::cx::{CmdResult, Cx, NoArgs};
+use crate::format::number::human;
 use crate::format::snapshot;
-use crate::grammar::size;
+use crate::host::Host;
 use crate::qmp::QmpError;
 use crate::qmp::version::{Version, v};
 
@@ -286,16 +288,16 @@ fn print_node(
 const EMPTY_DETAILS_LEFT_OUT: Version = v(8, 0);
 
 fn print_image(out: &mut dyn Write, image: &Image, style: Style<'_>) -> fmt::Result {
-    let disk_size = image.actual_size.map_or("unavailable".to_owned(), |size| {
-        size::human(size.cast_unsigned())
-    });
+    let disk_size = image
+        .actual_size
+        .map_or("unavailable".to_owned(), |size| human(size.cast_unsigned()));
     writeln!(out, "image: {}", image.filename)?;
     writeln!(out, "file format: {}", image.format)?;
     let bytes = image.virtual_size;
     writeln!(
         out,
         "virtual size: {} ({bytes} bytes)",
-        size::human(bytes.cast_unsigned())
+        human(bytes.cast_unsigned())
     )?;
     writeln!(out, "disk size: {disk_size}")?;
     if image.encrypted {

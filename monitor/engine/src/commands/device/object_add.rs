@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::format::properties::{self, Property};
+use crate::grammar::tree::{self, Tree};
 use crate::grammar::{keyval, qjson};
-use crate::qemu::typing::{self, Dialect, Tree, Typing};
+use crate::qemu::typing::{Dialect, Typing};
 use crate::qmp::QmpError;
 
 /// Arguments of `object_add`.
@@ -26,7 +27,7 @@ pub async fn object_add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     }
     let read = keyval::parse(&args.object, Some("qom-type")).map_err(CmdError::User)?;
     if read.help {
-        let kind = typing::find(&read.members, "qom-type").and_then(Tree::last_text);
+        let kind = tree::find(&read.members, "qom-type").and_then(Tree::last_text);
         return help(cx, kind).await;
     }
     let schema = cx.caps.schema(cx.qmp()).await?;

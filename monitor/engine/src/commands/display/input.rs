@@ -4,8 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::grammar::expr::strtoull;
-use crate::grammar::number::whole;
+use crate::grammar::number::{strtoull, whole};
 use crate::qmp::QmpError;
 use crate::qmp::version::{Version, v};
 

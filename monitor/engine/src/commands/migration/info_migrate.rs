@@ -1,12 +1,13 @@
 //! `info migrate`, `info migrate_capabilities`, `info migrate_parameters`.
 
+use std;
 use std::fmt::{self, Write};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::command::cx::{CmdResult, Cx, NoArgs};
-use crate::grammar::size;
+use crate::format::number::human;
 use crate::qmp::version::{Version, v};
 
 /// Arguments of `info migrate`; releases before 10.1 take none.
@@ -326,7 +327,7 @@ fn print_short(out: &mut dyn Write, info: &Info) -> fmt::Result {
         }
     }
     if let Some(remaining) = info.remaining {
-        writeln!(out, "Remaining: \t\t{}", size::human(remaining))?;
+        writeln!(out, "Remaining: \t\t{}", human(remaining))?;
     }
     print_sockets(out, "Sockets", info)?;
     let Some(ram) = &info.ram else {
@@ -337,24 +338,24 @@ fn print_short(out: &mut dyn Write, info: &Info) -> fmt::Result {
     writeln!(
         out,
         "  Sizes: \t\tpagesize={}, total={}",
-        size::human(ram.page_size),
-        size::human(ram.total)
+        human(ram.page_size),
+        human(ram.total)
     )?;
     writeln!(
         out,
         "  Transfers: \t\ttransferred={}, remain={}",
-        size::human(ram.transferred),
-        size::human(ram.remaining)
+        human(ram.transferred),
+        human(ram.remaining)
     )?;
     write!(
         out,
         "    Channels: \t\tprecopy={}, multifd={}, postcopy={}",
-        size::human(ram.precopy_bytes),
-        size::human(ram.multifd_bytes),
-        size::human(ram.postcopy_bytes)
+        human(ram.precopy_bytes),
+        human(ram.multifd_bytes),
+        human(ram.postcopy_bytes)
     )?;
     if let Some(vfio) = &info.vfio {
-        write!(out, ", vfio={}", size::human(vfio.transferred))?;
+        write!(out, ", vfio={}", human(vfio.transferred))?;
     }
     writeln!(out)?;
     let (normal, zero) = (ram.normal, ram.duplicate);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::grammar::keyval::{self, Pair};
 use crate::qemu::schema::Schema;
-use crate::qemu::typing::{self, Dialect, Typing};
+use crate::qemu::typing::{Dialect, Typing};
 use crate::qmp::QmpError;
 use crate::qmp::version::{Version, v};
 
@@ -38,7 +38,7 @@ pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
         is_size: |name| name == "sndbuf",
         suffixes: false,
     };
-    let arguments = typing::nest(&pairs)
+    let arguments = keyval::nest(&pairs)
         .and_then(|members| typing.arguments("netdev_add", &members))
         .map_err(|error| CmdError::User(worded(&pairs, error)))?;
     let id = arguments

@@ -1,14 +1,16 @@
 //! Snapshots of the whole VM: `savevm`, `loadvm`, `delvm`, `info snapshots`.
 
+use std;
 use std::fmt::{self, Write};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::command::cx::{CmdError, CmdResult, Cx, Host, NoArgs};
+use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
 use crate::command::jobs;
 use crate::format::snapshot::{self, Snapshot};
 use crate::format::time;
+use crate::host::Host;
 use crate::qemu::block_graph::{Graph, Node};
 use crate::qmp::version::Version;
 
@@ -41,7 +43,7 @@ fn included(graph: &Graph, version: Version) -> Vec<&Node> {
 
 /// `savevm`: replaces snapshots of that name.
 pub async fn save(cx: &mut Cx<'_>, args: Save) -> CmdResult {
-    let graph = Graph::query(cx).await?;
+    let graph = Graph::query(cx.qmp(), cx.caps).await?;
     let nodes = included(&graph, cx.caps.version);
     let tag = args.name.unwrap_or_else(|| {
         let (now, offset) = cx.host.local_time(None);
@@ -63,14 +65,14 @@ pub async fn save(cx: &mut Cx<'_>, args: Save) -> CmdResult {
 
 /// `loadvm`: the VM stays stopped where that fails.
 pub async fn load(cx: &mut Cx<'_>, args: Name) -> CmdResult {
-    let graph = Graph::query(cx).await?;
+    let graph = Graph::query(cx.qmp(), cx.caps).await?;
     let nodes = included(&graph, cx.caps.version);
     run(cx, "loadvm", "snapshot-load", &args.name, &nodes).await
 }
 
 /// `delvm`.
 pub async fn delete(cx: &mut Cx<'_>, args: Name) -> CmdResult {
-    let graph = Graph::query(cx).await?;
+    let graph = Graph::query(cx.qmp(), cx.caps).await?;
     let nodes = included(&graph, cx.caps.version);
     if nodes.is_empty() {
         return Ok(());
@@ -110,7 +112,7 @@ async fn run(
 
 /// `info snapshots`.
 pub async fn info(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
-    let graph = Graph::query(cx).await?;
+    let graph = Graph::query(cx.qmp(), cx.caps).await?;
     let (version, host) = (cx.caps.version, cx.host);
     let Some(overview) = Overview::new(&graph, version) else {
         return Err(CmdError::User(NO_DEVICE.into()));

@@ -9,10 +9,10 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 
 use crate::command::row::{Command, Comp};
+use crate::command::rows::Rows;
 use crate::grammar::line::Cursor;
 use crate::qemu::caps::Caps;
 use crate::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
-use crate::table::Rows;
 
 /// Candidates for the word at the end of a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

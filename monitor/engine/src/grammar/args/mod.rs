@@ -5,13 +5,33 @@
 //! `T` seconds, `b` on or off, `/` format, `-x` flag, `-xs` flag with a string; `?` behind a letter makes it optional,
 //! `.` optional behind a dot.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::command::cx::Args;
-use crate::command::session::Format;
 use crate::grammar::expr::{self, Context, ExprError};
 use crate::grammar::line::Cursor;
 use crate::grammar::size::{self, MIB, Rules};
+
+/// Arguments of a line, by the names that args_type gives them.
+pub type Args = Map<String, Value>;
+
+/// The sticky part of a `/fmt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// One of `o d u x i c`.
+    pub letter: char,
+    /// Bytes per item: 1, 2, 4 or 8.
+    pub size: i64,
+}
+
+impl Default for Format {
+    /// Hexadecimal words, as QEMU starts with.
+    fn default() -> Self {
+        Self {
+            letter: 'x',
+            size: 4,
+        }
+    }
+}
 
 /// What is wrong with a line's arguments: text in the built-in's words with its line ends, before the line that points
 /// to help; empty where the built-in prints only that one.
@@ -282,7 +302,7 @@ impl Reader<'_, '_> {
 
     fn integer(&mut self, letter: char) -> Result<i64, ArgError> {
         let value = expr::evaluate(self.cursor, self.rules.expressions).map_err(|e| match e {
-            ExprError::RegisterUnavailable(_) => ArgError::Register(e),
+            ExprError::RegisterUnavailable { .. } => ArgError::Register(e),
             _ => ArgError::Text(format!("{e}\n")),
         })?;
         match letter {

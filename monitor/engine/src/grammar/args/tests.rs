@@ -9,7 +9,7 @@ struct None_;
 impl Registers for None_ {
     fn get(&self, name: &str) -> Result<i64, RegisterError> {
         Err(if name == "pc" {
-            RegisterError::Unavailable
+            RegisterError::Unavailable("not here")
         } else {
             RegisterError::Unknown
         })

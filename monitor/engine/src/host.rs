@@ -1,0 +1,89 @@
+//! The program around the engine: what commands ask of it.
+
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use crate::qmp::BoxFuture;
+
+/// What a route may do to the VM beyond what the command is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// Nothing.
+    Safe,
+    /// Stops it for a moment.
+    Pausing,
+    /// Could kill or change it somewhere.
+    Risky,
+}
+
+/// What a command needs of the program around it. Every method has an answer for programs that offer nothing.
+pub trait Host: Send + Sync {
+    /// Waits, for commands that poll a job.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
+
+    /// Asks the person for a secret, with `prompt`; `None` where nobody can be asked.
+    fn secret<'a>(&'a self, prompt: &'a str) -> BoxFuture<'a, Option<String>> {
+        let _ = prompt;
+        Box::pin(async { None })
+    }
+
+    /// The wall clock and its offset from UTC at that moment, both in seconds, for `seconds` since 1970 or, with
+    /// `None`, for now.
+    fn local_time(&self, seconds: Option<i64>) -> (i64, i32);
+
+    /// An open descriptor that the person gave a name to (`hmp --fd NAME=N`).
+    fn descriptor(&self, name: &str) -> Option<BorrowedFd<'_>> {
+        let _ = name;
+        None
+    }
+
+    /// A new, empty file that lives in memory only, for guest memory that QEMU is asked to write; `None` where the
+    /// program can't make one.
+    fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
+        None
+    }
+
+    /// A new, empty file that only this user can read, for a QEMU that can't be passed a descriptor; `None` where the
+    /// program makes none.
+    fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
+        None
+    }
+
+    /// The lines typed so far, oldest first; `None` where there is no line editing.
+    fn history(&self) -> Option<Vec<String>> {
+        None
+    }
+}
+
+/// A host without a clock and without a person: for tests and one-line uses.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoHost;
+
+impl Host for NoHost {
+    fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
+        (seconds.unwrap_or(0), 0)
+    }
+}
+
+/// A file without a name, of which QEMU gets a descriptor.
+pub trait MemoryFile: Send + Sync {
+    /// The descriptor, open for reading and writing.
+    fn fd(&self) -> BorrowedFd<'_>;
+
+    /// Its content, at most `limit` bytes from the start.
+    fn read(&self, limit: usize) -> std::io::Result<Vec<u8>>;
+}
+
+/// A private file with a name that nobody can guess, for a QEMU that takes no descriptor. Dropped, it is removed.
+pub trait PrivateFile: Send + Sync {
+    /// Its absolute path.
+    fn path(&self) -> &str;
+
+    /// Takes its content out, at most `limit` bytes from the start; the file is empty then.
+    fn take(&self, limit: usize) -> std::io::Result<Vec<u8>>;
+}

@@ -1,0 +1,10 @@
+//! Targets, in QAPI's spelling, that share commands.
+
+pub(super) const X86: &[&str] = &["i386", "x86_64"];
+pub(super) const S390X: &[&str] = &["s390x"];
+pub(super) const WITH_TLB: &[&str] = &[
+    "i386", "x86_64", "sh4", "sh4eb", "sparc", "sparc64", "ppc", "ppc64", "xtensa", "xtensaeb",
+    "m68k",
+];
+pub(super) const WITH_MEM: &[&str] = &["i386", "x86_64", "riscv32", "riscv64"];
+pub(super) const WITH_VIA: &[&str] = &["m68k", "ppc", "ppc64"];
