@@ -568,7 +568,7 @@ pub const MAIN: &[Command] = &[
         args: "val:l,size:i,filename:s",
         params: "addr size file",
         help: "write virtual memory into a file",
-        routes: &[Route::native(&["memsave"], run!(memory::memsave))],
+        routes: &[Route::native(&["memsave"], run!(memory::save::memsave))],
         ..ROW
     },
     Command {
@@ -860,7 +860,7 @@ pub const MAIN: &[Command] = &[
         args: "val:l,size:i,filename:s",
         params: "addr size file",
         help: "write physical memory into a file",
-        routes: &[Route::native(&["pmemsave"], run!(memory::pmemsave))],
+        routes: &[Route::native(&["pmemsave"], run!(memory::save::pmemsave))],
         ..ROW
     },
     Command {
@@ -1113,8 +1113,8 @@ pub const MAIN: &[Command] = &[
         params: "addr size",
         help: "show the checksum of a range of physical memory",
         routes: &[
-            Route::derived(&["add-fd", "pmemsave", "remove-fd"], run!(memory::sum)),
-            Route::derived(DUMP, run!(memory::sum)).with_risk(Risk::Pausing),
+            Route::derived(&["add-fd", "pmemsave", "remove-fd"], run!(memory::sum::sum)),
+            Route::derived(DUMP, run!(memory::sum::sum)).with_risk(Risk::Pausing),
         ],
         ..ROW
     },
@@ -1212,11 +1212,11 @@ pub const MAIN: &[Command] = &[
         routes: &[
             Route::derived(
                 &["add-fd", "memsave", "remove-fd"],
-                run!(memory::show_virtual),
+                run!(memory::show_virtual::show_virtual),
             ),
             Route::partial(
                 &["add-fd", "memsave", "remove-fd"],
-                run!(memory::show_virtual_anyway),
+                run!(memory::show_virtual::show_virtual_anyway),
             ),
         ],
         ..ROW
@@ -1271,7 +1271,7 @@ pub const MAIN: &[Command] = &[
                     "qom-get",
                     "x-query-ramblock",
                 ],
-                run!(memory::show_physical),
+                run!(memory::show_physical::show_physical),
             ),
             Route::partial(
                 &[
@@ -1283,9 +1283,9 @@ pub const MAIN: &[Command] = &[
                     "qom-get",
                     "x-query-ramblock",
                 ],
-                run!(memory::show_physical_anyway),
+                run!(memory::show_physical::show_physical_anyway),
             ),
-            Route::derived(DUMP, run!(memory::show_physical)).with_risk(Risk::Pausing),
+            Route::derived(DUMP, run!(memory::show_physical::show_physical)).with_risk(Risk::Pausing),
         ],
         ..ROW
     },

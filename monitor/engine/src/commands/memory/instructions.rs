@@ -4,18 +4,13 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::commands::memory::physical::{DEVICE_NOTE, memory_map};
-use crate::commands::memory::{CHUNK, Show};
+use crate::commands::memory::map::{DEVICE_NOTE, memory_map};
+use crate::commands::memory::show::{CHUNK, Show};
 use crate::format::disassembly::{Listing, Mode, Piece, Step, can_decode};
 use crate::guest::instructions::{Known, of_cpu};
 use crate::guest::memory::{Reader, Saved};
 use crate::guest::ram;
 use crate::guest::regions::Map;
-
-/// Why the built-in monitor comes first: it knows the CPU's mode, and which instructions its disassembler has.
-///
-/// QEMU 7.2 and 10.0 link capstone 4, 11.1 links 5, as we do; builds without any exist. QMP tells none of that.
-pub const BUILTIN_IS_BETTER: &str = "format i: QMP does not tell how this QEMU decodes";
 
 /// Where instructions are read from.
 enum Memory {

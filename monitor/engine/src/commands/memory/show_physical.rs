@@ -2,19 +2,15 @@
 
 use std::fmt::Write;
 
-use serde::Deserialize;
-use serde_json::{Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::commands::memory::{NEW_LAYOUT, Show, chunk, instructions, print_lines};
+use crate::commands::memory::instructions;
+use crate::commands::memory::map::{DEVICE_NOTE, memory_map};
+use crate::commands::memory::show::{NEW_LAYOUT, Show, chunk, print_lines};
 use crate::format::memory::Layout;
 use crate::guest::memory::{ReadError, Reader};
 use crate::guest::ram;
-use crate::guest::regions::{Map, Regions, SYSTEM};
-
-/// Stands behind memory that a device may have given out.
-pub(super) const DEVICE_NOTE: &str =
-    "note: QMP does not tell a device that refuses to be read from zeros";
+use crate::guest::regions::Map;
 
 /// `xp`: physical memory, line by line up to the first where nothing is. QMP reads zeros there, and where a device
 /// refuses; QOM's memory regions tell the one from memory, and nothing tells the other: such a range is not for this
@@ -63,41 +59,6 @@ async fn physical(cx: &mut Cx<'_>, args: Show, devices: bool) -> CmdResult {
         writeln!(cx, "{DEVICE_NOTE}")?;
     }
     Ok(())
-}
-
-/// What lies where, for the CPU in use.
-pub(super) async fn memory_map(cx: &mut Cx<'_>) -> Result<Map, CmdError> {
-    let unavailable = |why: &str| Err(CmdError::Unavailable(format!("xp: {why}")));
-    let cpus: Vec<CpuPath> = cx.query("query-cpus-fast").await?;
-    let chosen = cpus
-        .iter()
-        .find(|cpu| Some(cpu.cpu_index) == cx.session.cpu)
-        .or(cpus.first());
-    if let Some(cpu) = chosen {
-        let get = json!({"path": cpu.qom_path, "property": "memory"});
-        match cx.qmp().execute("qom-get", get).await {
-            Ok(Value::String(path)) if path != SYSTEM => {
-                return unavailable(
-                    "this CPU has an address space of its own, which QMP does not read",
-                );
-            }
-            Err(error) if error.is_fatal() => return Err(error.into()),
-            _ => {}
-        }
-    }
-    let blocks = cx.execute("x-query-ramblock", Value::Null).await?;
-    let blocks = blocks["human-readable-text"].as_str().unwrap_or_default();
-    match Map::new(&Regions::fetch(cx.qmp(), cx.caps).await?, blocks) {
-        Some(map) => Ok(map),
-        None => unavailable("this machine's memory is not in QOM"),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct CpuPath {
-    cpu_index: i64,
-    qom_path: String,
 }
 
 /// What `xp` is to show.

@@ -1,0 +1,133 @@
+//! What `x` and `xp` share: arguments, layout, lines.
+
+use std::fmt::Write;
+
+use serde::Deserialize;
+
+use crate::command::cx::{CmdError, Cx};
+use crate::format::memory::Layout;
+use crate::qmp::version::{Version, v};
+
+/// Why the built-in monitor comes first: it knows the CPU's mode, and which instructions its disassembler has.
+///
+/// QEMU 7.2 and 10.0 link capstone 4, 11.1 links 5, as we do; builds without any exist. QMP tells none of that.
+const BUILTIN_IS_BETTER: &str = "format i: QMP does not tell how this QEMU decodes";
+
+/// Arguments of `x` and `xp`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Show {
+    pub(super) count: i32,
+    pub(super) format: char,
+    pub(super) size: i64,
+    pub(super) addr: i64,
+}
+
+/// Bytes that are asked of QEMU at once: it stands still while it writes them.
+pub(super) const CHUNK: u64 = 64 << 10;
+
+/// Up to this many bytes, a range that does not start at a multiple of a line is read line by line: what a device
+/// answers may depend on where and how long the read is.
+pub(super) const LINE_BY_LINE: u64 = 4 << 10;
+
+/// The release that changed how octal numbers and addresses look.
+pub(super) const NEW_LAYOUT: Version = v(11, 0);
+
+/// Targets that store the high byte first.
+pub(super) const BIG_ENDIAN: &[&str] = &[
+    "hppa",
+    "m68k",
+    "microblaze",
+    "mips",
+    "mips64",
+    "or1k",
+    "ppc",
+    "ppc64",
+    "s390x",
+    "sh4eb",
+    "sparc",
+    "sparc64",
+    "xtensaeb",
+];
+
+/// Targets whose virtual addresses have 32 bits.
+pub(super) const NARROW: &[&str] = &[
+    "arm", "avr", "i386", "m68k", "mips", "mipsel", "or1k", "ppc", "riscv32", "rx", "sh4", "sh4eb",
+    "sparc", "tricore", "xtensa", "xtensaeb",
+];
+
+impl Show {
+    pub(super) fn layout(&self, cx: &Cx<'_>) -> Result<Layout, CmdError> {
+        if self.format == 'i' {
+            return Err(CmdError::Unavailable(
+                BUILTIN_IS_BETTER.into(),
+            ));
+        }
+        Ok(Layout {
+            letter: self.format,
+            size: usize::try_from(self.size).unwrap_or(4),
+            big_endian: is_one_of(cx, BIG_ENDIAN),
+            zero_before_padding: cx.caps.version >= NEW_LAYOUT,
+        })
+    }
+
+    /// How many bytes; the built-in counts them in 32 bits, signed.
+    pub(super) fn bytes(&self) -> u64 {
+        u64::try_from(self.count.wrapping_mul(self.size as i32)).unwrap_or(0)
+    }
+}
+
+pub(super) fn is_one_of(cx: &Cx<'_>, targets: &[&str]) -> bool {
+    cx.caps
+        .arch
+        .as_deref()
+        .is_some_and(|arch| targets.contains(&arch))
+}
+
+/// How many bytes are read at once.
+pub(super) fn chunk(start: u64, bytes: u64, line: u64) -> u64 {
+    if start.is_multiple_of(line) || bytes > LINE_BY_LINE {
+        CHUNK
+    } else {
+        line
+    }
+}
+
+pub(super) fn print_lines(
+    out: &mut dyn Write,
+    layout: &Layout,
+    start: u64,
+    bytes: &[u8],
+    shown: impl Fn(u64) -> String,
+) -> std::fmt::Result {
+    let lines = bytes.chunks(layout.line());
+    for (number, items) in lines.enumerate() {
+        let address = start.wrapping_add((number * layout.line()) as u64);
+        out.write_str(&shown(address))?;
+        layout.items(out, items)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_counted_in_32_bits() {
+        let bytes = |count, size| {
+            let (format, addr) = ('x', 0);
+            Show {
+                count,
+                format,
+                size,
+                addr,
+            }
+            .bytes()
+        };
+        assert_eq!(bytes(3, 4), 12);
+        assert_eq!(bytes(i32::MAX, 8), 0);
+        assert_eq!(bytes(-1, 4), 0);
+        assert_eq!(bytes(0x2000_0001, 8), 8);
+    }
+}

@@ -1,0 +1,100 @@
+//! `x`: virtual memory.
+
+use std::fmt::Write;
+
+use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::commands::memory::instructions;
+use crate::commands::memory::show::{NARROW, NEW_LAYOUT, Show, chunk, is_one_of, print_lines};
+use crate::format::memory::Layout;
+use crate::guest::memory::{Reader, Saved};
+
+/// `x`: virtual memory, line by line up to the first that can't be read.
+pub async fn show_virtual(cx: &mut Cx<'_>, args: Show) -> CmdResult {
+    let layout = args.layout(cx)?;
+    let narrow = is_one_of(cx, NARROW);
+    // Old releases read a narrow address as a signed number of 32 bits.
+    let cut = narrow && cx.caps.version < NEW_LAYOUT;
+    let start = if cut {
+        i64::from(args.addr as i32)
+    } else {
+        args.addr
+    };
+    let shown = |address: u64| match (narrow, cut) {
+        (true, true) => format!("{:08x}:", address as u32),
+        (true, false) => format!("{address:08x}:"),
+        (false, _) => format!("{address:016x}:"),
+    };
+    let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
+    let result = lines(
+        cx,
+        &reader,
+        &layout,
+        start.cast_unsigned(),
+        args.bytes(),
+        shown,
+    )
+    .await;
+    reader.close(result).await
+}
+
+/// `x` with our own disassembler too.
+pub async fn show_virtual_anyway(cx: &mut Cx<'_>, args: Show) -> CmdResult {
+    if args.format == 'i' {
+        return instructions::show_virtual(cx, args).await;
+    }
+    show_virtual(cx, args).await
+}
+
+async fn lines(
+    cx: &mut Cx<'_>,
+    reader: &Reader<'_>,
+    layout: &Layout,
+    start: u64,
+    bytes: u64,
+    shown: impl Fn(u64) -> String,
+) -> CmdResult {
+    let mut done = 0;
+    let line = layout.line() as u64;
+    // How much is tried at once; after a failure, one line.
+    let mut chunk = chunk(start, bytes, line);
+    if bytes == 0 {
+        return check_cpu(reader).await;
+    }
+    while done < bytes {
+        let address = start.wrapping_add(done);
+        let size = chunk.min(bytes - done);
+        let (content, broken) = match reader.virtual_memory(address, size, cx.session.cpu).await? {
+            Saved::All(content) => (content, false),
+            Saved::Part(content) => (content, true),
+            // The chosen CPU is gone: the first one takes its place, if there is one.
+            Saved::NoCpu if cx.session.cpu.take().is_some() => continue,
+            Saved::NoCpu => return Err(CmdError::Plain("Can not dump without CPU".into())),
+        };
+        // Of a part only whole lines count: the next one is tried alone.
+        let whole = if broken {
+            content.len() as u64 / line * line
+        } else {
+            size
+        };
+        let shown_part = content.len().min(whole as usize);
+        print_lines(cx, layout, address, &content[..shown_part], &shown)?;
+        done += whole;
+        if broken && whole == 0 && size <= line {
+            cx.write_str(&shown(address))?;
+            writeln!(cx, " Cannot access memory")?;
+            return Ok(());
+        }
+        if broken {
+            chunk = line;
+        }
+    }
+    Ok(())
+}
+
+/// Nothing to show still needs a CPU.
+async fn check_cpu(reader: &Reader<'_>) -> CmdResult {
+    match reader.virtual_memory(0, 0, None).await? {
+        Saved::NoCpu => Err(CmdError::Plain("Can not dump without CPU".into())),
+        _ => Ok(()),
+    }
+}
