@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::command::hazard;
-use crate::command::rows::Rows;
+use crate::command::manual::Manual;
 use crate::command::session::Session;
 use crate::guest::memory::ReadError;
 use crate::host::{Host, Risk};
@@ -69,9 +69,9 @@ pub struct Cx<'a> {
     pub session: &'a mut Session,
     /// The program around the engine.
     pub host: &'a dyn Host,
-    /// The rows that this QEMU has.
-    pub rows: &'a Rows,
-    /// The highest risk class that the person permits.
+    /// What `help` shows.
+    pub manual: &'a dyn Manual,
+    /// The highest risk class that the user permits.
     pub allow: Risk,
     pub(crate) qmp: &'a dyn Qmp,
     pub(crate) out: &'a mut (dyn Write + Send),

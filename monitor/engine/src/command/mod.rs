@@ -3,6 +3,7 @@
 pub mod cx;
 pub mod hazard;
 pub mod jobs;
+pub mod manual;
 pub mod route;
 pub mod row;
 pub mod rows;

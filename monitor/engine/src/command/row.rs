@@ -1,6 +1,7 @@
 //! A command: one row of a table.
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::command::manual::Quirk;
 use crate::grammar::args::Args;
 use crate::host::Risk;
 use crate::qemu::caps::Caps;
@@ -33,6 +34,8 @@ pub struct Command {
     pub routes: &'static [Route],
     /// How its errors look.
     pub errors: ErrorStyle,
+    /// How its help differs from that of others.
+    pub quirk: Quirk,
     /// What completes an argument, by its key, where the args_type letter does not say.
     pub complete: &'static [(&'static str, Comp)],
 }
@@ -50,6 +53,7 @@ pub const ROW: Command = Command {
     older: &[],
     routes: &[Route::TO_CONVERT],
     errors: ErrorStyle::Prefixed,
+    quirk: Quirk::None,
     complete: &[],
 };
 

@@ -1,7 +1,9 @@
 //! The rows that one QEMU has, and finding a row by name.
 
+use crate::command::manual::{Manual, Page};
 use crate::command::row::{Command, Presence};
 use crate::qemu::caps::Caps;
+use crate::qmp::version::Version;
 
 /// The two tables of commands, as QEMU's two .hx files.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +43,20 @@ impl Rows {
     pub fn all(&self) -> impl Iterator<Item = (&'static str, &'static Command)> {
         let main = self.main.iter().map(|row| ("", *row));
         main.chain(self.info.iter().map(|row| ("info ", *row)))
+    }
+}
+
+impl Manual for Rows {
+    fn pages(&self, info: bool, version: Version) -> Vec<Page> {
+        let rows = if info { &self.info } else { &self.main };
+        let pages = rows.iter().map(|row| Page {
+            names: row.name,
+            params: row.params_in(version),
+            help: row.help,
+            preconfig: row.preconfig,
+            quirk: row.quirk,
+        });
+        pages.collect()
     }
 }
 

@@ -222,7 +222,7 @@ impl Monitor {
             caps: &self.caps,
             session: &mut self.session,
             host: self.host.as_ref(),
-            rows: &self.rows,
+            manual: &self.rows,
             allow: self.policy.allow,
             qmp: self.qmp.as_ref(),
             out,

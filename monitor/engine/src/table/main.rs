@@ -1,5 +1,6 @@
 //! The main table.
 
+use crate::command::manual::Quirk;
 use crate::command::row::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
     block, chardev, cpu, device, display, machine, memory, migration, monitor, net, snapshot, trace,
@@ -387,6 +388,7 @@ pub const MAIN: &[Command] = &[
             &["dump-skeys"],
             run!(memory::dump::dump_skeys),
         )],
+        quirk: Quirk::BlankLineBehind,
         ..ROW
     },
     Command {
@@ -686,6 +688,7 @@ pub const MAIN: &[Command] = &[
         help: "switch the storage attributes' migration mode on or off",
         present: Present::Target(S390X),
         routes: &[Route::blocked(&missing::MIGRATION_MODE)],
+        quirk: Quirk::BlankLineBehind,
         ..ROW
     },
     Command {
@@ -785,6 +788,7 @@ pub const MAIN: &[Command] = &[
         ],
         routes: &[Route::derived(&["netdev_add"], run!(net::netdev_add::add))],
         complete: &[("netdev", Comp::NetdevType)],
+        quirk: Quirk::BuiltTypes("netdev_add", "type"),
         ..ROW
     },
     Command {
@@ -1285,7 +1289,8 @@ pub const MAIN: &[Command] = &[
                 ],
                 run!(memory::show_physical::show_physical_anyway),
             ),
-            Route::derived(DUMP, run!(memory::show_physical::show_physical)).with_risk(Risk::Pausing),
+            Route::derived(DUMP, run!(memory::show_physical::show_physical))
+                .with_risk(Risk::Pausing),
         ],
         ..ROW
     },

@@ -59,9 +59,7 @@ pub(super) const NARROW: &[&str] = &[
 impl Show {
     pub(super) fn layout(&self, cx: &Cx<'_>) -> Result<Layout, CmdError> {
         if self.format == 'i' {
-            return Err(CmdError::Unavailable(
-                BUILTIN_IS_BETTER.into(),
-            ));
+            return Err(CmdError::Unavailable(BUILTIN_IS_BETTER.into()));
         }
         Ok(Layout {
             letter: self.format,

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::commands::memory::instructions;
 use crate::commands::memory::map::{DEVICE_NOTE, memory_map};

@@ -6,14 +6,11 @@ use std::fmt::Write;
 use serde::Deserialize;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::command::row::Command;
+use crate::command::manual::{Page, Quirk};
 use crate::grammar::line::Cursor;
 use crate::qmp::version::{Version, v};
 
 const FIRST: Version = Version::FIRST;
-
-/// Commands whose sentence ends with a line end of its own in QEMU's table.
-const BLANK_LINE_BEHIND: &[&str] = &["dump-skeys", "migration_mode"];
 
 /// Arguments of `help`.
 #[derive(Deserialize)]
@@ -73,43 +70,40 @@ fn words(text: &str) -> Option<Vec<String>> {
     }
 }
 
-fn rows(cx: &Cx<'_>, prefix: &str) -> Vec<&'static Command> {
-    let rows = if prefix.is_empty() {
-        &cx.rows.main
-    } else {
-        &cx.rows.info
-    };
-    let usable = |row: &&'static Command| !cx.caps.preconfig || row.preconfig;
-    rows.iter().copied().filter(usable).collect()
+/// The pages of the main table, or of `info`'s with its prefix.
+fn pages(cx: &Cx<'_>, prefix: &str) -> Vec<Page> {
+    let pages = cx.manual.pages(!prefix.is_empty(), cx.caps.version);
+    let usable = |page: &Page| !cx.caps.preconfig || page.preconfig;
+    pages.into_iter().filter(usable).collect()
 }
 
 async fn list(cx: &mut Cx<'_>, prefix: &str) -> CmdResult {
-    for row in rows(cx, prefix) {
-        line(cx, prefix, row).await?;
+    for page in pages(cx, prefix) {
+        line(cx, prefix, &page).await?;
     }
     Ok(())
 }
 
 async fn one(cx: &mut Cx<'_>, prefix: &str, name: &str) -> CmdResult {
-    match rows(cx, prefix)
+    match pages(cx, prefix)
         .into_iter()
-        .find(|row| row.names().any(|n| n == name))
+        .find(|page| page.names.split('|').any(|n| n == name))
     {
-        Some(row) => line(cx, prefix, row).await,
+        Some(page) => line(cx, prefix, &page).await,
         None => Err(CmdError::Plain(format!(
             "unknown command: '{prefix}{name}'"
         ))),
     }
 }
 
-async fn line(cx: &mut Cx<'_>, prefix: &str, row: &Command) -> CmdResult {
-    let mut params = Cow::Borrowed(row.params_in(cx.caps.version));
-    if row.name == "netdev_add" {
-        let built = cx.enum_values("netdev_add", "type").await;
+async fn line(cx: &mut Cx<'_>, prefix: &str, page: &Page) -> CmdResult {
+    let mut params = Cow::Borrowed(page.params);
+    if let Quirk::BuiltTypes(command, argument) = page.quirk {
+        let built = cx.enum_values(command, argument).await;
         params = without_types(&params, &built.unwrap_or_default()).into();
     }
-    writeln!(cx, "{prefix}{} {params} -- {}", row.name, row.help)?;
-    if BLANK_LINE_BEHIND.contains(&row.name) {
+    writeln!(cx, "{prefix}{} {params} -- {}", page.names, page.help)?;
+    if page.quirk == Quirk::BlankLineBehind {
         writeln!(cx)?;
     }
     Ok(())
