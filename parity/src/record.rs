@@ -73,7 +73,8 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
         let line = in_dir(&step.line, ours.dir());
         let moment = recorder.recorder().moment();
         let mut text = String::new();
-        monitor.run_line(&line, &mut text).await;
+        let ran = monitor.run_line(&line, &mut text).await;
+        text.push_str(&ran.shown_notes());
         if text.starts_with("refused: ") {
             continue;
         }
@@ -87,7 +88,7 @@ pub async fn record(case: &Case, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmE
         recorder
             .recorder()
             .builtin_at(moment, &line, &answer.replace(dir, DIR));
-        let plan = monitor.explain(&line);
+        let plan = serde_json::json!(monitor.explain(&line));
         let command = plan["command"].as_str().unwrap_or_default();
         let undone = plan["route"] == "refused" || compare::is_blocked(command, &text);
         if twin.is_some() && undone {

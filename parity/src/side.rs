@@ -114,7 +114,7 @@ impl Side {
     /// How the line will be carried out, see [`Monitor::explain`].
     #[must_use]
     pub fn explain(&self, line: &str) -> Value {
-        self.monitor.explain(line)
+        serde_json::json!(self.monitor.explain(line))
     }
 
     /// Whether somebody can be asked for a secret.
@@ -126,7 +126,9 @@ impl Side {
     /// Runs a line; the error says why there is no answer.
     pub async fn line(&mut self, line: &str, answer: &mut String) -> Result<(), String> {
         let Some(program) = &mut self.program else {
-            return match self.monitor.run_line(line, answer).await {
+            let ran = self.monitor.run_line(line, answer).await;
+            answer.push_str(&ran.shown_notes());
+            return match ran.outcome {
                 Outcome::Disconnected(error) => Err(error.to_string()),
                 _ => Ok(()),
             };

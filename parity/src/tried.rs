@@ -47,7 +47,7 @@ pub fn tried(cases: &[Case]) -> BTreeMap<String, Tried> {
         for case in cases.filter(|case| case.suits(&qemu)) {
             let steps = case.steps.iter().map(crate::case::Step::full);
             for step in steps.filter(|step| step.suits(&qemu)) {
-                let plan = monitor.explain(&step.line);
+                let plan = serde_json::json!(monitor.explain(&step.line));
                 let Some(command) = plan.get("command").and_then(Value::as_str) else {
                     continue;
                 };

@@ -108,7 +108,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut monitor = ready(builder.build()).ok_or("pending")??;
     for line in args {
         let mut text = String::new();
-        ready(monitor.run_line(&line, &mut text)).ok_or("pending")?;
+        let ran = ready(monitor.run_line(&line, &mut text)).ok_or("pending")?;
+        text.push_str(&ran.shown_notes());
         std::io::stdout().write_all(text.as_bytes())?;
     }
     Ok(())

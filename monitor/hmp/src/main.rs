@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use hmp::client::address::{Address, AddressError};
-use hmp::repl::{Descriptors, Exit, Options, Target, Task, run};
+use hmp::repl::{Descriptors, Exit, Form, Options, Target, Task, run};
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::host::Risk;
 
@@ -35,6 +35,10 @@ struct Arguments {
     /// Print what each line would do, as JSON, and do nothing.
     #[arg(long)]
     explain: bool,
+
+    /// Give each answer as a JSON object on one line: line, command, route, refusal, notes, outcome and text.
+    #[arg(long, conflicts_with_all = ["explain", "complete"])]
+    json: bool,
 
     /// Give a QMP command no more than this to be answered [default: no limit].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -123,6 +127,11 @@ fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
         _ if arguments.native_only => Passthrough::Never,
         _ => Passthrough::Auto,
     };
+    let form = match (arguments.explain, arguments.json) {
+        (true, _) => Form::Plan,
+        (_, true) => Form::Json,
+        _ => Form::Text,
+    };
     let allow = match arguments.allow {
         None => Risk::Safe,
         Some(Allow::Pausing) => Risk::Pausing,
@@ -131,7 +140,7 @@ fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
     Options {
         target,
         task,
-        explain: arguments.explain,
+        form,
         null: arguments.null,
         timeout: arguments.timeout,
         passthrough,

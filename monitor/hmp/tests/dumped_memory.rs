@@ -156,7 +156,7 @@ async fn answer(qmp: Arc<NoProc>, allow: Risk, line: &str) -> String {
     let builder = builder.passthrough(Passthrough::Never).allow(allow);
     let mut monitor = builder.build().await.unwrap();
     let mut text = String::new();
-    monitor.run_line(line, &mut text).await;
+    common::engine::run(&mut monitor, line, &mut text).await;
     text
 }
 
@@ -236,7 +236,7 @@ async fn virtual_memory() {
 async fn explained() {
     for (allow, told) in [(Risk::Safe, false), (Risk::Pausing, true)] {
         let builder = Monitor::builder(Arc::new(NoProc::default())).allow(allow);
-        let plan = builder.build().await.unwrap().explain("sum 0 1");
+        let plan = json!(builder.build().await.unwrap().explain("sum 0 1"));
         let way = json!([{"risk": "pausing", "qmp": ["getfd", "dump-guest-memory", "closefd"]}]);
         assert_eq!(plan.get("otherwise"), told.then_some(&way), "{plan}");
         assert_eq!(plan["risk"], "safe");
@@ -291,7 +291,7 @@ async fn real_qemus() {
             let mut monitor = builder.build().await.unwrap();
             let mut text = String::new();
             for line in &lines {
-                monitor.run_line(line, &mut text).await;
+                common::engine::run(&mut monitor, line, &mut text).await;
             }
             texts.push(text);
         }

@@ -116,7 +116,7 @@ async fn random_code_is_decoded_alike() {
             let line = format!("{command}/{}i {address:#x}", random.below(70));
             let theirs = builtin(&client, &line).await;
             let mut ours = String::new();
-            monitor.run_line(&line, &mut ours).await;
+            common::engine::run(&mut monitor, &line, &mut ours).await;
             if same {
                 assert_eq!(ours, theirs, "{}: {line}", program.display());
             }

@@ -1,6 +1,8 @@
 //! Lines as real QEMUs answered them: each case holds the QMP exchange of our monitor and the text that the built-in
 //! monitor of the same QEMU printed at the same moment for the same line.
 
+mod common;
+
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -118,11 +120,11 @@ async fn lines_print_what_the_builtin_printed() {
                 .passthrough(Passthrough::Never)
                 .build_with(caps);
             let mut text = String::new();
-            let outcome = monitor.run_line(&case.line, &mut text).await;
+            let ran = common::engine::run(&mut monitor, &case.line, &mut text).await;
             let left = qmp.left.lock().unwrap().len();
             if text != case.text || left > 0 {
                 wrong.push(format!(
-                    "{name}: {}\n expected {:?}\n got      {text:?}\n {outcome:?}, {left} answers left",
+                    "{name}: {}\n expected {:?}\n got      {text:?}\n {ran:?}, {left} answers left",
                     case.line, case.text
                 ));
             }

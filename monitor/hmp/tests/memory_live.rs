@@ -72,7 +72,7 @@ async fn random_requests_are_answered_alike() {
                 .unwrap();
             let theirs = theirs.as_str().unwrap().replace("\r\n", "\n");
             let mut ours = String::new();
-            monitor.run_line(&line, &mut ours).await;
+            common::engine::run(&mut monitor, &line, &mut ours).await;
             assert_eq!(ours, theirs, "{}: {line}", program.display());
             readable += usize::from(theirs.contains(':') && !theirs.contains("Cannot"));
         }
@@ -137,7 +137,7 @@ async fn what_is_not_certain_is_marked() {
                 random.of(&["b", "h", "w", "g"])
             );
             let mut ours = String::new();
-            monitor.run_line(&line, &mut ours).await;
+            common::engine::run(&mut monitor, &line, &mut ours).await;
             // What would kill QEMU is not tried on it.
             if ours.starts_with("refused: ") {
                 refused += 1;

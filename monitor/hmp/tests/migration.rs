@@ -13,7 +13,7 @@ async fn answer(version: &str, info: &Value, line: &str) -> String {
         .command("query-migrate", info.clone());
     let (_server, mut monitor) = on_mock(mock).await;
     let mut answer = String::new();
-    monitor.run_line(line, &mut answer).await;
+    common::engine::run(&mut monitor, line, &mut answer).await;
     answer
 }
 

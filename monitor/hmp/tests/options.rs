@@ -26,7 +26,7 @@ async fn on(mock: MockQmp, lines: &[(&str, &str)]) {
     let mut wrong = Vec::new();
     for (line, expected) in lines {
         let mut answer = String::new();
-        monitor.run_line(line, &mut answer).await;
+        common::engine::run(&mut monitor, line, &mut answer).await;
         if canonical(&answer) != canonical(expected) {
             wrong.push(format!("{line}\n{answer}"));
         }
@@ -163,7 +163,7 @@ async fn a_list_of_back_ends_is_asked_for() {
     let (_server, mut monitor) = on_mock(mock(&[])).await;
     for line in ["chardev-add help", "chardev-add ?"] {
         let mut answer = String::new();
-        monitor.run_line(line, &mut answer).await;
+        common::engine::run(&mut monitor, line, &mut answer).await;
         assert!(
             answer.starts_with("Available chardev backend types:"),
             "{line}: {answer}"

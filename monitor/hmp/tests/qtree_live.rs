@@ -115,7 +115,7 @@ async fn compare(qemu: &Qemu, what: &str) {
     let theirs = theirs.as_str().unwrap().replace("\r\n", "\n");
     let mut monitor = native(client).await;
     let mut ours = String::new();
-    monitor.run_line("info qtree", &mut ours).await;
+    common::engine::run(&mut monitor, "info qtree", &mut ours).await;
     let (theirs, ours): (Vec<_>, Vec<_>) = (theirs.lines().collect(), ours.lines().collect());
     let same = common_lines(&theirs, &ours);
     let all = theirs.len().max(ours.len());

@@ -15,7 +15,7 @@ async fn answer_of(mock: MockQmp, arch: &str, line: &str) -> String {
     let mock = mock.command("query-target", json!({ "arch": arch }));
     let (_server, mut monitor) = on_mock(mock).await;
     let mut answer = String::new();
-    monitor.run_line(line, &mut answer).await;
+    common::engine::run(&mut monitor, line, &mut answer).await;
     answer
 }
 

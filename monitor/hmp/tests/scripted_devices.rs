@@ -12,7 +12,7 @@ async fn answer(mock: MockQmp, line: &str) -> String {
     let mock = mock.command("query-target", json!({"arch": "x86_64"}));
     let (_server, mut monitor) = on_mock(mock).await;
     let mut answer = String::new();
-    monitor.run_line(line, &mut answer).await;
+    common::engine::run(&mut monitor, line, &mut answer).await;
     answer
 }
 

@@ -30,7 +30,7 @@ fn recorded(name: &str) -> MockQmp {
 
 async fn line(monitor: &mut Monitor, line: &str) -> String {
     let mut answer = String::new();
-    monitor.run_line(line, &mut answer).await;
+    common::engine::run(monitor, line, &mut answer).await;
     answer
 }
 
@@ -162,8 +162,8 @@ async fn the_connection_breaks_while_a_reason_is_looked_for() {
     let broken = mock().fault(fault.parse::<mock_qmp::Fault>().unwrap());
     let (_server, mut monitor) = on_mock(broken).await;
     let mut answer = String::new();
-    let outcome = monitor.run_line("set_password vnc x", &mut answer).await;
-    assert!(matches!(outcome, Outcome::Disconnected(_)), "{outcome:?}");
+    let ran = common::engine::run(&mut monitor, "set_password vnc x", &mut answer).await;
+    assert!(matches!(ran.outcome, Outcome::Disconnected(_)), "{ran:?}");
     assert_eq!(answer, "");
 }
 
@@ -225,11 +225,11 @@ async fn a_password_typed_at_the_prompt() {
             .await
             .unwrap();
         let mut answer = String::new();
-        let outcome = monitor.run_line("change vnc password", &mut answer).await;
+        let ran = common::engine::run(&mut monitor, "change vnc password", &mut answer).await;
         assert_eq!(
-            matches!(outcome, Outcome::Disconnected(_)),
+            matches!(ran.outcome, Outcome::Disconnected(_)),
             told,
-            "{outcome:?}"
+            "{ran:?}"
         );
         assert_eq!(answer, "");
         assert_eq!(requests.seen(), [json!({"password": "hush"})]);

@@ -160,7 +160,7 @@ async fn run(vm: &mut Vm, seed: u64, count: usize, found: &mut Found) -> Result<
         if usize::is_multiple_of(share.1, PATIENCE) {
             share.0 += 1;
         }
-        let plan = monitor.explain(&line);
+        let plan = serde_json::json!(monitor.explain(&line));
         let command = match command_of(&plan) {
             "" if is_unavailable(&plan, &names[row]) => names[row].clone(),
             command => command.to_owned(),
@@ -239,11 +239,12 @@ async fn both(
     line: &str,
 ) -> Result<Option<(String, String, bool)>, VmError> {
     let mut ours = String::new();
-    monitor.run_line(line, &mut ours).await;
+    let ran = monitor.run_line(line, &mut ours).await;
+    ours.push_str(&ran.shown_notes());
     // A NUL ends a line, and QMP refuses it.
     let typed = line.split('\0').next().unwrap_or(line);
     let builtin = vm.builtin_line_with(typed, None).await?;
-    let plan = monitor.explain(line);
+    let plan = serde_json::json!(monitor.explain(line));
     // The sentences of help are our own; what it does not know is said in the built-in's words.
     if command_of(&plan) == "help" && !(ours.is_empty() || ours.starts_with("unknown command")) {
         return Ok(None);
@@ -271,7 +272,7 @@ async fn shortest(
             .filter(|(i, _)| *i != at)
             .map(|(_, c)| c)
             .collect();
-        if !may_run(&monitor.explain(&line)) {
+        if !may_run(&serde_json::json!(monitor.explain(&line))) {
             at += 1;
             continue;
         }

@@ -6,12 +6,13 @@ use std::fmt::{self, Write};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::command::hazard;
+use crate::command::hazard::{self, Hazard, Met};
 use crate::command::manual::Manual;
 use crate::command::session::Session;
 use crate::guest::memory::ReadError;
 use crate::host::{Host, Risk};
 use crate::qemu::caps::Caps;
+use crate::qemu::missing::Missing;
 use crate::qmp::{Qmp, QmpError};
 
 /// Why a command failed.
@@ -30,6 +31,13 @@ pub enum CmdError {
     /// before any text of the command's.
     #[error("{0}")]
     Unavailable(String),
+    /// QMP has no interface for it: the built-in monitor does it where that is allowed. Comes before any text of the
+    /// command's.
+    #[error("blocked: QEMU lacks the QMP command {} ({})", .0.name, .0.why)]
+    Blocked(&'static Missing),
+    /// It would harm this QEMU; nothing was sent.
+    #[error("{0}")]
+    Hazard(Met),
     /// Our own mistake.
     #[error("internal error: {0}")]
     Bug(String),
@@ -69,10 +77,14 @@ pub struct Cx<'a> {
     pub session: &'a mut Session,
     /// The program around the engine.
     pub host: &'a dyn Host,
+    /// What must not be sent to some QEMUs.
+    pub hazards: &'static [Hazard],
     /// What `help` shows.
     pub manual: &'a dyn Manual,
     /// The highest risk class that the user permits.
     pub allow: Risk,
+    /// What QMP can't say, or what is left out of an answer: a sentence each, see [`note`](Self::note).
+    pub notes: Vec<String>,
     pub(crate) qmp: &'a dyn Qmp,
     pub(crate) out: &'a mut (dyn Write + Send),
 }
@@ -87,14 +99,13 @@ impl<'a> Cx<'a> {
     /// Executes a QMP command; `arguments` is an object, or null for none. A call that is known to harm this QEMU is
     /// not made.
     pub async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, CmdError> {
-        if let Some(at) = hazard::of_call(command) {
-            let nothing = Map::new();
-            let args = arguments.as_object().unwrap_or(&nothing);
-            if let Some(hazard) = hazard::find(at, self.qmp, self.caps, args).await
-                && (hazard.certain || self.allow < Risk::Risky)
-            {
-                return Err(CmdError::Plain(hazard.sentence(self.caps.version)));
-            }
+        let nothing = Map::new();
+        let args = arguments.as_object().unwrap_or(&nothing);
+        if let Some(at) = hazard::of_call(self.hazards, command)
+            && let Some(met) = hazard::find(self.hazards, at, self.qmp, self.caps, args).await
+            && (met.hazard.certain || self.allow < Risk::Risky)
+        {
+            return Err(CmdError::Hazard(met));
         }
         Ok(self.qmp.execute(command, arguments).await?)
     }
@@ -102,6 +113,12 @@ impl<'a> Cx<'a> {
     /// Executes a QMP command without arguments and reads its result.
     pub async fn query<T: DeserializeOwned>(&mut self, command: &str) -> Result<T, CmdError> {
         self.query_with(command, Value::Null).await
+    }
+
+    /// Says what is missing in this answer, which makes it a part of the built-in's. A note is shown behind the text,
+    /// apart from it.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.notes.push(note.into());
     }
 
     /// Executes a QMP command and reads its result.

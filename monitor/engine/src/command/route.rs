@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::hazard::Met;
 use crate::command::row::{Command, Route, Run, Way};
 use crate::host::Risk;
 use crate::qemu::caps::Caps;
@@ -51,8 +52,49 @@ pub enum Plan {
     Refused(Refusal),
 }
 
-/// Why a command can't be carried out.
-#[derive(Clone, Copy, Debug)]
+/// The way that a line took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Taken {
+    /// QMP has the command.
+    Native,
+    /// Computed from several QMP commands.
+    Derived,
+    /// Nothing of QEMU was needed.
+    Local,
+    /// Part of the answer; notes say what is missing.
+    Partial,
+    /// The built-in monitor answered.
+    Passthrough,
+}
+
+impl Taken {
+    /// The word in machine-readable output.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Derived => "derived",
+            Self::Local => "local",
+            Self::Partial => "partial",
+            Self::Passthrough => "passthrough",
+        }
+    }
+}
+
+impl From<&Route> for Taken {
+    fn from(route: &Route) -> Self {
+        match route.way {
+            Way::Native(..) => Self::Native,
+            Way::Derived(..) => Self::Derived,
+            Way::Partial(..) => Self::Partial,
+            Way::Local(_) | Way::ToConvert | Way::Blocked(_) => Self::Local,
+        }
+    }
+}
+
+/// Why a line is not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// QMP has no interface for it.
     Blocked(&'static Missing),
@@ -62,6 +104,14 @@ pub enum Refusal {
     ToConvert,
     /// It takes a route of a risk class that was not allowed.
     NotAllowed(Risk),
+    /// It would harm this QEMU.
+    Hazard(Met),
+    /// It holds a division that overflows, or may: the built-in monitor's own evaluation would kill QEMU.
+    Overflow,
+    /// It needs the value of a register, which QMP has no command for.
+    Register,
+    /// Its function found that what it was asked for can't be had here.
+    Unavailable,
 }
 
 impl Refusal {
@@ -69,10 +119,12 @@ impl Refusal {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Blocked(_) => "blocked",
+            Self::Blocked(_) | Self::Register => "blocked",
             Self::Lacks(_) => "lacks",
             Self::ToConvert => "to-convert",
             Self::NotAllowed(_) => "not-allowed",
+            Self::Hazard(_) | Self::Overflow => "hazard",
+            Self::Unavailable => "unavailable",
         }
     }
 }

@@ -128,6 +128,9 @@ missing! {
     /// The I/O exerciser.
     QEMU_IO = "x-qemu-io", "{'device': 'str', 'command': 'str', '*qdev': 'bool'}", "HumanReadableText",
         "no QMP command runs qemu-io's commands on a block device";
+    /// A drive without a device.
+    DRIVE_ADD = "drive-add", "{'opts': 'str'}", "{}",
+        "QMP makes block nodes, and no drive; use drive_add -n and device_add with drive=NODE";
     /// Deletion of a drive.
     DRIVE_DEL = "drive-del", "{'id': 'str'}", "{}",
         "QMP removes block nodes, and no block backend that -drive made";

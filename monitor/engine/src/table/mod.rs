@@ -1,9 +1,11 @@
 //! The tables of commands.
 
+mod hazards;
 mod info;
 mod main;
 mod targets;
 
+pub use self::hazards::HAZARDS;
 pub use self::info::INFO;
 pub use self::main::MAIN;
 

@@ -22,5 +22,5 @@ mod worker;
 
 pub use crate::repl::descriptors::{Descriptors, DescriptorsError};
 pub use crate::repl::exit::Exit;
-pub use crate::repl::options::{Options, Target, Task};
+pub use crate::repl::options::{Form, Options, Target, Task};
 pub use crate::repl::run::run;

@@ -35,6 +35,20 @@ pub enum Task {
     List,
 }
 
+/// What the answer to a line looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// The built-in's text, with notes behind it.
+    #[default]
+    Text,
+    /// A JSON object on one line: what became of the line, see [`Ran`](hmp_engine::engine::Ran), with the members `line`
+    /// and `text`.
+    Json,
+    /// Lines are not run: a JSON object on one line says what each would do, see
+    /// [`Decision`](hmp_engine::engine::Decision).
+    Plan,
+}
+
 /// What the command line asks for.
 #[derive(Debug)]
 pub struct Options {
@@ -42,8 +56,8 @@ pub struct Options {
     pub target: Target,
     /// What to do.
     pub task: Task,
-    /// Whether to print what lines would do instead of running them.
-    pub explain: bool,
+    /// What an answer looks like.
+    pub form: Form,
     /// Whether to end each answer with a NUL byte.
     pub null: bool,
     /// How long a QMP command may take.

@@ -16,7 +16,7 @@ use crate::repl::editor::Editor;
 use crate::repl::exit::Exit;
 use crate::repl::history::Session;
 use crate::repl::host::Program;
-use crate::repl::options::{Options, Target, Task};
+use crate::repl::options::{Form, Options, Target, Task};
 use crate::repl::screen::{Screen, say};
 use crate::repl::worker::Worker;
 use crate::repl::{batch, choose, interactive, leftovers, replay};
@@ -111,7 +111,7 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
         }
     };
     let looks = matches!(options.task, Task::Lines(_) | Task::Input);
-    if looks && !options.explain && !matches!(options.target, Target::Recording(_)) {
+    if looks && options.form != Form::Plan && !matches!(options.target, Target::Recording(_)) {
         leftovers::tell(&client, monitor.caps()).await;
     }
     let mut worker = Worker {
@@ -119,7 +119,7 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
         client,
         events,
         screen: Screen::stdout(),
-        explain: options.explain,
+        form: options.form,
         null: options.null,
         failed: false,
         shutdown: None,

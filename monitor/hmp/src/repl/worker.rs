@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use hmp_engine::engine::{Monitor, Outcome};
 use hmp_engine::qmp::QmpError;
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::client::{Client, Events};
 use crate::repl::exit::Exit;
+use crate::repl::options::Form;
 use crate::repl::screen::{Screen, say};
 
 /// How long `quit` waits for QEMU to be gone.
@@ -41,7 +43,7 @@ pub(super) struct Worker {
     pub(super) client: Client,
     pub(super) events: Events,
     pub(super) screen: Screen,
-    pub(super) explain: bool,
+    pub(super) form: Form,
     pub(super) null: bool,
     pub(super) failed: bool,
     /// The reason of the last SHUTDOWN event.
@@ -51,10 +53,14 @@ pub(super) struct Worker {
 impl Worker {
     /// Runs or explains one line and writes its answer.
     pub(super) async fn line(&mut self, line: &str) -> Next {
-        let outcome = if self.explain {
-            self.explain_line(line)
-        } else {
-            self.monitor.run_line(line, &mut self.screen).await
+        let outcome = match self.form {
+            Form::Plan => self.explain_line(line),
+            Form::Text => {
+                let ran = self.monitor.run_line(line, &mut self.screen).await;
+                let _ = self.screen.write_str(&ran.shown_notes());
+                ran.outcome
+            }
+            Form::Json => self.json_line(line).await,
         };
         // A command whose text can't be written fails for no reason of its own.
         if self.screen.error().is_some() {
@@ -79,13 +85,23 @@ impl Worker {
     }
 
     fn explain_line(&mut self, line: &str) -> Outcome {
-        let plan = self.monitor.explain(line);
-        let _ = writeln!(self.screen, "{plan}");
-        if plan.get("error").is_some() {
-            Outcome::Failed
-        } else {
-            Outcome::Done
+        let decision = self.monitor.explain(line);
+        let _ = writeln!(self.screen, "{}", json!(decision));
+        match decision.error {
+            Some(_) => Outcome::Failed,
+            None => Outcome::Done,
         }
+    }
+
+    /// Runs a line and writes what became of it as one JSON object, with the line and the text.
+    async fn json_line(&mut self, line: &str) -> Outcome {
+        let mut text = String::new();
+        let ran = self.monitor.run_line(line, &mut text).await;
+        let mut answer = json!(ran);
+        answer["line"] = line.into();
+        answer["text"] = text.into();
+        let _ = writeln!(self.screen, "{answer}");
+        ran.outcome
     }
 
     /// The exit code as long as nothing worse than a failed command happened.

@@ -7,7 +7,7 @@ use hmp::client::address::Address;
 use hmp::client::{Client, Options};
 use hmp::host::Unattended;
 use hmp_engine::command::route::Passthrough;
-use hmp_engine::engine::Monitor;
+use hmp_engine::engine::{Monitor, Ran};
 use mock_qmp::{Answer, MockQmp, Server};
 use serde_json::Value;
 
@@ -72,4 +72,11 @@ impl Requests {
 /// QEMU's usual refusal.
 pub fn refusal(text: &str) -> Answer {
     Answer::error("GenericError", text)
+}
+
+/// Runs a line; its notes are behind the text, as programs show them.
+pub async fn run(monitor: &mut Monitor, line: &str, text: &mut String) -> Ran {
+    let ran = monitor.run_line(line, text).await;
+    text.push_str(&ran.shown_notes());
+    ran
 }

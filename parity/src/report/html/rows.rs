@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use hmp_engine::command::hazard::{At, HAZARDS, Hazard};
+use hmp_engine::command::hazard::{At, Hazard};
 use hmp_engine::command::row::{Command, Presence, Present, Way};
 use hmp_engine::host::Risk;
 use hmp_engine::qemu::caps::Caps;
 use hmp_engine::qemu::missing::{self, Missing};
 use hmp_engine::qmp::version::Version;
-use hmp_engine::table::{INFO, MAIN};
+use hmp_engine::table::{HAZARDS, INFO, MAIN};
 use serde::Serialize;
 
 use super::families;
@@ -167,10 +167,13 @@ fn condition(present: &Present) -> String {
     }
 }
 
-/// All hazards.
+/// All hazards: one for each line and call that meets it.
 pub fn dangers() -> Vec<Danger> {
-    let danger = |hazard: &Hazard| {
-        let (kind, at) = match hazard.at {
+    let places = HAZARDS
+        .iter()
+        .flat_map(|hazard| hazard.at.iter().map(move |at| (hazard, at)));
+    let danger = |(hazard, at): (&'static Hazard, &At)| {
+        let (kind, at) = match at {
             At::Line(at) => ("line", at),
             At::Qmp(at) => ("qmp", at),
         };
@@ -183,7 +186,7 @@ pub fn dangers() -> Vec<Danger> {
             certain: hazard.certain,
         }
     };
-    HAZARDS.iter().map(danger).collect()
+    places.map(danger).collect()
 }
 
 /// All interfaces that are missing.

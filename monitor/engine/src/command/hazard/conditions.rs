@@ -1,4 +1,5 @@
-//! Whether a danger is there. Nothing here may pause or risk the VM.
+//! What decides whether a danger is there: what arguments say alone (`May`), and what QEMU is asked (`Is`). Nothing
+//! here may pause or risk the VM.
 
 use serde_json::{Map, Value, json};
 
@@ -8,37 +9,91 @@ use crate::qemu::caps::Caps;
 use crate::qmp::version::Version;
 use crate::qmp::{Qmp, QmpError};
 
-pub async fn always(_: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
-    true
-}
-
 fn text<'a>(args: &'a Map<String, Value>, key: &str) -> &'a str {
     args.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The keys of an option string: `a,b=c,,d` has `a` and `b`.
-fn option_keys(options: &str) -> impl Iterator<Item = &str> {
-    options
-        .split(',')
-        .map(|item| item.split_once('=').map_or(item, |(key, _)| key))
+/// What `device_add` is given, as QMP takes it: a line has it as one option string.
+fn device(args: &Map<String, Value>) -> Map<String, Value> {
+    match args.get("device").and_then(Value::as_str) {
+        Some(options) => {
+            let pairs = keyval::pairs(options, Some("driver")).into_iter();
+            pairs.map(|pair| (pair.key, pair.value.into())).collect()
+        }
+        None => args.clone(),
+    }
 }
 
-pub async fn sets_realized(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
-    option_keys(text(args, "device")).any(|key| key == "realized" || key == "norealized")
+pub fn sets_realized(args: &Map<String, Value>, _: Version) -> bool {
+    device(args).contains_key("realized")
 }
 
-pub async fn has_realized(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
-    args.contains_key("realized")
-}
-
-pub async fn empty_id(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+pub fn has_empty_id(args: &Map<String, Value>, _: Version) -> bool {
     args.get("id").and_then(Value::as_str) == Some("")
 }
 
+pub fn is_plain(args: &Map<String, Value>, _: Version) -> bool {
+    !args.contains_key("json")
+}
+
+pub fn uses_dirty_log(args: &Map<String, Value>, _: Version) -> bool {
+    args.contains_key("dirty_ring")
+        || args.contains_key("dirty_bitmap")
+        || matches!(text(args, "mode"), "dirty-ring" | "dirty-bitmap")
+}
+
+pub async fn kvm_is_off(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    !kvm_enabled(qmp).await
+}
+
+pub fn is_gl_device(args: &Map<String, Value>, _: Version) -> bool {
+    let device = device(args);
+    ["typename", "driver"]
+        .iter()
+        .any(|key| is_gl(text(&device, key)))
+}
+
+pub fn is_rocker(args: &Map<String, Value>, _: Version) -> bool {
+    text(&device(args), "driver") == "rocker"
+}
+
+pub async fn rocker_exists(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    let device = device(args);
+    let name = device.get("name").and_then(Value::as_str);
+    let query = json!({"name": name.unwrap_or("rocker")});
+    caps.has("query-rocker") && qmp.execute("query-rocker", query).await.is_ok()
+}
+
+pub fn names_device(args: &Map<String, Value>, _: Version) -> bool {
+    args.contains_key("device")
+}
+
+/// Whether a drive has a value that its driver must be able to read and can't.
+pub fn drive_has_bad_value(args: &Map<String, Value>, version: Version) -> bool {
+    let items: Vec<(String, String)> = keyval::items(text(args, "opts"))
+        .map(|item| match item.split_once('=') {
+            Some((key, value)) => {
+                let last = key.rsplit('.').next().unwrap_or(key);
+                (last.to_owned(), value.to_owned())
+            }
+            // A name alone switches on, or, with `no` before it, off.
+            None => match item.strip_prefix("no") {
+                Some(name) => (name.to_owned(), "off".to_owned()),
+                None => (item, "on".to_owned()),
+            },
+        })
+        .collect();
+    let in_files = args_of_files(items.iter().map(|(_, value)| value.as_str()));
+    is_bad(&items, version) || in_files.iter().any(|items| is_bad(items, version))
+}
+
+/// Whether an image is named by a JSON object with such a value.
+pub fn image_has_bad_value(args: &Map<String, Value>, version: Version) -> bool {
+    let files = args_of_files(args.values().filter_map(Value::as_str));
+    files.iter().any(|items| is_bad(items, version))
+}
+
 pub async fn plain_set_of_structure(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
-    if args.contains_key("json") {
-        return false;
-    }
     let (path, property) = (text(args, "path"), text(args, "property"));
     let get = json!({"path": path, "property": property});
     match qmp.execute("qom-get", get).await {
@@ -97,15 +152,6 @@ fn find_in(answer: Result<Value, QmpError>, key: &str, value: &str) -> Option<Va
     list.find(|element| element.get(key).and_then(Value::as_str) == Some(value))
 }
 
-pub async fn dirty_log_without_kvm(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
-    let mode = text(args, "mode");
-    let asked = args.contains_key("dirty_ring")
-        || args.contains_key("dirty_bitmap")
-        || mode == "dirty-ring"
-        || mode == "dirty-bitmap";
-    asked && !kvm_enabled(qmp).await
-}
-
 async fn kvm_enabled(qmp: &dyn Qmp) -> bool {
     qmp.execute("query-kvm", Value::Null)
         .await
@@ -140,34 +186,6 @@ pub async fn second_console(qmp: &dyn Qmp, caps: &Caps, _: &Map<String, Value>) 
 
 fn is_gl(driver: &str) -> bool {
     driver.contains("-gl-") || driver.ends_with("-gl")
-}
-
-pub async fn names_gl_device(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
-    let options = text(args, "device");
-    options
-        .split(',')
-        .any(|item| is_gl(item.strip_prefix("driver=").unwrap_or(item)))
-}
-
-pub async fn is_gl_device(_: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
-    ["typename", "driver"]
-        .iter()
-        .any(|key| is_gl(text(args, key)))
-}
-
-pub async fn names_rocker_twice(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
-    let pairs = keyval::pairs(text(args, "device"), Some("driver"));
-    let options = pairs.into_iter().map(|pair| (pair.key, pair.value.into()));
-    is_second_rocker(qmp, caps, &options.collect()).await
-}
-
-pub async fn is_second_rocker(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
-    if text(args, "driver") != "rocker" || !caps.has("query-rocker") {
-        return false;
-    }
-    let name = args.get("name").and_then(Value::as_str);
-    let query = json!({"name": name.unwrap_or("rocker")});
-    qmp.execute("query-rocker", query).await.is_ok()
 }
 
 /// The search walks the consoles by number, looks at each one's device, and aborts at a console without one.
@@ -227,31 +245,6 @@ const MUST_BE_READ: &[(&str, &str, Reads)] = &[
 
 fn reads_number(value: &str, version: Version) -> bool {
     number::strtou64(value, version).is_ok()
-}
-
-/// Whether a drive has a value that its driver must be able to read and can't.
-pub async fn drive_with_bad_value(_: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
-    let items: Vec<(String, String)> = keyval::items(text(args, "opts"))
-        .map(|item| match item.split_once('=') {
-            Some((key, value)) => {
-                let last = key.rsplit('.').next().unwrap_or(key);
-                (last.to_owned(), value.to_owned())
-            }
-            // A name alone switches on, or, with `no` before it, off.
-            None => match item.strip_prefix("no") {
-                Some(name) => (name.to_owned(), "off".to_owned()),
-                None => (item, "on".to_owned()),
-            },
-        })
-        .collect();
-    let in_files = args_of_files(items.iter().map(|(_, value)| value.as_str()));
-    is_bad(&items, caps.version) || in_files.iter().any(|items| is_bad(items, caps.version))
-}
-
-/// Whether an image is named by a JSON object with such a value.
-pub async fn image_with_bad_value(_: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
-    let files = args_of_files(args.values().filter_map(Value::as_str));
-    files.iter().any(|items| is_bad(items, caps.version))
 }
 
 fn is_bad(items: &[(String, String)], version: Version) -> bool {

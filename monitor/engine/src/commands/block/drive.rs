@@ -26,10 +26,7 @@ pub struct Add {
 /// `drive_add -n`: a block node. Without `-n` the built-in makes a block backend, which QMP can't.
 pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     if !args.node {
-        return Err(CmdError::Unavailable(
-            "drive_add: blocked: QMP makes block nodes, and no drive; use drive_add -n and device_add with drive=NODE"
-                .into(),
-        ));
+        return Err(CmdError::Blocked(&missing::DRIVE_ADD));
     }
     let pairs = keyval::pairs(&args.opts, None);
     let mut ids = pairs.iter().filter(|pair| pair.key == "id");
@@ -148,19 +145,14 @@ pub async fn delete(cx: &mut Cx<'_>, args: Delete) -> CmdResult {
     let named = |b: &&Backend| !b.device.is_empty() && b.device == args.id;
     match backends.iter().find(named) {
         None => Err(CmdError::User(format!("Device '{}' not found", args.id))),
-        Some(Backend { qdev: Some(_), .. }) => Err(CmdError::Unavailable(format!(
-            "drive_del: blocked: QEMU lacks the QMP command {} ({})",
-            missing::DRIVE_DEL.name,
-            missing::DRIVE_DEL.why
-        ))),
+        Some(Backend { qdev: Some(_), .. }) => Err(CmdError::Blocked(&missing::DRIVE_DEL)),
         Some(_) => {
             let arguments = json!({"device": args.id, "force": true});
             cx.execute("eject", arguments).await?;
-            writeln!(
-                cx,
-                "note: the image is closed; QMP can't remove the empty drive '{}'",
+            cx.note(format!(
+                "the image is closed; QMP can't remove the empty drive '{}'",
                 args.id
-            )?;
+            ));
             Ok(())
         }
     }

@@ -26,7 +26,7 @@ pub async fn info_qdm_part(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     let (text, complete) = list(cx, true).await?;
     cx.write_str(&text)?;
     if !complete {
-        writeln!(cx, "note: {LEFT_OUT}")?;
+        cx.note(LEFT_OUT);
     }
     Ok(())
 }

@@ -260,10 +260,7 @@ pub async fn info_history(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
 
 /// `info capture`: recordings are started by a built-in monitor only, and QMP does not show them.
 pub async fn info_capture(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
-    writeln!(
-        cx,
-        "note: QMP does not show recordings that a built-in monitor started"
-    )?;
+    cx.note("QMP does not show recordings that a built-in monitor started");
     Ok(())
 }
 
@@ -288,10 +285,7 @@ Type               Object  Call site  Wait Time (s)         Count  Average (us)
 /// `info sync-profile`: the table of a QEMU where no built-in monitor switched the profile on.
 pub async fn info_sync_profile(cx: &mut Cx<'_>, _: SyncProfile) -> CmdResult {
     cx.write_str(EMPTY_SYNC_PROFILE)?;
-    writeln!(
-        cx,
-        "note: QMP does not show what was counted where a built-in monitor switched the profile on"
-    )?;
+    cx.note("QMP does not show what was counted where a built-in monitor switched the profile on");
     Ok(())
 }
 

@@ -40,11 +40,10 @@ pub async fn info_mtree(cx: &mut Cx<'_>, args: Tree) -> CmdResult {
             writeln!(cx)?;
         }
     }
-    writeln!(
-        cx,
-        "note: QMP does not show the kinds of regions, the targets of aliases, which regions are disabled, or other \
-         address spaces"
-    )?;
+    cx.note(
+        "QMP does not show the kinds of regions, the targets of aliases, which regions are disabled, or other \
+         address spaces",
+    );
     Ok(())
 }
 

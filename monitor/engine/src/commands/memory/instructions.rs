@@ -1,6 +1,5 @@
 //! Format `i` of `x` and `xp`: instructions.
 
-use std::fmt::Write;
 use std::ops::Range;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
@@ -60,7 +59,7 @@ async fn show(cx: &mut Cx<'_>, args: &Show, mode: Mode, mut memory: Memory) -> C
     let result = list(cx, &reader, listing, &mut memory).await;
     reader.close(result).await?;
     if let Memory::Physical { device: true, .. } = memory {
-        writeln!(cx, "{DEVICE_NOTE}")?;
+        cx.note(DEVICE_NOTE);
     }
     Ok(())
 }

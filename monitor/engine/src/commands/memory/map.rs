@@ -8,7 +8,7 @@ use crate::guest::regions::{Map, Regions, SYSTEM};
 
 /// Stands behind memory that a device may have given out.
 pub(super) const DEVICE_NOTE: &str =
-    "note: QMP does not tell a device that refuses to be read from zeros";
+    "QMP does not tell a device that refuses to be read from zeros";
 
 /// What lies where, for the CPU in use.
 pub(super) async fn memory_map(cx: &mut Cx<'_>) -> Result<Map, CmdError> {

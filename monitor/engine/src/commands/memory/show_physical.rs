@@ -55,7 +55,7 @@ async fn physical(cx: &mut Cx<'_>, args: Show, devices: bool) -> CmdResult {
     let result = physical_lines(cx, &reader, &layout, start, &plan).await;
     reader.close(result).await?;
     if plan.devices {
-        writeln!(cx, "{DEVICE_NOTE}")?;
+        cx.note(DEVICE_NOTE);
     }
     Ok(())
 }

@@ -128,7 +128,7 @@ fn globals(version: Version) -> Vec<(&'static str, &'static str)> {
     lines
 }
 
-const GLOBALS_NOTE: &str = "note: the globals are QEMU's defaults; QMP does not tell whether -only-migratable, -global \
+const GLOBALS_NOTE: &str = "the globals are QEMU's defaults; QMP does not tell whether -only-migratable, -global \
                             or an old machine type changed them";
 
 /// `info migrate`.
@@ -143,7 +143,7 @@ pub async fn info_migrate(cx: &mut Cx<'_>, args: Migrate) -> CmdResult {
                 writeln!(cx, "  {name}: {value}")?;
             }
             print_details(cx, &info)?;
-            writeln!(cx, "{GLOBALS_NOTE}")?;
+            cx.note(GLOBALS_NOTE);
         }
     } else {
         writeln!(cx, "globals:")?;
@@ -151,7 +151,7 @@ pub async fn info_migrate(cx: &mut Cx<'_>, args: Migrate) -> CmdResult {
             writeln!(cx, "{name}: {value}")?;
         }
         print_long(cx, &info)?;
-        writeln!(cx, "{GLOBALS_NOTE}")?;
+        cx.note(GLOBALS_NOTE);
     }
     Ok(())
 }

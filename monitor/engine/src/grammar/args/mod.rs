@@ -40,6 +40,9 @@ pub enum ArgError {
     /// The line is wrong.
     #[error("{0}")]
     Text(String),
+    /// The line holds a division that would kill QEMU in the built-in monitor.
+    #[error("{0}")]
+    Overflow(String),
     /// The line may be right, but needs a register that we can't read.
     #[error("{0}")]
     Register(ExprError),
@@ -303,6 +306,7 @@ impl Reader<'_, '_> {
     fn integer(&mut self, letter: char) -> Result<i64, ArgError> {
         let value = expr::evaluate(self.cursor, self.rules.expressions).map_err(|e| match e {
             ExprError::RegisterUnavailable { .. } => ArgError::Register(e),
+            ExprError::Overflow => ArgError::Overflow(format!("{e}\n")),
             _ => ArgError::Text(format!("{e}\n")),
         })?;
         match letter {

@@ -52,7 +52,7 @@ pub async fn info_qtree_part(cx: &mut Cx<'_>, args: Tree) -> CmdResult {
     cx.write_str(&text)?;
     if !left_out.is_empty() {
         let what = left_out.join(", ");
-        writeln!(cx, "note: QMP does not show {what}")?;
+        cx.note(format!("QMP does not show {what}"));
     }
     Ok(())
 }

@@ -1,0 +1,261 @@
+//! From a line to what is to be done with it: pure, nothing is sent.
+
+use crate::command::hazard::{self, Met};
+use crate::command::route::{self, PASSTHROUGH, Passthrough, Plan, Refusal};
+use crate::command::row::{Command, Presence};
+use crate::command::rows;
+use crate::engine::monitor::Monitor;
+use crate::grammar::args::{self, ArgError, Args, Format, Parsed, Rulebook};
+use crate::grammar::expr::Context;
+use crate::grammar::line::Cursor;
+use crate::grammar::size::Rules;
+use crate::guest::registers::Names;
+use crate::host::Risk;
+use crate::qemu::caps::Caps;
+use crate::qmp::version::v;
+use crate::table::{HAZARDS, INFO, MAIN};
+
+/// What a line is, and what running it would do. What `--explain` prints is made of it: see its
+/// [`Serialize`](serde::Serialize).
+#[derive(Debug)]
+pub struct Decision {
+    /// The line.
+    pub line: String,
+    /// The command's full name; none for a blank line, and where the line names no command.
+    pub command: Option<String>,
+    /// The arguments as read; none where they could not be read.
+    pub arguments: Option<Args>,
+    /// The way that the line takes; none where it is blank or wrong.
+    pub plan: Option<Plan>,
+    /// Known dangers that these arguments may meet on this QEMU; whether one is there is looked for before
+    /// the line is carried out.
+    pub hazards: Vec<Met>,
+    /// What the line prints instead of being carried out: it is wrong, or refused.
+    pub error: Option<String>,
+    /// The row, where the line names a command.
+    pub(super) row: Option<&'static Command>,
+    /// The line as the built-in monitor is given it.
+    pub(super) passed_on: String,
+    /// The sticky format behind the line.
+    pub(super) format: Format,
+    /// The routes of a higher risk that are permitted, see [`route::otherwise`].
+    pub(super) otherwise: Vec<crate::command::row::Route>,
+}
+
+/// A row found for a line.
+struct Found {
+    row: &'static Command,
+    /// `info ` for sub-commands.
+    prefix: &'static str,
+    /// Where the command's name ends in the line.
+    name_end: usize,
+}
+
+impl Found {
+    fn full_name(&self) -> String {
+        let first = self.row.names().next().unwrap_or_default();
+        format!("{}{first}", self.prefix)
+    }
+}
+
+impl Monitor {
+    /// Decides what is to be done with a line.
+    pub(super) fn decide(&self, line: &str) -> Decision {
+        let mut decision = Decision {
+            line: line.to_owned(),
+            command: None,
+            arguments: None,
+            plan: None,
+            hazards: Vec::new(),
+            error: None,
+            row: None,
+            passed_on: line.to_owned(),
+            format: self.session.format,
+            otherwise: Vec::new(),
+        };
+        let mut cursor = Cursor::new(line);
+        let found = match self.find(&mut cursor) {
+            Ok(Some(found)) => found,
+            Ok(None) => return decision,
+            Err(text) => {
+                decision.error = Some(text);
+                return decision;
+            }
+        };
+        let command = found.full_name();
+        decision.row = Some(found.row);
+        let read = self.read_arguments(&found, &mut cursor, &mut decision.format);
+        let plan = match read {
+            Ok(parsed) => {
+                decision.passed_on = passed_on(line, &parsed);
+                if let Some(at) = hazard::of_line(HAZARDS, &command) {
+                    let met = hazard::possible(HAZARDS, at, &self.caps, &parsed.args);
+                    decision.hazards = met.collect();
+                }
+                decision.arguments = Some(parsed.args);
+                route::plan(found.row, &self.caps, self.policy)
+            }
+            Err(ArgError::Register(_)) if self.builtin_allowed() => Plan::Passthrough,
+            Err(ArgError::Register(error)) => {
+                decision.error = Some(format!("{command}: {error}\n"));
+                Plan::Refused(Refusal::Register)
+            }
+            Err(ArgError::Overflow(text)) => {
+                decision.error = Some(with_hint(&text, &cursor, &found));
+                Plan::Refused(Refusal::Overflow)
+            }
+            Err(ArgError::Text(text)) => {
+                decision.error = Some(with_hint(&text, &cursor, &found));
+                decision.command = Some(command);
+                return decision;
+            }
+        };
+        if let Plan::Refused(refusal) = plan
+            && decision.error.is_none()
+        {
+            decision.error = Some(refused(&command, &refusal, &self.caps));
+        }
+        if let Plan::Run(route, _) = plan
+            && route.risk == Risk::Safe
+        {
+            decision.otherwise = route::otherwise(found.row, &self.caps, self.policy);
+        }
+        decision.command = Some(command);
+        decision.plan = Some(plan);
+        decision
+    }
+
+    /// Whether the built-in monitor may be asked, and is there.
+    pub(super) fn builtin_allowed(&self) -> bool {
+        self.policy.passthrough != Passthrough::Never
+            && self.caps.has(PASSTHROUGH)
+            && !self.caps.preconfig
+    }
+
+    /// Reads the command's name. `None` for a blank line; an error is the text to show.
+    fn find(&self, cursor: &mut Cursor<'_>) -> Result<Option<Found>, String> {
+        let Some(row) = self.find_in(MAIN, cursor)? else {
+            return Ok(None);
+        };
+        let name_end = cursor.pos();
+        cursor.skip_blanks();
+        if row.name != "info" || cursor.peek().is_none() {
+            return Ok(Some(Found {
+                row,
+                prefix: "",
+                name_end,
+            }));
+        }
+        let found = self.find_in(INFO, cursor)?;
+        Ok(found.map(|row| Found {
+            row,
+            prefix: "info ",
+            name_end: cursor.pos(),
+        }))
+    }
+
+    fn find_in(
+        &self,
+        table: &'static [Command],
+        cursor: &mut Cursor<'_>,
+    ) -> Result<Option<&'static Command>, String> {
+        let Some(name) = cursor.name() else {
+            return Ok(None);
+        };
+        let here = rows::find(table, name)
+            .into_iter()
+            .map(|row| (row, row.presence(&self.caps)))
+            .find(|(_, presence)| *presence != Presence::No);
+        let typed = cursor.before();
+        match here {
+            None => Err(format!("unknown command: '{typed}'\n")),
+            Some((row, presence))
+                if presence == Presence::OtherTarget || (self.caps.preconfig && !row.preconfig) =>
+            {
+                Err(format!(
+                    "Command '{typed}' not available until machine initialization has completed.\n"
+                ))
+            }
+            Some((row, _)) => Ok(Some(row)),
+        }
+    }
+
+    fn read_arguments(
+        &self,
+        found: &Found,
+        cursor: &mut Cursor<'_>,
+        format: &mut Format,
+    ) -> Result<Parsed, ArgError> {
+        let spec = found.row.args_in(self.caps.version);
+        let rules = Rulebook {
+            expressions: Context {
+                registers: &Names::new(&self.caps),
+                binary_numbers: self.caps.version >= v(11, 0),
+            },
+            sizes: if self.caps.version >= v(8, 1) {
+                Rules::New
+            } else {
+                Rules::Old
+            },
+        };
+        args::parse(found.row.name, spec, cursor, format, rules)
+    }
+}
+
+/// What is wrong with a line's arguments, with the line that points to help.
+fn with_hint(text: &str, cursor: &Cursor<'_>, found: &Found) -> String {
+    let name = &cursor.before()[..found.name_end];
+    format!("{text}Try \"help {name}\" for more information\n")
+}
+
+/// The line for the built-in monitor. Its sticky format is one for the whole of QEMU; ours stands in the line instead.
+fn passed_on(line: &str, parsed: &Parsed) -> String {
+    let Some(after) = parsed.after_format else {
+        return line.to_owned();
+    };
+    let get = |key: &str| parsed.args.get(key).cloned().unwrap_or_default();
+    let size = match get("size").as_i64() {
+        Some(1) => "b",
+        Some(2) => "h",
+        Some(4) => "w",
+        Some(8) => "g",
+        _ => "",
+    };
+    let count = get("count").as_i64().unwrap_or(1);
+    let format = get("format");
+    let mut cursor = Cursor::new(line);
+    let name = cursor.name().unwrap_or_default();
+    format!(
+        "{name}/{}{}{size} {}",
+        count.cast_unsigned() & 0xffff_ffff,
+        format.as_str().unwrap_or("x"),
+        &line[after..]
+    )
+}
+
+fn refused(name: &str, refusal: &Refusal, caps: &Caps) -> String {
+    match refusal {
+        Refusal::Blocked(missing) => format!(
+            "{name}: blocked: QEMU lacks the QMP command {} ({})\n",
+            missing.name, missing.why
+        ),
+        Refusal::Lacks(command) => format!(
+            "{name}: blocked: QEMU {} lacks the QMP command {command}\n",
+            caps.version
+        ),
+        Refusal::ToConvert => {
+            format!("{name}: passthrough only: its conversion to QMP is still to come\n")
+        }
+        Refusal::NotAllowed(Risk::Pausing) => {
+            format!("{name}: would stop the VM for a moment; --allow pausing permits it\n")
+        }
+        Refusal::NotAllowed(_) => {
+            format!("{name}: could harm the VM; --allow risky permits it\n")
+        }
+        Refusal::Hazard(met) => format!("{met}\n"),
+        // Whoever finds these words them: here only that they are refused is known.
+        Refusal::Overflow | Refusal::Register | Refusal::Unavailable => {
+            format!("{name}: refused\n")
+        }
+    }
+}

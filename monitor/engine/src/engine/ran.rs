@@ -1,0 +1,92 @@
+//! What became of a line.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::command::route::{Refusal, Taken};
+use crate::qmp::QmpError;
+
+/// What became of a line. The command's text, and its error as the built-in words it, went to the sink.
+///
+/// As JSON: an object with `command`, `route` (see [`Taken::word`]), `refusal` (see
+/// [`Refusal::word`]), each left out where there is none, `notes` and `outcome` (`done`, `failed`, `quit`,
+/// `disconnected`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// The command's full name; none for a blank line, and where the line names no command.
+    pub command: Option<String>,
+    /// The way that was taken; none where the line was wrong or refused.
+    pub route: Option<Taken>,
+    /// Why it was not carried out, where that is not the line's or QEMU's own error.
+    pub refusal: Option<Refusal>,
+    /// What the answer lacks, a sentence each, without a line end. Programs show them behind the text, see
+    /// [`shown_notes`](Self::shown_notes).
+    pub notes: Vec<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a line ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Carried out, or blank.
+    Done,
+    /// It failed.
+    Failed,
+    /// It was `quit`, and QEMU ends.
+    Quit,
+    /// The connection can't be used any more.
+    Disconnected(QmpError),
+}
+
+impl Ran {
+    /// A line that did not come far enough to have a command.
+    pub(super) fn new(outcome: Outcome) -> Self {
+        Self {
+            command: None,
+            route: None,
+            refusal: None,
+            notes: Vec::new(),
+            outcome,
+        }
+    }
+
+    /// The notes as they are shown behind the text: a line `note: ...` each.
+    #[must_use]
+    pub fn shown_notes(&self) -> String {
+        self.notes
+            .iter()
+            .map(|note| format!("note: {note}\n"))
+            .collect()
+    }
+}
+
+impl Outcome {
+    /// The word in machine-readable output.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Quit => "quit",
+            Self::Disconnected(_) => "disconnected",
+        }
+    }
+}
+
+impl Serialize for Ran {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(command) = &self.command {
+            map.serialize_entry("command", command)?;
+        }
+        if let Some(route) = self.route {
+            map.serialize_entry("route", route.word())?;
+        }
+        if let Some(refusal) = &self.refusal {
+            map.serialize_entry("refusal", refusal.word())?;
+        }
+        map.serialize_entry("notes", &self.notes)?;
+        map.serialize_entry("outcome", self.outcome.word())?;
+        map.end()
+    }
+}

@@ -1,0 +1,176 @@
+//! Running a line: the one place where a decision is carried out, and where errors become text.
+
+use std::fmt::Write;
+
+use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::command::hazard::{self, Met};
+use crate::command::route::{self, Plan, Refusal, Taken};
+use crate::command::row::{Command, ErrorStyle, Route, Run};
+use crate::engine::decide::Decision;
+use crate::engine::monitor::Monitor;
+use crate::engine::ran::{Outcome, Ran};
+use crate::grammar::args::Args;
+use crate::host::Risk;
+use crate::qmp::QmpError;
+use crate::table::{self, HAZARDS};
+
+type Sink<'a> = &'a mut (dyn Write + Send);
+
+impl Monitor {
+    /// What running `line` would do; nothing is sent.
+    #[must_use]
+    pub fn explain(&self, line: &str) -> Decision {
+        self.decide(line)
+    }
+
+    /// Runs one line, without its line end, and writes what it prints to `out`, with LF line ends.
+    pub async fn run_line(&mut self, line: &str, out: Sink<'_>) -> Ran {
+        self.session.goes_on.clear();
+        if self.caps.preconfig {
+            if let Err(error) = self.caps.probe_target(self.qmp.as_ref()).await {
+                return Ran::new(Outcome::Disconnected(error));
+            }
+            self.rows = table::rows(&self.caps);
+        }
+        let decision = self.decide(line);
+        self.session.format = decision.format;
+        let mut ran = Ran::new(Outcome::Done);
+        ran.command.clone_from(&decision.command);
+        match self.carry_out(&decision, &mut ran, out).await {
+            Ok(outcome) => ran.outcome = outcome,
+            Err(error) if error.is_fatal() => ran.outcome = Outcome::Disconnected(error),
+            Err(error) => ran.outcome = fail(out, &format!("{error}\n")),
+        }
+        ran
+    }
+
+    async fn carry_out(
+        &mut self,
+        decision: &Decision,
+        ran: &mut Ran,
+        out: Sink<'_>,
+    ) -> Result<Outcome, QmpError> {
+        if let (Some(text), None) = (&decision.error, &decision.plan) {
+            return Ok(fail(out, text));
+        }
+        if let Some(met) = self.danger(decision).await {
+            ran.refusal = Some(Refusal::Hazard(met));
+            return Ok(fail(out, &format!("{met}\n")));
+        }
+        match (&decision.plan, decision.row) {
+            (Some(Plan::Run(route, run)), Some(row)) => {
+                let args = decision.arguments.clone().unwrap_or_default();
+                self.own_way(row, (*route, *run), args, &decision.passed_on, ran, out)
+                    .await
+            }
+            (Some(Plan::Passthrough), _) => {
+                ran.route = Some(Taken::Passthrough);
+                self.pass_through(&decision.passed_on, out).await
+            }
+            (Some(Plan::Refused(refusal)), _) => {
+                ran.refusal = Some(*refusal);
+                Ok(fail(out, decision.error.as_deref().unwrap_or_default()))
+            }
+            _ => Ok(Outcome::Done),
+        }
+    }
+
+    /// Runs our own function; where it finds that it can't answer here, the built-in monitor, or a function for a
+    /// part of the answer.
+    async fn own_way(
+        &mut self,
+        row: &'static Command,
+        (route, run): (Route, Run),
+        args: Args,
+        passed_on: &str,
+        ran: &mut Ran,
+        out: Sink<'_>,
+    ) -> Result<Outcome, QmpError> {
+        let mut result = self.run(run, args.clone(), ran, out).await;
+        if matches!(result, Err(CmdError::Unavailable(_) | CmdError::Blocked(_))) {
+            if self.builtin_allowed() {
+                ran.route = Some(Taken::Passthrough);
+                return self.pass_through(passed_on, out).await;
+            }
+            if let Some(run) = route::partial(row, &self.caps) {
+                result = self.run(run, args, ran, out).await;
+            }
+        }
+        ran.route = Some(match ran.notes.as_slice() {
+            [] => (&route).into(),
+            _ => Taken::Partial,
+        });
+        self.conclude(row, result, ran, out)
+    }
+
+    async fn run(&mut self, run: Run, args: Args, ran: &mut Ran, out: Sink<'_>) -> CmdResult {
+        let mut cx = Cx {
+            caps: &self.caps,
+            session: &mut self.session,
+            host: self.host.as_ref(),
+            hazards: HAZARDS,
+            manual: &self.rows,
+            allow: self.policy.allow,
+            notes: Vec::new(),
+            qmp: self.qmp.as_ref(),
+            out,
+        };
+        let result = run(&mut cx, args).await;
+        ran.notes = cx.notes;
+        result
+    }
+
+    /// The danger that the line would meet, if it is there.
+    async fn danger(&self, decision: &Decision) -> Option<Met> {
+        let args = decision.arguments.as_ref()?;
+        let at = hazard::of_line(HAZARDS, decision.command.as_deref()?)?;
+        let met = hazard::find(HAZARDS, at, self.qmp.as_ref(), &self.caps, args).await?;
+        (met.hazard.certain || self.policy.allow < Risk::Risky).then_some(met)
+    }
+
+    /// Turns a function's result into an outcome.
+    fn conclude(
+        &mut self,
+        row: &Command,
+        result: CmdResult,
+        ran: &mut Ran,
+        out: Sink<'_>,
+    ) -> Result<Outcome, QmpError> {
+        let error = match result {
+            Ok(()) if self.session.quit => return Ok(Outcome::Quit),
+            Ok(()) => return Ok(Outcome::Done),
+            Err(CmdError::Qmp(error)) if error.is_fatal() => return Err(error),
+            Err(error) => error,
+        };
+        let refusal = match &error {
+            CmdError::Blocked(missing) => Some(Refusal::Blocked(missing)),
+            CmdError::Hazard(met) => Some(Refusal::Hazard(*met)),
+            CmdError::Unavailable(_) => Some(Refusal::Unavailable),
+            _ => None,
+        };
+        if refusal.is_some() {
+            ran.refusal = refusal;
+            ran.route = None;
+        }
+        let prefixed = match row.errors {
+            ErrorStyle::Bare => false,
+            ErrorStyle::BareBefore(bound) => self.caps.version >= bound,
+            ErrorStyle::Prefixed => true,
+        };
+        let text = match error {
+            CmdError::Qmp(_) | CmdError::User(_) if prefixed => format!("Error: {error}\n"),
+            CmdError::Blocked(_) => {
+                let command = ran.command.as_deref().unwrap_or_default();
+                format!("{command}: {error}\n")
+            }
+            other => format!("{other}\n"),
+        };
+        Ok(fail(out, &text))
+    }
+}
+
+/// Writes an error. A sink that takes no more text is noticed by whoever owns it.
+fn fail(out: Sink<'_>, text: &str) -> Outcome {
+    let _ = out.write_str(text);
+    Outcome::Failed
+}

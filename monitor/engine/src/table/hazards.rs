@@ -1,0 +1,193 @@
+//! The table of hazards.
+
+use crate::command::hazard::{At, HAZARD, Hazard, conditions};
+use crate::qmp::version::v;
+
+macro_rules! is {
+    ($function:ident) => {
+        |qmp, caps, args| Box::pin(conditions::$function(qmp, caps, args))
+    };
+}
+
+/// Targets with devices that ask which CPU reads them.
+const PER_CPU: &[&str] = &["aarch64", "arm", "ppc64"];
+
+/// Reads of registers that ask which CPU reads them, by nobody.
+const READ_BY_NO_CPU: Hazard = Hazard {
+    targets: PER_CPU,
+    harm: "of registers that are different for each CPU crashes QEMU, for no CPU reads them",
+    seen: "10.0.2 and 11.1.3: GICv2 with two CPUs (the default of -M virt), a Cortex-A9's global timer, \
+           XIVE of pseries; null pointer read",
+    is: is!(reads_registers_of_each_cpu),
+    ..HAZARD
+};
+
+/// The dangers that are known. Nothing that pauses or risks the VM may be in a condition.
+pub const HAZARDS: &[Hazard] = &[
+    Hazard {
+        at: &[
+            At::Line("info virtio-status"),
+            At::Qmp("x-query-virtio-status"),
+        ],
+        since: v(11, 0),
+        harm: "aborts this QEMU",
+        seen: "11.1.3, x86_64 and aarch64, every virtio device tried: assertion in visit_start_struct",
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("device_add"), At::Qmp("device_add")],
+        harm: "with the property 'realized' aborts QEMU",
+        seen: "7.2.22, 10.0.2, 11.1.3: device_add TYPE,realized=on",
+        may: conditions::sets_realized,
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Qmp("device_add")],
+        since: v(8, 0),
+        until: v(11, 0),
+        harm: "with an empty id crashes this QEMU",
+        seen: "10.0.2 over QMP; 7.2.22 and 11.1.3 refuse the id themselves",
+        may: conditions::has_empty_id,
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("qom-set")],
+        harm: "without -j crashes QEMU for a property that is a structure; use -j and JSON",
+        seen: "7.2.22, 10.0.2, 11.1.3: qom-set /machine boot x",
+        may: conditions::is_plain,
+        is: is!(plain_set_of_structure),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("qom-set"), At::Qmp("qom-set")],
+        harm: "of a drive to the block node that the device has already aborts QEMU",
+        seen: "7.2.22, 10.0.2, 11.1.3: qom-set DEVICE drive NODE, and of a virtio device's backend",
+        is: is!(sets_the_same_node),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("calc_dirty_rate")],
+        until: v(10, 0),
+        harm: "with -r or -b crashes this QEMU where KVM is off",
+        seen: "7.2.22 with TCG: null pointer read; 10.0.2 and 11.1.3 are fine",
+        may: conditions::uses_dirty_log,
+        is: is!(kvm_is_off),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Qmp("calc-dirty-rate")],
+        until: v(10, 0),
+        harm: "in this mode crashes this QEMU where KVM is off",
+        seen: "7.2.22 with TCG: null pointer read; 10.0.2 and 11.1.3 are fine",
+        may: conditions::uses_dirty_log,
+        is: is!(kvm_is_off),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("exit_preconfig"), At::Qmp("x-exit-preconfig")],
+        since: v(11, 0),
+        harm: "aborts this QEMU on a machine with its default display adapter and a text console \
+               (-vga none or -nodefaults avoids it)",
+        seen: "11.1.3 -M q35 and -M pc with --preconfig: duplicate property 'console[0]'",
+        certain: false,
+        is: is!(second_console),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[
+            At::Line("device_add"),
+            At::Qmp("device_add"),
+            At::Qmp("device-list-properties"),
+            At::Qmp("qom-list-properties"),
+        ],
+        until: v(8, 0),
+        harm: "of a GL device aborts this QEMU where the module for it is not installed",
+        seen: "7.2.22: device_add virtio-gpu-gl-pci,help; device-list-properties of it and of virtio-vga-gl",
+        certain: false,
+        may: conditions::is_gl_device,
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("device_add"), At::Qmp("device_add")],
+        harm: "of a second rocker switch of the same name aborts QEMU",
+        seen: "7.2.22, 10.0.2, 11.1.3: device_add rocker, twice: assertion in msix_vector_unuse",
+        may: conditions::is_rocker,
+        is: is!(rocker_exists),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("screendump"), At::Qmp("screendump")],
+        since: v(8, 2),
+        harm: "of this device aborts QEMU: its search for the device's screen meets a text console",
+        seen: "10.0.2 and 11.1.3: screendump FILE ID, with the id of a device that has no screen; 7.2.22 says so",
+        may: conditions::names_device,
+        is: is!(meets_text_console),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("info mem")],
+        harm: "freezes the VM for half a minute and prints garbage where the guest uses 5-level paging, \
+               which its CPU allows",
+        seen: "7.2.22, 10.0.2, 11.1.3: the built-in reads page 0 as tables when CR4.LA57 is set",
+        certain: false,
+        is: is!(cpu_has_la57),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Qmp("xen-save-devices-state")],
+        harm: "crashes QEMU with a device whose state cannot be migrated",
+        seen: "7.2.22, 10.0.2, 11.1.3: nvme, rocker, usb-audio, usb-serial, usb-net, ufs, amd-iommu, virtio-sound",
+        is: is!(has_non_migratable_device),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("drive_add")],
+        harm: "of a null-co, null-aio or nvme node aborts QEMU where it can't read the size, latency-ns, \
+               read-zeroes or namespace",
+        seen: "7.2.22, 10.0.2, 11.1.3: drive_add -n 0 driver=null-co,node-name=n,size=x; read-zeroes=x, \
+               a lone size, nvme's namespace=x",
+        may: conditions::drive_has_bad_value,
+        ..HAZARD
+    },
+    Hazard {
+        at: &[
+            At::Line("change"),
+            At::Line("drive_backup"),
+            At::Line("drive_mirror"),
+            At::Line("snapshot_blkdev"),
+        ],
+        harm: "of a null-co, null-aio or nvme image aborts QEMU where it can't read the size, latency-ns, \
+               read-zeroes or namespace",
+        seen: "11.1.3: change cd json:{\"driver\":\"null-co\",\"size\":\"x\"}; the others open images by the \
+               same function",
+        may: conditions::image_has_bad_value,
+        ..HAZARD
+    },
+    Hazard {
+        at: &[
+            At::Line("savevm"),
+            At::Line("migrate"),
+            At::Qmp("snapshot-save"),
+            At::Qmp("xen-save-devices-state"),
+        ],
+        since: v(11, 0),
+        harm: "crashes this QEMU with an NVMe controller that has no namespace",
+        seen: "11.1.3: -device nvme,serial=x without a drive, with savevm and with migrate",
+        is: is!(nvme_without_namespace),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[
+            At::Line("xp"),
+            At::Line("sum"),
+            At::Line("pmemsave"),
+            At::Qmp("pmemsave"),
+        ],
+        ..READ_BY_NO_CPU
+    },
+    Hazard {
+        at: &[At::Line("x"), At::Line("memsave"), At::Qmp("memsave")],
+        certain: false,
+        ..READ_BY_NO_CPU
+    },
+];
