@@ -4,6 +4,7 @@ pub mod cx;
 pub mod hazard;
 pub mod jobs;
 pub mod manual;
+pub mod nature;
 pub mod route;
 pub mod row;
 pub mod rows;

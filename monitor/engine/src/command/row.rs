@@ -2,6 +2,7 @@
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::command::manual::Quirk;
+use crate::command::nature::{Effect, Family, Secret};
 use crate::grammar::args::Args;
 use crate::host::Risk;
 use crate::qemu::caps::Caps;
@@ -20,6 +21,12 @@ pub struct Command {
     pub params: &'static str,
     /// What it does, in our own words.
     pub help: &'static str,
+    /// What it is about.
+    pub family: Family,
+    /// What it does to the VM.
+    pub effect: Effect,
+    /// Whether its lines may hold a secret.
+    pub secret: Secret,
     /// Whether it may run before the machine is initialised (`--preconfig`).
     pub preconfig: bool,
     /// The first release that has it.
@@ -46,6 +53,9 @@ pub const ROW: Command = Command {
     args: "",
     params: "",
     help: "",
+    family: Family::Monitor,
+    effect: Effect::Looks,
+    secret: Secret::Never,
     preconfig: false,
     since: Version::FIRST,
     until: Version::NEVER,

@@ -7,6 +7,7 @@ mod monitor;
 mod passthrough;
 mod ran;
 mod run;
+pub mod secret;
 
 pub use self::decide::Decision;
 pub use self::monitor::{Builder, Monitor};

@@ -1,5 +1,6 @@
 //! The table of `info`.
 
+use crate::command::nature::Family;
 use crate::command::row::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
     block, chardev, cpu, device, display, machine, memory, migration, net, snapshot, trace,
@@ -14,6 +15,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "accel",
         help: "show the accelerator's statistics",
+        family: Family::Tracing,
         since: v(10, 1),
         routes: &[Route::native(
             &["x-accel-stats"],
@@ -24,6 +26,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "accelerators",
         help: "show the accelerators built in",
+        family: Family::Tracing,
         since: v(10, 2),
         routes: &[Route::native(
             &["query-accelerators"],
@@ -34,6 +37,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "balloon",
         help: "show the balloon's size",
+        family: Family::Memory,
         routes: &[Route::native(
             &["query-balloon"],
             run!(memory::info::info_balloon),
@@ -45,6 +49,7 @@ pub const INFO: &[Command] = &[
         args: "nodes:-n,verbose:-v,device:B?",
         params: "[-n] [-v] [device]",
         help: "show block devices (-n named nodes, -v with details)",
+        family: Family::Block,
         routes: &[Route::native(
             &["query-block", "query-named-block-nodes"],
             run!(block::info_block::info_block),
@@ -54,6 +59,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "block-jobs",
         help: "show the block jobs",
+        family: Family::BlockJobs,
         routes: &[Route::native(
             &["query-block-jobs"],
             run!(block::info_block::info_block_jobs),
@@ -63,6 +69,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "blockstats",
         help: "show block device statistics",
+        family: Family::Block,
         routes: &[Route::native(
             &["query-blockstats"],
             run!(block::info_block::info_blockstats),
@@ -72,6 +79,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "capture",
         help: "show the running sound recordings",
+        family: Family::Audio,
         routes: &[
             Route::partial(&[], run!(machine::info::info_capture)),
             Route::blocked(&missing::QUERY_CAPTURE),
@@ -81,6 +89,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "chardev",
         help: "show the character devices",
+        family: Family::CharacterDevices,
         preconfig: true,
         routes: &[Route::native(
             &["query-chardev"],
@@ -93,6 +102,7 @@ pub const INFO: &[Command] = &[
         args: "addr:l,count:l?",
         params: "address [count]",
         help: "show storage attributes",
+        family: Family::Memory,
         present: Present::Target(S390X),
         routes: &[Route::blocked(&missing::QUERY_CMMA)],
         ..ROW
@@ -100,6 +110,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "cpus",
         help: "show the CPUs",
+        family: Family::Cpus,
         routes: &[Route::native(
             &["query-cpus-fast"],
             run!(cpu::cpus::info_cpus),
@@ -109,6 +120,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "cryptodev",
         help: "show the crypto devices",
+        family: Family::Devices,
         preconfig: true,
         since: v(8, 0),
         routes: &[Route::native(
@@ -120,6 +132,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "dirty_rate",
         help: "show the measured dirty page rate",
+        family: Family::Migration,
         routes: &[Route::native(
             &["query-dirty-rate"],
             run!(migration::dirty_rate::info),
@@ -129,6 +142,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "dump",
         help: "show the state of a memory dump",
+        family: Family::Memory,
         routes: &[Route::native(
             &["query-dump"],
             run!(machine::info::info_dump),
@@ -140,6 +154,7 @@ pub const INFO: &[Command] = &[
         args: "max-size:o?",
         params: "[max-size]",
         help: "show the firmware's log",
+        family: Family::Machine,
         since: v(10, 2),
         routes: &[Route::native(
             &["query-firmware-log"],
@@ -150,6 +165,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "history",
         help: "show the lines typed so far",
+        family: Family::Monitor,
         preconfig: true,
         routes: &[Route::local(run!(machine::info::info_history))],
         ..ROW
@@ -157,6 +173,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "hotpluggable-cpus",
         help: "show the CPUs that can be plugged",
+        family: Family::Cpus,
         preconfig: true,
         routes: &[Route::native(
             &["query-hotpluggable-cpus"],
@@ -167,6 +184,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "iothreads",
         help: "show the I/O threads",
+        family: Family::Devices,
         preconfig: true,
         routes: &[Route::native(
             &["query-iothreads"],
@@ -177,12 +195,14 @@ pub const INFO: &[Command] = &[
     Command {
         name: "irq",
         help: "show interrupt counts",
+        family: Family::Devices,
         routes: &[Route::native(&["x-query-irq"], run!(machine::text::irq))],
         ..ROW
     },
     Command {
         name: "jit",
         help: "show the translator's statistics",
+        family: Family::Tracing,
         present: Present::With("x-query-jit"),
         routes: &[Route::native(&["x-query-jit"], run!(machine::text::jit))],
         ..ROW
@@ -190,6 +210,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "kvm",
         help: "show whether KVM is in use",
+        family: Family::Machine,
         routes: &[Route::native(&["query-kvm"], run!(machine::info::info_kvm))],
         ..ROW
     },
@@ -198,6 +219,7 @@ pub const INFO: &[Command] = &[
         args: "apic-id:i?",
         params: "[apic-id]",
         help: "show a local APIC",
+        family: Family::Cpus,
         present: Present::Target(X86),
         routes: &[Route::blocked(&missing::QUERY_LAPIC)],
         ..ROW
@@ -205,6 +227,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "mem",
         help: "show the ranges of virtual memory that are mapped",
+        family: Family::Cpus,
         present: Present::Target(WITH_MEM),
         routes: &[Route::blocked(&missing::QUERY_MEM)],
         ..ROW
@@ -212,6 +235,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "memdev",
         help: "show the memory back ends",
+        family: Family::Memory,
         preconfig: true,
         routes: &[Route::native(
             &["query-memdev"],
@@ -222,6 +246,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "memory-devices",
         help: "show the memory devices",
+        family: Family::Memory,
         routes: &[Route::native(
             &["query-memory-devices"],
             run!(memory::info::info_memory_devices),
@@ -231,6 +256,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "memory_size_summary",
         help: "show how much memory the VM has",
+        family: Family::Memory,
         routes: &[Route::native(
             &["query-memory-size-summary"],
             run!(memory::info::info_memory_size_summary),
@@ -240,6 +266,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "mice",
         help: "show the mice",
+        family: Family::Display,
         routes: &[Route::native(
             &["query-mice"],
             run!(display::info::info_mice),
@@ -251,6 +278,7 @@ pub const INFO: &[Command] = &[
         args: "all:-a",
         params: "[-a]",
         help: "show the state of migration (-a in detail)",
+        family: Family::Migration,
         older: &[Older {
             before: v(10, 1),
             args: "",
@@ -265,6 +293,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "migrate_capabilities",
         help: "show the capabilities of migration",
+        family: Family::Migration,
         routes: &[Route::native(
             &["query-migrate-capabilities"],
             run!(migration::info_migrate::info_capabilities),
@@ -274,6 +303,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "migrate_parameters",
         help: "show the parameters of migration",
+        family: Family::Migration,
         routes: &[Route::native(
             &["query-migrate-parameters"],
             run!(migration::info_parameters::info_parameters),
@@ -285,6 +315,7 @@ pub const INFO: &[Command] = &[
         args: "flatview:-f,dispatch_tree:-d,owner:-o,disabled:-D",
         params: "[-f][-d][-o][-D]",
         help: "show the memory tree (-f flat views, -d dispatch trees, -o owners, -D disabled regions too)",
+        family: Family::Memory,
         routes: &[
             Route::partial(
                 &["qom-list", "qom-get"],
@@ -297,6 +328,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "name",
         help: "show the VM's name",
+        family: Family::Machine,
         preconfig: true,
         routes: &[Route::native(
             &["query-name"],
@@ -307,6 +339,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "network",
         help: "show the state of the network",
+        family: Family::Network,
         routes: &[
             Route::native(&["x-query-network"], run!(machine::text::network)),
             Route::blocked(&missing::QUERY_NETDEV),
@@ -316,12 +349,14 @@ pub const INFO: &[Command] = &[
     Command {
         name: "numa",
         help: "show the NUMA nodes",
+        family: Family::Memory,
         routes: &[Route::native(&["x-query-numa"], run!(machine::text::numa))],
         ..ROW
     },
     Command {
         name: "opcount",
         help: "show the translator's opcode counts",
+        family: Family::Tracing,
         until: v(10, 1),
         present: Present::With("x-query-opcount"),
         routes: &[Route::native(
@@ -333,6 +368,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "pci",
         help: "show PCI devices",
+        family: Family::Devices,
         routes: &[
             Route::native(&["query-pci"], run!(device::info_pci::info_pci)),
             Route::local(run!(device::info_pci::no_pci)),
@@ -342,6 +378,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "pic",
         help: "show the interrupt controllers",
+        family: Family::Devices,
         routes: &[
             Route::native(&["x-query-interrupt-controllers"], run!(machine::text::pic)),
             Route::blocked(&missing::QUERY_PIC),
@@ -351,6 +388,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "profile",
         help: "show the profile of QEMU itself",
+        family: Family::Tracing,
         until: v(8, 1),
         present: Present::With("x-query-profile"),
         routes: &[Route::native(
@@ -362,6 +400,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "qdm",
         help: "show the device models",
+        family: Family::Devices,
         routes: &[
             Route::derived(&["qom-list-types"], run!(device::info_qdm::info_qdm)),
             Route::partial(&["qom-list-types"], run!(device::info_qdm::info_qdm_part)),
@@ -373,6 +412,7 @@ pub const INFO: &[Command] = &[
         args: "path:s?",
         params: "[path]",
         help: "show the object tree",
+        family: Family::Devices,
         preconfig: true,
         routes: &[Route::derived(
             &["qom-list", "qom-get"],
@@ -385,6 +425,7 @@ pub const INFO: &[Command] = &[
         args: "brief:-b",
         params: "[-b]",
         help: "show the device tree (-b without properties)",
+        family: Family::Devices,
         older: &[Older {
             before: v(10, 0),
             args: "",
@@ -405,6 +446,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "ramblock",
         help: "show the blocks of memory",
+        family: Family::Memory,
         routes: &[Route::native(
             &["x-query-ramblock"],
             run!(machine::text::ramblock),
@@ -414,6 +456,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "rdma",
         help: "show RDMA devices",
+        family: Family::Migration,
         until: v(9, 1),
         present: Present::With("x-query-rdma"),
         routes: &[Route::native(&["x-query-rdma"], run!(machine::text::rdma))],
@@ -424,12 +467,14 @@ pub const INFO: &[Command] = &[
         args: "cpustate_all:-a,vcpu:i?",
         params: "[-a|vcpu]",
         help: "show CPU registers (-a of all CPUs)",
+        family: Family::Cpus,
         routes: &[Route::blocked(&missing::QUERY_REGISTERS)],
         ..ROW
     },
     Command {
         name: "replay",
         help: "show the state of record and replay",
+        family: Family::RunState,
         routes: &[Route::native(
             &["query-replay"],
             run!(machine::info::info_replay),
@@ -441,6 +486,7 @@ pub const INFO: &[Command] = &[
         args: "name:s",
         params: "name",
         help: "show a rocker switch",
+        family: Family::Network,
         routes: &[Route::native(
             &["query-rocker"],
             run!(net::info_rocker::info),
@@ -452,6 +498,7 @@ pub const INFO: &[Command] = &[
         args: "name:s,tbl_id:i?",
         params: "name [tbl_id]",
         help: "show the flows of a rocker switch",
+        family: Family::Network,
         routes: &[Route::native(
             &["query-rocker-of-dpa-flows"],
             run!(net::info_rocker::info_flows),
@@ -463,6 +510,7 @@ pub const INFO: &[Command] = &[
         args: "name:s,type:i?",
         params: "name [type]",
         help: "show the groups of a rocker switch",
+        family: Family::Network,
         routes: &[Route::native(
             &["query-rocker-of-dpa-groups"],
             run!(net::info_rocker::info_groups),
@@ -474,6 +522,7 @@ pub const INFO: &[Command] = &[
         args: "name:s",
         params: "name",
         help: "show the ports of a rocker switch",
+        family: Family::Network,
         routes: &[Route::native(
             &["query-rocker-ports"],
             run!(net::info_rocker::info_ports),
@@ -483,12 +532,14 @@ pub const INFO: &[Command] = &[
     Command {
         name: "roms",
         help: "show the ROMs",
+        family: Family::Machine,
         routes: &[Route::native(&["x-query-roms"], run!(machine::text::roms))],
         ..ROW
     },
     Command {
         name: "sev",
         help: "show the state of SEV",
+        family: Family::Machine,
         present: Present::Target(X86),
         routes: &[
             Route::native(&["query-sev"], run!(machine::confidential::info_sev)),
@@ -499,6 +550,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "sgx",
         help: "show the state of SGX",
+        family: Family::Machine,
         present: Present::Target(X86),
         errors: ErrorStyle::Bare,
         routes: &[Route::native(
@@ -512,6 +564,7 @@ pub const INFO: &[Command] = &[
         args: "addr:l",
         params: "address",
         help: "show the storage key of an address",
+        family: Family::Memory,
         present: Present::Target(S390X),
         routes: &[Route::derived(
             &["dump-skeys", "add-fd", "remove-fd"],
@@ -522,6 +575,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "snapshots",
         help: "show the snapshots of the VM",
+        family: Family::Snapshots,
         routes: &[Route::derived(
             &["query-block", "query-named-block-nodes"],
             run!(snapshot::vm::info),
@@ -532,6 +586,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "spice",
         help: "show the SPICE server",
+        family: Family::Display,
         present: Present::With("query-spice"),
         routes: &[Route::native(
             &["query-spice"],
@@ -544,6 +599,7 @@ pub const INFO: &[Command] = &[
         args: "target:s,names:s?,provider:s?",
         params: "target [names] [provider]",
         help: "show statistics of a target ('vm', 'vcpu' or 'cryptodev')",
+        family: Family::Tracing,
         errors: ErrorStyle::Bare,
         routes: &[Route::native(
             &["query-stats", "query-stats-schemas", "query-cpus-fast"],
@@ -554,6 +610,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "status",
         help: "show whether the guest runs",
+        family: Family::RunState,
         preconfig: true,
         routes: &[Route::native(
             &["query-status"],
@@ -566,6 +623,7 @@ pub const INFO: &[Command] = &[
         args: "mean:-m,no_coalesce:-n,max:i?",
         params: "[-m] [-n] [max]",
         help: "show the profile of locks (-m by mean time, -n every call site)",
+        family: Family::Tracing,
         routes: &[
             Route::partial(&[], run!(machine::info::info_sync_profile)),
             Route::blocked(&missing::QUERY_SYNC_PROFILE),
@@ -575,6 +633,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "tlb",
         help: "show how virtual addresses are mapped",
+        family: Family::Cpus,
         present: Present::Target(WITH_TLB),
         routes: &[Route::blocked(&missing::QUERY_TLB)],
         ..ROW
@@ -582,6 +641,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "tpm",
         help: "show the TPM devices",
+        family: Family::Devices,
         routes: &[
             Route::native(&["query-tpm"], run!(machine::info::info_tpm)),
             Route::local(run!(machine::info::no_tpm)),
@@ -593,6 +653,7 @@ pub const INFO: &[Command] = &[
         args: "name:s?,vcpu:i?",
         params: "[name] [vcpu]",
         help: "show the trace events and their states",
+        family: Family::Tracing,
         errors: ErrorStyle::Bare,
         complete: &[("name", Comp::TraceEvent)],
         routes: &[Route::native(
@@ -604,18 +665,21 @@ pub const INFO: &[Command] = &[
     Command {
         name: "usb",
         help: "show the guest's USB devices",
+        family: Family::Devices,
         routes: &[Route::native(&["x-query-usb"], run!(machine::text::usb))],
         ..ROW
     },
     Command {
         name: "usbhost",
         help: "show the host's USB devices",
+        family: Family::Devices,
         routes: &[Route::blocked(&missing::QUERY_USB_HOST)],
         ..ROW
     },
     Command {
         name: "usernet",
         help: "show user-mode network connections",
+        family: Family::Network,
         routes: &[
             Route::native(&["x-query-usernet"], run!(machine::text::usernet)),
             Route::blocked(&missing::QUERY_USERNET),
@@ -625,6 +689,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "uuid",
         help: "show the VM's UUID",
+        family: Family::Machine,
         preconfig: true,
         routes: &[Route::native(
             &["query-uuid"],
@@ -635,6 +700,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "vcpu_dirty_limit",
         help: "show the limits of dirty pages",
+        family: Family::Migration,
         routes: &[Route::native(
             &["query-vcpu-dirty-limit"],
             run!(migration::dirty_rate::info_limit),
@@ -644,6 +710,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "version",
         help: "show QEMU's version",
+        family: Family::Monitor,
         preconfig: true,
         routes: &[Route::native(
             &["query-version"],
@@ -654,6 +721,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "via",
         help: "show the registers of the VIA",
+        family: Family::Devices,
         present: Present::Until(v(11, 0), &Present::Target(WITH_VIA)),
         routes: &[Route::blocked(&missing::QUERY_VIA)],
         ..ROW
@@ -661,6 +729,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "virtio",
         help: "show the virtio devices",
+        family: Family::Virtio,
         preconfig: true,
         routes: &[Route::native(
             &["x-query-virtio"],
@@ -673,6 +742,7 @@ pub const INFO: &[Command] = &[
         args: "path:s,queue:i,index:i?",
         params: "path queue [index]",
         help: "show an element of a virtio queue",
+        family: Family::Virtio,
         preconfig: true,
         routes: &[Route::native(
             &["x-query-virtio-queue-element"],
@@ -685,6 +755,7 @@ pub const INFO: &[Command] = &[
         args: "path:s,queue:i",
         params: "path queue",
         help: "show the state of a virtio queue",
+        family: Family::Virtio,
         preconfig: true,
         routes: &[Route::native(
             &["x-query-virtio-queue-status"],
@@ -697,6 +768,7 @@ pub const INFO: &[Command] = &[
         args: "path:s",
         params: "path",
         help: "show the state of a virtio device",
+        family: Family::Virtio,
         preconfig: true,
         routes: &[Route::native(
             &["x-query-virtio-status"],
@@ -709,6 +781,7 @@ pub const INFO: &[Command] = &[
         args: "path:s,queue:i",
         params: "path queue",
         help: "show the state of a vhost queue",
+        family: Family::Virtio,
         preconfig: true,
         routes: &[Route::native(
             &["x-query-virtio-vhost-queue-status"],
@@ -719,6 +792,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "vm-generation-id",
         help: "show the VM's generation id",
+        family: Family::Machine,
         routes: &[Route::native(
             &["query-vm-generation-id"],
             run!(machine::info::info_vm_generation_id),
@@ -728,6 +802,7 @@ pub const INFO: &[Command] = &[
     Command {
         name: "vnc",
         help: "show the VNC servers",
+        family: Family::Display,
         present: Present::With("query-vnc"),
         routes: &[Route::native(
             &["query-vnc-servers"],

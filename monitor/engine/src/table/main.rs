@@ -1,6 +1,7 @@
 //! The main table.
 
 use crate::command::manual::Quirk;
+use crate::command::nature::{Effect, Family, Secret};
 use crate::command::row::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
 use crate::commands::{
     block, chardev, cpu, device, display, machine, memory, migration, monitor, net, snapshot, trace,
@@ -21,6 +22,8 @@ pub const MAIN: &[Command] = &[
         args: "interfaces:s?,id:s?",
         params: "[interfaces] [id]",
         help: "announce the guest's network addresses",
+        family: Family::Network,
+        effect: Effect::Changes(&[]),
         routes: &[Route::derived(
             &["query-migrate-parameters", "announce-self"],
             run!(migration::control::announce),
@@ -32,6 +35,8 @@ pub const MAIN: &[Command] = &[
         args: "value:M",
         params: "target",
         help: "ask the guest to give memory back, down to this many MiB",
+        family: Family::Memory,
+        effect: Effect::Changes(&["query-balloon"]),
         routes: &[Route::native(&["balloon"], run!(machine::control::balloon))],
         ..ROW
     },
@@ -40,6 +45,8 @@ pub const MAIN: &[Command] = &[
         args: "force:-f,device:B",
         params: "[-f] device",
         help: "stop a block job, with -f at once even where it is ready",
+        family: Family::BlockJobs,
+        effect: Effect::Changes(&["query-block-jobs"]),
         preconfig: true,
         routes: &[Route::native(
             &["block-job-cancel"],
@@ -52,6 +59,8 @@ pub const MAIN: &[Command] = &[
         args: "device:B",
         params: "device",
         help: "let a block job that is ready finish",
+        family: Family::BlockJobs,
+        effect: Effect::Changes(&["query-block-jobs"]),
         preconfig: true,
         routes: &[Route::native(
             &["block-job-complete"],
@@ -64,6 +73,8 @@ pub const MAIN: &[Command] = &[
         args: "device:B",
         params: "device",
         help: "pause a block job",
+        family: Family::BlockJobs,
+        effect: Effect::Changes(&["query-block-jobs"]),
         preconfig: true,
         routes: &[Route::native(
             &["block-job-pause"],
@@ -76,6 +87,8 @@ pub const MAIN: &[Command] = &[
         args: "device:B",
         params: "device",
         help: "go on with a paused block job",
+        family: Family::BlockJobs,
+        effect: Effect::Changes(&["query-block-jobs"]),
         preconfig: true,
         routes: &[Route::native(
             &["block-job-resume"],
@@ -88,6 +101,8 @@ pub const MAIN: &[Command] = &[
         args: "device:B,speed:o",
         params: "device speed",
         help: "limit the speed of a block job",
+        family: Family::BlockJobs,
+        effect: Effect::Changes(&["query-block-jobs"]),
         preconfig: true,
         routes: &[Route::native(
             &["block-job-set-speed"],
@@ -100,6 +115,8 @@ pub const MAIN: &[Command] = &[
         args: "device:B,size:o",
         params: "device size",
         help: "change the size of a block device",
+        family: Family::Block,
+        effect: Effect::Changes(&["query-block", "query-named-block-nodes"]),
         preconfig: true,
         routes: &[Route::native(
             &["block_resize"],
@@ -112,6 +129,8 @@ pub const MAIN: &[Command] = &[
         args: "device:B,bps:l,bps_rd:l,bps_wr:l,iops:l,iops_rd:l,iops_wr:l",
         params: "device bps bps_rd bps_wr iops iops_rd iops_wr",
         help: "limit a disk's bytes and operations a second",
+        family: Family::Block,
+        effect: Effect::Changes(&["query-block", "query-named-block-nodes"]),
         preconfig: true,
         routes: &[Route::native(
             &["query-block", "block_set_io_throttle"],
@@ -124,6 +143,8 @@ pub const MAIN: &[Command] = &[
         args: "device:B,speed:o?,base:s?",
         params: "device [speed [base]]",
         help: "copy what a device reads from its backing file into the device itself",
+        family: Family::BlockJobs,
+        effect: Effect::Changes(&["query-block-jobs"]),
         preconfig: true,
         routes: &[Route::native(&["block-stream"], run!(block::copy::stream))],
         ..ROW
@@ -133,6 +154,8 @@ pub const MAIN: &[Command] = &[
         args: "bootdevice:s",
         params: "bootdevice",
         help: "set the order of boot devices",
+        family: Family::Machine,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::BOOT_SET)],
         errors: ErrorStyle::Bare,
         ..ROW
@@ -142,6 +165,8 @@ pub const MAIN: &[Command] = &[
         args: "dirty_ring:-r,dirty_bitmap:-b,second:l,sample_pages_per_GB:l?",
         params: "[-r] [-b] second [sample_pages_per_GB]",
         help: "measure how fast the guest dirties memory (-r with the dirty ring, -b with the dirty bitmap)",
+        family: Family::Migration,
+        effect: Effect::Changes(&["query-dirty-rate"]),
         routes: &[Route::native(
             &["calc-dirty-rate"],
             run!(migration::dirty_rate::calc),
@@ -153,6 +178,8 @@ pub const MAIN: &[Command] = &[
         args: "cpu_index:l?",
         params: "[cpu_index]",
         help: "end that limit",
+        family: Family::Migration,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(
             &["cancel-vcpu-dirty-limit"],
             run!(migration::dirty_rate::cancel_limit),
@@ -164,6 +191,9 @@ pub const MAIN: &[Command] = &[
         args: "device:B,force:-f,target:F,arg:s?,read-only-mode:s?",
         params: "device [-f] filename [format [read-only-mode]]",
         help: "put another medium into a drive, or set the VNC password",
+        family: Family::Block,
+        effect: Effect::Changes(&["query-block", "query-named-block-nodes"]),
+        secret: Secret::Mentions(&["passw"]),
         routes: &[Route::native(
             &["blockdev-change-medium"],
             run!(display::password::change),
@@ -175,6 +205,8 @@ pub const MAIN: &[Command] = &[
         args: "args:s",
         params: "args",
         help: "add a character device",
+        family: Family::CharacterDevices,
+        effect: Effect::Changes(&["query-chardev"]),
         routes: &[Route::derived(
             &["chardev-add", "chardev-remove", "query-chardev-backends"],
             run!(chardev::backend::add),
@@ -187,6 +219,8 @@ pub const MAIN: &[Command] = &[
         args: "id:s,args:s",
         params: "id args",
         help: "give a character device another back end",
+        family: Family::CharacterDevices,
+        effect: Effect::Changes(&["query-chardev"]),
         routes: &[Route::derived(
             &["chardev-change"],
             run!(chardev::backend::change),
@@ -198,6 +232,8 @@ pub const MAIN: &[Command] = &[
         args: "id:s",
         params: "id",
         help: "remove a character device",
+        family: Family::CharacterDevices,
+        effect: Effect::Changes(&["query-chardev"]),
         routes: &[Route::native(
             &["chardev-remove"],
             run!(chardev::backend::remove),
@@ -210,6 +246,8 @@ pub const MAIN: &[Command] = &[
         args: "id:s",
         params: "id",
         help: "send a break on a character device",
+        family: Family::CharacterDevices,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(
             &["chardev-send-break"],
             run!(chardev::backend::send_break),
@@ -220,6 +258,7 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "clear",
         help: "clear the screen",
+        family: Family::Monitor,
         preconfig: true,
         since: v(11, 0),
         routes: &[Route::local(run!(monitor::clear::clear))],
@@ -230,6 +269,8 @@ pub const MAIN: &[Command] = &[
         args: "protocol:s,hostname:s,port:i?,tls-port:i?,cert-subject:s?",
         params: "protocol hostname port tls-port cert-subject",
         help: "tell remote display clients where the VM moves",
+        family: Family::Migration,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(
             &["client_migrate_info"],
             run!(migration::control::client_info),
@@ -241,6 +282,8 @@ pub const MAIN: &[Command] = &[
         args: "fdname:s",
         params: "closefd name",
         help: "close a named file descriptor",
+        family: Family::CharacterDevices,
+        effect: Effect::Changes(&[]),
         preconfig: true,
         routes: &[Route::native(&["closefd"], run!(machine::control::closefd))],
         ..ROW
@@ -250,6 +293,8 @@ pub const MAIN: &[Command] = &[
         args: "device:B",
         params: "device|all",
         help: "write the changes of a disk's overlay, or of all, into the image behind it",
+        family: Family::BlockJobs,
+        effect: Effect::Changes(&["query-named-block-nodes"]),
         routes: &[Route::derived(
             &[
                 "block-commit",
@@ -267,6 +312,8 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "cont|c",
         help: "let the guest's CPUs run",
+        family: Family::RunState,
+        effect: Effect::Changes(&["query-status"]),
         routes: &[Route::native(&["cont"], run!(machine::run_state::cont))],
         ..ROW
     },
@@ -275,6 +322,7 @@ pub const MAIN: &[Command] = &[
         args: "index:i",
         params: "index",
         help: "choose the CPU that later commands look at",
+        family: Family::Cpus,
         routes: &[Route::native(&["query-cpus-fast"], run!(cpu::cpus::cpu))],
         ..ROW
     },
@@ -283,6 +331,8 @@ pub const MAIN: &[Command] = &[
         args: "name:s",
         params: "tag",
         help: "delete a snapshot of the VM",
+        family: Family::Snapshots,
+        effect: Effect::Changes(&["query-named-block-nodes", "query-status", "query-jobs"]),
         routes: &[Route::derived(
             &[
                 "snapshot-delete",
@@ -301,6 +351,10 @@ pub const MAIN: &[Command] = &[
         args: "device:O",
         params: "driver[,prop=value][,...]",
         help: "plug a device in",
+        family: Family::Devices,
+        effect: Effect::Changes(&[
+            r#"{"execute":"qom-list","arguments":{"path":"/machine/peripheral"}}"#,
+        ]),
         complete: &[("device", Comp::DeviceType)],
         routes: &[Route::native(
             &["device_add", "device-list-properties"],
@@ -313,6 +367,10 @@ pub const MAIN: &[Command] = &[
         args: "id:s",
         params: "device",
         help: "unplug a device",
+        family: Family::Devices,
+        effect: Effect::Changes(&[
+            r#"{"execute":"qom-list","arguments":{"path":"/machine/peripheral"}}"#,
+        ]),
         complete: &[("id", Comp::Device)],
         routes: &[Route::native(
             &["device_del"],
@@ -325,6 +383,8 @@ pub const MAIN: &[Command] = &[
         args: "node:-n,pci_addr:s,opts:s",
         params: "[-n] [[<domain>:]<bus>:]<slot>\n[file=file][,if=type][,bus=n]\n[,unit=m][,media=d][,index=i]\n[,snapshot=on|off][,cache=on|off]\n[,readonly=on|off][,copy-on-read=on|off]",
         help: "add a drive for a device to be plugged in, or with -n a block node",
+        family: Family::Block,
+        effect: Effect::Changes(&["query-block", "query-named-block-nodes"]),
         routes: &[Route::partial(&["blockdev-add"], run!(block::drive::add))],
         errors: ErrorStyle::BareBefore(v(10, 1)),
         ..ROW
@@ -334,6 +394,8 @@ pub const MAIN: &[Command] = &[
         args: "reuse:-n,full:-f,compress:-c,device:B,target:s,format:s?",
         params: "[-n] [-f] [-c] device target [format]",
         help: "copy a disk as it is now to a target (-n existing target, -f whole chain, -c compressed)",
+        family: Family::BlockJobs,
+        effect: Effect::Changes(&["query-block-jobs"]),
         routes: &[Route::native(&["drive-backup"], run!(block::copy::backup))],
         ..ROW
     },
@@ -342,6 +404,8 @@ pub const MAIN: &[Command] = &[
         args: "id:B",
         params: "device",
         help: "remove a drive on the host's side",
+        family: Family::Block,
+        effect: Effect::Changes(&["query-block", "query-named-block-nodes"]),
         routes: &[Route::partial(
             &[
                 "blockdev-del",
@@ -359,6 +423,8 @@ pub const MAIN: &[Command] = &[
         args: "reuse:-n,full:-f,device:B,target:s,format:s?",
         params: "[-n] [-f] device target [format]",
         help: "copy a disk to a target, and keep both alike until completed (-n existing target, -f whole chain)",
+        family: Family::BlockJobs,
+        effect: Effect::Changes(&["query-block-jobs"]),
         routes: &[Route::native(&["drive-mirror"], run!(block::copy::mirror))],
         ..ROW
     },
@@ -367,6 +433,8 @@ pub const MAIN: &[Command] = &[
         args: "paging:-p,detach:-d,windmp:-w,zlib:-z,lzo:-l,snappy:-s,raw:-R,filename:F,begin:l?,length:l?",
         params: "[-p] [-d] [-z|-l|-s|-w] [-R] filename [begin length]",
         help: "write guest memory into a core file (-p paging, -d in the background, -z zlib, -l LZO, -s snappy, -w Windows, -R raw)",
+        family: Family::Memory,
+        effect: Effect::Writes,
         older: &[Older {
             before: v(8, 2),
             args: "paging:-p,detach:-d,windmp:-w,zlib:-z,lzo:-l,snappy:-s,filename:F,begin:l?,length:l?",
@@ -382,6 +450,8 @@ pub const MAIN: &[Command] = &[
         name: "dump-skeys",
         args: "filename:F",
         help: "write the storage keys into a file",
+        family: Family::Memory,
+        effect: Effect::Writes,
         present: Present::Target(S390X),
         errors: ErrorStyle::Bare,
         routes: &[Route::native(
@@ -396,6 +466,8 @@ pub const MAIN: &[Command] = &[
         args: "filename:F",
         params: "filename",
         help: "write the device tree into a file",
+        family: Family::Machine,
+        effect: Effect::Writes,
         present: Present::With("dumpdtb"),
         routes: &[Route::native(&["dumpdtb"], run!(memory::dump::dumpdtb))],
         ..ROW
@@ -405,12 +477,16 @@ pub const MAIN: &[Command] = &[
         args: "force:-f,device:B",
         params: "[-f] device",
         help: "take the medium out of a drive, with -f even when the guest locked it",
+        family: Family::Block,
+        effect: Effect::Changes(&["query-block", "query-named-block-nodes"]),
         routes: &[Route::native(&["eject"], run!(block::device::eject))],
         ..ROW
     },
     Command {
         name: "exit_preconfig",
         help: "leave preconfig and initialise the machine",
+        family: Family::RunState,
+        effect: Effect::Changes(&["query-status"]),
         preconfig: true,
         routes: &[Route::native(
             &["x-exit-preconfig"],
@@ -423,6 +499,8 @@ pub const MAIN: &[Command] = &[
         args: "protocol:s,time:s,display:-ds",
         params: "protocol time [-d display]",
         help: "say when the VNC or SPICE password expires",
+        family: Family::Display,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(
             &["expire_password"],
             run!(display::password::expire),
@@ -434,6 +512,8 @@ pub const MAIN: &[Command] = &[
         args: "device:s?",
         params: "[device]",
         help: "listen for gdb on a device (default tcp::1234), or stop with 'none'",
+        family: Family::Machine,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::GDBSERVER)],
         errors: ErrorStyle::Bare,
         ..ROW
@@ -443,6 +523,8 @@ pub const MAIN: &[Command] = &[
         args: "fdname:s",
         params: "getfd name",
         help: "receive a file descriptor and give it a name",
+        family: Family::CharacterDevices,
+        effect: Effect::Changes(&[]),
         preconfig: true,
         routes: &[Route::native(&["getfd"], run!(machine::control::getfd))],
         ..ROW
@@ -452,6 +534,7 @@ pub const MAIN: &[Command] = &[
         args: "addr:l",
         params: "addr",
         help: "show the host physical address of a guest physical one",
+        family: Family::Memory,
         routes: &[Route::blocked(&missing::GPA2HPA)],
         errors: ErrorStyle::Bare,
         ..ROW
@@ -461,6 +544,7 @@ pub const MAIN: &[Command] = &[
         args: "addr:l",
         params: "addr",
         help: "show the host virtual address of a guest physical one",
+        family: Family::Memory,
         routes: &[Route::blocked(&missing::GPA2HVA)],
         errors: ErrorStyle::Bare,
         ..ROW
@@ -470,6 +554,7 @@ pub const MAIN: &[Command] = &[
         args: "addr:l",
         params: "addr",
         help: "show the guest physical address of a guest virtual one",
+        family: Family::Memory,
         routes: &[Route::blocked(&missing::GVA2GPA)],
         ..ROW
     },
@@ -478,6 +563,7 @@ pub const MAIN: &[Command] = &[
         args: "name:S?",
         params: "[cmd]",
         help: "show how commands are written, or how one is",
+        family: Family::Monitor,
         preconfig: true,
         routes: &[Route::local(run!(monitor::help::help))],
         ..ROW
@@ -487,6 +573,8 @@ pub const MAIN: &[Command] = &[
         args: "arg1:s,arg2:s?",
         params: "[netdev_id] [tcp|udp|unix]:[[hostaddr]:hostport|hostpath]-[guestaddr]:guestport",
         help: "forward a host port to the guest",
+        family: Family::Network,
+        effect: Effect::Changes(&[]),
         older: &[Older {
             before: v(10, 2),
             args: "arg1:s,arg2:s?",
@@ -500,6 +588,8 @@ pub const MAIN: &[Command] = &[
         args: "arg1:s,arg2:s?",
         params: "[netdev_id] [tcp|udp]:[hostaddr]:hostport",
         help: "end forwarding a host port",
+        family: Family::Network,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::HOSTFWD_REMOVE)],
         ..ROW
     },
@@ -508,6 +598,8 @@ pub const MAIN: &[Command] = &[
         args: "fmt:/,addr:i,index:i.",
         params: "/fmt addr",
         help: "read an I/O port",
+        family: Family::Monitor,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::PORT_READ)],
         ..ROW
     },
@@ -516,6 +608,7 @@ pub const MAIN: &[Command] = &[
         args: "item:s?",
         params: "[subcommand]",
         help: "show something about the VM",
+        family: Family::Monitor,
         preconfig: true,
         routes: &[Route::local(run!(monitor::help::info))],
         ..ROW
@@ -525,6 +618,8 @@ pub const MAIN: &[Command] = &[
         args: "name:s",
         params: "tag",
         help: "go back to a snapshot of the VM",
+        family: Family::Snapshots,
+        effect: Effect::Changes(&["query-named-block-nodes", "query-status", "query-jobs"]),
         routes: &[Route::derived(
             &[
                 "snapshot-load",
@@ -543,6 +638,8 @@ pub const MAIN: &[Command] = &[
         args: "items:s",
         params: "item1[,...]",
         help: "choose what QEMU logs",
+        family: Family::Monitor,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::SET_LOG)],
         errors: ErrorStyle::Bare,
         ..ROW
@@ -552,6 +649,8 @@ pub const MAIN: &[Command] = &[
         args: "filename:F",
         params: "filename",
         help: "send QEMU's log to a file",
+        family: Family::Monitor,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::SET_LOGFILE)],
         errors: ErrorStyle::Bare,
         ..ROW
@@ -561,6 +660,8 @@ pub const MAIN: &[Command] = &[
         args: "broadcast:-b,cpu_index:i,bank:i,status:l,mcg_status:l,addr:l,misc:l",
         params: "[-b] cpu bank status mcgstatus addr misc",
         help: "inject a machine check (-b to all CPUs)",
+        family: Family::Cpus,
+        effect: Effect::Changes(&[]),
         present: Present::Target(X86),
         routes: &[Route::blocked(&missing::INJECT_MCE)],
         ..ROW
@@ -570,6 +671,8 @@ pub const MAIN: &[Command] = &[
         args: "val:l,size:i,filename:s",
         params: "addr size file",
         help: "write virtual memory into a file",
+        family: Family::Memory,
+        effect: Effect::Writes,
         routes: &[Route::native(&["memsave"], run!(memory::save::memsave))],
         ..ROW
     },
@@ -578,6 +681,8 @@ pub const MAIN: &[Command] = &[
         args: "detach:-d,resume:-r,uri:s",
         params: "[-d] [-r] uri",
         help: "move the VM to another QEMU (-d in the background, -r after a failed post-copy)",
+        family: Family::Migration,
+        effect: Effect::Changes(&["query-migrate"]),
         older: &[Older {
             before: v(9, 1),
             args: "detach:-d,blk:-b,inc:-i,resume:-r,uri:s",
@@ -592,6 +697,8 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "migrate_cancel",
         help: "give the running migration up",
+        family: Family::Migration,
+        effect: Effect::Changes(&["query-migrate"]),
         routes: &[Route::native(
             &["migrate_cancel"],
             run!(migration::control::cancel),
@@ -603,6 +710,8 @@ pub const MAIN: &[Command] = &[
         args: "state:s",
         params: "state",
         help: "go on with a migration that paused in this state",
+        family: Family::Migration,
+        effect: Effect::Changes(&["query-status"]),
         routes: &[Route::native(
             &["migrate-continue"],
             run!(migration::control::go_on),
@@ -614,6 +723,8 @@ pub const MAIN: &[Command] = &[
         args: "uri:s",
         params: "uri",
         help: "start waiting for an incoming migration",
+        family: Family::Migration,
+        effect: Effect::Changes(&["query-migrate"]),
         routes: &[Route::native(
             &["migrate-incoming"],
             run!(migration::control::incoming),
@@ -623,6 +734,8 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "migrate_pause",
         help: "pause a post-copy migration",
+        family: Family::Migration,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(
             &["migrate-pause"],
             run!(migration::control::pause),
@@ -634,6 +747,8 @@ pub const MAIN: &[Command] = &[
         args: "uri:s",
         params: "uri",
         help: "go on with an incoming post-copy migration that failed",
+        family: Family::Migration,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(
             &["migrate-recover"],
             run!(migration::control::recover),
@@ -645,6 +760,8 @@ pub const MAIN: &[Command] = &[
         args: "capability:s,state:b",
         params: "capability state",
         help: "switch a capability of migration on or off",
+        family: Family::Migration,
+        effect: Effect::Changes(&["query-migrate-capabilities"]),
         routes: &[Route::native(
             &["migrate-set-capabilities"],
             run!(migration::control::set_capability),
@@ -660,6 +777,8 @@ pub const MAIN: &[Command] = &[
         args: "parameter:s,value:S",
         params: "parameter value",
         help: "set a parameter of migration",
+        family: Family::Migration,
+        effect: Effect::Changes(&["query-migrate-parameters"]),
         older: &[Older {
             before: v(10, 2),
             args: "parameter:s,value:s",
@@ -675,6 +794,8 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "migrate_start_postcopy",
         help: "switch the running migration to post-copy",
+        family: Family::Migration,
+        effect: Effect::Changes(&["query-status"]),
         routes: &[Route::native(
             &["migrate-start-postcopy"],
             run!(migration::control::start_postcopy),
@@ -686,6 +807,8 @@ pub const MAIN: &[Command] = &[
         args: "mode:i",
         params: "mode",
         help: "switch the storage attributes' migration mode on or off",
+        family: Family::Migration,
+        effect: Effect::Changes(&[]),
         present: Present::Target(S390X),
         routes: &[Route::blocked(&missing::MIGRATION_MODE)],
         quirk: Quirk::BlankLineBehind,
@@ -696,6 +819,8 @@ pub const MAIN: &[Command] = &[
         args: "button_state:i",
         params: "state",
         help: "press mouse buttons (1 left, 2 right, 4 middle)",
+        family: Family::Display,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(
             &["input-send-event"],
             run!(display::input::mouse_button),
@@ -707,6 +832,8 @@ pub const MAIN: &[Command] = &[
         args: "dx_str:s,dy_str:s,dz_str:s?",
         params: "dx dy [dz]",
         help: "move the mouse, and turn its wheel",
+        family: Family::Display,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(
             &["input-send-event"],
             run!(display::input::mouse_move),
@@ -718,6 +845,8 @@ pub const MAIN: &[Command] = &[
         args: "index:i",
         params: "index",
         help: "choose the mouse that gets events",
+        family: Family::Display,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::MOUSE_SET)],
         errors: ErrorStyle::BareBefore(v(8, 0)),
         ..ROW
@@ -727,6 +856,8 @@ pub const MAIN: &[Command] = &[
         args: "writable:-w,device:B,name:s?",
         params: "nbd_server_add [-w] device [name]",
         help: "export a disk over NBD (-w writable)",
+        family: Family::Block,
+        effect: Effect::Changes(&["query-block-exports"]),
         preconfig: true,
         routes: &[Route::native(&["nbd-server-add"], run!(block::nbd::add))],
         ..ROW
@@ -736,6 +867,8 @@ pub const MAIN: &[Command] = &[
         args: "force:-f,name:s",
         params: "nbd_server_remove [-f] name",
         help: "end an NBD export (-f with clients connected)",
+        family: Family::Block,
+        effect: Effect::Changes(&["query-block-exports"]),
         preconfig: true,
         routes: &[Route::native(
             &["nbd-server-remove"],
@@ -748,6 +881,8 @@ pub const MAIN: &[Command] = &[
         args: "all:-a,writable:-w,uri:s",
         params: "nbd_server_start [-a] [-w] host:port",
         help: "start an NBD server (-a export all disks, -w writable)",
+        family: Family::Block,
+        effect: Effect::Changes(&["query-block-exports"]),
         preconfig: true,
         routes: &[Route::native(
             &[
@@ -764,6 +899,8 @@ pub const MAIN: &[Command] = &[
         name: "nbd_server_stop",
         params: "nbd_server_stop",
         help: "stop the NBD server",
+        family: Family::Block,
+        effect: Effect::Changes(&["query-block-exports"]),
         preconfig: true,
         routes: &[Route::native(&["nbd-server-stop"], run!(block::nbd::stop))],
         ..ROW
@@ -773,6 +910,8 @@ pub const MAIN: &[Command] = &[
         args: "netdev:O",
         params: "[user|tap|socket|stream|dgram|vde|bridge|hubport|netmap|vhost-user|passt|af-xdp|vmnet-host|vmnet-shared|vmnet-bridged],id=str[,prop=value][,...]",
         help: "add a network back end",
+        family: Family::Network,
+        effect: Effect::Changes(&["query-rx-filter"]),
         preconfig: true,
         older: &[
             Older {
@@ -796,6 +935,8 @@ pub const MAIN: &[Command] = &[
         args: "id:s",
         params: "id",
         help: "remove a network back end",
+        family: Family::Network,
+        effect: Effect::Changes(&["query-rx-filter"]),
         preconfig: true,
         routes: &[Route::native(&["netdev_del"], run!(net::link::delete))],
         complete: &[("id", Comp::Netdev)],
@@ -804,6 +945,8 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "nmi",
         help: "send a non-maskable interrupt",
+        family: Family::RunState,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(&["inject-nmi"], run!(machine::control::nmi))],
         ..ROW
     },
@@ -812,6 +955,8 @@ pub const MAIN: &[Command] = &[
         args: "fmt:/,addr:i,val:i",
         params: "/fmt addr value",
         help: "write an I/O port",
+        family: Family::Monitor,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::PORT_WRITE)],
         ..ROW
     },
@@ -820,6 +965,9 @@ pub const MAIN: &[Command] = &[
         args: "object:S",
         params: "[qom-type=]type,id=str[,prop=value][,...]",
         help: "create an object",
+        family: Family::Devices,
+        effect: Effect::Changes(&[r#"{"execute":"qom-list","arguments":{"path":"/objects"}}"#]),
+        secret: Secret::Mentions(&["secret", "data="]),
         preconfig: true,
         complete: &[("object", Comp::ObjectType)],
         routes: &[Route::native(
@@ -833,6 +981,8 @@ pub const MAIN: &[Command] = &[
         args: "id:s",
         params: "id",
         help: "remove an object",
+        family: Family::Devices,
+        effect: Effect::Changes(&[r#"{"execute":"qom-list","arguments":{"path":"/objects"}}"#]),
         preconfig: true,
         complete: &[("id", Comp::Object)],
         routes: &[Route::native(
@@ -846,6 +996,8 @@ pub const MAIN: &[Command] = &[
         args: "option:s?",
         params: "[on|off]",
         help: "run one guest instruction per translation block, or many again",
+        family: Family::Tracing,
+        effect: Effect::Changes(&[]),
         since: v(8, 1),
         routes: &[Route::blocked(&missing::ONE_INSN_PER_TB)],
         ..ROW
@@ -855,6 +1007,8 @@ pub const MAIN: &[Command] = &[
         args: "advisory_non_fatal:-a,correctable:-c,id:s,error_status:s,header0:i?,header1:i?,header2:i?,header3:i?,prefix0:i?,prefix1:i?,prefix2:i?,prefix3:i?",
         params: "[-a] [-c] id <error_status> [<tlp header> [<tlp header prefix>]]",
         help: "inject a PCI Express error (-a advisory, -c correctable)",
+        family: Family::Devices,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::PCIE_AER)],
         errors: ErrorStyle::BareBefore(v(8, 0)),
         ..ROW
@@ -864,6 +1018,8 @@ pub const MAIN: &[Command] = &[
         args: "val:l,size:i,filename:s",
         params: "addr size file",
         help: "write physical memory into a file",
+        family: Family::Memory,
+        effect: Effect::Writes,
         routes: &[Route::native(&["pmemsave"], run!(memory::save::pmemsave))],
         ..ROW
     },
@@ -872,6 +1028,7 @@ pub const MAIN: &[Command] = &[
         args: "fmt:/,val:l",
         params: "/fmt expr",
         help: "compute an expression",
+        family: Family::Monitor,
         routes: &[Route::local(run!(monitor::print::print))],
         ..ROW
     },
@@ -880,6 +1037,8 @@ pub const MAIN: &[Command] = &[
         args: "qdev:-d,device:B,command:s",
         params: "[-d] [device] \"[command]\"",
         help: "run a command of qemu-io on a block device",
+        family: Family::Block,
+        effect: Effect::Changes(&[]),
         routes: &[
             Route::native(&["x-qemu-io"], run!(machine::text::qemu_io)),
             Route::blocked(&missing::QEMU_IO),
@@ -891,6 +1050,7 @@ pub const MAIN: &[Command] = &[
         args: "path:s,property:s",
         params: "path property",
         help: "show a property of an object",
+        family: Family::Devices,
         preconfig: true,
         routes: &[Route::native(&["qom-get"], run!(device::qom::get))],
         ..ROW
@@ -900,6 +1060,7 @@ pub const MAIN: &[Command] = &[
         args: "path:s?",
         params: "path",
         help: "list the properties of an object",
+        family: Family::Devices,
         preconfig: true,
         routes: &[Route::native(&["qom-list"], run!(device::qom::list))],
         ..ROW
@@ -909,6 +1070,9 @@ pub const MAIN: &[Command] = &[
         args: "json:-j,path:s,property:s,value:S",
         params: "[-j] path property value",
         help: "set a property of an object (-j: the value is JSON)",
+        family: Family::Devices,
+        effect: Effect::Changes(&[]),
+        secret: Secret::Mentions(&["data", "secret", "passw", "private-key"]),
         preconfig: true,
         routes: &[Route::native(
             &["qom-set", "qom-list"],
@@ -919,6 +1083,8 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "quit|q",
         help: "end QEMU",
+        family: Family::Monitor,
+        effect: Effect::Changes(&[]),
         preconfig: true,
         routes: &[Route::native(&["quit"], run!(machine::run_state::quit))],
         ..ROW
@@ -928,6 +1094,8 @@ pub const MAIN: &[Command] = &[
         args: "icount:l",
         params: "icount",
         help: "stop the replay at an instruction",
+        family: Family::RunState,
+        effect: Effect::Changes(&["query-replay"]),
         errors: ErrorStyle::Bare,
         routes: &[Route::native(
             &["replay-break"],
@@ -938,6 +1106,8 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "replay_delete_break",
         help: "remove the replay's breakpoint",
+        family: Family::RunState,
+        effect: Effect::Changes(&["query-replay"]),
         errors: ErrorStyle::Bare,
         routes: &[Route::native(
             &["replay-delete-break"],
@@ -950,6 +1120,8 @@ pub const MAIN: &[Command] = &[
         args: "icount:l",
         params: "icount",
         help: "replay up to an instruction",
+        family: Family::RunState,
+        effect: Effect::Changes(&["query-replay"]),
         errors: ErrorStyle::Bare,
         routes: &[Route::native(
             &["replay-seek"],
@@ -962,6 +1134,8 @@ pub const MAIN: &[Command] = &[
         args: "device:s,size:i",
         params: "device size",
         help: "read and remove bytes from a ring buffer",
+        family: Family::CharacterDevices,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(
             &["ringbuf-read"],
             run!(chardev::backend::ringbuf_read),
@@ -974,6 +1148,8 @@ pub const MAIN: &[Command] = &[
         args: "device:s,data:s",
         params: "device data",
         help: "write into a ring buffer",
+        family: Family::CharacterDevices,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(
             &["ringbuf-write"],
             run!(chardev::backend::ringbuf_write),
@@ -986,6 +1162,8 @@ pub const MAIN: &[Command] = &[
         args: "name:s?",
         params: "tag",
         help: "take a snapshot of the whole VM, memory included",
+        family: Family::Snapshots,
+        effect: Effect::Changes(&["query-named-block-nodes", "query-status", "query-jobs"]),
         routes: &[Route::derived(
             &[
                 "snapshot-save",
@@ -1005,6 +1183,8 @@ pub const MAIN: &[Command] = &[
         args: "filename:F,format:-fs,device:s?,head:i?",
         params: "filename [-f format] [device [head]]",
         help: "write a picture of the screen into a file",
+        family: Family::Display,
+        effect: Effect::Writes,
         present: Present::With("screendump"),
         routes: &[Route::native(
             &["screendump"],
@@ -1017,6 +1197,8 @@ pub const MAIN: &[Command] = &[
         args: "keys:s,hold-time:i?",
         params: "keys [hold_ms]",
         help: "press keys together, joined with '-', for some milliseconds (default 100)",
+        family: Family::Display,
+        effect: Effect::Changes(&[]),
         complete: &[("keys", Comp::Key)],
         routes: &[Route::native(&["send-key"], run!(display::input::sendkey))],
         ..ROW
@@ -1026,6 +1208,8 @@ pub const MAIN: &[Command] = &[
         args: "name:s,up:b",
         params: "name on|off",
         help: "connect or disconnect a network cable",
+        family: Family::Network,
+        effect: Effect::Changes(&["query-rx-filter"]),
         routes: &[Route::native(&["set_link"], run!(net::link::set_link))],
         complete: &[
             ("name", Comp::NetClient),
@@ -1038,6 +1222,9 @@ pub const MAIN: &[Command] = &[
         args: "protocol:s,password:s,display:-ds,connected:s?",
         params: "protocol password [-d display] [action-if-connected]",
         help: "set the VNC or SPICE password",
+        family: Family::Display,
+        effect: Effect::Changes(&[]),
+        secret: Secret::Always,
         routes: &[Route::native(
             &["set_password"],
             run!(display::password::set),
@@ -1049,6 +1236,8 @@ pub const MAIN: &[Command] = &[
         args: "dirty_rate:l,cpu_index:l?",
         params: "dirty_rate [cpu_index]",
         help: "limit how fast a CPU dirties memory",
+        family: Family::Migration,
+        effect: Effect::Changes(&[]),
         routes: &[Route::native(
             &["set-vcpu-dirty-limit"],
             run!(migration::dirty_rate::set_limit),
@@ -1060,6 +1249,8 @@ pub const MAIN: &[Command] = &[
         args: "option:s?",
         params: "[on|off]",
         help: "run one guest instruction per translation block, or many again",
+        family: Family::Tracing,
+        effect: Effect::Changes(&[]),
         until: v(9, 0),
         routes: &[Route::blocked(&missing::ONE_INSN_PER_TB)],
         ..ROW
@@ -1069,6 +1260,8 @@ pub const MAIN: &[Command] = &[
         args: "reuse:-n,device:B,snapshot-file:s?,format:s?",
         params: "[-n] device [new-image-file] [format]",
         help: "go on writing into a new overlay of a disk (-n: into an existing one)",
+        family: Family::Snapshots,
+        effect: Effect::Changes(&["query-named-block-nodes"]),
         routes: &[Route::native(
             &["blockdev-snapshot-sync"],
             run!(block::copy::snapshot),
@@ -1080,6 +1273,8 @@ pub const MAIN: &[Command] = &[
         args: "device:B,name:s",
         params: "device name",
         help: "take a snapshot inside a disk image",
+        family: Family::Snapshots,
+        effect: Effect::Changes(&["query-named-block-nodes"]),
         routes: &[Route::native(
             &["blockdev-snapshot-internal-sync"],
             run!(block::copy::snapshot_internal),
@@ -1091,6 +1286,8 @@ pub const MAIN: &[Command] = &[
         args: "device:B,name:s,id:s?",
         params: "device name [id]",
         help: "delete a snapshot inside a disk image",
+        family: Family::Snapshots,
+        effect: Effect::Changes(&["query-named-block-nodes"]),
         routes: &[Route::native(
             &["blockdev-snapshot-delete-internal-sync"],
             run!(block::copy::snapshot_delete),
@@ -1102,12 +1299,16 @@ pub const MAIN: &[Command] = &[
         args: "n:i",
         params: "capture index",
         help: "end a sound recording",
+        family: Family::Audio,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::STOPCAPTURE)],
         ..ROW
     },
     Command {
         name: "stop|s",
         help: "stop the guest's CPUs",
+        family: Family::RunState,
+        effect: Effect::Changes(&["query-status"]),
         routes: &[Route::native(&["stop"], run!(machine::run_state::stop))],
         ..ROW
     },
@@ -1116,6 +1317,7 @@ pub const MAIN: &[Command] = &[
         args: "start:i,size:i",
         params: "addr size",
         help: "show the checksum of a range of physical memory",
+        family: Family::Memory,
         routes: &[
             Route::derived(&["add-fd", "pmemsave", "remove-fd"], run!(memory::sum::sum)),
             Route::derived(DUMP, run!(memory::sum::sum)).with_risk(Risk::Pausing),
@@ -1127,12 +1329,16 @@ pub const MAIN: &[Command] = &[
         args: "op:s?",
         params: "[on|off|reset]",
         help: "switch the profiling of locks on or off, or reset it",
+        family: Family::Tracing,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::SET_SYNC_PROFILE)],
         ..ROW
     },
     Command {
         name: "system_powerdown",
         help: "press the machine's power button",
+        family: Family::RunState,
+        effect: Effect::Changes(&["query-status"]),
         routes: &[Route::native(
             &["system_powerdown"],
             run!(machine::run_state::system_powerdown),
@@ -1142,6 +1348,8 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "system_reset",
         help: "reset the machine",
+        family: Family::RunState,
+        effect: Effect::Changes(&["query-status"]),
         routes: &[Route::native(
             &["system_reset"],
             run!(machine::run_state::system_reset),
@@ -1151,6 +1359,8 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "system_wakeup",
         help: "wake the guest from suspend",
+        family: Family::RunState,
+        effect: Effect::Changes(&["query-status"]),
         routes: &[Route::native(
             &["system_wakeup"],
             run!(machine::run_state::system_wakeup),
@@ -1162,6 +1372,10 @@ pub const MAIN: &[Command] = &[
         args: "name:s,option:b,vcpu:i?",
         params: "name on|off [vcpu]",
         help: "switch a trace event on or off",
+        family: Family::Tracing,
+        effect: Effect::Changes(&[
+            r#"{"execute":"trace-event-get-state","arguments":{"name":"qmp_*"}}"#,
+        ]),
         errors: ErrorStyle::Bare,
         complete: &[
             ("name", Comp::TraceEvent),
@@ -1178,6 +1392,8 @@ pub const MAIN: &[Command] = &[
         args: "op:s?,arg:F?",
         params: "on|off|flush|set [arg]",
         help: "steer the file of the simple trace back end",
+        family: Family::Tracing,
+        effect: Effect::Changes(&[]),
         present: Present::RareBuild,
         routes: &[Route::blocked(&missing::TRACE_FILE)],
         ..ROW
@@ -1187,6 +1403,8 @@ pub const MAIN: &[Command] = &[
         args: "action:s",
         params: "[reset|shutdown|poweroff|pause|debug|none|inject-nmi]",
         help: "choose what happens when the watchdog fires",
+        family: Family::RunState,
+        effect: Effect::Changes(&[]),
         older: &[Older {
             before: v(8, 0),
             args: "action:s",
@@ -1204,6 +1422,8 @@ pub const MAIN: &[Command] = &[
         args: "path:F,audiodev:s,freq:i?,bits:i?,nchannels:i?",
         params: "path audiodev [frequency [bits [channels]]]",
         help: "record sound into a WAV file (default 44100 Hz, 16 bits, 2 channels)",
+        family: Family::Audio,
+        effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::WAVCAPTURE)],
         errors: ErrorStyle::Bare,
         ..ROW
@@ -1213,6 +1433,7 @@ pub const MAIN: &[Command] = &[
         args: "fmt:/,addr:l",
         params: "/fmt addr",
         help: "show memory at a virtual address",
+        family: Family::Memory,
         routes: &[
             Route::derived(
                 &["add-fd", "memsave", "remove-fd"],
@@ -1228,6 +1449,8 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "x_colo_lost_heartbeat",
         help: "tell COLO that the other side is gone",
+        family: Family::Migration,
+        effect: Effect::Changes(&[]),
         present: Present::With("x-colo-lost-heartbeat"),
         routes: &[Route::native(
             &["x-colo-lost-heartbeat"],
@@ -1240,6 +1463,8 @@ pub const MAIN: &[Command] = &[
         args: "port:i",
         params: "port",
         help: "raise a Xen event channel",
+        family: Family::Machine,
+        effect: Effect::Changes(&[]),
         since: v(8, 0),
         present: Present::Until(v(11, 0), &Present::With("xen-event-inject")),
         routes: &[Route::native(
@@ -1251,6 +1476,8 @@ pub const MAIN: &[Command] = &[
     Command {
         name: "xen-event-list",
         help: "list the Xen event channels",
+        family: Family::Machine,
+        effect: Effect::Changes(&[]),
         since: v(8, 0),
         present: Present::Until(v(11, 0), &Present::With("xen-event-list")),
         routes: &[Route::native(
@@ -1264,6 +1491,7 @@ pub const MAIN: &[Command] = &[
         args: "fmt:/,addr:l",
         params: "/fmt addr",
         help: "show memory at a physical address",
+        family: Family::Memory,
         routes: &[
             Route::derived(
                 &[

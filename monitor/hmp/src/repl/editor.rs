@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::time::Duration;
 
 use hmp_engine::engine::complete::Completion;
+use hmp_engine::engine::secret;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
@@ -18,7 +19,7 @@ use rustyline::{ColorMode, CompletionType, Config, Context, Helper};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::host::files;
-use crate::repl::{history, secrets};
+use crate::repl::history;
 
 /// The built-in monitor's prompt.
 const PROMPT: &str = "(qemu) ";
@@ -172,7 +173,7 @@ fn edit(asked: &Receiver<Ask>, say: &mpsc::UnboundedSender<Said>, history: Optio
 fn read_line(readline: &mut Readline, history: Option<&PathBuf>) -> Said {
     match readline.readline(PROMPT) {
         Ok(line) => {
-            if !secrets::may_hold_one(&line) && readline.add_history_entry(&line).is_ok() {
+            if !secret::may_hold_one(&line) && readline.add_history_entry(&line).is_ok() {
                 // Written at once: a session may end in any way.
                 let _ = history.map(|path| readline.append_history(path));
             }

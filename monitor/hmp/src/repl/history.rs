@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::repl::secrets;
+use hmp_engine::engine::secret;
 
 /// Lines that the built-in monitor remembers.
 const SHOWN: usize = 64;
@@ -17,7 +17,7 @@ pub(super) struct Session(Mutex<Vec<String>>);
 
 impl Session {
     pub(super) fn add(&self, line: &str) {
-        if line.trim().is_empty() || secrets::may_hold_one(line) {
+        if line.trim().is_empty() || secret::may_hold_one(line) {
             return;
         }
         let mut lines = self.lock();

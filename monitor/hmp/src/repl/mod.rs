@@ -17,7 +17,6 @@ mod options;
 mod replay;
 mod run;
 mod screen;
-mod secrets;
 mod worker;
 
 pub use crate::repl::descriptors::{Descriptors, DescriptorsError};

@@ -1,24 +1,18 @@
-//! Which lines carry a secret, so that they are kept out of the history.
+//! Which lines carry a secret, so that programs keep them out of histories and recordings.
 
-/// Whether a line may hold a password or a key. In doubt it does: a line that is missing from the history costs little.
-pub(super) fn may_hold_one(line: &str) -> bool {
+use crate::command::rows;
+use crate::table::MAIN;
+
+/// Whether a line may hold a password or a key. In doubt it does: a line that is missing from a history costs little.
+#[must_use]
+pub fn may_hold_one(line: &str) -> bool {
     let line = line.to_ascii_lowercase().replace('"', "");
     let mut words = line.split_ascii_whitespace();
     let command = words.next().unwrap_or_default();
-    let rest: Vec<_> = words.collect();
-    match command {
-        "set_password" | "block_passwd" => true,
-        // `change vnc password X`, in any of its spellings.
-        "change" => rest.iter().any(|word| word.contains("passw")),
-        // `object_add secret,id=x,data=...`; other secret objects start with the same word.
-        "object_add" => rest
-            .iter()
-            .any(|word| ["secret", "data="].iter().any(|part| word.contains(part))),
-        "qom-set" => rest
-            .iter()
-            .any(|word| ["data", "rawdata"].contains(word) || is_secret(word) || sets_secret(word)),
-        _ => rest.iter().any(|word| sets_secret(word)),
-    }
+    rows::find(MAIN, command)
+        .iter()
+        .any(|row| row.secret.may_be_in(words.clone()))
+        || words.any(sets_secret)
 }
 
 /// Whether a word sets something that is called a secret: `a=b,password=x`, `{password:x`.
