@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::client::address::Address;
 use crate::client::frame::{FrameError, Limits};
-use crate::client::wire::{ReadError, Reader, Request, Writer};
-use crate::client::{Options, read_error};
+use crate::client::options::Options;
+use crate::client::wire::{ReadError, Reader, Request, Writer, read_error};
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]

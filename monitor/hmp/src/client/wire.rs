@@ -20,6 +20,15 @@ const INLINE_BYTES: usize = 1 << 20;
 const INLINE_DEPTH: usize = 128;
 const STACK: usize = 8 << 20;
 
+/// Class and sentence of an error reply.
+pub(super) fn read_error(message: &Value) -> (String, String) {
+    let member = |name| {
+        let text = message.get("error").and_then(|error| error.get(name));
+        text.and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    (member("class"), member("desc"))
+}
+
 /// Why no more messages come.
 #[derive(Debug)]
 pub(super) enum ReadError {

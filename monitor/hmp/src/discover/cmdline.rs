@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::discover::Manager;
+use crate::discover::found::Manager;
 
 /// A QEMU's command line, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use crate::engine::complete::{children_of, members};
+use crate::engine::complete::lists::{children_of, members};
 use crate::qemu::caps::Caps;
 use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError};

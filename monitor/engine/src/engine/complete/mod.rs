@@ -2,6 +2,7 @@
 //! (monitor/hmp.c, `monitor_find_completion_by_table`), with candidates from QMP.
 
 mod devices;
+mod lists;
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::command::row::{Command, Comp};
 use crate::command::rows::Rows;
+use crate::engine::complete::lists::{children_of, members};
 use crate::grammar::line::Cursor;
 use crate::qemu::caps::Caps;
 use crate::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
@@ -245,23 +247,6 @@ async fn enum_values(caps: &Caps, qmp: &dyn Qmp, command: &str, argument: &str) 
         Ok(schema) => schema.enum_values(command, argument),
         Err(_) => Vec::new(),
     }
-}
-
-fn members(list: &Value, key: &str) -> Vec<String> {
-    let items = list.as_array().map_or(&[][..], Vec::as_slice);
-    items
-        .iter()
-        .filter_map(|item| Some(item.get(key)?.as_str()?.to_owned()))
-        .collect()
-}
-
-fn children_of(list: &Value, keep: impl Fn(&str) -> bool) -> Vec<String> {
-    let items = list.as_array().map_or(&[][..], Vec::as_slice);
-    items
-        .iter()
-        .filter(|item| item.get("type").and_then(Value::as_str).is_some_and(&keep))
-        .filter_map(|item| Some(item.get("name")?.as_str()?.to_owned()))
-        .collect()
 }
 
 /// Names and ids of internal snapshots.

@@ -1,0 +1,42 @@
+//! How to connect.
+
+use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
+
+use crate::client::frame::Limits;
+
+/// How to connect.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long connecting may take, and then the greeting.
+    pub connect_timeout: Duration,
+    /// How long a command may take, counted from the moment it is sent; none: as long as it takes.
+    pub command_timeout: Option<Duration>,
+    /// What a message may cost.
+    pub limits: Limits,
+    /// The id of the first request. By default it differs from connection to connection: the reply to a command of an
+    /// earlier client, which QEMU sends to the next one, must not pass for ours.
+    pub first_id: Option<u64>,
+}
+
+impl Default for Options {
+    /// 10 s to connect, no limit for commands.
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            command_timeout: None,
+            limits: Limits::default(),
+            first_id: None,
+        }
+    }
+}
+
+impl Options {
+    /// Six digits: QEMU reads requests byte by byte, and takes several microseconds for each.
+    pub(super) fn first_id(&self) -> u64 {
+        self.first_id.unwrap_or_else(|| {
+            let random = std::hash::RandomState::new().build_hasher().finish();
+            100_000 + random % 800_000
+        })
+    }
+}
