@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # Would one wrong character be noticed? Changes one in the text of `info block`, in a copy of the last commit below
 # target/flip, and shows that the tests and the ratchet fail, each naming the command.
 set -euo pipefail

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Fails where something that `hmp` links can't be combined with GPL version 2."""
 
 import json

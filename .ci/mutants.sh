@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # Are the tests any good? Changes the code of commands and formats, one small change at a time, and looks whether unit tests,
 # recorded cases or the other tests without a QEMU notice; a change that nothing notices is a hole in them.
 #

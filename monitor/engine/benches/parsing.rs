@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! How long a line takes to be read and its route to be found: `cargo bench -p hmp-engine`.
 #![expect(clippy::unwrap_used, reason = "a benchmark may fail where it stands")]
 #![expect(clippy::print_stdout, reason = "figures are for people")]

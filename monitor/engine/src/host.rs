@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The program around the engine: what commands ask of it.
 
 use std::os::fd::BorrowedFd;
@@ -17,7 +18,8 @@ pub enum Risk {
     Risky,
 }
 
-/// What a command needs of the program around it. Every method has an answer for programs that offer nothing.
+/// What a command needs of the program around it. Every method has an answer for programs that
+/// offer nothing.
 pub trait Host: Send + Sync {
     /// Waits, for commands that poll a job.
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
@@ -28,8 +30,8 @@ pub trait Host: Send + Sync {
         Box::pin(async { None })
     }
 
-    /// The wall clock and its offset from UTC at that moment, both in seconds, for `seconds` since 1970 or, with
-    /// `None`, for now.
+    /// The wall clock and its offset from UTC at that moment, both in seconds, for `seconds` since
+    /// 1970 or, with `None`, for now.
     fn local_time(&self, seconds: Option<i64>) -> (i64, i32);
 
     /// An open descriptor that the person gave a name to (`hmp --fd NAME=N`).
@@ -38,14 +40,14 @@ pub trait Host: Send + Sync {
         None
     }
 
-    /// A new, empty file that lives in memory only, for guest memory that QEMU is asked to write; `None` where the
-    /// program can't make one.
+    /// A new, empty file that lives in memory only, for guest memory that QEMU is asked to write;
+    /// `None` where the program can't make one.
     fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
         None
     }
 
-    /// A new, empty file that only this user can read, for a QEMU that can't be passed a descriptor; `None` where the
-    /// program makes none.
+    /// A new, empty file that only this user can read, for a QEMU that can't be passed a
+    /// descriptor; `None` where the program makes none.
     fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
         None
     }
@@ -79,7 +81,8 @@ pub trait MemoryFile: Send + Sync {
     fn read(&self, limit: usize) -> std::io::Result<Vec<u8>>;
 }
 
-/// A private file with a name that nobody can guess, for a QEMU that takes no descriptor. Dropped, it is removed.
+/// A private file with a name that nobody can guess, for a QEMU that takes no descriptor. Dropped,
+/// it is removed.
 pub trait PrivateFile: Send + Sync {
     /// Its absolute path.
     fn path(&self) -> &str;

@@ -1,4 +1,6 @@
-//! QEMU's human monitor as a library: a line of text in, QMP commands out, the built-in monitor's text back.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! QEMU's human monitor as a library: a line of text in, QMP commands out, the built-in monitor's
+//! text back.
 
 pub mod command;
 mod commands;

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The engine in a program of one's own: no tokio, no terminal, one blocking socket.
 //!
-//! `cargo run --example embed -- SOCKET "info status" "info block"`; the environment variable `NATIVE_ONLY` forbids
-//! the built-in monitor.
+//! `cargo run --example embed -- SOCKET "info status" "info block"`; the environment variable
+//! `NATIVE_ONLY` forbids the built-in monitor.
 
 use std::future::Future;
 use std::io::{BufRead, BufReader, Write};

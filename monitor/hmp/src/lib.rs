@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The program `hmp` as a library: a QMP client on tokio, finding QEMUs, the prompt.
 
 pub mod client;

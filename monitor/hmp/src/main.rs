@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `hmp`: QEMU's human monitor from outside. This file knows the command line, nothing else.
 
 use std::path::PathBuf;
@@ -36,7 +37,8 @@ struct Arguments {
     #[arg(long)]
     explain: bool,
 
-    /// Give each answer as a JSON object on one line: line, command, route, refusal, notes, outcome and text.
+    /// Give each answer as a JSON object on one line: line, command, route, refusal, notes, outcome
+    /// and text.
     #[arg(long, conflicts_with_all = ["explain", "complete"])]
     json: bool,
 
@@ -68,7 +70,8 @@ struct Arguments {
     #[arg(long, conflicts_with_all = ["lines", "complete", "explain", "replay", "null"])]
     end_jobs: bool,
 
-    /// Print the QMP sockets of running QEMUs: process, name, address and remarks, with tabs between.
+    /// Print the QMP sockets of running QEMUs: process, name, address and remarks, with tabs
+    /// between.
     #[arg(long, conflicts_with_all = ["address", "lines", "complete", "explain", "replay", "null", "end_jobs"])]
     list: bool,
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The QMP client against a peer driven by hand.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

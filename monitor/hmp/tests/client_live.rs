@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The client and `hmp` on real QEMUs; see `HMP_TEST_QEMUS` in tests/common/qemu.rs.
 #![cfg(feature = "repl")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

@@ -1,4 +1,6 @@
-//! The QMP client on real sockets: unix, TCP, descriptors, and any order of what the other end sends.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The QMP client on real sockets: unix, TCP, descriptors, and any order of what the other end
+//! sends.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -215,7 +217,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..60)
 }
 
-/// Runs `count` commands against a peer that follows `steps` and then answers what is left, in pieces of these sizes.
+/// Runs `count` commands against a peer that follows `steps` and then answers what is left, in
+/// pieces of these sizes.
 async fn play(count: usize, steps: Vec<Step>, cuts: Vec<usize>) {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let mut peer = Peer::new(theirs);

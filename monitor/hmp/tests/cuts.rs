@@ -1,5 +1,6 @@
-//! The connection is cut at every request of commands that take several steps: what may be left is told, the next
-//! connection lists it, and `--end-jobs` ends it.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The connection is cut at every request of commands that take several steps: what may be left is
+//! told, the next connection lists it, and `--end-jobs` ends it.
 #![cfg(feature = "repl")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

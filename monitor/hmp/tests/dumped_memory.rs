@@ -1,4 +1,6 @@
-//! Physical memory out of dumps, for a QEMU that can't open the descriptor that it was passed: its root has no `/proc`.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Physical memory out of dumps, for a QEMU that can't open the descriptor that it was passed: its
+//! root has no `/proc`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;

@@ -1,6 +1,7 @@
-//! An evening with a disk, all through `hmp --native-only` on real QEMUs: snapshots, a mirror, a commit, a backup, NBD
-//! exports, disks plugged and unplugged, migration into a file and to another QEMU. What is written before each step is
-//! read back after it.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! An evening with a disk, all through `hmp --native-only` on real QEMUs: snapshots, a mirror, a
+//! commit, a backup, NBD exports, disks plugged and unplugged, migration into a file and to another
+//! QEMU. What is written before each step is read back after it.
 #![cfg(feature = "repl")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,7 @@
-//! Every fault that the mock knows, met by a query, a change, a completion and a memory read: each has its exit code and
-//! its message, nothing hangs, and what may have happened in QEMU is never left unsaid.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Every fault that the mock knows, met by a query, a change, a completion and a memory read: each
+//! has its exit code and its message, nothing hangs, and what may have happened in QEMU is never
+//! left unsaid.
 #![cfg(feature = "repl")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,6 @@
-//! `hmp` against other ends that misbehave: the documented exit code, a clear message, never a hang.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `hmp` against other ends that misbehave: the documented exit code, a clear message, never a
+//! hang.
 //!
 //! How long is too long is decided by the limit of a minute that every run has.
 #![cfg(feature = "repl")]

@@ -1,4 +1,6 @@
-//! `help` and `info` without a sub-command: what the built-in lists, in its order, with our sentences.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `help` and `info` without a sub-command: what the built-in lists, in its order, with our
+//! sentences.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;

@@ -1,5 +1,6 @@
-//! Format `i` of `x` and `xp` on real QEMUs whose instructions are certain: random requests over code, against the
-//! built-in's answers; see `HMP_TEST_QEMUS` in tests/common/qemu.rs.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Format `i` of `x` and `xp` on real QEMUs whose instructions are certain: random requests over
+//! code, against the built-in's answers; see `HMP_TEST_QEMUS` in tests/common/qemu.rs.
 #![cfg(feature = "disassembly")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

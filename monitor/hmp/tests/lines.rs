@@ -1,5 +1,6 @@
-//! Lines as real QEMUs answered them: each case holds the QMP exchange of our monitor and the text that the built-in
-//! monitor of the same QEMU printed at the same moment for the same line.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Lines as real QEMUs answered them: each case holds the QMP exchange of our monitor and the text
+//! that the built-in monitor of the same QEMU printed at the same moment for the same line.
 
 mod common;
 

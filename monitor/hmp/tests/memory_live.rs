@@ -1,5 +1,6 @@
-//! `x` and `xp` on real QEMUs: random requests against the built-in's answers; see `HMP_TEST_QEMUS` in
-//! tests/common/qemu.rs.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `x` and `xp` on real QEMUs: random requests against the built-in's answers; see `HMP_TEST_QEMUS`
+//! in tests/common/qemu.rs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;

@@ -1,4 +1,6 @@
-//! What `info migrate` prints of migrations that no recording has: all members of `query-migrate` at once.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What `info migrate` prints of migrations that no recording has: all members of `query-migrate`
+//! at once.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;

@@ -1,5 +1,7 @@
-//! Interfaces that QEMU gets after 11.1: used where `query-commands` offers them, before the built-in monitor; without
-//! them the built-in answers where that is allowed, and else the line says what is missing.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Interfaces that QEMU gets after 11.1: used where `query-commands` offers them, before the
+//! built-in monitor; without them the built-in answers where that is allowed, and else the line
+//! says what is missing.
 #![cfg(feature = "repl")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +12,8 @@ use mock_qmp::Answer;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-/// A line, the command that answers it, the arguments that it must get, and what is missing without it.
+/// A line, the command that answers it, the arguments that it must get, and what is missing without
+/// it.
 #[rstest]
 #[case("info network", "x-query-network", json!({}))]
 #[case("info usernet", "x-query-usernet", json!({}))]

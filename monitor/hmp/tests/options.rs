@@ -1,4 +1,6 @@
-//! The QMP requests that option strings become, on a mock that refuses them with their own arguments.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The QMP requests that option strings become, on a mock that refuses them with their own
+//! arguments.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;

@@ -1,4 +1,6 @@
-//! Guest memory where QEMU can't be passed a descriptor: it writes into a private file, of which nothing is left.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Guest memory where QEMU can't be passed a descriptor: it writes into a private file, of which
+//! nothing is left.
 #![cfg(feature = "repl")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

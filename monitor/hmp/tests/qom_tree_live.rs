@@ -1,4 +1,6 @@
-//! How long `info qom-tree` takes on real QEMUs with many devices; see `HMP_TEST_QEMUS` in tests/common/qemu.rs.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! How long `info qom-tree` takes on real QEMUs with many devices; see `HMP_TEST_QEMUS` in
+//! tests/common/qemu.rs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;

@@ -1,4 +1,6 @@
-//! `info qtree` on real QEMUs with many devices, against the built-in's; see `HMP_TEST_QEMUS` in tests/common/qemu.rs.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `info qtree` on real QEMUs with many devices, against the built-in's; see `HMP_TEST_QEMUS` in
+//! tests/common/qemu.rs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -12,7 +14,8 @@ use common::qemu::{Qemu, qemus};
 use hmp_engine::qmp::Qmp;
 use serde_json::json;
 
-/// Devices that the tables of orders were not learned with together, and options that were not set then.
+/// Devices that the tables of orders were not learned with together, and options that were not set
+/// then.
 const DEVICES: &[&str] = &[
     "pcie-root-port,id=rp1,chassis=1,slot=3,hotplug=off",
     "pci-bridge,chassis_nr=9,id=pb",

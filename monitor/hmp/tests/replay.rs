@@ -1,5 +1,6 @@
-//! `hmp --replay` on libvirt's recordings of QEMUs that are not here: a small one of ours, and, where `HMP_TEST_REPLIES`
-//! names their folder, the real `caps_*.replies` files.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `hmp --replay` on libvirt's recordings of QEMUs that are not here: a small one of ours, and,
+//! where `HMP_TEST_REPLIES` names their folder, the real `caps_*.replies` files.
 #![cfg(feature = "repl")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

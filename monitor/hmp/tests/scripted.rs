@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Answers for hosts that no test has, from a mock that says what such a host would.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

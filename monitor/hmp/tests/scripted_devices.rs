@@ -1,4 +1,6 @@
-//! Devices and objects of VMs that no recording has: values that QEMU wants otherwise than its lists say, links, drives.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Devices and objects of VMs that no recording has: values that QEMU wants otherwise than its
+//! lists say, links, drives.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -16,7 +18,8 @@ async fn answer(mock: MockQmp, line: &str) -> String {
     answer
 }
 
-/// A device whose property "p" is listed as of type `listed`, which QEMU refuses with `wanted` as long as it is a text.
+/// A device whose property "p" is listed as of type `listed`, which QEMU refuses with `wanted` as
+/// long as it is a text.
 fn device(requests: &Requests, listed: &'static str, wanted: &'static str) -> MockQmp {
     let mock = MockQmp::scripted().command(
         "device-list-properties",
@@ -219,7 +222,8 @@ fn linked(target: Answer) -> MockQmp {
         })
 }
 
-/// A link leads to its object; one that changed since QEMU was asked whether it is there is shown under its own name.
+/// A link leads to its object; one that changed since QEMU was asked whether it is there is shown
+/// under its own name.
 #[tokio::test]
 async fn links_lead_to_objects() {
     for (target, expected) in [

@@ -1,4 +1,6 @@
-//! What a person is told and what is kept between lines: the chosen CPU, passwords, input, measurements.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What a person is told and what is kept between lines: the chosen CPU, passwords, input,
+//! measurements.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -81,7 +83,8 @@ async fn an_interrupt_of_the_chosen_cpu() {
     }
 }
 
-/// Before initialisation QEMU does not get as far as looking for a descriptor; later it does so itself.
+/// Before initialisation QEMU does not get as far as looking for a descriptor; later it does so
+/// itself.
 #[tokio::test]
 async fn a_descriptor_that_is_not_passed() {
     let early =
@@ -199,7 +202,8 @@ impl Host for Person {
     }
 }
 
-/// The built-in is silent about a password typed at its prompt that was not taken; a connection that broke is told.
+/// The built-in is silent about a password typed at its prompt that was not taken; a connection
+/// that broke is told.
 #[tokio::test]
 async fn a_password_typed_at_the_prompt() {
     for (fault, told) in [

@@ -1,4 +1,6 @@
-//! What a command's function sees: the connection, the session, the outside world, and a sink for its text.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What a command's function sees: the connection, the session, the outside world, and a sink for
+//! its text.
 
 use std;
 use std::fmt::{self, Write};
@@ -27,12 +29,12 @@ pub enum CmdError {
     /// Text shown exactly as it is, with a line end, whatever the row's style.
     #[error("{0}")]
     Plain(String),
-    /// The command can't be done here without what is named: the built-in monitor does it where that is allowed. Comes
-    /// before any text of the command's.
+    /// The command can't be done here without what is named: the built-in monitor does it where
+    /// that is allowed. Comes before any text of the command's.
     #[error("{0}")]
     Unavailable(String),
-    /// QMP has no interface for it: the built-in monitor does it where that is allowed. Comes before any text of the
-    /// command's.
+    /// QMP has no interface for it: the built-in monitor does it where that is allowed. Comes
+    /// before any text of the command's.
     #[error("blocked: QEMU lacks the QMP command {} ({})", .0.name, .0.why)]
     Blocked(&'static Missing),
     /// It would harm this QEMU; nothing was sent.
@@ -83,7 +85,8 @@ pub struct Cx<'a> {
     pub manual: &'a dyn Manual,
     /// The highest risk class that the user permits.
     pub allow: Risk,
-    /// What QMP can't say, or what is left out of an answer: a sentence each, see [`note`](Self::note).
+    /// What QMP can't say, or what is left out of an answer: a sentence each, see
+    /// [`note`](Self::note).
     pub notes: Vec<String>,
     pub(crate) qmp: &'a dyn Qmp,
     pub(crate) out: &'a mut (dyn Write + Send),
@@ -96,8 +99,8 @@ impl Write for Cx<'_> {
 }
 
 impl<'a> Cx<'a> {
-    /// Executes a QMP command; `arguments` is an object, or null for none. A call that is known to harm this QEMU is
-    /// not made.
+    /// Executes a QMP command; `arguments` is an object, or null for none. A call that is known to
+    /// harm this QEMU is not made.
     pub async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, CmdError> {
         let nothing = Map::new();
         let args = arguments.as_object().unwrap_or(&nothing);
@@ -115,8 +118,8 @@ impl<'a> Cx<'a> {
         self.query_with(command, Value::Null).await
     }
 
-    /// Says what is missing in this answer, which makes it a part of the built-in's. A note is shown behind the text,
-    /// apart from it.
+    /// Says what is missing in this answer, which makes it a part of the built-in's. A note is
+    /// shown behind the text, apart from it.
     pub fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
@@ -131,8 +134,8 @@ impl<'a> Cx<'a> {
         serde_json::from_value(value).map_err(|e| QmpError::unexpected(command, e).into())
     }
 
-    /// The values of the enumeration that `argument` of the QMP command `command` takes, from the schema; empty where
-    /// the schema has no such argument.
+    /// The values of the enumeration that `argument` of the QMP command `command` takes, from the
+    /// schema; empty where the schema has no such argument.
     pub async fn enum_values(
         &mut self,
         command: &str,
@@ -142,7 +145,8 @@ impl<'a> Cx<'a> {
         Ok(schema.enum_values(command, argument))
     }
 
-    /// Refuses `value` where the enumeration of a QMP argument has no such value, in the built-in's words.
+    /// Refuses `value` where the enumeration of a QMP argument has no such value, in the built-in's
+    /// words.
     pub async fn check_enum(
         &mut self,
         command: &str,
@@ -156,7 +160,8 @@ impl<'a> Cx<'a> {
         Err(CmdError::User(format!("invalid parameter value: {value}")))
     }
 
-    /// The connection itself, for commands that keep several requests in flight or pass a descriptor.
+    /// The connection itself, for commands that keep several requests in flight or pass a
+    /// descriptor.
     #[must_use]
     pub fn qmp(&self) -> &'a dyn Qmp {
         self.qmp

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Jobs that we start, wait for, and clear away.
 //!
-//! Their ids start with [`PREFIX`], so that one that was left behind by a lost connection can be told from others:
-//! [`leftover`] finds those, and [`end`] ends them.
+//! Their ids start with [`PREFIX`], so that one that was left behind by a lost connection can be
+//! told from others: [`leftover`] finds those, and [`end`] ends them.
 
 use std::time::Duration;
 
@@ -90,7 +91,8 @@ pub async fn wait(cx: &mut Cx<'_>, id: &str, states: &[&str]) -> Result<Option<J
     }
 }
 
-/// Waits until a job has ended, clears it away, and says how it went. Its error is shown in the row's style.
+/// Waits until a job has ended, clears it away, and says how it went. Its error is shown in the
+/// row's style.
 pub async fn finish(cx: &mut Cx<'_>, id: &str) -> Result<(), CmdError> {
     let Some(job) = wait(cx, id, &[]).await? else {
         cx.session.goes_on.pop();
@@ -105,7 +107,8 @@ pub async fn finish(cx: &mut Cx<'_>, id: &str) -> Result<(), CmdError> {
     }
 }
 
-/// The jobs of ours that are there while no line of this connection runs: left behind, or of another connection.
+/// The jobs of ours that are there while no line of this connection runs: left behind, or of
+/// another connection.
 pub async fn leftover(qmp: &dyn Qmp) -> Result<Vec<Job>, QmpError> {
     let answer = qmp.execute("query-jobs", Value::Null).await?;
     let jobs: Vec<Job> =

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What `help` knows of commands: it sees pages, not rows.
 
 use crate::qmp::version::Version;
@@ -22,7 +23,8 @@ pub struct Page {
 pub enum Quirk {
     /// It does not.
     None,
-    /// Its sentence ends with a line end of its own (hmp-commands.hx), so that a blank line follows.
+    /// Its sentence ends with a line end of its own (hmp-commands.hx), so that a blank line
+    /// follows.
     BlankLineBehind,
     /// The list in brackets that its arguments begin with names the values of this enumeration, the
     /// argument of a QMP command, that QEMU was built with.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a command is: its row, its routes, and what its function sees.
 
 pub mod cx;

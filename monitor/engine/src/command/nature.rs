@@ -1,4 +1,6 @@
-//! What a command is by nature: what it is about, what it does, whether its lines may hold a secret.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What a command is by nature: what it is about, what it does, whether its lines may hold a
+//! secret.
 
 /// What commands are about, so that lists can group them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,7 +91,8 @@ pub enum Effect {
     Looks,
     /// Nothing, but it writes a file.
     Writes,
-    /// It changes the VM. The QMP commands, by name or as whole requests, are those whose answers show the change.
+    /// It changes the VM. The QMP commands, by name or as whole requests, are those whose answers
+    /// show the change.
     Changes(&'static [&'static str]),
 }
 
@@ -105,7 +108,8 @@ pub enum Secret {
 }
 
 impl Secret {
-    /// Whether a line of the command may hold a secret: these words, in lower case, are behind its name.
+    /// Whether a line of the command may hold a secret: these words, in lower case, are behind its
+    /// name.
     #[must_use]
     pub fn may_be_in<'a>(self, mut words: impl Iterator<Item = &'a str>) -> bool {
         match self {

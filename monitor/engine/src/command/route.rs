@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Which way a command takes on the connected QEMU.
 
 use serde::{Deserialize, Serialize};
@@ -106,7 +107,8 @@ pub enum Refusal {
     NotAllowed(Risk),
     /// It would harm this QEMU.
     Hazard(Met),
-    /// It holds a division that overflows, or may: the built-in monitor's own evaluation would kill QEMU.
+    /// It holds a division that overflows, or may: the built-in monitor's own evaluation would kill
+    /// QEMU.
     Overflow,
     /// It needs the value of a register, which QMP has no command for.
     Register,
@@ -172,7 +174,8 @@ impl State {
     }
 }
 
-/// Chooses the way of `row`: own routes first, then partial ones and those that need leave behind passthrough.
+/// Chooses the way of `row`: own routes first, then partial ones and those that need leave behind
+/// passthrough.
 #[must_use]
 pub fn plan(row: &Command, caps: &Caps, policy: Policy) -> Plan {
     let builtin =
@@ -207,7 +210,8 @@ pub fn partial(row: &Command, caps: &Caps) -> Option<Run> {
         .map(|(_, run)| run)
 }
 
-/// The ways of a higher risk that are permitted: the functions of safe routes take them where they must.
+/// The ways of a higher risk that are permitted: the functions of safe routes take them where they
+/// must.
 #[must_use]
 pub fn otherwise(row: &Command, caps: &Caps, policy: Policy) -> Vec<Route> {
     usable(row, caps)

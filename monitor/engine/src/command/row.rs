@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A command: one row of a table.
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
@@ -83,13 +84,15 @@ pub struct Older {
 pub enum Present {
     /// Nothing.
     Always,
-    /// Built for these targets only (QAPI's spelling). From 11.0 on, other targets have the name without the command.
+    /// Built for these targets only (QAPI's spelling). From 11.0 on, other targets have the name
+    /// without the command.
     Target(&'static [&'static str]),
     /// Built together with this QMP command.
     With(&'static str),
     /// As the rule says in releases before the bound, on every target since.
     Until(Version, &'static Present),
-    /// Only in builds that no QMP command tells from others; not in any distribution's build that we know.
+    /// Only in builds that no QMP command tells from others; not in any distribution's build that
+    /// we know.
     RareBuild,
 }
 
@@ -146,7 +149,8 @@ impl Command {
         self.name.split('|')
     }
 
-    /// Whether the connected QEMU has this command. Where the target is not known (preconfig), the target does not decide.
+    /// Whether the connected QEMU has this command. Where the target is not known (preconfig), the
+    /// target does not decide.
     #[must_use]
     pub fn presence(&self, caps: &Caps) -> Presence {
         if caps.version < self.since || caps.version >= self.until {
@@ -174,7 +178,8 @@ impl Command {
     }
 }
 
-/// The function behind a row; [`run!`](crate::run) makes it from an async function with a typed argument.
+/// The function behind a row; [`run!`](crate::run) makes it from an async function with a typed
+/// argument.
 pub type Run = for<'a, 'b> fn(&'a mut Cx<'b>, Args) -> BoxFuture<'a, CmdResult>;
 
 /// One way to carry a command out.
@@ -186,7 +191,8 @@ pub struct Route {
     pub risk: Risk,
 }
 
-/// A way to carry a command out. `needs` lists every QMP command that the function cannot do without.
+/// A way to carry a command out. `needs` lists every QMP command that the function cannot do
+/// without.
 #[derive(Clone, Copy, Debug)]
 pub enum Way {
     /// QMP has the command.

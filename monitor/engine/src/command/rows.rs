@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The rows that one QEMU has, and finding a row by name.
 
 use crate::command::manual::{Manual, Page};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a monitor remembers between lines.
 
 use crate::grammar::args::Format;
@@ -12,8 +13,8 @@ pub struct Session {
     pub format: Format,
     /// The mask last sent by `mouse_button`.
     pub mouse_buttons: i64,
-    /// What to tell a person whose running line is given up or loses its connection: what may go on without it, and how
-    /// to end that.
+    /// What to tell a person whose running line is given up or loses its connection: what may go on
+    /// without it, and how to end that.
     pub goes_on: Vec<String>,
     /// Whether `quit` was carried out.
     pub quit: bool,

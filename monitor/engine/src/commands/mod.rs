@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The functions behind the rows, a folder per family. No family asks another.
 
 pub mod block;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! From a line to what is to be done with it: pure, nothing is sent.
 
 use crate::command::hazard::{self, Met};
@@ -27,8 +28,8 @@ pub struct Decision {
     pub arguments: Option<Args>,
     /// The way that the line takes; none where it is blank or wrong.
     pub plan: Option<Plan>,
-    /// Known dangers that these arguments may meet on this QEMU; whether one is there is looked for before
-    /// the line is carried out.
+    /// Known dangers that these arguments may meet on this QEMU; whether one is there is looked for
+    /// before the line is carried out.
     pub hazards: Vec<Met>,
     /// What the line prints instead of being carried out: it is wrong, or refused.
     pub error: Option<String>,
@@ -208,7 +209,8 @@ fn with_hint(text: &str, cursor: &Cursor<'_>, found: &Found) -> String {
     format!("{text}Try \"help {name}\" for more information\n")
 }
 
-/// The line for the built-in monitor. Its sticky format is one for the whole of QEMU; ours stands in the line instead.
+/// The line for the built-in monitor. Its sticky format is one for the whole of QEMU; ours stands
+/// in the line instead.
 fn passed_on(line: &str, parsed: &Parsed) -> String {
     let Some(after) = parsed.after_format else {
         return line.to_owned();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What `--explain` prints: a decision as one JSON object.
 
 use serde::Serialize;
@@ -9,12 +10,13 @@ use crate::engine::decide::Decision;
 use crate::host::Risk;
 
 impl Serialize for Decision {
-    /// Members: `line`; `command`, the full name, and `arguments` as read; `route` (`native`, `derived`, `partial`,
-    /// `local`, `passthrough`, `refused`), `reason` of a refusal (see
-    /// [`Refusal::word`](crate::command::route::Refusal::word)), `risk`, `qmp`, the QMP commands that the route
-    /// needs; `otherwise`, the ways of a higher risk that are permitted and taken where that one turns out not to
-    /// work, each with `risk` and `qmp`; `error`, the text that the line would print instead; `hazards`,
-    /// sentences about known dangers that the line may meet on this QEMU, which running it would look for first.
+    /// Members: `line`; `command`, the full name, and `arguments` as read; `route` (`native`,
+    /// `derived`, `partial`, `local`, `passthrough`, `refused`), `reason` of a refusal (see
+    /// [`Refusal::word`](crate::command::route::Refusal::word)), `risk`, `qmp`, the QMP commands
+    /// that the route needs; `otherwise`, the ways of a higher risk that are permitted and taken
+    /// where that one turns out not to work, each with `risk` and `qmp`; `error`, the text that the
+    /// line would print instead; `hazards`, sentences about known dangers that the line may meet on
+    /// this QEMU, which running it would look for first.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("line", &self.line)?;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The monitor itself: decides what a line is, carries it out, completes it.
 
 pub mod complete;

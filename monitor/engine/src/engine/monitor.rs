@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A monitor over one connection, and how one is made.
 
 use std::sync::Arc;
@@ -36,7 +37,8 @@ impl Builder {
         self
     }
 
-    /// Whether the built-in monitor may be used; by default, where our own route is missing or partial.
+    /// Whether the built-in monitor may be used; by default, where our own route is missing or
+    /// partial.
     #[must_use]
     pub fn passthrough(mut self, passthrough: Passthrough) -> Self {
         self.policy.passthrough = passthrough;
@@ -93,8 +95,8 @@ impl Monitor {
         &self.rows
     }
 
-    /// What may go on in QEMU although the line that started it was given up (its future dropped) or lost its
-    /// connection; told once.
+    /// What may go on in QEMU although the line that started it was given up (its future dropped)
+    /// or lost its connection; told once.
     pub fn given_up(&mut self) -> Option<String> {
         let goes_on = std::mem::take(&mut self.session.goes_on);
         (!goes_on.is_empty()).then(|| goes_on.join("; "))

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The built-in monitor's answer to a line.
 
 use std::fmt::Write;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What became of a line.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -5,11 +6,12 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::command::route::{Refusal, Taken};
 use crate::qmp::QmpError;
 
-/// What became of a line. The command's text, and its error as the built-in words it, went to the sink.
+/// What became of a line. The command's text, and its error as the built-in words it, went to the
+/// sink.
 ///
 /// As JSON: an object with `command`, `route` (see [`Taken::word`]), `refusal` (see
-/// [`Refusal::word`]), each left out where there is none, `notes` and `outcome` (`done`, `failed`, `quit`,
-/// `disconnected`).
+/// [`Refusal::word`]), each left out where there is none, `notes` and `outcome` (`done`, `failed`,
+/// `quit`, `disconnected`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
     /// The command's full name; none for a blank line, and where the line names no command.
@@ -18,8 +20,8 @@ pub struct Ran {
     pub route: Option<Taken>,
     /// Why it was not carried out, where that is not the line's or QEMU's own error.
     pub refusal: Option<Refusal>,
-    /// What the answer lacks, a sentence each, without a line end. Programs show them behind the text, see
-    /// [`shown_notes`](Self::shown_notes).
+    /// What the answer lacks, a sentence each, without a line end. Programs show them behind the
+    /// text, see [`shown_notes`](Self::shown_notes).
     pub notes: Vec<String>,
     /// How it ended.
     pub outcome: Outcome,

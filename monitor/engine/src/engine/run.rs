@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Running a line: the one place where a decision is carried out, and where errors become text.
 
 use std::fmt::Write;
@@ -75,8 +76,8 @@ impl Monitor {
         }
     }
 
-    /// Runs our own function; where it finds that it can't answer here, the built-in monitor, or a function for a
-    /// part of the answer.
+    /// Runs our own function; where it finds that it can't answer here, the built-in monitor, or a
+    /// function for a part of the answer.
     async fn own_way(
         &mut self,
         row: &'static Command,

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Which lines carry a secret, so that programs keep them out of histories and recordings.
 
 use crate::command::rows;
 use crate::table::MAIN;
 
-/// Whether a line may hold a password or a key. In doubt it does: a line that is missing from a history costs little.
+/// Whether a line may hold a password or a key. In doubt it does: a line that is missing from a
+/// history costs little.
 #[must_use]
 pub fn may_hold_one(line: &str) -> bool {
     let line = line.to_ascii_lowercase().replace('"', "");

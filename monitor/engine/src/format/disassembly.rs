@@ -1,7 +1,10 @@
-//! Instructions as format `i` prints them: which bytes make one up, how its line looks, and what has to be read for it.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Instructions as format `i` prints them: which bytes make one up, how its line looks, and what
+//! has to be read for it.
 //!
-//! What follows from the bytes alone is here. Which [`Mode`] a CPU is in is for the caller to know: most targets have
-//! several, and only registers tell which. A mode more is a row in `Mode::look`, `Mode::undecoded` and the decoder.
+//! What follows from the bytes alone is here. Which [`Mode`] a CPU is in is for the caller to know:
+//! most targets have several, and only registers tell which. A mode more is a row in `Mode::look`,
+//! `Mode::undecoded` and the decoder.
 
 use std::fmt::{self, Write};
 
@@ -99,8 +102,8 @@ pub struct Listing {
     /// Of the next instruction.
     address: u64,
     left: u64,
-    /// What was read of it and not shown yet: the built-in asks for a bit more than an instruction needs, and never
-    /// twice for the same bytes.
+    /// What was read of it and not shown yet: the built-in asks for a bit more than an instruction
+    /// needs, and never twice for the same bytes.
     read: Vec<u8>,
 }
 
@@ -122,7 +125,8 @@ impl Listing {
         self.left * self.mode.longest() as u64 + MOST as u64
     }
 
-    /// Writes lines as long as what they need is in `piece`. `None` where this build can't decode the mode.
+    /// Writes lines as long as what they need is in `piece`. `None` where this build can't decode
+    /// the mode.
     pub fn run(&mut self, piece: &Piece, out: &mut dyn Write) -> Option<Result<Step, fmt::Error>> {
         let decoder = Decoder::new(self.mode)?;
         Some(self.run_with(&decoder, piece, out))
@@ -151,8 +155,8 @@ impl Listing {
         Ok(Step::Done)
     }
 
-    /// Where and how much the built-in reads next. The boundary counts from the instruction, not from where the read
-    /// starts, as in cap_disas_monitor.
+    /// Where and how much the built-in reads next. The boundary counts from the instruction, not
+    /// from where the read starts, as in cap_disas_monitor.
     fn wanted(&self) -> (u64, usize) {
         let address = self.address.wrapping_add(self.read.len() as u64);
         let next = (address / BOUNDARY).wrapping_add(1).wrapping_mul(BOUNDARY);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! JSON as QEMU prints it for people (qobject/json-writer.c).
 
 use std;
@@ -7,7 +8,8 @@ use serde_json::Value;
 
 use crate::format::number::general;
 
-/// Writes `value` with one element a line, four blanks a level, ASCII only, without a line end behind it.
+/// Writes `value` with one element a line, four blanks a level, ASCII only, without a line end
+/// behind it.
 pub fn pretty(out: &mut dyn Write, value: &Value) -> fmt::Result {
     level(out, value, 0)
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Memory as `x` and `xp` print it.
 
 use std::fmt::{self, Write};

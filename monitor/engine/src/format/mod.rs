@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What is printed: text helpers, pure.
 
 pub mod disassembly;

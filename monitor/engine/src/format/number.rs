@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Numbers as C's library and QEMU print them.
 
 /// A number as C's `%.{precision}g` prints it; `precision` is at least 1.
@@ -28,7 +29,8 @@ pub fn general(value: f64, precision: usize) -> String {
     }
 }
 
-/// A size with three significant digits and a binary unit: `1.5 GiB` (util/cutils.c, `size_to_str`).
+/// A size with three significant digits and a binary unit: `1.5 GiB` (util/cutils.c,
+/// `size_to_str`).
 #[must_use]
 pub fn human(bytes: u64) -> String {
     const UNITS: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];

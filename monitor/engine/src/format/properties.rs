@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Properties of a type, as `TYPE,help` lists them.
 
 use std::fmt::{self, Write};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Values and lines of `info qtree`.
 
 use std;
@@ -7,7 +8,8 @@ use serde_json::Value;
 
 use crate::format::number::human;
 
-/// A property's value as QEMU's string visitor shows it to people; `kind` is its type. Empty text stands for none.
+/// A property's value as QEMU's string visitor shows it to people; `kind` is its type. Empty text
+/// stands for none.
 #[must_use]
 pub fn value(kind: &str, value: &Value) -> String {
     match value {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The table of internal snapshots (block/qapi.c, `bdrv_snapshot_dump`).
 
 use serde::Deserialize;
@@ -27,7 +28,8 @@ pub struct Snapshot {
     pub icount: Option<i64>,
 }
 
-/// The first release that prints `--` where instructions are not counted, and columns of other widths.
+/// The first release that prints `--` where instructions are not counted, and columns of other
+/// widths.
 const NEW_COLUMNS: Version = v(9, 0);
 
 /// The line above the table, without a line end.
@@ -40,8 +42,8 @@ pub fn header(version: Version) -> &'static str {
     }
 }
 
-/// The line of one snapshot, without a line end. `id` stands in its first column; `offset` is the distance from UTC
-/// when it was taken, in seconds.
+/// The line of one snapshot, without a line end. `id` stands in its first column; `offset` is the
+/// distance from UTC when it was taken, in seconds.
 #[must_use]
 pub fn row(snapshot: &Snapshot, id: &str, offset: i32, version: Version) -> String {
     let nanoseconds = snapshot

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Characters as the built-in shows them.
 
 use std::fmt::Write;
 
-/// A character in single quotes: printable ASCII as it is, some escapes, the rest as `\xNN`, with more digits where
-/// the value is larger than a byte (monitor/hmp.c and hmp-cmds.c, `monitor_printc`).
+/// A character in single quotes: printable ASCII as it is, some escapes, the rest as `\xNN`, with
+/// more digits where the value is larger than a byte (monitor/hmp.c and hmp-cmds.c,
+/// `monitor_printc`).
 #[must_use]
 pub fn quoted_char(value: u32) -> String {
     let mut text = String::from("'");

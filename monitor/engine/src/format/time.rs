@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Dates.
 
 /// `YYYY-MM-DD HH:MM:SS` of a moment in seconds since 1970, `offset` seconds east of UTC.
@@ -18,7 +19,8 @@ pub fn compact(seconds: i64, offset: i32) -> String {
 fn fields(seconds: i64, offset: i32) -> [i64; 6] {
     let local = seconds.saturating_add(offset.into());
     let (days, rest) = (local.div_euclid(86_400), local.rem_euclid(86_400));
-    // Days from 0000-03-01, in eras of 400 years: a year that starts in March ends with its leap day.
+    // Days from 0000-03-01, in eras of 400 years: a year that starts in March ends with its leap
+    // day.
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era =

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The built-in monitor's expressions: 64-bit, signed, wrapping.
 //!
-//! Evaluation happens while reading, as in QEMU's monitor/hmp.c, so that the first of several mistakes is the one
-//! reported. `& | ^` bind tighter than `+ -`. Nesting uses no stack of the program.
+//! Evaluation happens while reading, as in QEMU's monitor/hmp.c, so that the first of several
+//! mistakes is the one reported. `& | ^` bind tighter than `+ -`. Nesting uses no stack of the
+//! program.
 
 use crate::grammar::line::{Cursor, is_blank};
 use crate::grammar::number::strtoull;
@@ -82,8 +84,8 @@ struct Level {
     sum: Option<(Operand, u8)>,
 }
 
-/// Reads the longest expression at the cursor and returns its value. That a register can't be read is found out last:
-/// what is wrong with the text comes first.
+/// Reads the longest expression at the cursor and returns its value. That a register can't be read
+/// is found out last: what is wrong with the text comes first.
 pub fn evaluate(cursor: &mut Cursor<'_>, context: Context<'_>) -> Result<i64, ExprError> {
     cursor.skip_blanks();
     let mut outer: Vec<Level> = Vec::new();
@@ -132,8 +134,8 @@ pub fn evaluate(cursor: &mut Cursor<'_>, context: Context<'_>) -> Result<i64, Ex
 }
 
 impl Level {
-    /// Takes an operand in. Returns the level's value when no operator follows, else `None` with the cursor behind the
-    /// operator.
+    /// Takes an operand in. Returns the level's value when no operator follows, else `None` with
+    /// the cursor behind the operator.
     fn combine(
         &mut self,
         operand: Operand,
@@ -191,7 +193,8 @@ fn both(left: Operand, right: Operand, operation: impl Fn(i64, i64) -> i64) -> O
     Some(operation(left?, right?))
 }
 
-/// The divisor, if QEMU survives the division by it as far as can be told. Where neither is known, it can't.
+/// The divisor, if QEMU survives the division by it as far as can be told. Where neither is known,
+/// it can't.
 fn divisor(left: Operand, right: Operand) -> Result<Operand, ExprError> {
     match (left, right) {
         (_, Some(0)) => Err(ExprError::DivisionByZero),
@@ -214,7 +217,8 @@ fn primary(cursor: &mut Cursor<'_>, context: Context<'_>) -> Result<i64, ExprErr
     }
 }
 
-/// A character constant: one byte between quotes, without escapes; bytes above 127 are negative, as `char` is on x86.
+/// A character constant: one byte between quotes, without escapes; bytes above 127 are negative, as
+/// `char` is on x86.
 fn character(cursor: &mut Cursor<'_>) -> Result<i64, ExprError> {
     cursor.advance();
     let Some(byte) = cursor.peek() else {

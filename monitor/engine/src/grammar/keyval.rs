@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Option strings: `driver,key=value,...`.
 
 use crate::grammar::tree::{self, Members, Repeated};
@@ -57,8 +58,8 @@ impl Pair {
     }
 }
 
-/// Reads an option list (util/qemu-option.c). Where `implied` names an option, a first item without `=` is its value.
-/// Other items without `=` stand for on, or for off behind `no`.
+/// Reads an option list (util/qemu-option.c). Where `implied` names an option, a first item without
+/// `=` is its value. Other items without `=` stand for on, or for off behind `no`.
 #[must_use]
 pub fn pairs(options: &str, implied: Option<&str>) -> Vec<Pair> {
     let mut pairs = Vec::new();
@@ -120,8 +121,9 @@ pub struct Keyval {
     pub help: bool,
 }
 
-/// Reads a key-value string (util/keyval.c): keys nest by dots, a later value replaces an earlier one, and only a first
-/// item may do without `=`, as the value of `implied`. Errors are in QEMU's words.
+/// Reads a key-value string (util/keyval.c): keys nest by dots, a later value replaces an earlier
+/// one, and only a first item may do without `=`, as the value of `implied`. Errors are in QEMU's
+/// words.
 pub fn parse(text: &str, implied: Option<&str>) -> Result<Keyval, String> {
     let mut read = Keyval::default();
     let mut implied = implied;

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A cursor over one line, as the built-in monitor reads it: blanks, names, quoted strings.
 //!
-//! The built-in reads bytes in the C locale; all its delimiters are ASCII, so the cursor always rests on a character
-//! boundary.
+//! The built-in reads bytes in the C locale; all its delimiters are ASCII, so the cursor always
+//! rests on a character boundary.
 
-/// Longest string argument, in bytes; the built-in cuts the rest off without a word (monitor/hmp.c).
+/// Longest string argument, in bytes; the built-in cuts the rest off without a word
+/// (monitor/hmp.c).
 const STRING_MAX: usize = 1023;
 
 /// A position in a line.
@@ -64,7 +66,8 @@ impl<'a> Cursor<'a> {
         self.rest().chars().next()
     }
 
-    /// The next byte as the built-in shows it in a message: alone, so that all but ASCII is no character any more.
+    /// The next byte as the built-in shows it in a message: alone, so that all but ASCII is no
+    /// character any more.
     #[must_use]
     pub fn shown_byte(&self) -> char {
         match self.peek() {
@@ -90,7 +93,8 @@ impl<'a> Cursor<'a> {
         self.take_while(is_blank);
     }
 
-    /// Reads the longest run of bytes that `keep` holds for; bytes of non-ASCII characters are 0x80 and above.
+    /// Reads the longest run of bytes that `keep` holds for; bytes of non-ASCII characters are 0x80
+    /// and above.
     pub fn take_while(&mut self, keep: impl Fn(u8) -> bool) -> &'a str {
         let rest = self.rest();
         let len = rest.bytes().position(|b| !keep(b)).unwrap_or(rest.len());

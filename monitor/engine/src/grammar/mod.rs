@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What is read: lines, arguments, expressions, numbers, option strings.
 
 pub mod args;

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Numbers as C's library reads and prints them.
 
 use crate::qmp::version::{Version, v};
 
-/// C's `strtod` without locale: value and length of the longest number at the start of `text`, blanks included.
-/// Decimal numbers only; `inf` and `nan` count as numbers.
+/// C's `strtod` without locale: value and length of the longest number at the start of `text`,
+/// blanks included. Decimal numbers only; `inf` and `nan` count as numbers.
 #[must_use]
 pub fn strtod(text: &str) -> Option<(f64, usize)> {
     let blanks = text
@@ -31,8 +32,9 @@ pub enum NumberError {
     Range,
 }
 
-/// The whole of `text` as QEMU's `qemu_strtou64` reads it with base 0: blanks in front and a sign are allowed, and a
-/// negative number wraps. Binary numbers came with the C library of newer builds.
+/// The whole of `text` as QEMU's `qemu_strtou64` reads it with base 0: blanks in front and a sign
+/// are allowed, and a negative number wraps. Binary numbers came with the C library of newer
+/// builds.
 pub fn strtou64(text: &str, version: Version) -> Result<u64, NumberError> {
     let (negative, value) = signed(text, version)?;
     let value = value.ok_or(NumberError::Range)?;
@@ -62,9 +64,9 @@ fn signed(text: &str, version: Version) -> Result<(bool, Option<u64>), NumberErr
     Ok((negative, value))
 }
 
-/// A whole number at the start of `text` as C's `strtoll` with base 0 reads it: blanks, a sign, digits with a prefix.
-/// Returns the value, `None` where it needs more than 64 bits and a sign, and the length read.
-/// `binary`: whether the C library knows the prefix `0b`.
+/// A whole number at the start of `text` as C's `strtoll` with base 0 reads it: blanks, a sign,
+/// digits with a prefix. Returns the value, `None` where it needs more than 64 bits and a sign, and
+/// the length read. `binary`: whether the C library knows the prefix `0b`.
 #[must_use]
 pub fn whole(text: &str, binary: bool) -> Option<(Option<i128>, usize)> {
     let start = text
@@ -81,8 +83,8 @@ pub fn whole(text: &str, binary: bool) -> Option<(Option<i128>, usize)> {
     (len > 0).then_some((value, digits + len))
 }
 
-/// C's `strtoull` without blanks and signs: how many bytes belong to the number, and its value unless too large.
-/// `base` is 0 (a prefix decides), 10 or 16.
+/// C's `strtoull` without blanks and signs: how many bytes belong to the number, and its value
+/// unless too large. `base` is 0 (a prefix decides), 10 or 16.
 #[must_use]
 pub fn strtoull(text: &str, base: u32, binary: bool) -> (usize, Option<u64>) {
     let bytes = text.as_bytes();

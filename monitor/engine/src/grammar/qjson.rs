@@ -1,5 +1,6 @@
-//! JSON as QEMU reads it from people: single quotes will do as well, and errors are worded as QEMU words them
-//! (qobject/json-lexer.c, json-parser.c).
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! JSON as QEMU reads it from people: single quotes will do as well, and errors are worded as QEMU
+//! words them (qobject/json-lexer.c, json-parser.c).
 
 use serde_json::{Map, Number, Value};
 

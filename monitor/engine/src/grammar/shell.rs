@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Command lines split as GLib's `g_shell_parse_argv` splits them, in its words for errors.
 
 /// Why a command line has no words.
@@ -22,7 +23,8 @@ pub enum ShellError {
     Empty,
 }
 
-/// Splits `text` into words by the rules of a shell: quotes, backslashes and comments count, nothing is expanded.
+/// Splits `text` into words by the rules of a shell: quotes, backslashes and comments count,
+/// nothing is expanded.
 pub fn split(text: &str) -> Result<Vec<String>, ShellError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

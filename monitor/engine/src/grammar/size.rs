@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Sizes with suffixes, as QEMU reads (util/cutils.c) and prints them.
 
 use crate::grammar::number;
@@ -55,8 +56,9 @@ fn scale(suffix: u8) -> Option<u64> {
     Some(1 << (10 * power))
 }
 
-/// Reads a size at the start of `text`: a number, decimal with a fraction or hexadecimal without, and a suffix
-/// `B K M G T P E` in either case. Without a suffix it counts in `default_scale`. Returns bytes and the length read.
+/// Reads a size at the start of `text`: a number, decimal with a fraction or hexadecimal without,
+/// and a suffix `B K M G T P E` in either case. Without a suffix it counts in `default_scale`.
+/// Returns bytes and the length read.
 pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize), SizeError> {
     let bytes = text.as_bytes();
     let start = usize::from(bytes.first() == Some(&b'+'));

@@ -1,4 +1,6 @@
-//! Socket addresses as people write them, to QMP's tagged form (util/qemu-sockets.c, `socket_parse`).
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Socket addresses as people write them, to QMP's tagged form (util/qemu-sockets.c,
+//! `socket_parse`).
 
 use serde_json::{Map, Value, json};
 
@@ -9,8 +11,8 @@ use crate::qmp::version::{Version, v};
 /// The first release that reads the options behind an Internet address as an option list.
 const OPTION_LIST: Version = v(10, 1);
 
-/// Reads `unix:PATH`, `fd:NAME`, `vsock:CID:PORT` or `[tcp:]HOST:PORT[,OPTION...]` into `{type, data}`, or says what is
-/// wrong with it in QEMU's words.
+/// Reads `unix:PATH`, `fd:NAME`, `vsock:CID:PORT` or `[tcp:]HOST:PORT[,OPTION...]` into `{type,
+/// data}`, or says what is wrong with it in QEMU's words.
 pub fn parse(text: &str, version: Version) -> Result<Value, String> {
     if let Some(path) = text.strip_prefix("unix:") {
         if path.is_empty() {
@@ -60,8 +62,8 @@ fn head(text: &str, limit: usize, end: char) -> Option<&str> {
     (len > 0).then(|| &text[..len])
 }
 
-/// Host and port in front of the options, and the options with their comma. Hosts of more than 64 bytes are refused,
-/// ports are cut behind 32.
+/// Host and port in front of the options, and the options with their comma. Hosts of more than 64
+/// bytes are refused, ports are cut behind 32.
 fn host_and_port(text: &str) -> Result<(&str, &str, &str), String> {
     let (host, rest, what) = if let Some(rest) = text.strip_prefix(':') {
         ("", Some(rest), "port in address")
@@ -85,7 +87,8 @@ fn host_and_port(text: &str) -> Result<(&str, &str, &str), String> {
     .ok_or_else(|| format!("error parsing {what} '{text}'"))
 }
 
-/// Releases before 10.1 look for each option anywhere behind the port, and pass over what they don't know.
+/// Releases before 10.1 look for each option anywhere behind the port, and pass over what they
+/// don't know.
 fn inet_old(text: &str) -> Result<Map<String, Value>, String> {
     let (host, port, options) = host_and_port(text)?;
     let mut data = Map::new();

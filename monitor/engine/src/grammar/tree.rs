@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Option strings before they have types: texts, nested by the dots in their keys.
 
 /// An untyped value.

@@ -1,6 +1,8 @@
-//! Reading memory out of a dump: `dump-guest-memory` writes to a descriptor itself, where `pmemsave` opens a path. The VM
-//! stands still meanwhile (a tenth of a millisecond for 4 KiB, with whatever memory it has), so that this is for those
-//! who permit that. A dump holds RAM and ROM; not devices.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Reading memory out of a dump: `dump-guest-memory` writes to a descriptor itself, where
+//! `pmemsave` opens a path. The VM stands still meanwhile (a tenth of a millisecond for 4 KiB, with
+//! whatever memory it has), so that this is for those who permit that. A dump holds RAM and ROM;
+//! not devices.
 
 use object::elf::{FileHeader32, FileHeader64, PT_LOAD};
 use object::read::elf::{FileHeader, ProgramHeader};
@@ -13,7 +15,8 @@ use crate::qmp::{Qmp, QmpError};
 /// The name by which QEMU knows the descriptor for a moment.
 const NAME: &str = "hmp-guest-memory";
 
-/// What a dump may hold beside memory: headers, and notes with the registers of each CPU, some KiB of them.
+/// What a dump may hold beside memory: headers, and notes with the registers of each CPU, some KiB
+/// of them.
 const MOST_NOTES: u64 = 64 << 20;
 
 /// Why memory is not in a dump.
@@ -62,7 +65,8 @@ pub async fn read(
         if error.is_fatal() {
             return Err(failed(error));
         }
-        // Where QEMU refused before it took the descriptor, it still has it; else it says that it knows none.
+        // Where QEMU refused before it took the descriptor, it still has it; else it says that it
+        // knows none.
         if let Err(lost) = qmp.execute("closefd", name).await
             && lost.is_fatal()
         {
@@ -150,7 +154,8 @@ mod tests {
     const HEADER: usize = 64;
     const SEGMENT: usize = 56;
 
-    /// A dump as QEMU writes it for 64 bits: pieces of memory by their addresses, a note before them.
+    /// A dump as QEMU writes it for 64 bits: pieces of memory by their addresses, a note before
+    /// them.
     fn dump(big_endian: bool, pieces: &[(u64, &[u8])]) -> Vec<u8> {
         let number = |value: u64, size: usize| {
             let bytes = value.to_le_bytes()[..size].to_vec();

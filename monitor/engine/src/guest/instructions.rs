@@ -1,5 +1,7 @@
-//! Which instructions a CPU executes, as far as that is certain without its registers. They hold a mode on most targets:
-//! 16, 32 or 64 bits on x86, A32, T32 or A64 on Arm, byte order on PowerPC, extensions that are enabled on RISC-V.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Which instructions a CPU executes, as far as that is certain without its registers. They hold a
+//! mode on most targets: 16, 32 or 64 bits on x86, A32, T32 or A64 on Arm, byte order on PowerPC,
+//! extensions that are enabled on RISC-V.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,10 +11,12 @@ use crate::qemu::caps::Caps;
 use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError};
 
-/// CPU types without AArch32, and the first release that keeps a guest from switching to it all the same.
+/// CPU types without AArch32, and the first release that keeps a guest from switching to it all the
+/// same.
 ///
-/// target/arm/tcg/cpu64.c of 10.0: of all models, a64fx alone has no 2 among the exception levels of ID_AA64PFR0; and
-/// exception_return (helper-a64.c) refuses to return to a state that the CPU has not, which it does not in 7.2.
+/// target/arm/tcg/cpu64.c of 10.0: of all models, a64fx alone has no 2 among the exception levels
+/// of ID_AA64PFR0; and exception_return (helper-a64.c) refuses to return to a state that the CPU
+/// has not, which it does not in 7.2.
 const A64_ONLY: &[(&str, Version)] = &[("a64fx-arm-cpu", v(10, 0))];
 
 /// What is known of a CPU's instructions.

@@ -1,9 +1,11 @@
-//! Reading guest memory: QEMU writes it into a file in our memory, of which it was passed a descriptor. No file appears
-//! on disk, and QEMU may run as another user, in a container or in another root, as long as it sees its own `/proc`.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Reading guest memory: QEMU writes it into a file in our memory, of which it was passed a
+//! descriptor. No file appears on disk, and QEMU may run as another user, in a container or in
+//! another root, as long as it sees its own `/proc`.
 //!
-//! A QEMU that can't be passed a descriptor (over TCP), or can't open it again (a root without `/proc`), writes into a
-//! private file of this machine, if it shares those and may. Where the VM may be stopped for a moment, physical memory
-//! comes out of a [dump] first.
+//! A QEMU that can't be passed a descriptor (over TCP), or can't open it again (a root without
+//! `/proc`), writes into a private file of this machine, if it shares those and may. Where the VM
+//! may be stopped for a moment, physical memory comes out of a [dump] first.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,8 +72,9 @@ struct AddedFd {
 }
 
 impl<'a> Reader<'a> {
-    /// Gives QEMU a new file to write into. [`close`](Self::close) takes it back; QEMU also drops a descriptor when the
-    /// connection ends. `allow` is the highest risk class that the person permits.
+    /// Gives QEMU a new file to write into. [`close`](Self::close) takes it back; QEMU also drops a
+    /// descriptor when the connection ends. `allow` is the highest risk class that the person
+    /// permits.
     pub async fn open(
         qmp: &'a dyn Qmp,
         host: &'a dyn Host,
@@ -101,7 +104,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `size` bytes of virtual memory at `address` as the CPU sees it; without a CPU, as the first one does.
+    /// `size` bytes of virtual memory at `address` as the CPU sees it; without a CPU, as the first
+    /// one does.
     pub async fn virtual_memory(
         &self,
         address: u64,
@@ -122,7 +126,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `size` bytes of physical memory at `address`; where nothing is, they are 0, or the range can't be read.
+    /// `size` bytes of physical memory at `address`; where nothing is, they are 0, or the range
+    /// can't be read.
     pub async fn physical_memory(&self, address: u64, size: u64) -> Result<Vec<u8>, ReadError> {
         let range = range(address, size);
         if !self.pausing || self.private.get().is_some() {

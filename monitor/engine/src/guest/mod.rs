@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The guest as QMP shows it: memory, regions, registers.
 
 pub mod dump;

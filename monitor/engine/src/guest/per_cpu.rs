@@ -1,5 +1,6 @@
-//! Devices whose registers are different for each CPU: they look for the CPU that reads them, and crash QEMU where it is
-//! the monitor that reads.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Devices whose registers are different for each CPU: they look for the CPU that reads them, and
+//! crash QEMU where it is the monitor that reads.
 
 use std::ops::Range;
 
@@ -14,7 +15,8 @@ use crate::qmp::{Qmp, QmpError};
 /// Deeper than regions lie in each other on any machine.
 const MAX_DEPTH: usize = 64;
 
-/// A region of registers and the type of its device (hw/intc/arm_gic.c, hw/timer/a9gtimer.c, hw/intc/spapr_xive.c).
+/// A region of registers and the type of its device (hw/intc/arm_gic.c, hw/timer/a9gtimer.c,
+/// hw/intc/spapr_xive.c).
 struct Registers {
     region: &'static str,
     device: &'static str,

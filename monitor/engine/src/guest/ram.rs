@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Where memory certainly is, by the kind of machine.
 
 use std::ops::Range;
@@ -8,8 +9,8 @@ use serde_json::{Value, json};
 use crate::qemu::caps::Caps;
 use crate::qmp::{Qmp, QmpError};
 
-/// Ranges that are memory on this machine whatever was done to it, for most of what is asked; the whole map takes a
-/// thousand times as long.
+/// Ranges that are memory on this machine whatever was done to it, for most of what is asked; the
+/// whole map takes a thousand times as long.
 pub async fn certain(qmp: &dyn Qmp, caps: &Caps) -> Result<Vec<Range<u64>>, QmpError> {
     let kind = json!({"path": "/machine", "property": "type"});
     let kind = qmp.execute("qom-get", kind).await?;
@@ -38,8 +39,8 @@ pub async fn certain(qmp: &dyn Qmp, caps: &Caps) -> Result<Vec<Range<u64>>, QmpE
     Ok(std::iter::once(start..start.saturating_add(size)).collect())
 }
 
-/// The memory of a PC with `size` bytes below 4 GiB, the adapters' window left out. Boards put at least 2 GiB there,
-/// and their firmware and its shadow below 1 MiB.
+/// The memory of a PC with `size` bytes below 4 GiB, the adapters' window left out. Boards put at
+/// least 2 GiB there, and their firmware and its shadow below 1 MiB.
 fn pc_memory(size: u64) -> Vec<Range<u64>> {
     let mebibyte = 1 << 20;
     vec![

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The guest's memory regions as QOM shows them: where they lie, and what that tells of an address.
 //!
-//! QOM tells a region's name, place and size; not its kind (memory, device, alias), nor whether it is switched on. What
-//! is certain without that: an address that only memory covers, by the names of QEMU's memory blocks, can be read; one
-//! that no region covers, containers aside, can't.
+//! QOM tells a region's name, place and size; not its kind (memory, device, alias), nor whether it
+//! is switched on. What is certain without that: an address that only memory covers, by the names
+//! of QEMU's memory blocks, can be read; one that no region covers, containers aside, can't.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -101,7 +102,8 @@ impl Regions {
                 } else {
                     size.into()
                 },
-                // The signed number is shown as it is by some releases, as an unsigned one by others.
+                // The signed number is shown as it is by some releases, as an unsigned one by
+                // others.
                 priority: values[2].as_ref().and_then(Value::as_i64).unwrap_or(0) as i32,
                 children: Vec::new(),
                 contained: false,
@@ -119,7 +121,8 @@ impl Regions {
     }
 }
 
-/// A region's name as it was given: QOM escapes some characters and numbers regions of the same name.
+/// A region's name as it was given: QOM escapes some characters and numbers regions of the same
+/// name.
 pub(super) fn unnumbered(name: &str) -> String {
     let name = match name.rsplit_once('[') {
         Some((name, number)) if number.ends_with(']') => name,
@@ -163,7 +166,8 @@ pub struct Map {
 }
 
 impl Map {
-    /// What the CPUs see; `blocks` is the text of `info ramblock`. Empty where QEMU shows no system memory.
+    /// What the CPUs see; `blocks` is the text of `info ramblock`. Empty where QEMU shows no system
+    /// memory.
     #[must_use]
     pub fn new(regions: &Regions, blocks: &str) -> Option<Self> {
         let blocks = block_names(blocks);

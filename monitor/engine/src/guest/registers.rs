@@ -1,4 +1,6 @@
-//! Names of the CPU registers that expressions know, by target and release. Values are not read yet.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Names of the CPU registers that expressions know, by target and release. Values are not read
+//! yet.
 
 use crate::grammar::expr::{RegisterError, Registers};
 use crate::qemu::caps::Caps;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! How block backends and block nodes hang together.
 
 use serde::Deserialize;
@@ -8,7 +9,8 @@ use crate::qemu::caps::Caps;
 use crate::qmp::version::{Version, v};
 use crate::qmp::{self, Qmp, QmpError};
 
-/// The releases with a slip in the search for nodes: seen in 10.0.2, neither in 7.2.22 nor in 11.1.3.
+/// The releases with a slip in the search for nodes: seen in 10.0.2, neither in 7.2.22 nor in
+/// 11.1.3.
 const SKIPS_NODES: std::ops::Range<Version> = v(9, 0)..v(10, 1);
 
 /// A block node.
@@ -122,8 +124,8 @@ struct DebugEdge {
 }
 
 impl Graph {
-    /// Asks QEMU. Where it refuses the unstable command that shows backends without a name, those are left out, and
-    /// before 10.1 the children of nodes too.
+    /// Asks QEMU. Where it refuses the unstable command that shows backends without a name, those
+    /// are left out, and before 10.1 the children of nodes too.
     pub async fn query(qmp: &dyn Qmp, caps: &Caps) -> Result<Self, QmpError> {
         let backends: Vec<BackendInfo> = qmp::query(qmp, "query-block", Value::Null).await?;
         let flat = json!({"flat": true});
@@ -188,7 +190,8 @@ impl Graph {
             match node.kind.as_str() {
                 "block-backend" => {
                     let root = children_of(node.id).next().map(|(name, _)| name);
-                    // Those that query-block shows come in the same order, with others between them.
+                    // Those that query-block shows come in the same order, with others between
+                    // them.
                     let (name, medium) = match shown.next_if(|b| b.label() == node.name) {
                         Some(b) => (b.device.clone(), b.medium()),
                         None => (String::new(), root.clone()),
@@ -214,11 +217,12 @@ impl Graph {
         self.nodes.iter().find(|n| n.name == name)
     }
 
-    /// The roots of backends in the order of those, each once, and then the nodes that nothing uses: what snapshots of
-    /// the whole VM look at (block/snapshot.c).
+    /// The roots of backends in the order of those, each once, and then the nodes that nothing
+    /// uses: what snapshots of the whole VM look at (block/snapshot.c).
     ///
-    /// QEMU 10.0 begins its search for the latter behind the last root instead of at the start of its list of nodes,
-    /// and finds none where that root is no node of that list, as those of `-drive` (`bdrv_next`, block/block-backend.c).
+    /// QEMU 10.0 begins its search for the latter behind the last root instead of at the start of
+    /// its list of nodes, and finds none where that root is no node of that list, as those of
+    /// `-drive` (`bdrv_next`, block/block-backend.c).
     #[must_use]
     pub fn tops(&self, version: Version) -> Vec<&Node> {
         let mut tops: Vec<&Node> = Vec::new();
@@ -252,7 +256,8 @@ impl Graph {
         tops
     }
 
-    /// Whether QEMU can keep snapshots inside the node: its driver does, or passes on to its only file.
+    /// Whether QEMU can keep snapshots inside the node: its driver does, or passes on to its only
+    /// file.
     #[must_use]
     pub fn can_snapshot(&self, node: &Node) -> bool {
         let mut node = node;
@@ -289,8 +294,8 @@ impl Graph {
 mod tests {
     use super::*;
 
-    /// A VM of 10.0.2 with a qcow2 overlay in a named backend, a node of its own below a device, an empty drive and a
-    /// node that nothing uses.
+    /// A VM of 10.0.2 with a qcow2 overlay in a named backend, a node of its own below a device, an
+    /// empty drive and a node that nothing uses.
     fn graph() -> Graph {
         let backends = json!([
             {"device": "disk0", "inserted": {"node-name": "#block2"}},

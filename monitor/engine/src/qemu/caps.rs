@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What the connected QEMU offers: its version, its QMP commands, its target.
 
 use std::collections::BTreeSet;
@@ -17,9 +18,11 @@ pub struct Caps {
     pub version: Version,
     /// The package string of `query-version`, as QEMU's builder set it; often empty.
     pub package: String,
-    /// The target architecture in QAPI's spelling (`x86_64`, `s390x`, ...), from `query-target`; unknown in preconfig.
+    /// The target architecture in QAPI's spelling (`x86_64`, `s390x`, ...), from `query-target`;
+    /// unknown in preconfig.
     pub arch: Option<String>,
-    /// Whether the machine is not initialised yet (`--preconfig`), so that QEMU refuses most commands.
+    /// Whether the machine is not initialised yet (`--preconfig`), so that QEMU refuses most
+    /// commands.
     pub preconfig: bool,
     commands: BTreeSet<String>,
     schema: OnceLock<Arc<Schema>>,
@@ -52,7 +55,8 @@ struct CommandInfo {
 impl Caps {
     /// Asks QEMU with `query-version`, `query-commands` and `query-target`.
     ///
-    /// In preconfig QEMU refuses `query-target`, which is how preconfig is told: no QMP command names that state.
+    /// In preconfig QEMU refuses `query-target`, which is how preconfig is told: no QMP command
+    /// names that state.
     pub async fn probe(qmp: &dyn Qmp) -> Result<Self, QmpError> {
         let version: VersionInfo = qmp::query(qmp, "query-version", Value::Null).await?;
         let commands: Vec<CommandInfo> = qmp::query(qmp, "query-commands", Value::Null).await?;
@@ -89,8 +93,8 @@ impl Caps {
         }
     }
 
-    /// The target, or another of its family, as far as commands that only its QEMU has tell it (QAPI's `if` conditions
-    /// on targets, until QEMU 11.0 has all commands for all).
+    /// The target, or another of its family, as far as commands that only its QEMU has tell it
+    /// (QAPI's `if` conditions on targets, until QEMU 11.0 has all commands for all).
     fn told_by_commands(&self) -> Option<&'static str> {
         const OWN: [(&str, &str); 3] = [
             ("rtc-reset-reinjection", "x86_64"),

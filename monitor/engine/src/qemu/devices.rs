@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The tree of buses and devices, in the order in which QEMU keeps it.
 
 use std::collections::{HashMap, HashSet};
@@ -17,8 +18,8 @@ const ROOT_NAME: &str = "main-system-bus";
 /// A type whose id is its own name.
 const PLATFORM_BUS: &str = "platform-bus-device";
 
-/// Devices on the virtual bus of pSeries machines, and their names there (`dt_name` in QEMU's sources): with the value
-/// of `reg` they are the ids of those that were given none.
+/// Devices on the virtual bus of pSeries machines, and their names there (`dt_name` in QEMU's
+/// sources): with the value of `reg` they are the ids of those that were given none.
 const VIRTUAL_DEVICES: &[(&str, &str)] = &[
     ("spapr-nvram", "nvram"),
     ("spapr-vlan", "l-lan"),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The QMP interfaces that QEMU lacks: one constant each, shared by the rows that they block.
 
 /// A QMP interface that would free commands, proposed in QAPI's terms.

@@ -1,4 +1,6 @@
-//! Facts of one QEMU: what it offers, its block graph, devices and objects, and what was learned of its releases.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Facts of one QEMU: what it offers, its block graph, devices and objects, and what was learned of
+//! its releases.
 
 pub mod block_graph;
 pub mod caps;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Objects in bulk: trees and properties, with several requests in flight.
 
 use std::collections::HashMap;
@@ -107,9 +108,11 @@ pub async fn values<'a>(
         .collect()
 }
 
-/// The values of the same properties of many objects, by their names; `None` where QEMU refuses one.
+/// The values of the same properties of many objects, by their names; `None` where QEMU refuses
+/// one.
 ///
-/// QEMU reads requests byte by byte, so that fewer bytes take less time: `qom-list-get` is used where QEMU has it.
+/// QEMU reads requests byte by byte, so that fewer bytes take less time: `qom-list-get` is used
+/// where QEMU has it.
 pub async fn values_of<const N: usize>(
     qmp: &dyn Qmp,
     caps: &Caps,
@@ -229,7 +232,8 @@ impl Properties {
     }
 }
 
-/// The object at `path`, of type `kind`, and all below it, level by level; the first is the object itself.
+/// The object at `path`, of type `kind`, and all below it, level by level; the first is the object
+/// itself.
 pub async fn tree(qmp: &dyn Qmp, path: &str, kind: &str) -> Result<Vec<Node>, QmpError> {
     tree_without(qmp, path, kind, |_| false).await
 }

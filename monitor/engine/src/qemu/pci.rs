@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What `query-pci` answers, as far as commands print it.
 
 use serde::Deserialize;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A device's pins for interrupts and signals, counted from its properties.
 
 use crate::qemu::objects::Node;
@@ -19,8 +20,8 @@ const UNNAMED: [&str; 2] = ["unnamed-gpio-in", "unnamed-gpio-out"];
 /// What the pins of a system bus device are called.
 const SYSBUS: &str = "sysbus-irq";
 
-/// A device's pins, in the order that `known` says; those that it does not know stand between the unnamed ones and the
-/// system bus's.
+/// A device's pins, in the order that `known` says; those that it does not know stand between the
+/// unnamed ones and the system bus's.
 #[must_use]
 pub fn of(device: &Node, objects: &[Node], known: Option<&Vec<String>>) -> Vec<Pins> {
     let mut pins: Vec<Pins> = Vec::new();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The QAPI schema of the connected QEMU (`query-qmp-schema`), as far as commands need it.
 
 use std::collections::HashMap;
@@ -11,7 +12,8 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Reads the `return` member of `query-qmp-schema`; entries that are not objects with a name are passed over.
+    /// Reads the `return` member of `query-qmp-schema`; entries that are not objects with a name
+    /// are passed over.
     #[must_use]
     pub fn new(schema: Value) -> Self {
         let mut entities = HashMap::new();
@@ -54,7 +56,8 @@ impl Schema {
         self.member(self.arguments(command)?, name)
     }
 
-    /// The values of an enumeration type, in QAPI order (schemas since 6.2 carry `members`, all carry `values`).
+    /// The values of an enumeration type, in QAPI order (schemas since 6.2 carry `members`, all
+    /// carry `values`).
     #[must_use]
     pub fn values(entity: &Value) -> Vec<&str> {
         if let Some(values) = entity.get("values").and_then(Value::as_array) {
@@ -69,7 +72,8 @@ impl Schema {
             .collect()
     }
 
-    /// The values of the enumeration that a command's argument takes, also where it takes a list of them.
+    /// The values of the enumeration that a command's argument takes, also where it takes a list of
+    /// them.
     #[must_use]
     pub fn enum_values(&self, command: &str, argument: &str) -> Vec<String> {
         let Some(mut entity) = self.argument(command, argument) else {
@@ -98,7 +102,8 @@ impl Schema {
             .collect()
     }
 
-    /// The names of keys (QKeyCode): the enumeration that branch `qcode` of send-key's `keys` carries.
+    /// The names of keys (QKeyCode): the enumeration that branch `qcode` of send-key's `keys`
+    /// carries.
     #[must_use]
     pub fn key_codes(&self) -> Vec<String> {
         let codes = || {

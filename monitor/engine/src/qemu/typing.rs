@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Option strings to the typed JSON that QMP wants, by the schema of the connected QEMU.
 //!
-//! [`nest`] and [`parse`](crate::grammar::keyval::parse) turn `a=b,c.d=e` into a [`Tree`] of texts; [`Typing`] walks the
-//! tree beside a type of the schema, as QEMU's own visitors do, and words errors as they do.
+//! [`nest`] and [`parse`](crate::grammar::keyval::parse) turn `a=b,c.d=e` into a [`Tree`] of texts;
+//! [`Typing`] walks the tree beside a type of the schema, as QEMU's own visitors do, and words
+//! errors as they do.
 
 use serde_json::{Map, Number, Value};
 
@@ -30,10 +32,12 @@ pub struct Typing<'a> {
     pub version: Version,
     /// Whose words errors take.
     pub dialect: Dialect,
-    /// Whether a member of that name is a size. The schema does not tell sizes from other numbers, so that texts with a
-    /// suffix are taken for every number; this decides what a wrong one is told.
+    /// Whether a member of that name is a size. The schema does not tell sizes from other numbers,
+    /// so that texts with a suffix are taken for every number; this decides what a wrong one is
+    /// told.
     pub is_size: fn(&str) -> bool,
-    /// Whether a number in an option list may have a size's suffix although it is not known to be a size.
+    /// Whether a number in an option list may have a size's suffix although it is not known to be a
+    /// size.
     pub suffixes: bool,
 }
 
@@ -72,7 +76,8 @@ impl<'a> Typing<'a> {
         Ok(typed)
     }
 
-    /// Visits an object's members in the schema's order, then those of the variant chosen; `fields` gets their names.
+    /// Visits an object's members in the schema's order, then those of the variant chosen; `fields`
+    /// gets their names.
     fn object(
         &self,
         kind: &'a Value,
@@ -159,7 +164,8 @@ impl<'a> Typing<'a> {
                 .enumerate()
                 .map(|(i, tree)| self.value(element, tree, name, &format!("{full}.{i}")))
                 .collect(),
-            // An option list repeats a key for each element; elements are texts in a struct of their own.
+            // An option list repeats a key for each element; elements are texts in a struct of
+            // their own.
             (Tree::Text(texts), Dialect::Options) => texts
                 .iter()
                 .map(|text| self.option_element(element, text, name, full))

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What the engine needs of a QMP connection: one command in, one answer out.
 //!
-//! The engine knows no socket. [`Client`](client) is the implementation over unix and TCP sockets; a test may bring its own.
+//! The engine knows no socket. [`Client`](client) is the implementation over unix and TCP sockets;
+//! a test may bring its own.
 
 pub mod version;
 
@@ -16,14 +18,16 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A connection that executes QMP commands.
 ///
-/// Several commands may be in flight at once; each answer belongs to its own future. Dropping a future gives the
-/// answer up, not the command: QEMU still carries it out.
+/// Several commands may be in flight at once; each answer belongs to its own future. Dropping a
+/// future gives the answer up, not the command: QEMU still carries it out.
 pub trait Qmp: Send + Sync {
-    /// Executes `command` with `arguments` (an object, or null for none) and returns the `return` member of the reply.
+    /// Executes `command` with `arguments` (an object, or null for none) and returns the `return`
+    /// member of the reply.
     fn execute<'a>(&'a self, command: &'a str, arguments: Value) -> BoxFuture<'a, QmpResult>;
 
-    /// As [`execute`](Self::execute), and passes an open descriptor with the command (SCM_RIGHTS), for `add-fd` and
-    /// `getfd`. Connections that pass none, as here by default, answer [`QmpError::Unsupported`].
+    /// As [`execute`](Self::execute), and passes an open descriptor with the command (SCM_RIGHTS),
+    /// for `add-fd` and `getfd`. Connections that pass none, as here by default, answer
+    /// [`QmpError::Unsupported`].
     fn execute_with_fd<'a>(
         &'a self,
         _command: &'a str,
@@ -34,8 +38,8 @@ pub trait Qmp: Send + Sync {
         Box::pin(async { Err(error) })
     }
 
-    /// Whether QEMU may see the files of this machine. That it does is known only when one that it was asked to write
-    /// has the content.
+    /// Whether QEMU may see the files of this machine. That it does is known only when one that it
+    /// was asked to write has the content.
     fn may_share_files(&self) -> bool {
         false
     }
@@ -50,7 +54,8 @@ pub enum QmpError {
     /// QEMU answered with an error.
     #[error("{desc}")]
     Command {
-        /// The error class: `GenericError`, `CommandNotFound`, `DeviceNotFound`, `DeviceNotActive`, ...
+        /// The error class: `GenericError`, `CommandNotFound`, `DeviceNotFound`, `DeviceNotActive`,
+        /// ...
         class: String,
         /// QEMU's sentence.
         desc: String,
@@ -69,7 +74,8 @@ pub enum QmpError {
         /// The limit, in seconds.
         seconds: u64,
     },
-    /// The other end sent what is not QMP; the connection is closed, and what the command did is not known.
+    /// The other end sent what is not QMP; the connection is closed, and what the command did is
+    /// not known.
     #[error("not QMP: {reason}; outcome of {command} unknown")]
     Protocol {
         /// The command that was in flight.
@@ -117,7 +123,8 @@ impl QmpError {
     }
 }
 
-/// Executes `command` and reads its answer as a `T`; [`QmpError::Unexpected`] where it has another shape.
+/// Executes `command` and reads its answer as a `T`; [`QmpError::Unexpected`] where it has another
+/// shape.
 pub async fn query<T: DeserializeOwned>(
     qmp: &dyn Qmp,
     command: &str,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! QEMU versions, as `query-version` reports them.
 
 use std::fmt;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The table of hazards.
 
 use crate::command::hazard::{At, HAZARD, Hazard, conditions};

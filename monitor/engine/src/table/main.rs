@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The main table.
 
 use crate::command::manual::Quirk;

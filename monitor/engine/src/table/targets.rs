@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Targets, in QAPI's spelling, that share commands.
 
 pub(super) const X86: &[&str] = &["i386", "x86_64"];

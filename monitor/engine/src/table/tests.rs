@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What holds for the tables as a whole.
 
 use std::collections::HashSet;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What one QEMU tells of the order in which it prints.
 
 use std::collections::{BTreeMap, HashMap, HashSet};

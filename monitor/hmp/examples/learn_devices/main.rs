@@ -1,9 +1,12 @@
-//! Learns what QMP does not tell of types of devices, for `guest/property_order` and `guest/device_models`.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Learns what QMP does not tell of types of devices, for `guest/property_order` and
+//! `guest/device_models`.
 //!
-//! `cargo run --example learn_devices -- order TABLE QEMU...` adds to TABLE, a file, in which order these QEMUs of one
-//! release, for different targets, print properties in `info qtree`: each is started with every machine that it has,
-//! with all devices that can be plugged into some machines, and with each other device by itself. Expect a QEMU to take
-//! some minutes. `models TABLE QEMU...` adds what they say in `info qdm`.
+//! `cargo run --example learn_devices -- order TABLE QEMU...` adds to TABLE, a file, in which order
+//! these QEMUs of one release, for different targets, print properties in `info qtree`: each is
+//! started with every machine that it has, with all devices that can be plugged into some machines,
+//! and with each other device by itself. Expect a QEMU to take some minutes. `models TABLE QEMU...`
+//! adds what they say in `info qdm`.
 
 mod learn;
 mod models;
@@ -67,7 +70,8 @@ const BACK_ENDS: &[&str] = &[
     "none,id=ae",
 ];
 
-/// Names of types that end QEMU when somebody looks, wait for a peer for ever, or are no devices by themselves.
+/// Names of types that end QEMU when somebody looks, wait for a peer for ever, or are no devices by
+/// themselves.
 const AVOIDED: &[&str] = &["-gl", "cpu", "ivshmem", "vhost"];
 
 fn avoided(kind: &str) -> bool {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What `info qdm` says of types of devices.
 
 use hmp_engine::qemu::learned::device_models::{Model, Models};

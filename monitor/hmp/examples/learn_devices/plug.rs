@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Devices of every type, plugged into one QEMU.
 
 use serde_json::json;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A QEMU to learn from, started for that and ended with its handle.
 
 use std::collections::HashSet;
@@ -27,8 +28,8 @@ pub struct Qemu {
 }
 
 impl Qemu {
-    /// Starts `program`; fails where it ends at once, as it does with arguments that it does not take. The error has
-    /// what it said.
+    /// Starts `program`; fails where it ends at once, as it does with arguments that it does not
+    /// take. The error has what it said.
     pub fn start(program: &Path, arguments: &[String]) -> Result<Self, Failure> {
         // A QEMU in another root shares this folder.
         let socket = PathBuf::from(format!("/tmp/learn-{}", std::process::id()));

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Where a QMP socket is.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The address of a QMP socket, written `unix:PATH`, `tcp:HOST:PORT` (an IPv6 host in brackets) or as a plain path.
+/// The address of a QMP socket, written `unix:PATH`, `tcp:HOST:PORT` (an IPv6 host in brackets) or
+/// as a plain path.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// A unix socket's path.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! From an address to a connection that takes commands.
 
 use std::io;
@@ -74,7 +75,8 @@ const GREETING: Limits = Limits {
 /// The longest path that a unix socket's address holds.
 const SUN_PATH: usize = 107;
 
-/// A unix socket's connection. A path too long for an address is reached through its directory's descriptor.
+/// A unix socket's connection. A path too long for an address is reached through its directory's
+/// descriptor.
 pub(super) async fn unix(path: &Path) -> io::Result<UnixStream> {
     use rustix::fs::{Mode, OFlags, open};
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
@@ -135,7 +137,8 @@ pub(super) fn of_unix(stream: UnixStream, options: &Options) -> (Reader, Writer)
     (Reader::new(read, options.limits), Writer::Unix(write))
 }
 
-/// Reads the greeting and leaves negotiation mode, with `oob` where it is offered; returns the greeting's `QMP` member.
+/// Reads the greeting and leaves negotiation mode, with `oob` where it is offered; returns the
+/// greeting's `QMP` member.
 pub(super) async fn negotiate(
     reader: &mut Reader,
     writer: &mut Writer,
@@ -204,7 +207,8 @@ impl From<ReadError> for ConnectError {
     }
 }
 
-/// Whether the first bytes (as shown in the error) are the built-in monitor's banner, possibly behind telnet's bytes.
+/// Whether the first bytes (as shown in the error) are the built-in monitor's banner, possibly
+/// behind telnet's bytes.
 fn human(text: &str) -> bool {
     text.contains("QEMU ") && text.contains(" monitor")
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A connection: clones of a client share it.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -20,7 +21,8 @@ use crate::client::options::Options;
 use crate::client::pending::{End, Pending, Waiting};
 use crate::client::wire::{Message, ReadError, Reader, Request, Writer, read_error};
 
-/// With `oob`, QEMU queues this many requests and stops reading at more, so that an out-of-band command would wait too.
+/// With `oob`, QEMU queues this many requests and stops reading at more, so that an out-of-band
+/// command would wait too.
 const IN_FLIGHT: usize = 8;
 
 /// A connection to a QMP server. Clones share it.
@@ -30,8 +32,8 @@ pub struct Client(Arc<Connection>);
 struct Connection {
     shared: Arc<Shared>,
     places: Arc<Semaphore>,
-    /// Held by the one request in flight that carries a descriptor: QEMU drops one that it has not used when the next
-    /// one comes.
+    /// Held by the one request in flight that carries a descriptor: QEMU drops one that it has not
+    /// used when the next one comes.
     turn: Arc<Mutex<()>>,
     takes_descriptors: bool,
     may_be_local: bool,
@@ -189,7 +191,8 @@ impl Client {
         answer.unwrap_or_else(|_| Err(self.ended(command)))
     }
 
-    /// Waits for a place or a turn. With a time-out, waiting ends when all that time nothing at all was answered.
+    /// Waits for a place or a turn. With a time-out, waiting ends when all that time nothing at all
+    /// was answered.
     async fn patiently<T>(
         &self,
         command: &str,
@@ -302,7 +305,8 @@ async fn write(
 ) {
     while let Some((id, request)) = queue.recv().await {
         if writer.send(&request).await.is_err() {
-            // Replies to what went out before may still be on their way: only the reader ends the connection.
+            // Replies to what went out before may still be on their way: only the reader ends the
+            // connection.
             shared.pending.unsent(id);
             queue.close();
             while let Some((id, _)) = queue.recv().await {

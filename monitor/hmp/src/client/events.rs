@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Events, apart from replies: a bounded queue that never holds up the connection.
 
 use std::collections::VecDeque;
@@ -40,7 +41,8 @@ impl Event {
     }
 }
 
-/// The events of one connection, oldest first. Of those that nobody fetches only the newest are kept.
+/// The events of one connection, oldest first. Of those that nobody fetches only the newest are
+/// kept.
 #[derive(Debug)]
 pub struct Events(Arc<Queue>);
 

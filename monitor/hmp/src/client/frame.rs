@@ -1,8 +1,10 @@
-//! Cuts a byte stream into QMP's messages: bytes in any pieces go in, one JSON object at a time comes out.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Cuts a byte stream into QMP's messages: bytes in any pieces go in, one JSON object at a time
+//! comes out.
 //!
-//! QMP has no framing of its own. QEMU ends a message with CR LF, but with `-qmp-pretty` a message has many lines, so
-//! a message ends where its brackets do. Only strings and brackets are looked at here; whether the message is JSON is
-//! for the JSON reader to say. Each byte is looked at once.
+//! QMP has no framing of its own. QEMU ends a message with CR LF, but with `-qmp-pretty` a message
+//! has many lines, so a message ends where its brackets do. Only strings and brackets are looked at
+//! here; whether the message is JSON is for the JSON reader to say. Each byte is looked at once.
 
 use std::ops::Range;
 
@@ -16,7 +18,8 @@ pub struct Limits {
     pub bytes: usize,
     /// Brackets open at once. QEMU's own limit is 1024.
     pub depth: usize,
-    /// Values in one message (counted by commas and brackets), since a value takes far more memory than its text.
+    /// Values in one message (counted by commas and brackets), since a value takes far more memory
+    /// than its text.
     pub values: usize,
 }
 
@@ -77,7 +80,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, FrameError> {
     Ok(value)
 }
 
-/// Room that is kept when the buffer runs empty; what a long message took beyond that is given back.
+/// Room that is kept when the buffer runs empty; what a long message took beyond that is given
+/// back.
 const KEEP: usize = 1 << 20;
 
 /// Finds the messages of one stream.
@@ -139,7 +143,8 @@ impl Framer {
         self.state != State::Between
     }
 
-    /// The next complete message, or none as long as more bytes are needed. After an error nothing more can be read.
+    /// The next complete message, or none as long as more bytes are needed. After an error nothing
+    /// more can be read.
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         Ok(if self.find()? {
             Some(self.found())
@@ -168,7 +173,8 @@ impl Framer {
         }
     }
 
-    /// Drops the messages that were handed out. What moves is the beginning of one message, at most once each.
+    /// Drops the messages that were handed out. What moves is the beginning of one message, at most
+    /// once each.
     fn make_room(&mut self) {
         if self.start == 0 {
             return;
@@ -380,8 +386,9 @@ mod tests {
         }
     }
 
-    /// Measured without optimisation, at 1024 levels: reading takes up to 3 MiB of stack (so deep messages are read on
-    /// a thread of their own), dropping less than 384 KiB (a thread of a tokio runtime has 2 MiB).
+    /// Measured without optimisation, at 1024 levels: reading takes up to 3 MiB of stack (so deep
+    /// messages are read on a thread of their own), dropping less than 384 KiB (a thread of a tokio
+    /// runtime has 2 MiB).
     #[test]
     fn the_deepest_message_fits_the_stack() {
         let levels = Limits::default().depth;

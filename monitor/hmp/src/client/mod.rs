@@ -1,6 +1,9 @@
-//! A QMP client: requests go out with an id, replies come back to whoever asked, events go their own way.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A QMP client: requests go out with an id, replies come back to whoever asked, events go their
+//! own way.
 //!
-//! It runs on any tokio runtime, current-thread ones included. Dropping the last [`Client`] closes the connection.
+//! It runs on any tokio runtime, current-thread ones included. Dropping the last [`Client`] closes
+//! the connection.
 
 pub mod address;
 mod connect;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! How to connect.
 
 use std::hash::{BuildHasher, Hasher};
@@ -14,8 +15,8 @@ pub struct Options {
     pub command_timeout: Option<Duration>,
     /// What a message may cost.
     pub limits: Limits,
-    /// The id of the first request. By default it differs from connection to connection: the reply to a command of an
-    /// earlier client, which QEMU sends to the next one, must not pass for ours.
+    /// The id of the first request. By default it differs from connection to connection: the reply
+    /// to a command of an earlier client, which QEMU sends to the next one, must not pass for ours.
     pub first_id: Option<u64>,
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What is in flight on a connection, and how the connection ended.
 
 use std::collections::HashMap;
@@ -39,8 +40,8 @@ impl End {
 pub(super) struct Waiting {
     pub(super) command: String,
     pub(super) reply: oneshot::Sender<QmpResult>,
-    /// Its place among the requests in flight, and its turn among those with a descriptor. They stay taken when the
-    /// caller gave up: QEMU still works on it.
+    /// Its place among the requests in flight, and its turn among those with a descriptor. They
+    /// stay taken when the caller gave up: QEMU still works on it.
     pub(super) _held: (OwnedSemaphorePermit, Option<OwnedMutexGuard<()>>),
 }
 

@@ -1,4 +1,6 @@
-//! The two directions of a connection: messages in, requests out, with a descriptor where one goes along.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The two directions of a connection: messages in, requests out, with a descriptor where one goes
+//! along.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,8 +16,8 @@ use crate::client::frame::{FrameError, Framer, Limits};
 
 /// Bytes asked for at a time.
 const CHUNK: usize = 64 << 10;
-/// Messages longer or deeper than this are read as JSON on a thread of their own: the runtime's threads go on, and
-/// their stack need not be large.
+/// Messages longer or deeper than this are read as JSON on a thread of their own: the runtime's
+/// threads go on, and their stack need not be large.
 const INLINE_BYTES: usize = 1 << 20;
 const INLINE_DEPTH: usize = 128;
 const STACK: usize = 8 << 20;

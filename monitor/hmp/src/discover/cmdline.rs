@@ -1,4 +1,6 @@
-//! What a QEMU's command line says: the machine's name and where it serves QMP. Text in, values out.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What a QEMU's command line says: the machine's name and where it serves QMP. Text in, values
+//! out.
 
 use std::collections::HashMap;
 
@@ -22,7 +24,8 @@ pub(super) struct Monitor {
 }
 
 impl Monitor {
-    /// Who put it there, going by the names that managers use: libvirt calls the character device `charmonitor`.
+    /// Who put it there, going by the names that managers use: libvirt calls the character device
+    /// `charmonitor`.
     pub(super) fn manager(&self, path: Option<&str>) -> Option<Manager> {
         let within = |part: &str| path.is_some_and(|path| path.contains(part));
         if self.chardev.as_deref() == Some("charmonitor") || within("/libvirt/") {

@@ -1,4 +1,6 @@
-//! Finds the QMP sockets of running QEMUs, from their command lines in `/proc`. Nothing is connected to.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Finds the QMP sockets of running QEMUs, from their command lines in `/proc`. Nothing is
+//! connected to.
 
 mod cmdline;
 mod found;

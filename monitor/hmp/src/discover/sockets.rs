@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The kernel's table of unix sockets (`/proc/PID/net/unix`), as far as it matters here.
 
 /// A socket with a path.
@@ -9,7 +10,8 @@ pub(super) struct Socket {
     pub(super) listens: bool,
 }
 
-/// The flag of sockets that accept connections (`__SO_ACCEPTCON` in Linux's `include/uapi/linux/net.h`).
+/// The flag of sockets that accept connections (`__SO_ACCEPTCON` in Linux's
+/// `include/uapi/linux/net.h`).
 const ACCEPTS: u32 = 0x10000;
 
 /// Reads the table; lines of another form are passed over.
@@ -33,7 +35,8 @@ fn entry(line: &str) -> Option<Socket> {
     })
 }
 
-/// Whether somebody is connected to the socket with this path: the accepted end carries the listener's path.
+/// Whether somebody is connected to the socket with this path: the accepted end carries the
+/// listener's path.
 pub(super) fn is_taken(sockets: &[Socket], path: &str) -> bool {
     sockets.iter().any(|s| !s.listens && s.path == path)
 }

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Completes names of files on this machine, as the built-in does with QEMU's.
 
 use std::fs;
 use std::path::Path;
 
-/// The files and folders whose path starts with `typed`, folders with a slash behind, sorted. Hidden ones count.
+/// The files and folders whose path starts with `typed`, folders with a slash behind, sorted.
+/// Hidden ones count.
 pub fn complete(typed: &str) -> Vec<String> {
     let (folder, name) = match typed.rfind('/') {
         Some(slash) => typed.split_at(slash + 1),

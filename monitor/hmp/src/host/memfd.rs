@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Files that live in memory only (Linux's memfd), for guest memory on its way from QEMU.
 
 use std::fs::File;

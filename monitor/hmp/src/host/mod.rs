@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The host of a program that runs on tokio and has nobody to ask: a clock and memory files.
 
 pub mod files;
@@ -33,7 +34,8 @@ impl Host for Unattended {
     }
 }
 
-/// A moment (now, by default) and the zone's offset from UTC then; beyond the years that are known, UTC.
+/// A moment (now, by default) and the zone's offset from UTC then; beyond the years that are known,
+/// UTC.
 fn local_time(seconds: Option<i64>, zone: &TimeZone) -> (i64, i32) {
     let moment = match seconds {
         None => Ok(Timestamp::now()),

@@ -1,6 +1,8 @@
-//! Private files for guest memory on its way from a QEMU that can't be passed a descriptor: mode 0600, in a folder of
-//! their own with mode 0700, under names of 16 random letters and digits each. A name that exists here only, and that
-//! nobody could have made elsewhere, keeps a QEMU of another machine from writing anything.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Private files for guest memory on its way from a QEMU that can't be passed a descriptor: mode
+//! 0600, in a folder of their own with mode 0700, under names of 16 random letters and digits each.
+//! A name that exists here only, and that nobody could have made elsewhere, keeps a QEMU of another
+//! machine from writing anything.
 
 use std;
 use std::fs::{File, Permissions};
@@ -20,8 +22,9 @@ struct Private {
     _folder: TempDir,
 }
 
-/// A new one in a new folder below `parent`; `None` where it can't be made, or where its path is not Unicode, as QMP's
-/// strings are. A program that is killed leaves both behind, with what was not read yet.
+/// A new one in a new folder below `parent`; `None` where it can't be made, or where its path is
+/// not Unicode, as QMP's strings are. A program that is killed leaves both behind, with what was
+/// not read yet.
 #[must_use]
 pub fn create(parent: &Path) -> Option<Box<dyn PrivateFile>> {
     let parent = std::path::absolute(parent).ok()?;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Which QEMU to use when none was named, and the list of those that run.
 
 use std::fmt::Write;

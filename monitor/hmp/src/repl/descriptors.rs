@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Open descriptors that the person passes to `hmp` by number and to commands by name.
 
 use std::collections::BTreeMap;
@@ -22,7 +23,8 @@ pub enum DescriptorsError {
 }
 
 impl Descriptors {
-    /// Duplicates the descriptor that a text `NAME=N` names. To be called before the program opens anything itself.
+    /// Duplicates the descriptor that a text `NAME=N` names. To be called before the program opens
+    /// anything itself.
     pub fn add(&mut self, text: &str) -> Result<(), DescriptorsError> {
         let form = || DescriptorsError::Form(text.to_owned());
         let (name, number) = text.rsplit_once('=').ok_or_else(form)?;
@@ -52,7 +54,8 @@ fn duplicate(number: RawFd) -> Option<OwnedFd> {
         unsafe_code,
         reason = "an inherited descriptor has no safe owner to borrow it from"
     )]
-    // SAFETY: the line above found `number` open, so it is not -1, and nothing of ours closes what we did not open.
+    // SAFETY: the line above found `number` open, so it is not -1, and nothing of ours closes what
+    // we did not open.
     let inherited = unsafe { BorrowedFd::borrow_raw(number) };
     inherited.try_clone_to_owned().ok()
 }

@@ -1,4 +1,6 @@
-//! The line editor, on a thread of its own: it blocks while a person types, and the connection must not wait for that.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The line editor, on a thread of its own: it blocks while a person types, and the connection must
+//! not wait for that.
 
 use std::borrow::Cow;
 use std::io;
@@ -104,8 +106,8 @@ impl Editor {
 }
 
 impl Drop for Editor {
-    /// The thread may be in the middle of a line; it ends with the program. Where there was no prompt the terminal is
-    /// left alone: touching it would stop a program in the background.
+    /// The thread may be in the middle of a line; it ends with the program. Where there was no
+    /// prompt the terminal is left alone: touching it would stop a program in the background.
     fn drop(&mut self) {
         if let Some(before) = &self.before {
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
@@ -185,7 +187,8 @@ fn read_line(readline: &mut Readline, history: Option<&PathBuf>) -> Said {
     }
 }
 
-/// Reads a line that is neither shown nor kept; none on Ctrl-C, Ctrl-D, and on terminals that can't hide it.
+/// Reads a line that is neither shown nor kept; none on Ctrl-C, Ctrl-D, and on terminals that can't
+/// hide it.
 fn read_secret(readline: &mut Readline, prompt: &str) -> Option<String> {
     use rustyline::config::Configurer;
     if is_plain(std::env::var("TERM").ok().as_deref()) {
@@ -267,7 +270,8 @@ pub(super) fn with_files(completion: Completion, line: &str, pos: usize) -> Vec<
     candidates
 }
 
-/// What is shown and what is put in: a word that stands alone is finished, so a blank follows, unless it is a folder.
+/// What is shown and what is put in: a word that stands alone is finished, so a blank follows,
+/// unless it is a folder.
 fn pairs(candidates: Vec<String>) -> Vec<Pair> {
     let alone = candidates.len() == 1;
     let pair = |word: String| Pair {

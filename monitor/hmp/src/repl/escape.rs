@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Keeps text from QEMU or a guest from steering the terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// What the command `clear` prints (QEMU 11.1): the cursor goes home, the screen and what scrolled off it are cleared.
+/// What the command `clear` prints (QEMU 11.1): the cursor goes home, the screen and what scrolled
+/// off it are cleared.
 pub(super) const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
 
-/// Replaces what a terminal might act on by an escape like `\x1b`. Line ends, tabs and `clear`'s sequence stay.
+/// Replaces what a terminal might act on by an escape like `\x1b`. Line ends, tabs and `clear`'s
+/// sequence stay.
 pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
         return Cow::Borrowed(text);
@@ -29,7 +32,8 @@ pub(super) fn for_terminal(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Control characters, and those that turn the direction of writing (they make text look like another).
+/// Control characters, and those that turn the direction of writing (they make text look like
+/// another).
 fn acts(letter: char) -> bool {
     match letter {
         '\n' | '\t' => false,

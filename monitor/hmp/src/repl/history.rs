@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The lines of this and earlier sessions: where they are kept, and what `info history` shows.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
@@ -37,8 +38,9 @@ impl Session {
     }
 }
 
-/// The file that outlives sessions: `hmp/history` in `$XDG_STATE_HOME`, which defaults to `~/.local/state`. Relative
-/// paths in that variable don't count, says the XDG base directory specification.
+/// The file that outlives sessions: `hmp/history` in `$XDG_STATE_HOME`, which defaults to
+/// `~/.local/state`. Relative paths in that variable don't count, says the XDG base directory
+/// specification.
 pub(super) fn path(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
     let absolute = |name| {
         variable(name)

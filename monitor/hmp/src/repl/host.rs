@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What the engine needs of the program around it, on tokio and a terminal.
 
 use std::os::fd::BorrowedFd;

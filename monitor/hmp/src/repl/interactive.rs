@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The prompt: a person types, TAB completes, Ctrl-C cancels the running command, Ctrl-D leaves.
 
 use std::fmt::Write;

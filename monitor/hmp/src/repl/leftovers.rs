@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Jobs that an earlier `hmp` began and did not live to clear away, or that another one is at.
 
 use std::fmt::Write;

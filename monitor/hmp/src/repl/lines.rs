@@ -1,4 +1,6 @@
-//! Standard input, line by line, read on a thread of its own: the program must be able to end while a read blocks.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Standard input, line by line, read on a thread of its own: the program must be able to end while
+//! a read blocks.
 
 use std::io::{self, BufRead, Read};
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The program `hmp` without its command line: connecting, running lines, the prompt.
 //!
 //! It must not know clap, and the engine must not know it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What the command line asks for.
 
 use std::path::PathBuf;
@@ -41,8 +42,8 @@ pub enum Form {
     /// The built-in's text, with notes behind it.
     #[default]
     Text,
-    /// A JSON object on one line: what became of the line, see [`Ran`](hmp_engine::engine::Ran), with the members `line`
-    /// and `text`.
+    /// A JSON object on one line: what became of the line, see [`Ran`](hmp_engine::engine::Ran),
+    /// with the members `line` and `text`.
     Json,
     /// Lines are not run: a JSON object on one line says what each would do, see
     /// [`Decision`](hmp_engine::engine::Decision).

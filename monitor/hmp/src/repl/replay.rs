@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A recording instead of a QEMU: the mock inside the process.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! From options to an exit code.
 
 use std::fmt::Write;
@@ -21,7 +22,8 @@ use crate::repl::screen::{Screen, say};
 use crate::repl::worker::Worker;
 use crate::repl::{batch, choose, interactive, leftovers, replay};
 
-/// How long QEMU may take to tell what it offers: without that no command can run, so this belongs to connecting.
+/// How long QEMU may take to tell what it offers: without that no command can run, so this belongs
+/// to connecting.
 const FIRST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// Does what the options ask for. It needs a tokio runtime with I/O and time.

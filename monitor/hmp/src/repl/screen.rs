@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Standard output and standard error as the engine and the program write to them.
 
 use std::fmt;
@@ -29,7 +30,8 @@ impl Screen {
         }
     }
 
-    /// Ends an answer: everything written goes out, and a NUL byte where answers are told apart by one.
+    /// Ends an answer: everything written goes out, and a NUL byte where answers are told apart by
+    /// one.
     pub(super) fn end_answer(&mut self, null: bool) {
         if null {
             self.put(b"\0");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Runs lines one after the other and keeps count of what happened.
 
 use std::fmt::Write;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The engine without the built-in monitor's help, on a real QEMU or on a mock.
 
 use std::sync::{Arc, Mutex};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What several test files need. Each uses a part of it.
 #![allow(dead_code, reason = "every test file is a crate of its own")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

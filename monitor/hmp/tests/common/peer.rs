@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The other end of a connection, driven by hand: for what no well-behaved server does.
 
 use hmp::client::frame::{Framer, Limits};

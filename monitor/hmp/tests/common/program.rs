@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The binary `hmp`, and a mock for it to talk to.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Real QEMUs, for the tests that want one.
 
 use std::io::Write;

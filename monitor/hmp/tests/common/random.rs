@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Random numbers that are the same in every run.
 
-/// As every generator that need not be a good one (Marsaglia's xorshift); from a number that is not 0.
+/// As every generator that need not be a good one (Marsaglia's xorshift); from a number that is not
+/// 0.
 pub struct Random(pub u64);
 
 impl Random {

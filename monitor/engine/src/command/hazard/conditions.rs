@@ -1,5 +1,6 @@
-//! What decides whether a danger is there: what arguments say alone (`May`), and what QEMU is asked (`Is`). Nothing
-//! here may pause or risk the VM.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What decides whether a danger is there: what arguments say alone (`May`), and what QEMU is asked
+//! (`Is`). Nothing here may pause or risk the VM.
 
 use serde_json::{Map, Value, json};
 
@@ -103,7 +104,8 @@ pub async fn plain_set_of_structure(qmp: &dyn Qmp, _: &Caps, args: &Map<String, 
     }
 }
 
-/// For properties that can't be read: scalars, links and lists of numbers have lower-case type names in QOM.
+/// For properties that can't be read: scalars, links and lists of numbers have lower-case type
+/// names in QOM.
 async fn is_structure_by_type(qmp: &dyn Qmp, path: &str, property: &str) -> bool {
     let Ok(Value::Array(list)) = qmp.execute("qom-list", json!({"path": path})).await else {
         return false;
@@ -114,8 +116,8 @@ async fn is_structure_by_type(qmp: &dyn Qmp, path: &str, property: &str) -> bool
         .is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_uppercase()) || kind == "struct")
 }
 
-/// The node's parent asks to be given the child that it has. A property of a device with a drive of its own name shows
-/// that name, any other the node's.
+/// The node's parent asks to be given the child that it has. A property of a device with a drive of
+/// its own name shows that name, any other the node's.
 pub async fn sets_the_same_node(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
     let wanted = match args.get("value") {
         Some(Value::String(json)) if args.contains_key("json") => {
@@ -161,8 +163,8 @@ async fn kvm_enabled(qmp: &dyn Qmp) -> bool {
 /// Boards that bring no display adapter of their own.
 const BOARDS_WITHOUT_DISPLAY: &[&str] = &["microvm-machine", "none-machine"];
 
-/// The abort comes when text consoles were numbered before the board makes its display adapter. QMP shows the consoles
-/// and the board; whether an adapter will come, it does not tell.
+/// The abort comes when text consoles were numbered before the board makes its display adapter. QMP
+/// shows the consoles and the board; whether an adapter will come, it does not tell.
 pub async fn second_console(qmp: &dyn Qmp, caps: &Caps, _: &Map<String, Value>) -> bool {
     if !caps.preconfig {
         return false;
@@ -188,7 +190,8 @@ fn is_gl(driver: &str) -> bool {
     driver.contains("-gl-") || driver.ends_with("-gl")
 }
 
-/// The search walks the consoles by number, looks at each one's device, and aborts at a console without one.
+/// The search walks the consoles by number, looks at each one's device, and aborts at a console
+/// without one.
 pub async fn meets_text_console(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
     let Some(id) = args.get("device").and_then(Value::as_str) else {
         return false;
@@ -230,8 +233,8 @@ pub async fn meets_text_console(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Valu
 /// Whether QEMU can read a value.
 type Reads = fn(&str, Version) -> bool;
 
-/// Options that block drivers read with no way to fail (block/null.c, block/nvme.c): how a driver's name begins, the
-/// option, and whether QEMU can read a value.
+/// Options that block drivers read with no way to fail (block/null.c, block/nvme.c): how a driver's
+/// name begins, the option, and whether QEMU can read a value.
 const MUST_BE_READ: &[(&str, &str, Reads)] = &[
     ("null-", "size", |value, version| {
         size::whole(value, size::BYTES, size::Rules::of(version)).is_ok()
@@ -258,7 +261,8 @@ fn is_bad(items: &[(String, String)], version: Version) -> bool {
     })
 }
 
-/// What file names of the form `json:{...}` hold: each member's last name, and its value as an option's.
+/// What file names of the form `json:{...}` hold: each member's last name, and its value as an
+/// option's.
 fn args_of_files<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Vec<(String, String)>> {
     let objects = names.filter_map(|name| {
         let text = name.strip_prefix("json:")?;

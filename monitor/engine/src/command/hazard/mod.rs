@@ -1,4 +1,6 @@
-//! Commands and QMP calls that are known to kill, hang or corrupt some QEMU: refused before any route.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Commands and QMP calls that are known to kill, hang or corrupt some QEMU: refused before any
+//! route.
 //!
 //! The table of them is `table/hazards.rs`; here is what an entry is, and how it is looked up.
 
@@ -35,7 +37,8 @@ pub struct Hazard {
     pub harm: &'static str,
     /// How it was seen.
     pub seen: &'static str,
-    /// Whether QMP says for sure that the danger is there; where it does not, `--allow risky` goes on.
+    /// Whether QMP says for sure that the danger is there; where it does not, `--allow risky` goes
+    /// on.
     pub certain: bool,
     /// Whether these arguments may meet the danger, as far as they alone say it.
     pub may: May,

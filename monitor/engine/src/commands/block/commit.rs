@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `commit`: the data of an overlay, written into the image right behind it.
 
 use serde::Deserialize;
@@ -31,7 +32,8 @@ const FILTERS: &[&str] = &[
     "throttle",
 ];
 
-/// `commit`. The overlay stays in use, and keeps its clusters, which now equal what lies behind them.
+/// `commit`. The overlay stays in use, and keeps its clusters, which now equal what lies behind
+/// them.
 pub async fn commit(cx: &mut Cx<'_>, args: Commit) -> CmdResult {
     let graph = Graph::query(cx.qmp(), cx.caps).await?;
     let failed =
@@ -96,8 +98,8 @@ fn backing(node: &Node) -> Option<&str> {
     child.map(|(name, _)| name.as_str())
 }
 
-/// Without `base-node` QEMU would go to the end of the chain. A job of an active image gets ready, and has then to be
-/// ended without the turn to the base that completing it means.
+/// Without `base-node` QEMU would go to the end of the chain. A job of an active image gets ready,
+/// and has then to be ended without the turn to the base that completing it means.
 async fn commit_node(
     cx: &mut Cx<'_>,
     top: &str,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Copies of block devices: streaming, mirroring, backups, and snapshots of single disks.
 
 use serde::Deserialize;
@@ -5,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 
-/// A job in the background has the device's name, by which the person ends it, here as with the built-in.
+/// A job in the background has the device's name, by which the person ends it, here as with the
+/// built-in.
 fn may_go_on(cx: &mut Cx<'_>, device: &str) {
     cx.session.goes_on.push(format!(
         "the job '{device}' may have begun; 'info block-jobs' shows it, 'block_job_cancel {device}' ends it"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Block devices and block jobs, where QMP has the same command.
 
 use serde::Deserialize;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `drive_add` and `drive_del`, as far as block nodes can stand for drives.
 
 use std::fmt::Write;
@@ -133,7 +134,8 @@ struct Backend {
     qdev: Option<String>,
 }
 
-/// `drive_del`: a block node is removed; of a drive that no device uses, the image is closed, and its name stays.
+/// `drive_del`: a block node is removed; of a drive that no device uses, the image is closed, and
+/// its name stays.
 pub async fn delete(cx: &mut Cx<'_>, args: Delete) -> CmdResult {
     let graph = Graph::query(cx.qmp(), cx.caps).await?;
     if graph.node(&args.id).is_some() {

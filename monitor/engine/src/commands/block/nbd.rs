@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The NBD server.
 
 use serde::Deserialize;
@@ -23,7 +24,8 @@ struct Backend {
     inserted: Option<serde::de::IgnoredAny>,
 }
 
-/// `nbd_server_start`: with `-a` it exports every disk, and stops again where one can't be exported.
+/// `nbd_server_start`: with `-a` it exports every disk, and stops again where one can't be
+/// exported.
 pub async fn start(cx: &mut Cx<'_>, args: Start) -> CmdResult {
     if args.writable && !args.all {
         return Err(CmdError::User("-w only valid together with -a".into()));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Character devices.
 
 use std::fmt::Write;
@@ -63,7 +64,8 @@ pub async fn ringbuf_read(cx: &mut Cx<'_>, args: RingbufRead) -> CmdResult {
     Ok(())
 }
 
-/// Bytes up to the first NUL, with backslashes doubled and control characters spelled out, but for line ends and tabs.
+/// Bytes up to the first NUL, with backslashes doubled and control characters spelled out, but for
+/// line ends and tabs.
 fn shown(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
     let mut text = String::new();
@@ -119,7 +121,8 @@ struct Made {
     pty: Option<String>,
 }
 
-/// `chardev-add`. With `mux=on` a multiplexer gets the id, and the device itself one with `-base` behind it.
+/// `chardev-add`. With `mux=on` a multiplexer gets the id, and the device itself one with `-base`
+/// behind it.
 pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     let (schema, options) = read(cx, &args.args).await?;
     let name = options.get("backend").map(str::to_owned);

@@ -1,5 +1,6 @@
-//! The option list that describes a character device, to QMP's back end object (chardev/char.c and the parse functions
-//! of chardev/char-*.c).
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The option list that describes a character device, to QMP's back end object (chardev/char.c and
+//! the parse functions of chardev/char-*.c).
 
 use serde_json::{Map, Value, json};
 

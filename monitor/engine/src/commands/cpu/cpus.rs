@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! CPUs: choosing one, listing them, and those that could be plugged.
 
 use std::fmt::Write;

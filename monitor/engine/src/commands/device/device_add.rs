@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `device_add`.
 
 use serde::Deserialize;
@@ -19,7 +20,8 @@ pub struct Add {
     device: Option<String>,
 }
 
-/// The first release whose QMP wants numbers as numbers; older ones read texts, as the built-in does.
+/// The first release whose QMP wants numbers as numbers; older ones read texts, as the built-in
+/// does.
 const TYPED: Version = v(9, 2);
 
 /// `device_add`: an option list, or a question for a type's properties.
@@ -72,7 +74,8 @@ fn texts(pairs: &[Pair]) -> Map<String, Value> {
     texts
 }
 
-/// Sends the options; what QEMU wants otherwise than the list of properties said is typed as it says.
+/// Sends the options; what QEMU wants otherwise than the list of properties said is typed as it
+/// says.
 async fn send(
     cx: &mut Cx<'_>,
     texts: &Map<String, Value>,

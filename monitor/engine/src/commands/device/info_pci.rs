@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `info pci`.
 
 use std::fmt::{self, Write};
@@ -7,7 +8,8 @@ use crate::qemu::pci::{PciBus, PciDevice, PciInfo, PciRegion};
 use crate::qmp::QmpError;
 use crate::qmp::version::{Version, v};
 
-/// The first release that tells regions without an address from others, and ends their lines without a dot.
+/// The first release that tells regions without an address from others, and ends their lines
+/// without a dot.
 const UNMAPPED_SHOWN: Version = v(8, 0);
 
 /// The address of a region that has none.
@@ -111,7 +113,8 @@ mod tests {
     use super::*;
 
     fn shown(dotted: bool) -> String {
-        // 10.0.2, q35 before firmware mapped anything, cut; the class of a NVMe controller has no name on 7.2.22.
+        // 10.0.2, q35 before firmware mapped anything, cut; the class of a NVMe controller has no
+        // name on 7.2.22.
         let answer = json!({
             "bus": 0, "irq_pin": 1, "irq": 10, "slot": 2, "function": 0, "qdev_id": "rp",
             "class_info": {"class": 264}, "id": {"device": 12, "vendor": 6966, "subsystem-vendor": 6966, "subsystem": 0},

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Lists of the types of devices: `info qdm` and `device_add help`.
 
 use std::fmt::{self, Write};

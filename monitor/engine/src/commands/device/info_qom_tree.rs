@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `info qom-tree`.
 
 use std::fmt::{self, Write};
@@ -79,7 +80,8 @@ async fn follow(qmp: &dyn Qmp, path: &str) -> Result<String, QmpError> {
     Ok(here)
 }
 
-/// Searches the whole tree for the object below which a relative path leads on; QEMU has made sure that it is one.
+/// Searches the whole tree for the object below which a relative path leads on; QEMU has made sure
+/// that it is one.
 async fn partial(qmp: &dyn Qmp, path: &str) -> Result<Option<String>, QmpError> {
     let nodes = objects::tree(qmp, "/", "container").await?;
     let first = path.split('/').find(|name| !name.is_empty());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Virtio devices and their queues.
 
 use std::fmt::{self, Write};
@@ -32,7 +33,8 @@ pub async fn info_virtio(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     Ok(())
 }
 
-/// In preconfig, where there are no devices yet, QMP refuses these questions; the built-in looks in vain.
+/// In preconfig, where there are no devices yet, QMP refuses these questions; the built-in looks in
+/// vain.
 fn look(cx: &Cx<'_>, path: &str, kind: &str) -> CmdResult {
     if cx.caps.preconfig {
         return Err(CmdError::User(format!("Path {path} is not a {kind}")));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Objects: their properties, read and written.
 
 use std::fmt::Write;
@@ -88,7 +89,8 @@ pub async fn set(cx: &mut Cx<'_>, args: Set) -> CmdResult {
         .find(|p| p.name == args.property)
         .map_or("", |p| p.kind.as_str());
     let declared = convert(cx, declared, &args);
-    // Where the text does not fit, QEMU may still have a reason to refuse that comes before the value's.
+    // Where the text does not fit, QEMU may still have a reason to refuse that comes before the
+    // value's.
     let first = declared
         .clone()
         .unwrap_or_else(|_| args.value.as_str().into());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Keys and mouse movements sent to the guest.
 
 use serde::Deserialize;
@@ -76,7 +77,8 @@ pub struct MouseMove {
     dz_str: Option<String>,
 }
 
-/// `mouse_move`: a wheel turn is a button pressed together with the movement, and released after it.
+/// `mouse_move`: a wheel turn is a button pressed together with the movement, and released after
+/// it.
 pub async fn mouse_move(cx: &mut Cx<'_>, args: MouseMove) -> CmdResult {
     let binary = cx.caps.version >= BINARY_NUMBERS;
     let relative = |axis: &str, text: &str| json!({"type": "rel", "data": {"axis": axis, "value": strtol(text, binary) as i32}});
@@ -114,8 +116,8 @@ pub struct MouseButton {
 /// The bits of `mouse_button`, in the order in which changes are sent.
 const BUTTONS: [(&str, u32); 3] = [("left", 1), ("middle", 4), ("right", 2)];
 
-/// `mouse_button`: only buttons whose bit changed are sent. The mask is this session's own; the built-in's is not to be
-/// seen from outside.
+/// `mouse_button`: only buttons whose bit changed are sent. The mask is this session's own; the
+/// built-in's is not to be seen from outside.
 pub async fn mouse_button(cx: &mut Cx<'_>, args: MouseButton) -> CmdResult {
     let new = args.button_state as u32;
     let old = cx.session.mouse_buttons as u32;
@@ -135,8 +137,8 @@ fn changes(old: u32, new: u32) -> Vec<Value> {
         .collect()
 }
 
-/// The built-in drops what nobody can take, in a VM that does not run or has no such device; QMP then refuses all of
-/// the events, so that those that somebody takes are sent again.
+/// The built-in drops what nobody can take, in a VM that does not run or has no such device; QMP
+/// then refuses all of the events, so that those that somebody takes are sent again.
 async fn send(cx: &mut Cx<'_>, events: Vec<Value>) -> CmdResult {
     match send_together(cx, &events).await? {
         Some(refusal) if refusal.contains("Input handler not found") => {
@@ -161,7 +163,8 @@ async fn send_together(cx: &mut Cx<'_>, events: &[Value]) -> Result<Option<Strin
     }
 }
 
-/// C's `strtol` with base 0: what is no number is 0, what follows one is ignored, and too large ones stop at the ends.
+/// C's `strtol` with base 0: what is no number is 0, what follows one is ignored, and too large
+/// ones stop at the ends.
 fn strtol(text: &str, binary: bool) -> i64 {
     let value = match whole(text, binary) {
         None => 0,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Memory that is hidden from the host: SEV and SGX.
 
 use std::fmt::{self, Write};

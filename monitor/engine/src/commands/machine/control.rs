@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Doing something to the machine: an interrupt, the balloon, a picture of the screen.
 
 use serde::Deserialize;
@@ -69,8 +70,8 @@ pub struct Descriptor {
     fdname: String,
 }
 
-/// `getfd`: passes the descriptor that the program around the engine has under that name. Without one QEMU says what
-/// is missing.
+/// `getfd`: passes the descriptor that the program around the engine has under that name. Without
+/// one QEMU says what is missing.
 pub async fn getfd(cx: &mut Cx<'_>, args: Descriptor) -> CmdResult {
     let request = json!({"fdname": args.fdname});
     match cx.host.descriptor(&args.fdname) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What the machine has, by `info`: accelerators, threads, a TPM, crypto devices, a generation id.
 
 use std::fmt::{self, Write};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `info firmware-log`.
 
 use std::fmt::Write;

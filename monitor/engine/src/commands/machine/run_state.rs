@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Running, stopping and identifying the machine.
 
 use std::fmt::Write;
@@ -19,7 +20,8 @@ pub async fn cont(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     Ok(())
 }
 
-/// `quit`: QEMU answers and then ends; where it is gone before the answer, that is what was asked for.
+/// `quit`: QEMU answers and then ends; where it is gone before the answer, that is what was asked
+/// for.
 pub async fn quit(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     cx.session.quit = true;
     match cx.execute("quit", Value::Null).await {

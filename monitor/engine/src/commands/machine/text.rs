@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Commands whose QMP twin answers with the built-in's text (HumanReadableText).
 
 use std::fmt::Write;

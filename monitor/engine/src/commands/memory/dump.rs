@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Writing guest memory, and what describes the machine, into files.
 
 use std::fmt::Write;
@@ -118,7 +119,8 @@ pub async fn info_skeys(cx: &mut Cx<'_>, args: Skeys) -> CmdResult {
     Ok(())
 }
 
-/// The key of an address in lines such as `page=001: key(48) => ACC=3, FP=0, REF=0, ch=0, reserved=0`.
+/// The key of an address in lines such as `page=001: key(48) => ACC=3, FP=0, REF=0, ch=0,
+/// reserved=0`.
 fn key_of(keys: &str, addr: u64) -> Option<u8> {
     let page = addr / S390_PAGE;
     let start = format!("page={page:03x}: key(");

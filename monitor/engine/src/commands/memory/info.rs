@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What the VM's memory is made of: back ends, pluggable devices, the balloon.
 
 use std::fmt::{self, Write};
@@ -192,7 +193,8 @@ mod tests {
         assert_eq!(ranges(&[u16::MAX, 5]), "5,65535");
     }
 
-    // 10.0.2: -object memory-backend-ram,id=m0,size=64M,host-nodes=0,policy=bind, and the same on 7.2.22.
+    // 10.0.2: -object memory-backend-ram,id=m0,size=64M,host-nodes=0,policy=bind, and the same on
+    // 7.2.22.
     #[test]
     fn a_back_end() {
         let answer = json!({
@@ -208,7 +210,8 @@ mod tests {
         );
     }
 
-    // The shape of MemoryDeviceInfo in QAPI, and the lines of hw/core/machine-hmp-cmds.c; no host with SGX was at hand.
+    // The shape of MemoryDeviceInfo in QAPI, and the lines of hw/core/machine-hmp-cmds.c; no host
+    // with SGX was at hand.
     #[test]
     fn memory_of_an_enclave() {
         let answer = json!({"type": "sgx-epc", "data": {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `info mtree`, as far as QOM shows it.
 
 use std::fmt::{self, Write};
@@ -24,8 +25,8 @@ pub struct Tree {
 /// The region of I/O ports.
 const IO: &str = "/machine/unattached/io[0]";
 
-/// `info mtree`: the regions' places, priorities and names; QOM tells neither their kinds, nor what aliases show, nor
-/// which regions are switched off.
+/// `info mtree`: the regions' places, priorities and names; QOM tells neither their kinds, nor what
+/// aliases show, nor which regions are switched off.
 pub async fn info_mtree(cx: &mut Cx<'_>, args: Tree) -> CmdResult {
     if args.flatview || args.dispatch_tree {
         return Err(CmdError::Unavailable(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Format `i` of `x` and `xp`: instructions.
 
 use std::ops::Range;
@@ -93,7 +94,8 @@ async fn list(
 }
 
 impl Memory {
-    /// At least `size` bytes and perhaps as many as `near`; `None` where not all of the `size` bytes can be read.
+    /// At least `size` bytes and perhaps as many as `near`; `None` where not all of the `size`
+    /// bytes can be read.
     async fn read(
         &mut self,
         cx: &mut Cx<'_>,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What lies where in physical memory, for `xp`.
 
 use serde::Deserialize;

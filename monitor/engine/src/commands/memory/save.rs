@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `memsave`, `pmemsave`: ranges of guest memory into files.
 
 use serde::Deserialize;

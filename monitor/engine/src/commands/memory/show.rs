@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What `x` and `xp` share: arguments, layout, lines.
 
 use std::fmt::Write;
@@ -8,9 +9,11 @@ use crate::command::cx::{CmdError, Cx};
 use crate::format::memory::Layout;
 use crate::qmp::version::{Version, v};
 
-/// Why the built-in monitor comes first: it knows the CPU's mode, and which instructions its disassembler has.
+/// Why the built-in monitor comes first: it knows the CPU's mode, and which instructions its
+/// disassembler has.
 ///
-/// QEMU 7.2 and 10.0 link capstone 4, 11.1 links 5, as we do; builds without any exist. QMP tells none of that.
+/// QEMU 7.2 and 10.0 link capstone 4, 11.1 links 5, as we do; builds without any exist. QMP tells
+/// none of that.
 const BUILTIN_IS_BETTER: &str = "format i: QMP does not tell how this QEMU decodes";
 
 /// Arguments of `x` and `xp`.
@@ -26,8 +29,8 @@ pub struct Show {
 /// Bytes that are asked of QEMU at once: it stands still while it writes them.
 pub(super) const CHUNK: u64 = 64 << 10;
 
-/// Up to this many bytes, a range that does not start at a multiple of a line is read line by line: what a device
-/// answers may depend on where and how long the read is.
+/// Up to this many bytes, a range that does not start at a multiple of a line is read line by line:
+/// what a device answers may depend on where and how long the read is.
 pub(super) const LINE_BY_LINE: u64 = 4 << 10;
 
 /// The release that changed how octal numbers and addresses look.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `xp`: physical memory.
 
 use std::fmt::Write;
@@ -11,9 +12,9 @@ use crate::guest::memory::{ReadError, Reader};
 use crate::guest::ram;
 use crate::guest::regions::Map;
 
-/// `xp`: physical memory, line by line up to the first where nothing is. QMP reads zeros there, and where a device
-/// refuses; QOM's memory regions tell the one from memory, and nothing tells the other: such a range is not for this
-/// route.
+/// `xp`: physical memory, line by line up to the first where nothing is. QMP reads zeros there, and
+/// where a device refuses; QOM's memory regions tell the one from memory, and nothing tells the
+/// other: such a range is not for this route.
 pub async fn show_physical(cx: &mut Cx<'_>, args: Show) -> CmdResult {
     physical(cx, args, false).await
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `sum`: checksums of guest memory.
 
 use std::fmt::Write;
@@ -16,7 +17,8 @@ pub struct Sum {
     size: u32,
 }
 
-/// `sum`: the checksum of BSD's `sum` over physical memory; a range that reaches 4 GiB counts as empty.
+/// `sum`: the checksum of BSD's `sum` over physical memory; a range that reaches 4 GiB counts as
+/// empty.
 pub async fn sum(cx: &mut Cx<'_>, args: Sum) -> CmdResult {
     let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
     let result = checksum(&reader, args.start, args.start.wrapping_add(args.size)).await;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Migration, where QMP has the same command.
 
 use serde::Deserialize;
@@ -71,7 +72,8 @@ pub struct Uri {
     uri: String,
 }
 
-/// `migrate_incoming`: a QEMU that knows how stays when the stream is bad, as it does for the built-in.
+/// `migrate_incoming`: a QEMU that knows how stays when the stream is bad, as it does for the
+/// built-in.
 pub async fn incoming(cx: &mut Cx<'_>, args: Uri) -> CmdResult {
     let schema = cx.caps.schema(cx.qmp()).await?;
     let mut arguments = json!({"uri": args.uri});

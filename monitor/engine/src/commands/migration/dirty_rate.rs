@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! How fast the guest dirties memory: measuring and limiting it.
 
 use std::fmt::Write;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `info migrate`, `info migrate_capabilities`, `info migrate_parameters`.
 
 use std;
@@ -109,8 +110,8 @@ struct Vfio {
 /// The first release with the short form, and with `-a`.
 const SHORT_FORM: Version = v(10, 1);
 
-/// What QMP does not tell: how the migration object was set up. These are its defaults, which machine types older than
-/// those of QEMU 2.12 and options like `-only-migratable` change.
+/// What QMP does not tell: how the migration object was set up. These are its defaults, which
+/// machine types older than those of QEMU 2.12 and options like `-only-migratable` change.
 fn globals(version: Version) -> Vec<(&'static str, &'static str)> {
     let mut lines = vec![
         ("store-global-state", "on"),

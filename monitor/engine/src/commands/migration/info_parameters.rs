@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `info migrate_parameters`.
 
 use std::fmt::{self, Write};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `migrate`: starting it, and waiting until it is over.
 
 use std::time::Duration;
@@ -54,7 +55,8 @@ pub async fn migrate(cx: &mut Cx<'_>, args: Migrate) -> CmdResult {
     wait(cx).await
 }
 
-/// Looks until migration is neither about to start nor going on; states like `postcopy-active` end the wait too.
+/// Looks until migration is neither about to start nor going on; states like `postcopy-active` end
+/// the wait too.
 async fn wait(cx: &mut Cx<'_>) -> CmdResult {
     loop {
         let info: Info = cx.query("query-migrate").await?;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `migrate_set_parameter`: the text of a value, typed.
 
 use serde::Deserialize;
@@ -32,7 +33,8 @@ pub async fn set_parameter(cx: &mut Cx<'_>, args: SetParameter) -> CmdResult {
     Ok(())
 }
 
-/// How the built-in reads a number. The schema has one word for all of them; those not listed are sizes in bytes.
+/// How the built-in reads a number. The schema has one word for all of them; those not listed are
+/// sizes in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
     /// A whole number up to the limit, whose type has that name.
@@ -124,7 +126,8 @@ mod tests {
         json!({"meta-type": "builtin", "json-type": "int"})
     }
 
-    // Answers of 10.0.2 to migrate_set_parameter, and what query-migrate-parameters showed afterwards.
+    // Answers of 10.0.2 to migrate_set_parameter, and what query-migrate-parameters showed
+    // afterwards.
     #[rstest]
     #[case("max-bandwidth", "1.5", Ok(1_572_864))]
     #[case("max-bandwidth", "10k", Ok(10_240))]

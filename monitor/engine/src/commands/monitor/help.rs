@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `help` and `info` without a sub-command.
 
 use std::borrow::Cow;
@@ -22,7 +23,8 @@ pub struct Help {
 /// The built-in reads no more words than these.
 const MAX_WORDS: usize = 16;
 
-/// `help`: all commands of the main table, or the one named; words behind a command without sub-commands don't count.
+/// `help`: all commands of the main table, or the one named; words behind a command without
+/// sub-commands don't count.
 pub async fn help(cx: &mut Cx<'_>, args: Help) -> CmdResult {
     let Some(text) = args.name else {
         return list(cx, "").await;
@@ -54,7 +56,8 @@ pub async fn info(cx: &mut Cx<'_>, _: Info) -> CmdResult {
     list(cx, "info ").await
 }
 
-/// The words, by the rules for arguments; `None` where the built-in prints nothing: too many, or a bad quote.
+/// The words, by the rules for arguments; `None` where the built-in prints nothing: too many, or a
+/// bad quote.
 fn words(text: &str) -> Option<Vec<String>> {
     let mut cursor = Cursor::new(text);
     let mut words = Vec::new();
@@ -109,7 +112,8 @@ async fn line(cx: &mut Cx<'_>, prefix: &str, page: &Page) -> CmdResult {
     Ok(())
 }
 
-/// `[a|b],more` without the types of network back ends that this QEMU was built without; all where none is known.
+/// `[a|b],more` without the types of network back ends that this QEMU was built without; all where
+/// none is known.
 fn without_types(params: &str, built: &[String]) -> String {
     let split = params
         .strip_prefix('[')
@@ -124,8 +128,8 @@ fn without_types(params: &str, built: &[String]) -> String {
     }
 }
 
-/// Log items, with the first release that has them and what they log (util/log.c); QMP has no list. Those of plug-ins
-/// are left out by the few builds without plug-ins.
+/// Log items, with the first release that has them and what they log (util/log.c); QMP has no list.
+/// Those of plug-ins are left out by the few builds without plug-ins.
 const LOG_ITEMS: &[(&str, Version, &str)] = &[
     ("out_asm", FIRST, "host code that the translator made"),
     ("in_asm", FIRST, "guest code of each translation block"),

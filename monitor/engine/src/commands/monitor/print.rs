@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `print`: an expression's value in a format.
 
 use std::fmt::Write;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Network back ends and devices.
 
 pub mod info_rocker;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `netdev_add`: the option list, typed by the schema.
 
 use std::fmt::Write;
@@ -19,8 +20,9 @@ pub struct Add {
     netdev: Option<String>,
 }
 
-/// `netdev_add`. A key that takes a list may be repeated, and dots reach into structures: `hostfwd=A,hostfwd=B`,
-/// `addr.type=unix`. The built-in knows neither, and keeps the last of repeated keys.
+/// `netdev_add`. A key that takes a list may be repeated, and dots reach into structures:
+/// `hostfwd=A,hostfwd=B`, `addr.type=unix`. The built-in knows neither, and keeps the last of
+/// repeated keys.
 pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     let schema = cx.caps.schema(cx.qmp()).await?;
     let text = args.netdev.as_deref().unwrap_or_default();
@@ -55,8 +57,8 @@ pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     }
 }
 
-/// The id is the first one of the text, which is read once more for it, without the key that may be left out: in
-/// `user,,id=x` the type is `user,id=x`, and the id `x`.
+/// The id is the first one of the text, which is read once more for it, without the key that may be
+/// left out: in `user,,id=x` the type is `user,id=x`, and the id `x`.
 fn with_id(mut pairs: Vec<Pair>, text: &str) -> Vec<Pair> {
     pairs.retain(|pair| pair.key != "id");
     let id = keyval::pairs(text, None)
@@ -91,7 +93,8 @@ fn with_prefix(mut pairs: Vec<Pair>, version: Version) -> Result<Vec<Pair>, Stri
     Ok(pairs)
 }
 
-/// Options that QEMU keeps in unsigned numbers, with the back end whose they are; the schema does not tell (qapi/net.json).
+/// Options that QEMU keeps in unsigned numbers, with the back end whose they are; the schema does
+/// not tell (qapi/net.json).
 const UNSIGNED: &[(&str, &[&str])] = &[
     ("tap", &["queues", "poll-us"]),
     (
@@ -101,7 +104,8 @@ const UNSIGNED: &[(&str, &[&str])] = &[
     ("vde", &["port", "mode"]),
 ];
 
-/// An error about a number names the type that the option has; the address of a stream is no option of its own.
+/// An error about a number names the type that the option has; the address of a stream is no option
+/// of its own.
 fn worded(pairs: &[Pair], error: String) -> String {
     if error == "Parameter 'addr' is missing" {
         return "Parameter 'type' is missing".into();
@@ -119,7 +123,8 @@ fn worded(pairs: &[Pair], error: String) -> String {
     error
 }
 
-/// The types in the built-in's order. The schema has netmap in every build, distributions have it in none.
+/// The types in the built-in's order. The schema has netmap in every build, distributions have it
+/// in none.
 const TYPES: &[&str] = &[
     "socket",
     "stream",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Snapshots of the whole VM: `savevm`, `loadvm`, `delvm`, `info snapshots`.
 
 use std;
@@ -82,8 +83,8 @@ pub async fn delete(cx: &mut Cx<'_>, args: Name) -> CmdResult {
 
 const NO_DEVICE: &str = "no block device can store vmstate for snapshot";
 
-/// Runs a job of QEMU's on these nodes; the first keeps the state of the VM. Without nodes the job is run all the same:
-/// it does and says what comes before QEMU looks for a place for the state.
+/// Runs a job of QEMU's on these nodes; the first keeps the state of the VM. Without nodes the job
+/// is run all the same: it does and says what comes before QEMU looks for a place for the state.
 async fn run(
     cx: &mut Cx<'_>,
     purpose: &str,

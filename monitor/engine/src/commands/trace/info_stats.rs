@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `info stats`.
 
 use std::fmt::{self, Write};
@@ -93,7 +94,8 @@ async fn current_cpu(cx: &mut Cx<'_>) -> Result<Option<String>, CmdError> {
     Ok(chosen.map(|cpu| cpu.qom_path.clone()))
 }
 
-/// What query-stats is asked for. Names without a provider are asked of every provider, the last one first.
+/// What query-stats is asked for. Names without a provider are asked of every provider, the last
+/// one first.
 fn filter(args: &Stats, providers: Vec<String>) -> Value {
     let mut filter = json!({"target": args.target});
     if args.names.is_none() && args.provider.is_none() {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Candidates that take more than one question: devices, their types, and network clients.
 
 use std::collections::{BTreeSet, HashMap};
@@ -13,8 +14,9 @@ use crate::qmp::{Qmp, QmpError};
 const NAMED: &str = "/machine/peripheral";
 const NAMELESS: &str = "/machine/peripheral-anon";
 
-/// Types of devices that the rule of [`creatable`] does not fit: name, what it is (`fixed`: part of a machine; `loose`:
-/// a person may create it), perhaps for some releases only. From the built-in's completion on 7.2, 10.0 and 11.1.
+/// Types of devices that the rule of [`creatable`] does not fit: name, what it is (`fixed`: part of
+/// a machine; `loose`: a person may create it), perhaps for some releases only. From the built-in's
+/// completion on 7.2, 10.0 and 11.1.
 const TYPES: &str = include_str!("device_types.tsv");
 
 /// Targets whose CPUs are part of a machine.
@@ -42,8 +44,9 @@ pub(super) async fn removable(qmp: &dyn Qmp) -> Vec<String> {
 
 /// Types of devices that a person may create.
 ///
-/// No QMP command tells which these are, and trying (`device_add` on a bus that is not there) makes QEMU wait a tenth of
-/// a second for each. As a rule devices of the system bus belong to machines and others can be created.
+/// No QMP command tells which these are, and trying (`device_add` on a bus that is not there) makes
+/// QEMU wait a tenth of a second for each. As a rule devices of the system bus belong to machines
+/// and others can be created.
 pub(super) async fn creatable(qmp: &dyn Qmp, caps: &Caps) -> Vec<String> {
     let of = async |kind: &str| {
         let arguments = json!({"implements": kind, "abstract": false});
@@ -92,8 +95,8 @@ pub(super) async fn back_ends(qmp: &dyn Qmp) -> Vec<String> {
         .collect()
 }
 
-/// Devices and the back ends that they use. A device without an id is called after its model, with a number; QEMU
-/// knows names that exist from others when it is asked for their filters.
+/// Devices and the back ends that they use. A device without an id is called after its model, with
+/// a number; QEMU knows names that exist from others when it is asked for their filters.
 pub(super) async fn net_clients(qmp: &dyn Qmp) -> Vec<String> {
     let mut names = Vec::new();
     let mut models: HashMap<String, usize> = HashMap::new();

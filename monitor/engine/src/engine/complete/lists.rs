@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Names out of lists that QEMU answers with.
 
 use serde_json::Value;

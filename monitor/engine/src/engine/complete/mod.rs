@@ -1,5 +1,6 @@
-//! What could stand at the end of a line: the built-in's rules for splitting the line and choosing the argument
-//! (monitor/hmp.c, `monitor_find_completion_by_table`), with candidates from QMP.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What could stand at the end of a line: the built-in's rules for splitting the line and choosing
+//! the argument (monitor/hmp.c, `monitor_find_completion_by_table`), with candidates from QMP.
 
 mod devices;
 mod lists;
@@ -21,7 +22,8 @@ use crate::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 pub struct Completion {
     /// The byte where the word starts that a candidate would replace.
     pub start: usize,
-    /// Whole words, sorted; file names are left to the program around the engine, see [`files`](Self::files).
+    /// Whole words, sorted; file names are left to the program around the engine, see
+    /// [`files`](Self::files).
     pub candidates: Vec<String>,
     /// Whether the argument is a file of this machine.
     pub files: bool,
@@ -32,7 +34,8 @@ pub struct Completion {
 /// The built-in completes no line of more words.
 const MAX_WORDS: usize = 16;
 
-/// The built-in keeps the first candidates only, as it comes upon them; then it sorts (util/readline.c).
+/// The built-in keeps the first candidates only, as it comes upon them; then it sorts
+/// (util/readline.c).
 const MAX_CANDIDATES: usize = 256;
 
 /// Completes `text`, the line left of the cursor.
@@ -104,8 +107,8 @@ impl Qmp for Watched<'_> {
     }
 }
 
-/// The words of the line and where the last one starts; a blank at the end starts an empty one. `None` where the
-/// built-in gives up: an open quote, a bad escape, too many words.
+/// The words of the line and where the last one starts; a blank at the end starts an empty one.
+/// `None` where the built-in gives up: an open quote, a bad escape, too many words.
 fn words(text: &str) -> Option<(Vec<String>, usize)> {
     let mut cursor = Cursor::new(text);
     let mut words = Vec::new();
@@ -173,7 +176,8 @@ fn argument(row: &Command, words: &[String]) -> Comp {
     if !row.complete.is_empty() {
         return Comp::Nothing;
     }
-    // The built-in's walk over args_type: the last type sticks, flags in front are stepped over at the end only.
+    // The built-in's walk over args_type: the last type sticks, flags in front are stepped over at
+    // the end only.
     let kinds: Vec<&str> = specs().map(|(_, kind)| kind).collect();
     let mut at = (words.len() - 1).min(kinds.len().saturating_sub(1));
     while at + 1 < kinds.len() && kinds[at].starts_with('-') {

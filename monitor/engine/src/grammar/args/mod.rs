@@ -1,9 +1,11 @@
-//! args_type: what a command takes, and how the built-in reads it (monitor/hmp.c, `monitor_parse_arguments`).
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! args_type: what a command takes, and how the built-in reads it (monitor/hmp.c,
+//! `monitor_parse_arguments`).
 //!
-//! An args_type is a list of `key:letter` separated by commas. Letters: `F` file, `B` block device and `s` string (all
-//! read alike), `S` rest of the line, `O` option list, `i` 32-bit and `l` 64-bit expression, `M` mebibytes, `o` size,
-//! `T` seconds, `b` on or off, `/` format, `-x` flag, `-xs` flag with a string; `?` behind a letter makes it optional,
-//! `.` optional behind a dot.
+//! An args_type is a list of `key:letter` separated by commas. Letters: `F` file, `B` block device
+//! and `s` string (all read alike), `S` rest of the line, `O` option list, `i` 32-bit and `l`
+//! 64-bit expression, `M` mebibytes, `o` size, `T` seconds, `b` on or off, `/` format, `-x` flag,
+//! `-xs` flag with a string; `?` behind a letter makes it optional, `.` optional behind a dot.
 
 use serde_json::{Map, Value};
 
@@ -33,8 +35,8 @@ impl Default for Format {
     }
 }
 
-/// What is wrong with a line's arguments: text in the built-in's words with its line ends, before the line that points
-/// to help; empty where the built-in prints only that one.
+/// What is wrong with a line's arguments: text in the built-in's words with its line ends, before
+/// the line that points to help; empty where the built-in prints only that one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArgError {
     /// The line is wrong.
@@ -62,12 +64,14 @@ pub struct Rulebook<'a> {
 pub struct Parsed {
     /// By key; absent optional arguments and flags are left out.
     pub args: Args,
-    /// Where the text behind a format starts, if the command takes one: for lines that are passed on.
+    /// Where the text behind a format starts, if the command takes one: for lines that are passed
+    /// on.
     pub after_format: Option<usize>,
 }
 
-/// Reads the arguments of the command with table name `name` and args_type `spec` at the cursor, to the end of the line.
-/// `format` is the sticky format; it changes even when a later argument is wrong.
+/// Reads the arguments of the command with table name `name` and args_type `spec` at the cursor, to
+/// the end of the line. `format` is the sticky format; it changes even when a later argument is
+/// wrong.
 pub fn parse(
     name: &str,
     spec: &str,
@@ -191,8 +195,8 @@ impl Reader<'_, '_> {
         (true, spec)
     }
 
-    /// A flag is looked at at its place only. Another letter is left for a later flag, if what follows in args_type has
-    /// it anywhere, key names included.
+    /// A flag is looked at at its place only. Another letter is left for a later flag, if what
+    /// follows in args_type has it anywhere, key names included.
     fn flag<'s>(&mut self, key: &str, spec: &'s str) -> Result<&'s str, ArgError> {
         let mut letters = spec.chars();
         let letter = letters.next().unwrap_or('\0');
@@ -245,8 +249,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// An option list is one word; its parts are read by the command. A bad id is found here, and the built-in says so
-    /// only on QEMU's standard error.
+    /// An option list is one word; its parts are read by the command. A bad id is found here, and
+    /// the built-in says so only on QEMU's standard error.
     fn options(&mut self) -> Result<String, ArgError> {
         let silent = || ArgError::Text(String::new());
         let text = self.cursor.string().map_err(|_| silent())?;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 use rstest::rstest;
 use serde_json::json;
 

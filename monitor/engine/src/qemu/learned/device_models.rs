@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a release says of its types of devices in lists for people, which QMP does not tell.
 //!
-//! The tables are learned from a QEMU's own `info qdm` by the example `learn_devices`. Columns are separated by tabs:
-//! type, bus, alias, `-` where only boards make it, description, and categories, separated by commas.
+//! The tables are learned from a QEMU's own `info qdm` by the example `learn_devices`. Columns are
+//! separated by tabs: type, bus, alias, `-` where only boards make it, description, and categories,
+//! separated by commas.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +55,8 @@ const TABLES: &[(Version, Version, &str)] = &[
 ];
 
 impl Models {
-    /// What is known of `version` or a release near it, and whether it was learned from that release itself.
+    /// What is known of `version` or a release near it, and whether it was learned from that
+    /// release itself.
     #[must_use]
     pub fn of(version: Version) -> (Self, bool) {
         let table = TABLES.iter().find(|(since, ..)| version >= *since);
@@ -95,7 +98,8 @@ impl Models {
 }
 
 impl Model {
-    /// The alias that the type `name` has on a target: of the types with one alias, the target's transport has it.
+    /// The alias that the type `name` has on a target: of the types with one alias, the target's
+    /// transport has it.
     #[must_use]
     pub fn alias_on(&self, name: &str, arch: Option<&str>) -> &str {
         let ccw = arch == Some("s390x");

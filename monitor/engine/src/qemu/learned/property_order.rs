@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! In which order a release prints the properties of a type, which QMP does not tell.
 //!
-//! The tables are learned from a QEMU's own `info qtree` by the example `learn_devices`, which also says how.
-//! Columns are separated by tabs: `p`, a type, its own properties; `g`, a type, its lines of pins; `m`, a type, the
-//! regions of its `mmio` lines, with `!` behind one whose address is never shown. Where boards differ in that, `@` and
-//! the board, without its release, stand behind the type.
+//! The tables are learned from a QEMU's own `info qtree` by the example `learn_devices`, which also
+//! says how. Columns are separated by tabs: `p`, a type, its own properties; `g`, a type, its lines
+//! of pins; `m`, a type, the regions of its `mmio` lines, with `!` behind one whose address is
+//! never shown. Where boards differ in that, `@` and the board, without its release, stand behind
+//! the type.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `info qtree`.
 
 mod places;
@@ -152,7 +153,8 @@ async fn unknown_types(
     Ok(unknown)
 }
 
-/// Whether a type declares the property in a list: then it has a default, a description, or is a text.
+/// Whether a type declares the property in a list: then it has a default, a description, or is a
+/// text.
 fn is_declared(property: &Property) -> bool {
     property.default_value.is_some() || property.description.is_some() || property.kind == "str"
 }
@@ -215,7 +217,8 @@ async fn values(
     objects::chosen_values(qmp, caps, &wanted).await
 }
 
-/// A region of a system bus device: where it starts, all bits set where that is not kept, and its size.
+/// A region of a system bus device: where it starts, all bits set where that is not kept, and its
+/// size.
 type Place = (u64, u64);
 
 /// The regions of system bus devices, by entry.
@@ -468,7 +471,8 @@ mod tests {
         );
     }
 
-    // pcibus_dev_print of hw/pci/pci-hmp-cmds.c reads the numbers of a board where a bridge has that half.
+    // pcibus_dev_print of hw/pci/pci-hmp-cmds.c reads the numbers of a board where a bridge has
+    // that half.
     #[test]
     fn a_bridge_shows_half_a_limit_as_its_board() {
         let range = json!({"base": 0, "limit": 0});

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Which of the devices that QMP lists by their places on buses is which of the tree.
 
 use std::collections::HashMap;
@@ -72,7 +73,8 @@ fn slot_of(text: &str) -> Option<(i64, i64)> {
     Some((hex(slot)?, hex(function)?))
 }
 
-/// The devices of `info usb`, by entry: by their ids, and those without one by their places on buses of a known number.
+/// The devices of `info usb`, by entry: by their ids, and those without one by their places on
+/// buses of a known number.
 pub fn usb<'u>(devices: &Devices, usb: &'u [UsbDevice]) -> HashMap<usize, &'u UsbDevice> {
     let mut found: HashMap<usize, &UsbDevice> = HashMap::new();
     let mut buses: Vec<(usize, Vec<usize>)> = Vec::new();
