@@ -24,7 +24,7 @@ pub trait Host: Send + Sync {
     /// Waits, for commands that poll a job.
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
 
-    /// Asks the person for a secret, with `prompt`; `None` where nobody can be asked.
+    /// Asks the user for a secret, with `prompt`; `None` where nobody can be asked.
     fn secret<'a>(&'a self, prompt: &'a str) -> BoxFuture<'a, Option<String>> {
         let _ = prompt;
         Box::pin(async { None })
@@ -34,7 +34,7 @@ pub trait Host: Send + Sync {
     /// 1970 or, with `None`, for now.
     fn local_time(&self, seconds: Option<i64>) -> (i64, i32);
 
-    /// An open descriptor that the person gave a name to (`hmp --fd NAME=N`).
+    /// An open descriptor that the user gave a name to (`hmp --fd NAME=N`).
     fn descriptor(&self, name: &str) -> Option<BorrowedFd<'_>> {
         let _ = name;
         None
@@ -58,7 +58,7 @@ pub trait Host: Send + Sync {
     }
 }
 
-/// A host without a clock and without a person: for tests and one-line uses.
+/// A host without a clock and without a user: for tests and one-line uses.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoHost;
 

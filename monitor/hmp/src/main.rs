@@ -171,7 +171,7 @@ fn main() -> ExitCode {
     let descriptors = match take(&arguments) {
         Ok(descriptors) => descriptors,
         Err(error) => {
-            // Standard error may be closed; the code tells too.
+            // Standard error may be closed; the code says too.
             let _ = error.print();
             return Exit::Usage.into();
         }

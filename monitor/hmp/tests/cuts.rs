@@ -192,7 +192,7 @@ fn connect(model: &Arc<Mutex<Model>>, cut: Cut, arguments: &[&str]) -> Ran {
     ran
 }
 
-/// What the person must be told when the connection is cut while the model is in this state.
+/// What the user must be told when the connection is cut while the model is in this state.
 fn owed(model: &Model) -> Vec<String> {
     let mut owed: Vec<String> = model.jobs.iter().map(|job| job.0.clone()).collect();
     if model.migrating && model.looks < 2 {

@@ -233,7 +233,7 @@ async fn virtual_memory() {
     assert!(!qmp.asked.lock().unwrap().contains(&"getfd".to_owned()));
 }
 
-/// The plan tells it beforehand.
+/// The plan says it beforehand.
 #[tokio::test]
 async fn explained() {
     for (allow, told) in [(Risk::Safe, false), (Risk::Pausing, true)] {
@@ -258,7 +258,7 @@ fn without_proc(program: &Path, folder: &Path) -> Option<PathBuf> {
         let _ = writeln!(std::io::stderr(), "skipped: no mount namespace to be had");
         return None;
     }
-    // The name tells the machine.
+    // The name says the machine.
     let script = folder.join(program.file_name().unwrap());
     let text = format!(
         "#!/bin/sh\nexec {} sh -c 'mount -t tmpfs none /proc && exec \"$@\"' sh {} \"$@\"\n",

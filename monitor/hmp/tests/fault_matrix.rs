@@ -100,7 +100,7 @@ enum End {
     Fine,
     /// The command's error is its answer.
     Failed,
-    /// No answer; the connection is no good any more.
+    /// No answer; the connection is of no use any more.
     Lost(&'static str),
     /// The answer, and then the connection is lost with work in flight.
     LostAfter(&'static str),

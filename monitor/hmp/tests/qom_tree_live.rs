@@ -16,7 +16,7 @@ use serde_json::json;
 
 const DEVICES: usize = 100;
 
-/// Of several tries, the fastest tells most of the program and least of what else the machine does.
+/// Of several tries, the fastest says most of the program and least of what else the machine does.
 const TRIES: usize = 3;
 
 /// The paths of the objects in the tree that `info qom-tree` printed.

@@ -294,7 +294,7 @@ async fn elements_of_virtio_queues() {
     }
 }
 
-/// Where QMP tells no reason, the built-in has one on QEMU's standard error.
+/// Where QMP says no reason, the built-in has one on QEMU's standard error.
 #[tokio::test]
 async fn how_migrations_end() {
     for (info, expected) in [
@@ -335,7 +335,7 @@ async fn regions_of_pci_devices_that_are_not_mapped() {
     }
 }
 
-/// What QEMU tells of an image, as block/qapi.c prints it.
+/// What QEMU says of an image, as block/qapi.c prints it.
 #[tokio::test]
 async fn images() {
     let block = |image: serde_json::Value| {

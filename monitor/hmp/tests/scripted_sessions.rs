@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What a person is told and what is kept between lines: the chosen CPU, passwords, input,
+//! What a user is told and what is kept between lines: the chosen CPU, passwords, input,
 //! measurements.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -185,7 +185,7 @@ async fn what_is_no_password() {
     }
 }
 
-/// A person who types "hush" at any prompt.
+/// A user who types "hush" at any prompt.
 struct Person;
 
 impl Host for Person {

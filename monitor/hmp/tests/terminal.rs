@@ -23,7 +23,7 @@ use serde_json::json;
 const PROMPT: &str = "(qemu) ";
 const UP: &str = "\x1b[A";
 
-/// A person at a terminal.
+/// A user at a terminal.
 struct Person {
     session: PtySession,
 }

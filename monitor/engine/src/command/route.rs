@@ -24,7 +24,7 @@ pub enum Passthrough {
     Always,
 }
 
-/// What the person allows.
+/// What the user allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     /// Whether the built-in monitor may be used.

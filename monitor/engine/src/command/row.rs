@@ -91,7 +91,7 @@ pub enum Present {
     With(&'static str),
     /// As the rule says in releases before the bound, on every target since.
     Until(Version, &'static Present),
-    /// Only in builds that no QMP command tells from others; not in any distribution's build that
+    /// Only in builds that no QMP command distinguishes from others; not in any distribution's build that
     /// we know.
     RareBuild,
 }

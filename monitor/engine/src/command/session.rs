@@ -13,7 +13,7 @@ pub struct Session {
     pub format: Format,
     /// The mask last sent by `mouse_button`.
     pub mouse_buttons: i64,
-    /// What to tell a person whose running line is given up or loses its connection: what may go on
+    /// What to tell a user whose running line is given up or loses its connection: what may go on
     /// without it, and how to end that.
     pub goes_on: Vec<String>,
     /// Whether `quit` was carried out.

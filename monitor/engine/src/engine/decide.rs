@@ -209,7 +209,7 @@ fn with_hint(text: &str, cursor: &Cursor<'_>, found: &Found) -> String {
     format!("{text}Try \"help {name}\" for more information\n")
 }
 
-/// The line for the built-in monitor. Its sticky format is one for the whole of QEMU; ours stands
+/// The line for the built-in monitor. Its sticky format is one for the whole of QEMU; ours is
 /// in the line instead.
 fn passed_on(line: &str, parsed: &Parsed) -> String {
     let Some(after) = parsed.after_format else {

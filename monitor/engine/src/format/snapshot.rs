@@ -42,7 +42,7 @@ pub fn header(version: Version) -> &'static str {
     }
 }
 
-/// The line of one snapshot, without a line end. `id` stands in its first column; `offset` is the
+/// The line of one snapshot, without a line end. `id` is in its first column; `offset` is the
 /// distance from UTC when it was taken, in seconds.
 #[must_use]
 pub fn row(snapshot: &Snapshot, id: &str, offset: i32, version: Version) -> String {

@@ -225,7 +225,7 @@ fn character(cursor: &mut Cursor<'_>) -> Result<i64, ExprError> {
         return Err(ExprError::CharacterConstant);
     };
     cursor.advance();
-    // More than one byte stands between the quotes when the character is not ASCII.
+    // More than one byte is between the quotes when the character is not ASCII.
     if !byte.is_ascii() || cursor.peek() != Some(b'\'') {
         return Err(ExprError::Unterminated);
     }

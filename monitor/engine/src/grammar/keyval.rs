@@ -117,7 +117,7 @@ fn value(text: &str) -> (String, &str) {
 pub struct Keyval {
     /// The values, nested by the dots in their keys.
     pub members: Members,
-    /// Whether a word `help` or `?` stands among them.
+    /// Whether a word `help` or `?` is among them.
     pub help: bool,
 }
 

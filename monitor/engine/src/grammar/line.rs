@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
     pub fn take_while(&mut self, keep: impl Fn(u8) -> bool) -> &'a str {
         let rest = self.rest();
         let len = rest.bytes().position(|b| !keep(b)).unwrap_or(rest.len());
-        // A predicate that tells apart the bytes of one character would break it; none does.
+        // A predicate that splits the bytes of one character would break it; none does.
         let len = (0..=len)
             .rev()
             .find(|&n| rest.is_char_boundary(n))

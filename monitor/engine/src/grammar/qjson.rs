@@ -30,7 +30,7 @@ struct Token<'a> {
 }
 
 impl Token<'_> {
-    /// Whether only what follows tells where it ends.
+    /// Whether only what follows says where it ends.
     fn open_ended(&self) -> bool {
         matches!(self.kind, Kind::Word | Kind::Number)
     }

@@ -53,7 +53,7 @@ fn vsock(text: &str) -> Result<Value, String> {
     Ok(json!({"type": "vsock", "data": {"cid": cid, "port": port}}))
 }
 
-/// What stands in front of `end`, at most `limit` bytes of it; `None` where nothing does.
+/// What is in front of `end`, at most `limit` bytes of it; `None` where nothing does.
 fn head(text: &str, limit: usize, end: char) -> Option<&str> {
     let mut len = text.find(end).unwrap_or(text.len()).min(limit);
     while !text.is_char_boundary(len) {

@@ -15,7 +15,7 @@ pub enum Tree {
 /// Named values.
 pub type Members = Vec<(String, Tree)>;
 
-/// How many dots a key may have: more than any type of QEMU is deep in earnest.
+/// How many dots a key may have: more than any type of QEMU is deep in practice.
 pub const MAX_DEPTH: usize = 64;
 
 impl Tree {

@@ -28,7 +28,7 @@ pub enum DumpError {
     /// QEMU makes no dump, or passing it a descriptor does not work.
     #[error("{0}")]
     Refused(String),
-    /// What QEMU wrote is no dump.
+    /// What QEMU wrote is not a dump.
     #[error("QEMU wrote something else than a dump: {0}")]
     Garbage(String),
     /// Something else than memory lies at this address, or nothing.

@@ -73,7 +73,7 @@ struct AddedFd {
 
 impl<'a> Reader<'a> {
     /// Gives QEMU a new file to write into. [`close`](Self::close) takes it back; QEMU also drops a
-    /// descriptor when the connection ends. `allow` is the highest risk class that the person
+    /// descriptor when the connection ends. `allow` is the highest risk class that the user
     /// permits.
     pub async fn open(
         qmp: &'a dyn Qmp,

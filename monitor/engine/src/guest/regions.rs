@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The guest's memory regions as QOM shows them: where they lie, and what that tells of an address.
+//! The guest's memory regions as QOM shows them: where they lie, and what that says of an address.
 //!
-//! QOM tells a region's name, place and size; not its kind (memory, device, alias), nor whether it
+//! QOM says a region's name, place and size; not its kind (memory, device, alias), nor whether it
 //! is switched on. What is certain without that: an address that only memory covers, by the names
 //! of QEMU's memory blocks, can be read; one that no region covers, containers aside, can't.
 

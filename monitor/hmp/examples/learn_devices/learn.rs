@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What one QEMU tells of the order in which it prints.
+//! What one QEMU says of the order in which it prints.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

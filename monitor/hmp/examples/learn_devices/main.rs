@@ -140,7 +140,7 @@ impl Learner {
         Ok(())
     }
 
-    /// Devices that a person may add to `machine`.
+    /// Devices that a user may add to `machine`.
     fn devices(&mut self, program: &Path, machine: &str) -> Result<(), Failure> {
         let mut base = vec!["-M".to_owned(), machine.to_owned()];
         base.extend(BACK_ENDS.iter().map(|&argument| argument.to_owned()));
@@ -189,7 +189,7 @@ impl Learner {
 }
 
 fn say(text: &str) {
-    // Somebody who reads no more is no reason to stop.
+    // Somebody who reads no more is not a reason to stop.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 

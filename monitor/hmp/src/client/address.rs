@@ -20,7 +20,7 @@ pub enum Address {
     },
 }
 
-/// Why a text is no address.
+/// Why a text is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// No text.
@@ -32,7 +32,7 @@ pub enum AddressError {
     /// `tcp:` without both parts.
     #[error("a TCP address is tcp:HOST:PORT, with brackets around an IPv6 host")]
     Tcp,
-    /// A port that is no number from 1 to 65535.
+    /// A port that is not a number from 1 to 65535.
     #[error("'{0}' is not a port")]
     Port(String),
 }
@@ -59,7 +59,7 @@ fn tcp(text: &str) -> Result<Address, AddressError> {
     let (host, port) = text.rsplit_once(':').ok_or(AddressError::Tcp)?;
     let host = match host.strip_prefix('[') {
         Some(inner) => inner.strip_suffix(']').ok_or(AddressError::Tcp)?,
-        // Brackets are what tells a port from the last group of an IPv6 address.
+        // Brackets are what separates a port from the last group of an IPv6 address.
         None if host.contains(':') => return Err(AddressError::Tcp),
         None => host,
     };

@@ -140,7 +140,7 @@ impl Client {
         &self.0.greeting
     }
 
-    /// How the connection ended; none as long as it stands.
+    /// How the connection ended; none as long as it lasts.
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.0.shared.pending.end()

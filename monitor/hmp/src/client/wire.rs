@@ -86,7 +86,7 @@ impl Reader {
     /// The next message. Not to be called again when the future was dropped.
     pub(super) async fn message(&mut self) -> Result<Message, ReadError> {
         while !self.framer.find()? {
-            // How the connection broke tells a person nothing that its end does not.
+            // How the connection broke adds nothing for the user that its end does not say.
             match self.stream.read(&mut self.chunk).await {
                 Ok(0) | Err(_) => return Err(ReadError::Ended),
                 Ok(count) => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Without a person: runs the lines of the command line or of standard input, prints candidates.
+//! Without a user: runs the lines of the command line or of standard input, prints candidates.
 
 use std::fmt::Write;
 use std::time::Duration;

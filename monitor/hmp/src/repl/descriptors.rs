@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Open descriptors that the person passes to `hmp` by number and to commands by name.
+//! Open descriptors that the user passes to `hmp` by number and to commands by name.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};

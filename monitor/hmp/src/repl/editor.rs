@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The line editor, on a thread of its own: it blocks while a person types, and the connection must
+//! The line editor, on a thread of its own: it blocks while a user types, and the connection must
 //! not wait for that.
 
 use std::borrow::Cow;
@@ -25,7 +25,7 @@ use crate::repl::history;
 
 /// The built-in monitor's prompt.
 const PROMPT: &str = "(qemu) ";
-/// A list longer than this is shown only when the person says so. The built-in keeps 256.
+/// A list longer than this is shown only when the user says so. The built-in keeps 256.
 const LIST: usize = 256;
 /// How long TAB waits for candidates: QEMU may be busy.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -89,12 +89,12 @@ impl Editor {
         Asker(self.asks.clone().into())
     }
 
-    /// Shows the prompt; what the person does then comes through [`said`](Self::said).
+    /// Shows the prompt; what the user does then comes through [`said`](Self::said).
     pub(super) fn prompt(&mut self) {
         if self.before.is_none() {
             self.before = tcgetattr(io::stdin()).ok();
         }
-        // Without the thread, `said` tells.
+        // Without the thread, `said` says.
         let _ = self.asks.send(Ask::Line);
     }
 
@@ -270,7 +270,7 @@ pub(super) fn with_files(completion: Completion, line: &str, pos: usize) -> Vec<
     candidates
 }
 
-/// What is shown and what is put in: a word that stands alone is finished, so a blank follows,
+/// What is shown and what is put in: a word that is alone is finished, so a blank follows,
 /// unless it is a folder.
 fn pairs(candidates: Vec<String>) -> Vec<Pair> {
     let alone = candidates.len() == 1;

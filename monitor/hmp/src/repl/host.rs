@@ -16,7 +16,7 @@ use crate::repl::history::Session;
 /// This program.
 pub(super) struct Program {
     pub(super) descriptors: Descriptors,
-    /// Asks the person, where there is one.
+    /// Asks the user, where there is one.
     pub(super) asker: Option<Asker>,
     /// The lines typed so far, where lines are typed.
     pub(super) history: Option<Arc<Session>>,

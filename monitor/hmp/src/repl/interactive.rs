@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The prompt: a person types, TAB completes, Ctrl-C cancels the running command, Ctrl-D leaves.
+//! The prompt: a user types, TAB completes, Ctrl-C cancels the running command, Ctrl-D leaves.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::repl::worker::{End, Next, Worker};
 /// How long QEMU may take to give candidates; the editor waits a little longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What a person at the prompt does next.
+/// What a user at the prompt does next.
 enum Typed {
     Line(String),
     Interrupted,
@@ -123,7 +123,7 @@ async fn prompt(worker: &mut Worker, editor: &mut Editor, interrupts: &mut Signa
 }
 
 fn ended(worker: &mut Worker, end: End) -> Exit {
-    // The cursor stands behind the prompt and what was typed.
+    // The cursor is behind the prompt and what was typed.
     let _ = worker.screen.write_str("\r\n");
     worker.screen.end_answer(false);
     match (end, worker.client.end()) {

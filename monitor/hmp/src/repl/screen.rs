@@ -42,7 +42,7 @@ impl Screen {
         }
     }
 
-    /// Makes sure that what comes next stands at the start of a line.
+    /// Makes sure that what comes next is at the start of a line.
     pub(super) fn fresh_line(&mut self) {
         if !self.line_start {
             self.put(b"\n");

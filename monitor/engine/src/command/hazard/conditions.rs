@@ -292,7 +292,7 @@ fn flatten(key: &str, value: &Value, items: &mut Vec<(String, String)>) {
     items.push((key.to_owned(), text));
 }
 
-/// Children of these hold the devices that were plugged by a person.
+/// Children of these hold the devices that were plugged by a user.
 const PLUGGED: &[&str] = &["/machine/peripheral", "/machine/peripheral-anon"];
 
 pub async fn nvme_without_namespace(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {

@@ -72,7 +72,7 @@ pub async fn commit(cx: &mut Cx<'_>, args: Commit) -> CmdResult {
 
 const BUSY: &str = "Device or resource busy";
 
-/// The first node below that is no filter.
+/// The first node below that is not a filter.
 fn below_filters<'a>(graph: &'a Graph, node: &'a Node) -> Option<&'a Node> {
     let mut node = node;
     // Nodes form no circles; the bound guards against an answer that says so.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 
-/// A job in the background has the device's name, by which the person ends it, here as with the
+/// A job in the background has the device's name, by which the user ends it, here as with the
 /// built-in.
 fn may_go_on(cx: &mut Cx<'_>, device: &str) {
     cx.session.goes_on.push(format!(

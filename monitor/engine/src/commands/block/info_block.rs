@@ -156,7 +156,7 @@ pub async fn info_block(cx: &mut Cx<'_>, args: Block) -> CmdResult {
     Ok(())
 }
 
-/// An empty line stands in front of all but QEMU's first, also where that one is not shown.
+/// An empty line is in front of all but QEMU's first, also where that one is not shown.
 fn separate(out: &mut dyn Write, index: usize) -> fmt::Result {
     if index > 0 { writeln!(out) } else { Ok(()) }
 }

@@ -152,7 +152,7 @@ pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     result
 }
 
-/// Reads the option list; what is wrong with it stands on lines of its own.
+/// Reads the option list; what is wrong with it is on lines of its own.
 async fn read(cx: &mut Cx<'_>, text: &str) -> Result<(Arc<Schema>, Options), CmdError> {
     let schema = cx.caps.schema(cx.qmp()).await?;
     let read = options::read(text, &schema, cx.caps.version);

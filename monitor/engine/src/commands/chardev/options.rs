@@ -15,7 +15,7 @@ use crate::qmp::version::{Version, v};
 pub struct Read {
     /// Lines that come before anything else, with their line ends.
     pub warnings: String,
-    /// The options, or the line that tells what is wrong.
+    /// The options, or the line that says what is wrong.
     pub options: Result<Options, String>,
 }
 

@@ -66,7 +66,7 @@ pub async fn info_cpus(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     Ok(())
 }
 
-/// The model in a CPU's type name: what stands before `-ARCH-cpu`.
+/// The model in a CPU's type name: what is before `-ARCH-cpu`.
 fn model(kind: &str) -> &str {
     kind.strip_suffix("-cpu")
         .and_then(|k| k.rsplit_once('-'))

@@ -8,7 +8,7 @@ use crate::qemu::pci::{PciBus, PciDevice, PciInfo, PciRegion};
 use crate::qmp::QmpError;
 use crate::qmp::version::{Version, v};
 
-/// The first release that tells regions without an address from others, and ends their lines
+/// The first release that distinguishes regions without an address from others, and ends their lines
 /// without a dot.
 const UNMAPPED_SHOWN: Version = v(8, 0);
 

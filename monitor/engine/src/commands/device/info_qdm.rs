@@ -32,7 +32,7 @@ pub async fn info_qdm_part(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     Ok(())
 }
 
-/// `device_add help`: what a person may add.
+/// `device_add help`: what a user may add.
 pub async fn device_add_help(cx: &mut Cx<'_>) -> CmdResult {
     let (text, complete) = list(cx, false).await?;
     if !complete {

@@ -97,7 +97,7 @@ pub async fn set(cx: &mut Cx<'_>, args: Set) -> CmdResult {
     let Err(refused) = write(qmp, &args, first).await else {
         return Ok(());
     };
-    // Types are declared freely; what QEMU expects instead tells the real one.
+    // Types are declared freely; what QEMU expects instead says the real one.
     let kind = match (expected(&refused), declared) {
         (Some("array"), _) => "list",
         (Some(_), Err(wrong)) => return Err(CmdError::User(wrong)),

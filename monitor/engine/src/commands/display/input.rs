@@ -163,7 +163,7 @@ async fn send_together(cx: &mut Cx<'_>, events: &[Value]) -> Result<Option<Strin
     }
 }
 
-/// C's `strtol` with base 0: what is no number is 0, what follows one is ignored, and too large
+/// C's `strtol` with base 0: what is not a number is 0, what follows one is ignored, and too large
 /// ones stop at the ends.
 fn strtol(text: &str, binary: bool) -> i64 {
     let value = match whole(text, binary) {

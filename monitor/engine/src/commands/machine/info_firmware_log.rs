@@ -25,7 +25,7 @@ struct FirmwareLog {
     log: String,
 }
 
-/// `info firmware-log`: the log with escapes for what is no plain text.
+/// `info firmware-log`: the log with escapes for what is not plain text.
 pub async fn info_firmware_log(cx: &mut Cx<'_>, args: Log) -> CmdResult {
     let max = args
         .max_size

@@ -25,7 +25,7 @@ pub struct Tree {
 /// The region of I/O ports.
 const IO: &str = "/machine/unattached/io[0]";
 
-/// `info mtree`: the regions' places, priorities and names; QOM tells neither their kinds, nor what
+/// `info mtree`: the regions' places, priorities and names; QOM says neither their kinds, nor what
 /// aliases show, nor which regions are switched off.
 pub async fn info_mtree(cx: &mut Cx<'_>, args: Tree) -> CmdResult {
     if args.flatview || args.dispatch_tree {

@@ -12,7 +12,7 @@ use crate::qmp::version::{Version, v};
 /// Why the built-in monitor comes first: it knows the CPU's mode, and which instructions its
 /// disassembler has.
 ///
-/// QEMU 7.2 and 10.0 link capstone 4, 11.1 links 5, as we do; builds without any exist. QMP tells
+/// QEMU 7.2 and 10.0 link capstone 4, 11.1 links 5, as we do; builds without any exist. QMP says
 /// none of that.
 const BUILTIN_IS_BETTER: &str = "format i: QMP does not tell how this QEMU decodes";
 

@@ -19,7 +19,7 @@ pub struct Migrate {
     all: bool,
 }
 
-/// What `query-migrate` tells.
+/// What `query-migrate` says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Info {

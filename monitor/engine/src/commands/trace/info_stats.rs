@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(shown, text);
     }
 
-    /// One provider tells of the VM and of its CPUs.
+    /// One provider says of the VM and of its CPUs.
     #[test]
     fn the_schema_is_that_of_the_provider_and_the_target() {
         let stat = |name: &str| json!({"name": name, "type": "cumulative", "exponent": 0});

@@ -15,14 +15,14 @@ const NAMED: &str = "/machine/peripheral";
 const NAMELESS: &str = "/machine/peripheral-anon";
 
 /// Types of devices that the rule of [`creatable`] does not fit: name, what it is (`fixed`: part of
-/// a machine; `loose`: a person may create it), perhaps for some releases only. From the built-in's
+/// a machine; `loose`: a user may create it), perhaps for some releases only. From the built-in's
 /// completion on 7.2, 10.0 and 11.1.
 const TYPES: &str = include_str!("device_types.tsv");
 
 /// Targets whose CPUs are part of a machine.
 const FIXED_CPUS: &[&str] = &["aarch64", "arm", "ppc", "ppc64", "riscv32", "riscv64"];
 
-/// The first release of the types that `device_types.tsv` tells apart by release.
+/// The first release of the types that `device_types.tsv` distinguishes by release.
 const BOUND: Version = v(11, 0);
 
 /// Devices with an id that are realized and may be unplugged.
@@ -42,9 +42,9 @@ pub(super) async fn removable(qmp: &dyn Qmp) -> Vec<String> {
     devices
 }
 
-/// Types of devices that a person may create.
+/// Types of devices that a user may create.
 ///
-/// No QMP command tells which these are, and trying (`device_add` on a bus that is not there) makes
+/// No QMP command says which these are, and trying (`device_add` on a bus that is not there) makes
 /// QEMU wait a tenth of a second for each. As a rule devices of the system bus belong to machines
 /// and others can be created.
 pub(super) async fn creatable(qmp: &dyn Qmp, caps: &Caps) -> Vec<String> {

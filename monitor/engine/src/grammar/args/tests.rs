@@ -67,7 +67,7 @@ const SNAPSHOT: &str = "reuse:-n,device:B,snapshot-file:s?,format:s?";
 #[case("t", "t:T", "t 1.5ms", json!({"t": 0.0015}))]
 fn accepted(#[case] name: &str, #[case] spec: &str, #[case] line: &str, #[case] args: Value) {
     if line == "dump-guest-memory -pd f" {
-        // The f is no number; what counts is that -p leaves d as the file.
+        // The f is not a number; what counts is that -p leaves d as the file.
         assert_eq!(
             read(name, spec, "dump-guest-memory -pd 15 1"),
             Ok(json!({"paging": true, "filename": "d", "begin": 15, "length": 1}))

@@ -35,7 +35,7 @@ pub struct Model {
     pub for_boards: bool,
     /// What it is, empty where nothing says so.
     pub description: String,
-    /// The headings that it stands under.
+    /// The headings that it is listed under.
     pub categories: Vec<String>,
 }
 

@@ -28,7 +28,7 @@ pub struct Tree {
     brief: bool,
 }
 
-/// `info qtree`, where QMP tells all that it prints.
+/// `info qtree`, where QMP says all that it prints.
 pub async fn info_qtree(cx: &mut Cx<'_>, args: Tree) -> CmdResult {
     if args.brief {
         return brief(cx).await;
@@ -44,7 +44,7 @@ pub async fn info_qtree(cx: &mut Cx<'_>, args: Tree) -> CmdResult {
     Ok(())
 }
 
-/// `info qtree` with what QMP tells; a note names what it does not.
+/// `info qtree` with what QMP says; a note names what it does not.
 pub async fn info_qtree_part(cx: &mut Cx<'_>, args: Tree) -> CmdResult {
     if args.brief {
         return brief(cx).await;

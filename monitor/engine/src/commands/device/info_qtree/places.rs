@@ -23,7 +23,7 @@ pub fn pci<'p>(
         };
         devices.ancestry(name).contains(&kind)
     };
-    // The device that a bus belongs to stands before it.
+    // The device that a bus belongs to is before it.
     let owner = |bus: usize| {
         let mut above = devices.entries[..bus].iter();
         let depth = devices.entries[bus].depth;
