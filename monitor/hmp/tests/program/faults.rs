@@ -3,10 +3,6 @@
 //! hang.
 //!
 //! How long is too long is decided by the limit of a minute that every run has.
-#![cfg(feature = "repl")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -16,8 +12,8 @@ use std::process::{Command as Process, Stdio};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use common::peer::GREETING;
-use common::program::{Ran, binary, hmp, run};
+use crate::common::peer::GREETING;
+use crate::common::program::{Ran, binary, hmp, run};
 use hmp::client::frame::{Framer, Limits};
 use rstest::rstest;
 use serde_json::{Value, json};

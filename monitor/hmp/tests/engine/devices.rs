@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Devices and objects of VMs that no recording has: values that QEMU wants otherwise than its
 //! lists say, links, drives.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::engine::{Requests, on_mock, refusal};
+use crate::common::engine::{Requests, on_mock, refusal};
 use mock_qmp::{Answer, MockQmp, Recording};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -14,7 +11,7 @@ async fn answer(mock: MockQmp, line: &str) -> String {
     let mock = mock.command("query-target", json!({"arch": "x86_64"}));
     let (_server, mut monitor) = on_mock(mock).await;
     let mut answer = String::new();
-    common::engine::run(&mut monitor, line, &mut answer).await;
+    crate::common::engine::run(&mut monitor, line, &mut answer).await;
     answer
 }
 

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `info qtree` on real QEMUs with many devices, against the built-in's; see `HMP_TEST_QEMUS` in
 //! tests/common/qemu.rs.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use common::engine::{connect, native};
-use common::qemu::{Qemu, qemus};
+use crate::common::engine::{connect, native};
+use crate::common::qemu::{Qemu, qemus};
 use hmp_engine::qmp::Qmp;
 use serde_json::json;
 
@@ -118,7 +115,7 @@ async fn compare(qemu: &Qemu, what: &str) {
     let theirs = theirs.as_str().unwrap().replace("\r\n", "\n");
     let mut monitor = native(client).await;
     let mut ours = String::new();
-    common::engine::run(&mut monitor, "info qtree", &mut ours).await;
+    crate::common::engine::run(&mut monitor, "info qtree", &mut ours).await;
     let (theirs, ours): (Vec<_>, Vec<_>) = (theirs.lines().collect(), ours.lines().collect());
     let same = common_lines(&theirs, &ours);
     let all = theirs.len().max(ours.len());

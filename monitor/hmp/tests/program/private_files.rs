@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Guest memory where QEMU can't be passed a descriptor: it writes into a private file, of which
 //! nothing is left.
-#![cfg(feature = "repl")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::mpsc::channel;
 
-use common::program::{Ran, hmp, run};
-use common::qemu::{Qemu, qemus};
+use crate::common::program::{Ran, hmp, run};
+use crate::common::qemu::{Qemu, qemus};
 use mock_qmp::{Answer, MockQmp};
 use serde_json::{Value, json};
 

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `help` and `info` without a sub-command: what the built-in lists, in its order, with our
 //! sentences.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::engine::on_mock;
+use crate::common::engine::on_mock;
 use mock_qmp::MockQmp;
 use serde_json::json;
 
@@ -18,7 +15,7 @@ async fn answer_of(arch: &str, version: &str, line: &str) -> String {
     let mock = mock.command("query-target", json!({ "arch": arch }));
     let (_server, mut monitor) = on_mock(mock).await;
     let mut answer = String::new();
-    common::engine::run(&mut monitor, line, &mut answer).await;
+    crate::common::engine::run(&mut monitor, line, &mut answer).await;
     answer
 }
 

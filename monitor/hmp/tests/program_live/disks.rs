@@ -2,18 +2,14 @@
 //! An evening with a disk, all through `hmp --native-only` on real QEMUs: snapshots, a mirror, a
 //! commit, a backup, NBD exports, disks plugged and unplugged, migration into a file and to another
 //! QEMU. What is written before each step is read back after it.
-#![cfg(feature = "repl")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::program::{hmp, run};
-use common::qemu::{Qemu, qemus};
+use crate::common::program::{hmp, run};
+use crate::common::qemu::{Qemu, qemus};
 use tempfile::TempDir;
 
 /// Patterns are written in blocks of this many bytes; block N is filled with N + 1.

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Answers for hosts that no test has, from a mock that says what such a host would.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::engine::on_mock;
+use crate::common::engine::on_mock;
 use mock_qmp::{Answer, MockQmp};
 use serde_json::json;
 
@@ -16,7 +13,7 @@ async fn answer_of(mock: MockQmp, arch: &str, line: &str) -> String {
     let mock = mock.command("query-target", json!({ "arch": arch }));
     let (_server, mut monitor) = on_mock(mock).await;
     let mut answer = String::new();
-    common::engine::run(&mut monitor, line, &mut answer).await;
+    crate::common::engine::run(&mut monitor, line, &mut answer).await;
     answer
 }
 

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What `info migrate` prints of migrations that no recording has: all members of `query-migrate`
 //! at once.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::engine::on_mock;
+use crate::common::engine::on_mock;
 use mock_qmp::MockQmp;
 use serde_json::{Value, json};
 
@@ -15,7 +12,7 @@ async fn answer(version: &str, info: &Value, line: &str) -> String {
         .command("query-migrate", info.clone());
     let (_server, mut monitor) = on_mock(mock).await;
     let mut answer = String::new();
-    common::engine::run(&mut monitor, line, &mut answer).await;
+    crate::common::engine::run(&mut monitor, line, &mut answer).await;
     answer
 }
 

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Format `i` of `x` and `xp` on real QEMUs whose instructions are certain: random requests over
 //! code, against the built-in's answers; see `HMP_TEST_QEMUS` in tests/common/qemu.rs.
-#![cfg(feature = "disassembly")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::io::Write as _;
 use std::path::Path;
 
-use common::engine::{connect, native};
-use common::qemu::{Qemu, qemus};
-use common::random::Random;
+use crate::common::engine::{connect, native};
+use crate::common::qemu::{Qemu, qemus};
+use crate::common::random::Random;
 use hmp_engine::qmp::Qmp;
 use serde_json::{Value, json};
 
@@ -117,7 +113,7 @@ async fn random_code_is_decoded_alike() {
             let line = format!("{command}/{}i {address:#x}", random.below(70));
             let theirs = builtin(&client, &line).await;
             let mut ours = String::new();
-            common::engine::run(&mut monitor, &line, &mut ours).await;
+            crate::common::engine::run(&mut monitor, &line, &mut ours).await;
             if same {
                 assert_eq!(ours, theirs, "{}: {line}", program.display());
             }

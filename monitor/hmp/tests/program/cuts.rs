@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The connection is cut at every request of commands that take several steps: what may be left is
 //! told, the next connection lists it, and `--end-jobs` ends it.
-#![cfg(feature = "repl")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::{Arc, Mutex};
 
-use common::peer::GREETING;
-use common::program::{Ran, hmp, run};
+use crate::common::peer::GREETING;
+use crate::common::program::{Ran, hmp, run};
 use hmp::client::frame::{Framer, Limits};
 use rstest::rstest;
 use serde_json::{Value, json};

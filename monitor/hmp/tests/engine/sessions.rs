@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a user is told and what is kept between lines: the chosen CPU, passwords, input,
 //! measurements.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::engine::{Requests, on_mock, refusal};
+use crate::common::engine::{Requests, on_mock, refusal};
 use hmp::client::{Client, Options};
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::{Monitor, Outcome};
@@ -32,7 +29,7 @@ fn recorded(name: &str) -> MockQmp {
 
 async fn line(monitor: &mut Monitor, line: &str) -> String {
     let mut answer = String::new();
-    common::engine::run(monitor, line, &mut answer).await;
+    crate::common::engine::run(monitor, line, &mut answer).await;
     answer
 }
 
@@ -165,7 +162,7 @@ async fn the_connection_breaks_while_a_reason_is_looked_for() {
     let broken = mock().fault(fault.parse::<mock_qmp::Fault>().unwrap());
     let (_server, mut monitor) = on_mock(broken).await;
     let mut answer = String::new();
-    let ran = common::engine::run(&mut monitor, "set_password vnc x", &mut answer).await;
+    let ran = crate::common::engine::run(&mut monitor, "set_password vnc x", &mut answer).await;
     assert!(matches!(ran.outcome, Outcome::Disconnected(_)), "{ran:?}");
     assert_eq!(answer, "");
 }
@@ -229,7 +226,8 @@ async fn a_password_typed_at_the_prompt() {
             .await
             .unwrap();
         let mut answer = String::new();
-        let ran = common::engine::run(&mut monitor, "change vnc password", &mut answer).await;
+        let ran =
+            crate::common::engine::run(&mut monitor, "change vnc password", &mut answer).await;
         assert_eq!(
             matches!(ran.outcome, Outcome::Disconnected(_)),
             told,

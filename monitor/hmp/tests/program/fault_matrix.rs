@@ -2,15 +2,11 @@
 //! Every fault that the mock knows, met by a query, a change, a completion and a memory read: each
 //! has its exit code and its message, nothing hangs, and what may have happened in QEMU is never
 //! left unsaid.
-#![cfg(feature = "repl")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::program::{Ran, hmp, run};
+use crate::common::program::{Ran, hmp, run};
 use mock_qmp::{Answer, Fault, FaultKind, MockQmp, Recording};
 use rstest::rstest;
 use serde_json::json;

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The prompt of `hmp`, on a pseudo-terminal, against the mock.
-#![cfg(feature = "repl")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::program::{Mock, binary};
+use crate::common::program::{Mock, binary};
 use mock_qmp::Answer;
 use rexpect::process::WaitStatus;
 use rexpect::reader::Options;

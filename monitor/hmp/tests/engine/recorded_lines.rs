@@ -2,8 +2,6 @@
 //! Lines as real QEMUs answered them: each case holds the QMP exchange of our monitor and the text
 //! that the built-in monitor of the same QEMU printed at the same moment for the same line.
 
-mod common;
-
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -121,7 +119,7 @@ async fn lines_print_what_the_builtin_printed() {
                 .passthrough(Passthrough::Never)
                 .build_with(caps);
             let mut text = String::new();
-            let ran = common::engine::run(&mut monitor, &case.line, &mut text).await;
+            let ran = crate::common::engine::run(&mut monitor, &case.line, &mut text).await;
             let left = qmp.left.lock().unwrap().len();
             if text != case.text || left > 0 {
                 wrong.push(format!(

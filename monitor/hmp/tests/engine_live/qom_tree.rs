@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! How long `info qom-tree` takes on real QEMUs with many devices; see `HMP_TEST_QEMUS` in
 //! tests/common/qemu.rs.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use common::engine::{connect, native};
-use common::qemu::{Qemu, qemus};
+use crate::common::engine::{connect, native};
+use crate::common::qemu::{Qemu, qemus};
 use futures_util::future::join_all;
 use hmp_engine::qmp::Qmp;
 use serde_json::json;
@@ -54,7 +51,7 @@ async fn a_tree_takes_at_most_twice_the_time_of_its_calls() {
         for _ in 0..TRIES {
             let mut tree = String::new();
             let begun = Instant::now();
-            common::engine::run(&mut monitor, "info qom-tree", &mut tree).await;
+            crate::common::engine::run(&mut monitor, "info qom-tree", &mut tree).await;
             ours = ours.min(begun.elapsed());
             let paths = paths(&tree);
             objects = paths.len();

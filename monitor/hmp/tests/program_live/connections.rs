@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The client and `hmp` on real QEMUs; see `HMP_TEST_QEMUS` in tests/common/qemu.rs.
-#![cfg(feature = "repl")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::program::{binary, hmp, run};
-use common::qemu::{Qemu, qemus};
+use crate::common::program::{binary, hmp, run};
+use crate::common::qemu::{Qemu, qemus};
 use hmp::client::address::Address;
 use hmp::client::{Client, Events, Options};
 use hmp_engine::qmp::{Qmp, QmpError};

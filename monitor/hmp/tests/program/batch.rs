@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The binary `hmp` without a terminal, against the mock.
-#![cfg(feature = "repl")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use common::program::{Mock, binary, hmp, run};
+use crate::common::program::{Mock, binary, hmp, run};
 use mock_qmp::Answer;
 use rstest::rstest;
 use serde_json::{Value, json};

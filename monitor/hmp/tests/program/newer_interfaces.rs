@@ -2,12 +2,8 @@
 //! Interfaces that QEMU gets after 11.1: used where `query-commands` offers them, before the
 //! built-in monitor; without them the built-in answers where that is allowed, and else the line
 //! says what is missing.
-#![cfg(feature = "repl")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::program::{Mock, run};
+use crate::common::program::{Mock, run};
 use mock_qmp::Answer;
 use rstest::rstest;
 use serde_json::{Value, json};

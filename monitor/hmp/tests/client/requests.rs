@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The QMP client against a peer driven by hand.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::time::Duration;
 
-use common::peer::{GREETING, Peer};
+use crate::common::peer::{GREETING, Peer};
 use hmp::client::frame::Limits;
 use hmp::client::{Client, ConnectError, Events, Options};
 use hmp_engine::qmp::{Qmp, QmpError};

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `x` and `xp` on real QEMUs: random requests against the built-in's answers; see `HMP_TEST_QEMUS`
 //! in tests/common/qemu.rs.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::fmt::Write as _;
 use std::io::Write;
 
-use common::engine::{connect, native};
-use common::qemu::{Qemu, qemus, ram};
-use common::random::Random;
+use crate::common::engine::{connect, native};
+use crate::common::qemu::{Qemu, qemus, ram};
+use crate::common::random::Random;
 use hmp_engine::qmp::Qmp;
 use serde_json::json;
 
@@ -73,7 +70,7 @@ async fn random_requests_are_answered_alike() {
                 .unwrap();
             let theirs = theirs.as_str().unwrap().replace("\r\n", "\n");
             let mut ours = String::new();
-            common::engine::run(&mut monitor, &line, &mut ours).await;
+            crate::common::engine::run(&mut monitor, &line, &mut ours).await;
             assert_eq!(ours, theirs, "{}: {line}", program.display());
             readable += usize::from(theirs.contains(':') && !theirs.contains("Cannot"));
         }
@@ -138,7 +135,7 @@ async fn what_is_not_certain_is_marked() {
                 random.of(&["b", "h", "w", "g"])
             );
             let mut ours = String::new();
-            common::engine::run(&mut monitor, &line, &mut ours).await;
+            crate::common::engine::run(&mut monitor, &line, &mut ours).await;
             // What would kill QEMU is not tried on it.
             if ours.starts_with("refused: ") {
                 refused += 1;

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The QMP requests that option strings become, on a mock that refuses them with their own
 //! arguments.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod common;
-
-use common::engine::on_mock;
+use crate::common::engine::on_mock;
 use mock_qmp::{Answer, MockQmp, Recording};
 use serde_json::Value;
 
@@ -28,7 +25,7 @@ async fn on(mock: MockQmp, lines: &[(&str, &str)]) {
     let mut wrong = Vec::new();
     for (line, expected) in lines {
         let mut answer = String::new();
-        common::engine::run(&mut monitor, line, &mut answer).await;
+        crate::common::engine::run(&mut monitor, line, &mut answer).await;
         if canonical(&answer) != canonical(expected) {
             wrong.push(format!("{line}\n{answer}"));
         }
@@ -165,7 +162,7 @@ async fn a_list_of_back_ends_is_asked_for() {
     let (_server, mut monitor) = on_mock(mock(&[])).await;
     for line in ["chardev-add help", "chardev-add ?"] {
         let mut answer = String::new();
-        common::engine::run(&mut monitor, line, &mut answer).await;
+        crate::common::engine::run(&mut monitor, line, &mut answer).await;
         assert!(
             answer.starts_with("Available chardev backend types:"),
             "{line}: {answer}"

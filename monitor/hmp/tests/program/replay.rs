@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `hmp --replay` on libvirt's recordings of QEMUs that are not here: a small one of ours, and,
 //! where `HMP_TEST_REPLIES` names their folder, the real `caps_*.replies` files.
-#![cfg(feature = "repl")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::program::{hmp, run};
+use crate::common::program::{hmp, run};
 
 /// What libvirt asks and records, cut short: a QEMU 8.1 of before `query-commands` was asked.
 const SAMPLE: &str = r#"{

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The QMP client on real sockets: unix, TCP, descriptors, and any order of what the other end
 //! sends.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::fs::File;
 use std::io::{IoSliceMut, Read, Seek, Write};
@@ -11,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use common::peer::{GREETING, Peer};
+use crate::common::peer::{GREETING, Peer};
 use hmp::client::address::Address;
 use hmp::client::{Client, ConnectError, Options};
 use hmp_engine::qmp::{Qmp, QmpError};
@@ -325,8 +322,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-    #[test]
+        #[test]
     fn neither_order_nor_pieces_matter(
         count in 1_usize..9,
         steps in steps(),

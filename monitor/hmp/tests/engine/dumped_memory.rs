@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Physical memory out of dumps, for a QEMU that can't open the descriptor that it was passed: its
 //! root has no `/proc`.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod common;
 
 use std::fs::File;
 use std::io::Write;
@@ -13,8 +10,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::engine::connect;
-use common::qemu::{Qemu, qemus, ram};
+use crate::common::engine::connect;
+use crate::common::qemu::{Qemu, qemus, ram};
 use hmp::host::memfd;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::Monitor;
@@ -158,7 +155,7 @@ async fn answer(qmp: Arc<NoProc>, allow: Risk, line: &str) -> String {
     let builder = builder.passthrough(Passthrough::Never).allow(allow);
     let mut monitor = builder.build().await.unwrap();
     let mut text = String::new();
-    common::engine::run(&mut monitor, line, &mut text).await;
+    crate::common::engine::run(&mut monitor, line, &mut text).await;
     text
 }
 
@@ -293,7 +290,7 @@ async fn real_qemus() {
             let mut monitor = builder.build().await.unwrap();
             let mut text = String::new();
             for line in &lines {
-                common::engine::run(&mut monitor, line, &mut text).await;
+                crate::common::engine::run(&mut monitor, line, &mut text).await;
             }
             texts.push(text);
         }

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The engine on real QEMUs, against the built-in's answers; see `HMP_TEST_QEMUS` in
+//! tests/common/qemu.rs.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+#[cfg(feature = "disassembly")]
+mod instructions;
+mod memory;
+mod qom_tree;
+mod qtree;

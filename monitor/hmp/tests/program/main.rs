@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The binary `hmp`, against mocks and peers that misbehave.
+#![cfg(feature = "repl")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod batch;
+mod cuts;
+mod fault_matrix;
+mod faults;
+mod newer_interfaces;
+mod private_files;
+mod replay;
+mod terminal;

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The binary `hmp` on real QEMUs; see `HMP_TEST_QEMUS` in tests/common/qemu.rs.
+#![cfg(feature = "repl")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod connections;
+mod disks;
