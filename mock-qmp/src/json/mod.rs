@@ -17,3 +17,6 @@ pub use respace::{compact, respace};
 pub use stream::{Dialect, JsonError, Parser};
 pub use value::{Object, Value};
 pub use write::{Style, escape_bytes, write_value};
+
+#[cfg(test)]
+mod tests;

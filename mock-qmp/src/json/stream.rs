@@ -454,7 +454,3 @@ fn number(kind: TokenKind, text: &[u8]) -> Value {
     }
     Value::Double(text.parse().unwrap_or(0.0))
 }
-
-#[cfg(test)]
-#[path = "stream_tests.rs"]
-mod tests;

@@ -5,15 +5,14 @@ mod framer;
 mod probe;
 mod proxy;
 mod recorder;
-mod scrub;
 mod session;
 
 pub use probe::{Probe, probe};
 pub use proxy::{Proxy, proxy};
 pub use recorder::Recorder;
-pub(crate) use scrub::scrub_request;
-pub use scrub::{SCRUBBED, scrub_line};
 pub use session::record;
+
+pub use crate::recording::{SCRUBBED, scrub_line};
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,8 @@
 
 use super::framer::Framer;
 use crate::json::Value;
+use crate::net::Address;
 use crate::recording::{FORMAT, Machine, QemuVersion};
-use crate::serve::Address;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
@@ -158,6 +158,6 @@ fn command_line(stream: &impl AsFd) -> Vec<String> {
     read()
         .unwrap_or_default()
         .iter()
-        .map(|word| super::scrub::scrub_option(word))
+        .map(|word| crate::recording::scrub_option(word))
         .collect()
 }

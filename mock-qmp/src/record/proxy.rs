@@ -1,7 +1,7 @@
 //! The proxy: passes bytes and descriptors on, and lets a recorder see them.
 
 use super::recorder::Recorder;
-use crate::serve::Stream;
+use crate::net::Stream;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;

@@ -2,12 +2,12 @@
 
 use super::capture::Capture;
 use super::framer::Framer;
-use super::scrub::{scrub_line, scrub_request};
-use crate::commands::changes_state;
 use crate::json::{Dialect, Object, Parser, Style, Value, write_value};
 use crate::recording::{
     Line, Machine, Part, QemuVersion, RecordingError, RecordingWriter, ReplyLine, TopicWriter,
 };
+use crate::recording::{scrub_line, scrub_request};
+use crate::schema::changes_state;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
 //! A recording session: clients come to a listening socket, and each is put through to QEMU.
 
 use super::proxy::Proxy;
-use crate::serve::{Address, Listener, Stream};
+use crate::net::{Address, Listener, Stream};
 use std::io;
 use tokio::net::{TcpStream, UnixStream};
 

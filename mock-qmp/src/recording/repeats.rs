@@ -1,7 +1,7 @@
 //! Leaves out of a topic what it holds twice.
 
-use crate::commands::{DESCRIPTOR_COMMANDS, changes_state};
 use crate::json::Value;
+use crate::schema::{DESCRIPTOR_COMMANDS, changes_state};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// A request that waits for its reply: its line, its text without the time, and whether more than the reply came of it.

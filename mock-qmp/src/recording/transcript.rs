@@ -6,8 +6,8 @@
 
 use super::RecordingError;
 use super::line::{Line, ReplyLine};
-use crate::commands::changes_state;
 use crate::json::{Object, Value};
+use crate::schema::changes_state;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::path::Path;

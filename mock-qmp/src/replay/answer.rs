@@ -2,10 +2,10 @@
 
 use super::key::aliases;
 use super::machine::{Replay, SHORTEST_DELAY, Timing};
-use crate::commands::pauses;
+use crate::core::{Call, Execution, Failure, Outcome};
 use crate::json::respace;
 use crate::recording::ReplyBody;
-use crate::server::{Call, Execution, Failure, Outcome};
+use crate::schema::pauses;
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 
 use super::key::role_key;
 use super::machine::{Mode, Replay};
-use crate::commands::changes_state;
 use crate::json::Object;
+use crate::schema::changes_state;
 
 /// Where an answer was found.
 pub(super) enum Found {

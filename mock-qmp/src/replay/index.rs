@@ -1,8 +1,8 @@
 //! A topic arranged for replay: steps between state changes, and entries by what they ask.
 
 use super::key::role_key;
-use crate::commands::changes_state;
 use crate::recording::{Recording, Topic};
+use crate::schema::changes_state;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 

@@ -2,7 +2,7 @@
 
 use super::key::aliases;
 use crate::json::{Object, Value};
-use crate::record::SCRUBBED;
+use crate::recording::SCRUBBED;
 
 /// Pairs of names: (recorded, sent).
 #[derive(Debug, Default)]

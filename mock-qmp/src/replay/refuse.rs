@@ -2,8 +2,8 @@
 
 use super::machine::{Mode, Replay, quits};
 use super::nearest::{nearest, request_text};
+use crate::core::{Call, Execution, Failure, Outcome, Unmatched};
 use crate::json::{Object, Value};
-use crate::server::{Call, Execution, Failure, Outcome, Unmatched};
 
 impl Replay {
     /// Checks the arguments against the schema, if there is one.

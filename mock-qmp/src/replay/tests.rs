@@ -1,7 +1,7 @@
 use super::*;
+use crate::core::{Backend, Call, CommandStatus, Descriptors, Execution, Outcome};
 use crate::json::{Object, Value};
 use crate::recording::Recording;
-use crate::server::{Backend, Call, CommandStatus, Descriptors, Execution, Outcome};
 use serde_json::json;
 use std::time::Duration;
 

@@ -3,8 +3,8 @@
 use super::facts::{IntKind, UNCHECKED, alternate_name, int_kind};
 use super::hash;
 use super::introspect::{Entity, Member, Schema, Variant};
+use crate::core::Failure;
 use crate::json::{Object, Value};
-use crate::server::Failure;
 
 /// Deeper than any schema nests; protects against one that refers to itself without taking anything.
 const DEEPEST: usize = 2000;

@@ -1,10 +1,13 @@
 //! The recorded schema, and requests checked against it in QEMU's words.
 
 mod check;
+mod commands;
 mod facts;
 mod hash;
 mod introspect;
 
+pub use commands::changes_state;
+pub(crate) use commands::{DESCRIPTOR_COMMANDS, pauses};
 pub(crate) use facts::allowed_before_machine;
 pub(crate) use hash::first as first_of_hash_table;
 pub use introspect::{Schema, SchemaError};

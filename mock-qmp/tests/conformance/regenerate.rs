@@ -4,9 +4,9 @@
 use crate::case::Case;
 use crate::live_target::LiveTarget;
 use crate::run::Target as _;
-use mock_qmp::commands::changes_state;
 use mock_qmp::json::{Dialect, Parser, Value};
 use mock_qmp::record::{Proxy, Recorder, probe, proxy};
+use mock_qmp::schema::changes_state;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;

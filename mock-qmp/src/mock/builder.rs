@@ -1,11 +1,11 @@
 //! The mock, from what it plays to where it is served.
 
+use super::script::{Answer, Script};
+use crate::core::{Backend, MonitorOptions};
 use crate::fault::Fault;
+use crate::net::{Address, Server, Setup, start};
 use crate::recording::{QemuVersion, Recording};
 use crate::replay::{Mode, Replay, Timing};
-use crate::script::{Answer, Script};
-use crate::serve::{Address, Server, Setup, start};
-use crate::server::{Backend, MonitorOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! Faults applied to what a monitor sends.
 
+use super::kind::{Fault, FaultKind};
 use super::output::Output;
-use crate::fault::{Fault, FaultKind};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,32 +1,13 @@
-//! What goes out to a client, in order.
+//! What waits to go out to a client, in order.
 
+use crate::fault::Output;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Shared texts from this size on are sent as they are instead of being copied together with their neighbours.
 const SHARED_FROM: usize = 16 * 1024;
 /// Copied text is handed out in pieces of about this size.
 const PIECE: usize = 256 * 1024;
-
-/// One thing to do to a client's socket.
-#[derive(Debug, Clone)]
-pub enum Output {
-    /// Send these bytes.
-    Bytes(Vec<u8>),
-    /// Send these bytes.
-    Shared(Arc<[u8]>),
-    /// Send these bytes so many times.
-    Repeat(Arc<[u8]>, u64),
-    /// Send these bytes one at a time, waiting after each.
-    Slowly(Vec<u8>, Duration),
-    /// Wait.
-    Pause(Duration),
-    /// Remove the socket's file.
-    Unlink,
-    /// Close the connection.
-    Close,
-}
 
 /// The queue of one client's output. QEMU never stops for a slow reader, so it grows as QEMU's buffer does.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::handle::Shared;
 use super::stream::Stream;
-use crate::server::Output;
+use crate::core::Output;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

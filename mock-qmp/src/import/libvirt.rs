@@ -3,12 +3,12 @@
 //! Such a file is a list of pretty JSON values separated by blank lines, request then reply. It has no greeting,
 //! mostly no `query-commands`, and sometimes holds two runs.
 
-use crate::commands::changes_state;
 use crate::json::{Object, Value};
 use crate::recording::{
     FORMAT, Line, MAIN_TOPIC, Machine, QemuVersion, RecordingError, RecordingWriter, ReplyLine,
 };
 use crate::schema::Schema;
+use crate::schema::changes_state;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::path::{Path, PathBuf};

@@ -4,12 +4,10 @@ use super::backend::{
     Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome, Unavailable,
 };
 use super::descriptors::Descriptors;
-use super::faulty::{Faults, Message};
 use super::monitor::{Monitor, MonitorOptions};
-use super::output::Output;
 use super::request;
 use super::throttle::Throttle;
-use crate::fault::Fault;
+use crate::fault::{Fault, Faults, Message, Output};
 use crate::json::{Dialect, Style, Value, write_value};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;

@@ -1,8 +1,8 @@
 //! A machine made of a few canned answers, alone or in front of a recording.
 
+use crate::core::{Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome};
 use crate::json::Value;
 use crate::recording::QemuVersion;
-use crate::server::{Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! One monitor: its connection's state, its queue, its way of writing.
 
 use super::backend::Outcome;
-use super::output::OutputQueue;
+use super::queue::OutputQueue;
 use crate::json::{Dialect, JsonError, Parser, Style, Value, write_value};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;

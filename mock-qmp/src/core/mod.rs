@@ -3,18 +3,17 @@
 //! Everything here behaves as QEMU's monitor does, whatever machine stands behind it (see [`Backend`]).
 
 mod backend;
-mod core;
 mod descriptors;
-mod faulty;
+mod dispatcher;
 mod monitor;
-mod output;
+mod queue;
 mod request;
 mod throttle;
 
-pub use self::core::Core;
+pub use crate::fault::Output;
 pub use backend::{
     Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome, Unavailable, Unmatched,
 };
 pub use descriptors::Descriptors;
+pub use dispatcher::Core;
 pub use monitor::MonitorOptions;
-pub use output::Output;

@@ -10,7 +10,7 @@ fn parse(dialect: Dialect, input: &[u8]) -> Vec<String> {
             out.push(match result {
                 Ok(value) => {
                     let mut text = Vec::new();
-                    crate::json::write_value(&mut text, &value, crate::json::Style::Compact);
+                    write_value(&mut text, &value, Style::Compact);
                     String::from_utf8(text).unwrap()
                 }
                 Err(error) => error.text,

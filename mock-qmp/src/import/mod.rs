@@ -1,0 +1,5 @@
+//! Other people's recordings.
+
+mod libvirt;
+
+pub use libvirt::libvirt;
