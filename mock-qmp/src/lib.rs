@@ -1,4 +1,27 @@
-//! A mock QEMU: serves recorded QMP sessions as the QEMU that was recorded would.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A mock QEMU: serves recorded QMP sessions as the QEMU that was recorded would, and injects
+//! faults.
+//!
+//! It is for tests of whatever talks QMP. A mock answers from a recording ([`Recording`]) or from
+//! what the test says ([`MockQmp::scripted`]), on sockets or in memory, and reports at the end what
+//! was asked and not recorded, and what was recorded and never reached.
+//!
+//! # Layers
+//!
+//! Each folder asks only those below it (`tests/layers.rs` checks that).
+//!
+//! ```text
+//! mock       what a test or the program sets up: recording or script, faults, where it is served
+//! import     reads other people's recordings
+//! record     writes down what passes between a client and a real QEMU, as a proxy between them
+//! net        sockets: listens, reads and writes, and keeps the time
+//! replay     a machine made of a recording: finds the recorded answer to a request
+//! core       the QMP server without sockets: bytes in, bytes out, whatever machine is behind it
+//! fault      what can go wrong, and what it makes of a message that is sent
+//! recording  the files: reads, checks, writes and shows them, and keeps secrets out
+//! schema     what is known of commands: the recorded schema, who changes the machine
+//! json       JSON exactly as QEMU reads and writes it
+//! ```
 
 pub mod core;
 mod fault;

@@ -1,7 +1,7 @@
 //! Descriptors that clients pass: named ones, and sets.
 
-use super::backend::{Failure, Outcome};
 use crate::json::{Object, Value};
+use crate::schema::Failure;
 use rustix::fs::{FileType, fstat, ftruncate};
 use rustix::io::{pwrite, write};
 use std::collections::BTreeMap;
@@ -69,16 +69,15 @@ impl Descriptors {
     }
 
     /// Carries out a command that concerns descriptors only. The arguments' types have been checked.
-    pub fn execute(&mut self, command: &str, arguments: &Object) -> Option<Outcome> {
-        let result = match command {
+    pub fn execute(&mut self, command: &str, arguments: &Object) -> Option<Result<Value, Failure>> {
+        Some(match command {
             "getfd" => self.getfd(arguments),
             "closefd" => self.closefd(arguments),
             "add-fd" => self.add(arguments),
             "remove-fd" => self.remove(arguments),
             "query-fdsets" => Ok(self.query()),
             _ => return None,
-        };
-        Some(result.map_or_else(Outcome::Error, Outcome::Value))
+        })
     }
 
     fn getfd(&mut self, arguments: &Object) -> Result<Value, Failure> {
@@ -253,9 +252,8 @@ mod tests {
             .execute(command, arguments.as_object().unwrap())
             .unwrap()
         {
-            Outcome::Value(value) => serde_json::Value::from(&value).to_string(),
-            Outcome::Error(failure) => failure.desc,
-            other => panic!("{other:?}"),
+            Ok(value) => serde_json::Value::from(&value).to_string(),
+            Err(failure) => failure.desc,
         }
     }
 

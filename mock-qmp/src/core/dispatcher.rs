@@ -1,14 +1,15 @@
 //! All monitors of one machine, and the one dispatcher that serves them in turn.
 
-use super::backend::{
-    Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome, Unavailable,
-};
+use super::backend::{Backend, Call, Known};
 use super::descriptors::Descriptors;
+use super::execution::{Execution, Outcome};
+use super::leftovers::Leftovers;
 use super::monitor::{Monitor, MonitorOptions};
 use super::request;
 use super::throttle::Throttle;
 use crate::fault::{Fault, Faults, Message, Output};
 use crate::json::{Dialect, Style, Value, write_value};
+use crate::schema::Failure;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -416,25 +417,22 @@ impl Core {
         let state = &mut self.monitors[monitor];
         let request = request::check(request, state.oob)?;
         let command = request.command;
-        let status = match command {
-            "qmp_capabilities" => CommandStatus::Known {
-                oob: false,
-                unavailable: None,
-            },
-            _ if !state.negotiated => CommandStatus::Unknown,
+        let known = match command {
+            "qmp_capabilities" => Some(Known::default()),
+            _ if !state.negotiated => None,
             _ => self.backend.command(command),
         };
-        let CommandStatus::Known { oob, unavailable } = status else {
+        let Some(known) = known else {
             return Err(Failure::not_found(format!(
                 "The command {command} has not been found"
             )));
         };
-        if request.oob && !oob {
+        if request.oob && !known.oob {
             return Err(Failure::generic(format!(
                 "The command {command} does not support OOB"
             )));
         }
-        if unavailable == Some(Unavailable::BeforeMachine) {
+        if known.too_early {
             return Err(Failure::generic(format!(
                 "The command '{command}' is permitted only after machine initialization has completed"
             )));

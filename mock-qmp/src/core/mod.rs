@@ -5,15 +5,18 @@
 mod backend;
 mod descriptors;
 mod dispatcher;
+mod execution;
+mod leftovers;
 mod monitor;
 mod queue;
 mod request;
 mod throttle;
 
 pub use crate::fault::Output;
-pub use backend::{
-    Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome, Unavailable, Unmatched,
-};
+pub use crate::schema::Failure;
+pub use backend::{Backend, Call, Known};
 pub use descriptors::Descriptors;
 pub use dispatcher::Core;
+pub use execution::{Execution, Outcome};
+pub use leftovers::{Leftovers, Unmatched};
 pub use monitor::MonitorOptions;

@@ -1,6 +1,6 @@
 //! One monitor: its connection's state, its queue, its way of writing.
 
-use super::backend::Outcome;
+use super::execution::Outcome;
 use super::queue::OutputQueue;
 use crate::json::{Dialect, JsonError, Parser, Style, Value, write_value};
 use std::collections::VecDeque;

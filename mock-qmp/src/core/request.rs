@@ -1,8 +1,7 @@
 //! The outer shape of a request, checked in QEMU's order and words (`qmp_dispatch_check_obj`).
 
-use super::backend::Failure;
 use crate::json::{Object, Value};
-use crate::schema::first_of_hash_table;
+use crate::schema::{Failure, first_of_hash_table};
 
 /// A well-shaped request.
 #[derive(Debug)]

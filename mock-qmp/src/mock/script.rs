@@ -1,6 +1,6 @@
 //! A machine made of a few canned answers, alone or in front of a recording.
 
-use crate::core::{Backend, Call, CommandStatus, Execution, Failure, Leftovers, Outcome};
+use crate::core::{Backend, Call, Execution, Failure, Known, Leftovers, Outcome};
 use crate::json::Value;
 use crate::recording::QemuVersion;
 use std::collections::BTreeMap;
@@ -151,17 +151,17 @@ impl Backend for Script {
         self.behind.as_ref()?.first_descriptor()
     }
 
-    fn command(&mut self, name: &str) -> CommandStatus {
+    fn command(&mut self, name: &str) -> Option<Known> {
         let oob = ["migrate-pause", "migrate-recover", "yank", "query-yank"].contains(&name);
         let scripted = self.handlers.contains_key(name);
         let own = self.behind.is_none() && self.names().iter().any(|known| known == name);
         match &mut self.behind {
-            _ if scripted || own => CommandStatus::Known {
+            _ if scripted || own => Some(Known {
                 oob,
-                unavailable: None,
-            },
+                too_early: false,
+            }),
             Some(behind) => behind.command(name),
-            None => CommandStatus::Unknown,
+            None => None,
         }
     }
 

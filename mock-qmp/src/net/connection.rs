@@ -1,6 +1,6 @@
 //! One connection from greeting to end.
 
-use super::handle::Shared;
+use super::shared::Shared;
 use super::stream::Stream;
 use crate::core::Output;
 use std::io;

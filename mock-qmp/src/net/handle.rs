@@ -3,119 +3,18 @@
 use super::address::Address;
 use super::connection;
 use super::listener::Listener;
+use super::shared::Shared;
 use super::stream::Stream;
 use crate::core::{Backend, Core, Leftovers, MonitorOptions};
 use crate::fault::Fault;
 use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 /// How long clients may take to read what was sent before the end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// What connections and clock of one server share.
-pub(crate) struct Shared {
-    core: Mutex<Core>,
-    started: Instant,
-    clock: Notify,
-    monitors: Mutex<Vec<Arc<MonitorSignals>>>,
-    finished: Notify,
-}
-
-#[derive(Debug, Default)]
-struct MonitorSignals {
-    output: Notify,
-    resumed: Notify,
-    socket_file: Option<PathBuf>,
-}
-
-impl Shared {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Core> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn signals(&self, monitor: usize) -> Arc<MonitorSignals> {
-        self.monitors.lock().unwrap_or_else(PoisonError::into_inner)[monitor].clone()
-    }
-
-    fn now(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    /// Does something to the core and lets everybody know what changed.
-    pub(crate) fn with<T>(&self, action: impl FnOnce(&mut Core, Duration) -> T) -> T {
-        let result = action(&mut self.lock(), self.now());
-        self.changed();
-        result
-    }
-
-    /// Wakes those whom the core's state concerns.
-    pub(crate) fn changed(&self) {
-        let monitors = self.monitors.lock().unwrap_or_else(PoisonError::into_inner);
-        let core = self.lock();
-        for (number, signals) in monitors.iter().enumerate() {
-            if core.has_output(number) {
-                signals.output.notify_one();
-            }
-            if core.reads(number) {
-                signals.resumed.notify_one();
-            }
-        }
-        if core.deadline().is_some() {
-            self.clock.notify_one();
-        }
-        if core.ended() {
-            self.finished.notify_waiters();
-        }
-    }
-
-    pub(crate) async fn output(&self, monitor: usize) {
-        self.signals(monitor).output.notified().await;
-    }
-
-    pub(crate) async fn resumed(&self, monitor: usize) {
-        self.signals(monitor).resumed.notified().await;
-    }
-
-    /// Removes the monitor's socket file.
-    pub(crate) fn unlink(&self, monitor: usize) {
-        if let Some(path) = &self.signals(monitor).socket_file {
-            // It may be gone already.
-            let _ = std::fs::remove_file(path);
-        }
-    }
-
-    fn add_monitor(&self, options: MonitorOptions, socket_file: Option<PathBuf>) -> usize {
-        let mut monitors = self.monitors.lock().unwrap_or_else(PoisonError::into_inner);
-        monitors.push(Arc::new(MonitorSignals {
-            socket_file,
-            ..MonitorSignals::default()
-        }));
-        self.lock().add_monitor(options)
-    }
-
-    /// Lets time-driven things happen.
-    async fn run_clock(self: Arc<Self>) {
-        loop {
-            let deadline = self.lock().deadline();
-            match deadline {
-                None => self.clock.notified().await,
-                Some(deadline) => {
-                    let timer = tokio::time::sleep_until(self.started + deadline);
-                    tokio::select! {
-                        () = timer => self.with(Core::tick),
-                        () = self.clock.notified() => {}
-                    }
-                }
-            }
-        }
-    }
-}
 
 /// What to start.
 pub(crate) struct Setup {
@@ -153,13 +52,7 @@ pub(crate) fn start(setup: Setup, monitors: &[(Address, MonitorOptions)]) -> io:
     let guard = handle.enter();
     let mut core = Core::new(setup.backend).with_faults(setup.faults, setup.seed);
     let refusal = core.refusal();
-    let shared = Arc::new(Shared {
-        core: Mutex::new(core),
-        started: Instant::now(),
-        clock: Notify::new(),
-        monitors: Mutex::new(Vec::new()),
-        finished: Notify::new(),
-    });
+    let shared = Arc::new(Shared::new(core));
     let mut server = Server {
         shared,
         options: setup.options,
@@ -244,22 +137,10 @@ impl Server {
 
     /// Waits until the machine has ended and its clients have got everything, or do not take it.
     pub async fn ended(&self) {
-        self.wait(Core::ended).await;
-        let gone = self.wait(|core| !core.has_clients());
+        self.shared.wait(Core::ended).await;
+        let gone = self.shared.wait(|core| !core.has_clients());
         // A client that does not read must not keep the server.
         let _ = tokio::time::timeout(LAST_WORDS, gone).await;
-    }
-
-    async fn wait(&self, condition: impl Fn(&Core) -> bool) {
-        loop {
-            let finished = self.shared.finished.notified();
-            tokio::pin!(finished);
-            finished.as_mut().enable();
-            if condition(&self.shared.lock()) {
-                return;
-            }
-            finished.await;
-        }
     }
 
     /// Ends the server. What a strict replay did not hold or did not reach, and faults that never came to pass, are
@@ -293,13 +174,7 @@ impl Drop for Server {
         {
             task.abort();
         }
-        let monitors = self
-            .shared
-            .monitors
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .len();
-        (0..monitors).for_each(|monitor| self.shared.unlink(monitor));
+        (0..self.shared.monitors()).for_each(|monitor| self.shared.unlink(monitor));
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

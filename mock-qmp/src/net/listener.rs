@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use super::connection;
-use super::handle::Shared;
+use super::shared::Shared;
 use super::stream::Stream;
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt,

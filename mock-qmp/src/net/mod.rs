@@ -4,6 +4,7 @@ mod address;
 mod connection;
 mod handle;
 mod listener;
+mod shared;
 mod stream;
 
 pub use address::{Address, AddressError};

@@ -1,7 +1,8 @@
 //! `.hmp` files: what the built-in monitor answered at the same moments.
 
+use super::error::RecordingError;
+use super::line::FORMAT;
 use super::line::quoted;
-use super::{FORMAT, RecordingError};
 use serde::Deserialize;
 use std::path::Path;
 

@@ -1,7 +1,9 @@
 //! What is wrong with a recording, beyond what keeps it from being read.
 
+use super::error::RecordingError;
+use super::load::Recording;
+use super::schema_store::schema_hash;
 use super::topic::ReplyBody;
-use super::{Recording, RecordingError, schema_hash};
 use crate::schema::Schema;
 use std::path::Path;
 

@@ -24,7 +24,7 @@ pub enum RecordingError {
         problem: String,
     },
     /// The file was written by a newer program.
-    #[error("{}: format {found} is newer than {}, the newest known here", path.display(), super::FORMAT)]
+    #[error("{}: format {found} is newer than {}, the newest known here", path.display(), super::line::FORMAT)]
     TooNew {
         /// The file.
         path: PathBuf,

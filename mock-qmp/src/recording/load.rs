@@ -1,10 +1,14 @@
 //! Reading a recording from its folder or from one of its files.
 
+use super::builtin;
+use super::builtin::BuiltinLine;
+use super::error::RecordingError;
+use super::machine::Machine;
+use super::machine::QemuVersion;
+use super::schema_store;
+use super::topic::MAIN_TOPIC;
 use super::topic::Topic;
-use super::{
-    BuiltinLine, MAIN_TOPIC, Machine, QemuVersion, RecordingError, builtin, schema_store,
-    transcript,
-};
+use super::transcript;
 use crate::json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

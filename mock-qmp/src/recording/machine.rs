@@ -1,6 +1,7 @@
 //! `machine.toml`: what was recorded.
 
-use super::{FORMAT, RecordingError};
+use super::error::RecordingError;
+use super::line::FORMAT;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 

@@ -28,8 +28,5 @@ pub use schema_store::{schema_hash, schema_text};
 pub use scrub::{SCRUBBED, scrub_line};
 pub(crate) use scrub::{scrub_option, scrub_request};
 pub(crate) use topic::ReplyBody;
-pub use topic::{Entry, EventLine, Reply, Topic, Wrote};
+pub use topic::{Entry, EventLine, MAIN_TOPIC, Reply, Topic, Wrote};
 pub use write::{RecordingWriter, TopicWriter};
-
-/// The topic that is meant when only a folder is named.
-pub const MAIN_TOPIC: &str = "main";

@@ -1,6 +1,6 @@
 //! Schemas are large and the same for all machines of one QEMU: they are stored once, under their hash.
 
-use super::RecordingError;
+use super::error::RecordingError;
 use crate::json::compact;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};

@@ -1,6 +1,6 @@
 //! A recording as a conversation that people can read.
 
-use super::Recording;
+use super::load::Recording;
 use super::topic::{Entry, ReplyBody};
 use crate::json::respace;
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 enum Item<'a> {
     Request(&'a Entry),
     Reply(&'a Entry),
-    Event(&'a super::EventLine),
+    Event(&'a super::topic::EventLine),
     Moment(u32, u64),
 }
 

@@ -1,7 +1,8 @@
 //! A topic file in memory: requests with their answers, and events in their places.
 
+use super::error::RecordingError;
+use super::line::FORMAT;
 use super::line::{LineText, Part, ReplyText};
-use super::{FORMAT, RecordingError};
 use crate::json::{Object, Value};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,6 +10,9 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// The topic that is meant when only a folder is named.
+pub const MAIN_TOPIC: &str = "main";
 
 /// Largest content that one `wrote` line may stand for.
 pub(crate) const WRITTEN_LIMIT: usize = 256 << 20;

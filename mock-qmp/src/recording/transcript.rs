@@ -4,7 +4,7 @@
 //! `execute` or `exec-oob`, `return` or `error`, `event`. Marks in front of a line (`->`, `<-`, `C:`, `S:`) are
 //! skipped, so that conversations copied from documents work as well.
 
-use super::RecordingError;
+use super::error::RecordingError;
 use super::line::{Line, ReplyLine};
 use crate::json::{Object, Value};
 use crate::schema::changes_state;

@@ -1,8 +1,11 @@
 //! Writing a recording.
 
 use super::builtin::{self, BuiltinLine};
+use super::error::RecordingError;
+use super::line::FORMAT;
 use super::line::{Line, ReplyLine};
-use super::{FORMAT, Machine, RecordingError, schema_store};
+use super::machine::Machine;
+use super::schema_store;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};

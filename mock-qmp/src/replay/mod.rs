@@ -8,8 +8,9 @@ mod machine;
 mod names;
 mod nearest;
 mod refuse;
+mod state;
 
-pub use machine::{Mode, Replay, Timing};
+pub use state::{Mode, Replay, Timing};
 
 #[cfg(test)]
 mod tests;

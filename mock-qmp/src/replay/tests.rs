@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::{Backend, Call, CommandStatus, Descriptors, Execution, Outcome};
+use crate::core::{Backend, Call, Descriptors, Execution, Outcome};
 use crate::json::{Object, Value};
 use crate::recording::Recording;
 use serde_json::json;
@@ -248,7 +248,7 @@ fn the_schema_refuses_before_the_recording_does() {
         {"name":"str","meta-type":"builtin","json-type":"string"}]"#;
     let recording = Recording::from_text("t.qmp", "{\"format\":1}\n", Some(schema)).unwrap();
     let mut strict = Replay::new(recording).mode(Mode::Strict);
-    assert_eq!(strict.command("foo"), CommandStatus::Unknown);
+    assert_eq!(strict.command("foo"), None);
     assert_eq!(
         text(&ask(&mut strict, "eject", json!({"id": 1}))),
         "Invalid parameter type for 'id', expected: string"

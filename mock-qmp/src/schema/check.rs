@@ -1,9 +1,9 @@
 //! Arguments checked against the schema, in QEMU's order and words (`qobject-input-visitor.c`).
 
 use super::facts::{IntKind, UNCHECKED, alternate_name, int_kind};
+use super::failure::Failure;
 use super::hash;
 use super::introspect::{Entity, Member, Schema, Variant};
-use crate::core::Failure;
 use crate::json::{Object, Value};
 
 /// Deeper than any schema nests; protects against one that refers to itself without taking anything.
