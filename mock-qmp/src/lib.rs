@@ -35,7 +35,7 @@ pub mod replay;
 pub mod schema;
 
 pub use self::core::{Leftovers, MonitorOptions, Unmatched};
-pub use fault::{Fault, FaultError, FaultKind};
+pub use fault::{Fault, FaultError, FaultKind, fault_table};
 pub use mock::{Answer, MockQmp};
 pub use net::{Address, Server};
 pub use recording::{Recording, RecordingError};

@@ -47,8 +47,8 @@ struct Serve {
     /// Report what the recording does not hold and what was never asked for.
     #[arg(long)]
     strict: bool,
-    /// What goes wrong: NAME[:PARAMETER=NUMBER][,command=NAME][,nth=NUMBER], such as drop-in:command=query-block. Several
-    /// combine.
+    /// What goes wrong: NAME[:PARAMETER=NUMBER][,command=NAME][,nth=NUMBER], such as
+    /// drop-in,command=query-block. Several combine.
     #[arg(long)]
     fault: Vec<Fault>,
     /// Makes random faults the same each time.

@@ -1,7 +1,8 @@
 //! Faults applied to what a monitor sends.
 
-use super::kind::{Fault, FaultKind};
 use super::output::Output;
+use super::table::{At, FaultKind};
+use super::text::Fault;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,7 +140,7 @@ impl Faults {
             match kind {
                 FaultKind::EventBurst(count) => {
                     let event = "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 0}, \"event\": \"NIC_RX_FILTER_CHANGED\", \"data\": {\"path\": \"/machine\"}}\r\n";
-                    body.insert(0, Output::Repeat(event.as_bytes().into(), *count as u64));
+                    body.insert(0, Output::Repeat(event.as_bytes().into(), *count));
                 }
                 FaultKind::Garbage(count) => {
                     let garbage = self.garbage(*count);
@@ -171,13 +172,11 @@ impl Faults {
         let mut kinds = Vec::new();
         for active in &mut self.faults {
             let fault = &active.fault;
-            let concerned = match (&fault.kind, &fault.command) {
-                (FaultKind::EndlessGreeting | FaultKind::NoGreeting | FaultKind::Unlink, None) => {
-                    command == "greeting"
-                }
-                (FaultKind::Refuse(_), _) => false,
-                (_, None) => command != "greeting" && command != "qmp_capabilities",
+            let concerned = match (fault.kind.row().at, &fault.command) {
+                (At::Socket, _) => false,
                 (_, Some(wanted)) => wanted == command,
+                (At::Greeting, None) => command == "greeting",
+                (At::Reply, None) => command != "greeting" && command != "qmp_capabilities",
             };
             if !concerned {
                 continue;
@@ -193,7 +192,8 @@ impl Faults {
     }
 
     /// Bytes that no JSON parser takes for anything, without line ends.
-    fn garbage(&mut self, count: usize) -> Vec<u8> {
+    fn garbage(&mut self, count: u64) -> Vec<u8> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
         let mut bytes = vec![b'@'];
         while bytes.len() < count {
             // SplitMix64: a few lines that give the same on every machine.
