@@ -23,6 +23,8 @@
 //! json       JSON exactly as QEMU reads and writes it
 //! ```
 
+#![warn(clippy::must_use_candidate, clippy::return_self_not_must_use)]
+
 pub mod core;
 mod fault;
 pub mod import;

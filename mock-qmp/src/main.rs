@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The mock as a program.
 #![expect(
     clippy::print_stdout,
@@ -5,11 +6,12 @@
     reason = "this is what a program talks through"
 )]
 
+use std::path::PathBuf;
+use std::process::ExitCode;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mock_qmp::record::{Proxy, Recorder, probe, record};
 use mock_qmp::{Address, Fault, MockQmp, Mode, MonitorOptions, Recording, Timing};
-use std::path::PathBuf;
-use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A mock QEMU: serves recorded QMP sessions as the QEMU that was recorded would.
@@ -24,9 +26,9 @@ struct Cli {
 enum Command {
     /// Answers from a recording, on Unix or TCP sockets.
     Serve(Serve),
-    /// Stands between clients and a running QEMU and writes down what passes.
+    /// Passes everything on between clients and a running QEMU, and writes down what passes.
     Record(Record),
-    /// Tells what is wrong with recordings.
+    /// Says what is wrong with recordings.
     Check(Check),
     /// Prints a recording as a conversation.
     Show(Show),
@@ -150,7 +152,7 @@ struct Interrupts {
 impl Interrupts {
     fn new() -> std::io::Result<Self> {
         let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
-        Ok(Interrupts {
+        Ok(Self {
             interrupt: signal(interrupt)?,
             terminate: signal(terminate)?,
         })

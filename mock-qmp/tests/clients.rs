@@ -1,12 +1,14 @@
-//! Clients that nobody here wrote: the qemu.qmp package for Python, its qmp-shell, and socat. Each test is skipped, and
-//! says so, where its client is not installed.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Clients that nobody here wrote: the qemu.qmp package for Python, its qmp-shell, and socat. Each
+//! test is skipped, and says so, where its client is not installed.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stderr, reason = "skipped tests say so")]
 
-use mock_qmp::{MockQmp, Recording, Server};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use mock_qmp::{MockQmp, Recording, Server};
 
 fn serve() -> (tempfile::TempDir, Server) {
     let folder = tempfile::Builder::new()

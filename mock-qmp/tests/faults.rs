@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Each fault, as a client sees it.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use mock_qmp::{Answer, Fault, FaultKind, MockQmp, Server};
 use rstest::rstest;
 use serde_json::json;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
 
 fn mock(faults: &[&str]) -> MockQmp {
     let mock = MockQmp::scripted()

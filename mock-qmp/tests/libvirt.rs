@@ -1,7 +1,10 @@
-//! Imports libvirt's own recordings: the folder that `HMP_TEST_REPLIES` names holds `caps_*.replies` files.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Imports libvirt's own recordings: the folder that `HMP_TEST_REPLIES` names holds
+//! `caps_*.replies` files.
+
+use std::path::PathBuf;
 
 use mock_qmp::{Recording, import, recording};
-use std::path::PathBuf;
 
 #[test]
 fn real_files_import_and_pass_the_check() {

@@ -1,10 +1,12 @@
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The mock on its sockets.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
 
 use mock_qmp::{Answer, MockQmp, Mode, Recording};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixStream;
 
 /// A plain blocking client.
 struct Client {
@@ -16,13 +18,13 @@ impl Client {
         stream
             .set_read_timeout(Some(std::time::Duration::from_secs(5)))
             .unwrap();
-        Client {
+        Self {
             reader: BufReader::new(stream),
         }
     }
 
     fn negotiated(stream: UnixStream) -> Self {
-        let mut client = Client::new(stream);
+        let mut client = Self::new(stream);
         assert!(client.line()["QMP"].is_object());
         assert_eq!(
             client.ask(json!({"execute": "qmp_capabilities"})),

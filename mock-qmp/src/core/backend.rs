@@ -1,15 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What is behind the monitors: a recording, or a script.
+
+use std::time::Duration;
 
 use super::descriptors::Descriptors;
 use super::execution::Execution;
 use super::leftovers::Leftovers;
 use crate::json::Object;
 use crate::recording::QemuVersion;
-use std::time::Duration;
 
 /// A machine that carries out commands. Times count from the start of the server.
 pub trait Backend: Send {
-    /// The QEMU that it stands for.
+    /// The QEMU that it plays.
     fn version(&self) -> &QemuVersion;
 
     /// JSON text of the greeting's `QMP` member, if it is known word for word.
@@ -42,7 +44,8 @@ pub trait Backend: Send {
         Vec::new()
     }
 
-    /// Goes to the recorded moment with this number, unless it is there already. `false` when there is none.
+    /// Goes to the recorded moment with this number, unless it is there already. `false` when there
+    /// is none.
     fn go_to_moment(&mut self, _number: u32, _now: Duration) -> bool {
         false
     }

@@ -1,14 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Descriptors that clients pass: named ones, and sets.
 
-use crate::json::{Object, Value};
-use crate::schema::Failure;
-use rustix::fs::{FileType, fstat, ftruncate};
-use rustix::io::{pwrite, write};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// QEMU's own descriptors take the numbers below; a machine without devices gives the first passed one this number.
+use rustix::fs::{FileType, fstat, ftruncate};
+use rustix::io::{pwrite, write};
+
+use crate::json::{Object, Value};
+use crate::schema::Failure;
+
+/// QEMU's own descriptors take the numbers below; a machine without devices gives the first passed
+/// one this number.
 const FIRST_NUMBER: i64 = 12;
 
 /// What the clients of a monitor have passed. Both kinds survive a disconnect.
@@ -30,7 +34,7 @@ struct Passed {
 
 impl Default for Descriptors {
     fn default() -> Self {
-        Descriptors {
+        Self {
             pending: Vec::new(),
             named: BTreeMap::new(),
             sets: BTreeMap::new(),
@@ -42,9 +46,9 @@ impl Default for Descriptors {
 impl Descriptors {
     /// None yet; the first of a set gets this number.
     pub(crate) fn numbered_from(first: Option<i64>) -> Self {
-        Descriptors {
+        Self {
             next_number: first.unwrap_or(FIRST_NUMBER),
-            ..Descriptors::default()
+            ..Self::default()
         }
     }
 
@@ -68,7 +72,8 @@ impl Descriptors {
             .ok_or_else(|| Failure::generic("No file descriptor supplied via SCM_RIGHTS"))
     }
 
-    /// Carries out a command that concerns descriptors only. The arguments' types have been checked.
+    /// Carries out a command that concerns descriptors only. The arguments' types have been
+    /// checked.
     pub fn execute(&mut self, command: &str, arguments: &Object) -> Option<Result<Value, Failure>> {
         Some(match command {
             "getfd" => self.getfd(arguments),
@@ -173,8 +178,8 @@ impl Descriptors {
         Value::Array(sets.collect())
     }
 
-    /// Writes where a request's argument points: a passed descriptor (`/proc/self/fd/N`, `/dev/fdset/N`, `fd:NAME`)
-    /// or, with or without `file:`, a file of that name.
+    /// Writes where a request's argument points: a passed descriptor (`/proc/self/fd/N`,
+    /// `/dev/fdset/N`, `fd:NAME`) or, with or without `file:`, a file of that name.
     pub(crate) fn write(&mut self, to: &str, data: &[u8]) -> io::Result<()> {
         if let Some(name) = to.strip_prefix("fd:") {
             let missing = io::Error::from(io::ErrorKind::NotFound);
@@ -212,7 +217,8 @@ fn text(arguments: &Object, name: &str) -> Result<String, Failure> {
         .ok_or_else(|| Failure::generic(format!("Parameter '{name}' is missing")))
 }
 
-/// What opening the file anew for writing would do: a regular file gets this content, a pipe gets it appended.
+/// What opening the file anew for writing would do: a regular file gets this content, a pipe gets
+/// it appended.
 fn rewrite(fd: &OwnedFd, data: &[u8]) -> io::Result<()> {
     let regular =
         fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
@@ -242,9 +248,11 @@ fn write_all(fd: &OwnedFd, mut data: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use serde_json::json;
     use std::io::{Read as _, Seek as _, Write as _};
+
+    use serde_json::json;
+
+    use super::*;
 
     fn run(descriptors: &mut Descriptors, command: &str, arguments: serde_json::Value) -> String {
         let arguments = Value::from(arguments);

@@ -1,4 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! All monitors of one machine, and the one dispatcher that serves them in turn.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use super::backend::{Backend, Call, Known};
 use super::descriptors::Descriptors;
@@ -10,11 +15,9 @@ use super::throttle::Throttle;
 use crate::fault::{Fault, Faults, Message, Output};
 use crate::json::{Dialect, Style, Value, write_value};
 use crate::schema::Failure;
-use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
-use std::time::Duration;
 
-/// Output that waits for a client beyond this many bytes stops reading from it: QEMU would go on until memory ends.
+/// Output that waits for a client beyond this many bytes stops reading from it: QEMU would go on
+/// until memory ends.
 const OUTPUT_LIMIT: usize = 512 << 20;
 
 /// A QMP server. Monitors are named by the number that [`Core::add_monitor`] gave.
@@ -51,10 +54,11 @@ struct Answered {
 
 impl Core {
     /// A server without monitors.
+    #[must_use]
     pub fn new(backend: Box<dyn Backend>) -> Self {
         let throttle = Throttle::new(backend.version());
         let descriptors = Descriptors::numbered_from(backend.first_descriptor());
-        Core {
+        Self {
             backend,
             monitors: Vec::new(),
             turn: VecDeque::new(),
@@ -68,6 +72,7 @@ impl Core {
     }
 
     /// The same server with faults; the same seed makes the same garbage.
+    #[must_use]
     pub fn with_faults(mut self, faults: Vec<Fault>, seed: u64) -> Self {
         self.faults = Faults::new(faults, seed);
         self
@@ -104,8 +109,9 @@ impl Core {
         self.send(monitor, message, now);
     }
 
-    /// Takes bytes, and the descriptors that came with them, and returns how many bytes were read. The rest stays
-    /// with the caller until [`Core::reads`] says that reading goes on.
+    /// Takes bytes, and the descriptors that came with them, and returns how many bytes were read.
+    /// The rest stays with the caller until [`Core::reads`] says that reading goes on.
+    #[must_use = "the rest has to be fed again"]
     pub fn feed(
         &mut self,
         monitor: usize,
@@ -132,6 +138,7 @@ impl Core {
     }
 
     /// Whether the monitor reads from its client.
+    #[must_use]
     pub fn reads(&self, monitor: usize) -> bool {
         let state = &self.monitors[monitor];
         state.connected && state.suspended == 0 && state.output.len() < OUTPUT_LIMIT
@@ -143,7 +150,8 @@ impl Core {
         self.close_if_ended(monitor);
     }
 
-    /// The connection is gone. What waits in the queue is lost, a running command's reply goes to the next client.
+    /// The connection is gone. What waits in the queue is lost, a running command's reply goes to
+    /// the next client.
     pub fn disconnect(&mut self, monitor: usize) {
         self.monitors[monitor].reset();
         self.late.retain(|(_, whose, _)| *whose != monitor);
@@ -155,21 +163,25 @@ impl Core {
     }
 
     /// The next thing to do to the monitor's socket.
+    #[must_use = "what is taken from the queue is lost"]
     pub fn output(&mut self, monitor: usize) -> Option<Output> {
         self.monitors[monitor].output.pop()
     }
 
     /// Whether there is something to do to the monitor's socket.
+    #[must_use]
     pub fn has_output(&self, monitor: usize) -> bool {
         !self.monitors[monitor].output.is_empty()
     }
 
     /// How many bytes of memory the monitor's waiting output takes.
+    #[must_use]
     pub fn backlog(&self, monitor: usize) -> usize {
         self.monitors[monitor].output.owned()
     }
 
     /// When [`Core::tick`] has something to do.
+    #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         let running = self.running.as_ref().map(|running| running.until);
         let attached = self.monitors.iter().any(|monitor| monitor.negotiated);
@@ -211,6 +223,7 @@ impl Core {
     }
 
     /// Whether QEMU has ended: nobody else is served.
+    #[must_use]
     pub fn ended(&self) -> bool {
         self.ended
     }
@@ -228,6 +241,7 @@ impl Core {
     }
 
     /// What a strict machine has to complain about.
+    #[must_use]
     pub fn leftovers(&self) -> Leftovers {
         Leftovers {
             faults: self.faults.unused(),
@@ -379,6 +393,7 @@ impl Core {
     }
 
     /// Whether a client is connected to any monitor.
+    #[must_use]
     pub fn has_clients(&self) -> bool {
         self.monitors.iter().any(|monitor| monitor.connected)
     }
@@ -477,7 +492,7 @@ impl Core {
 impl Answered {
     fn of(monitor: usize, request: Value) -> Self {
         let Value::Object(mut members) = request else {
-            return Answered {
+            return Self {
                 monitor,
                 command: String::new(),
                 id: None,
@@ -491,7 +506,7 @@ impl Answered {
             Some(Value::String(command)) => command,
             _ => String::new(),
         };
-        Answered {
+        Self {
             monitor,
             command,
             id,
@@ -499,7 +514,7 @@ impl Answered {
     }
 }
 
-/// The id as it stands in a reply.
+/// The id as a reply shows it.
 fn id_text(id: &Value) -> String {
     let mut out = Vec::new();
     write_value(&mut out, id, Style::Spaced);

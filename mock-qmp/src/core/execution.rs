@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What came of a command: the reply, and the events around it.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::json::Value;
 use crate::schema::Failure;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// What came of a command.
 #[derive(Debug, Clone, Default)]
@@ -35,15 +37,17 @@ pub enum Outcome {
 
 impl Execution {
     /// An execution that only answers.
+    #[must_use]
     pub fn reply(outcome: Outcome) -> Self {
-        Execution {
+        Self {
             outcome: Some(outcome),
-            ..Execution::default()
+            ..Self::default()
         }
     }
 
     /// An execution that only fails.
+    #[must_use]
     pub fn fail(failure: Failure) -> Self {
-        Execution::reply(Outcome::Error(failure))
+        Self::reply(Outcome::Error(failure))
     }
 }

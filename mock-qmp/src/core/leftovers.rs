@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a strict server has to complain about when it ends.
 
 /// What a strict server has to complain about when it ends.
@@ -7,7 +8,7 @@ pub struct Leftovers {
     pub unmatched: Vec<Unmatched>,
     /// Recorded moments that were never reached, as `FILE:LINE: moment N (COMMAND)`.
     pub moments: Vec<String>,
-    /// Faults that were asked for and never came to pass.
+    /// Faults that were asked for and never happened.
     pub faults: Vec<String>,
 }
 
@@ -24,6 +25,7 @@ pub struct Unmatched {
 
 impl Leftovers {
     /// Whether there is nothing to complain about.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.unmatched.is_empty() && self.moments.is_empty() && self.faults.is_empty()
     }
@@ -54,7 +56,7 @@ impl std::fmt::Display for Leftovers {
         lines.extend(
             self.faults
                 .iter()
-                .map(|fault| format!("fault never came to pass: {fault}")),
+                .map(|fault| format!("fault never happened: {fault}")),
         );
         f.write_str(&lines.join("\n"))
     }

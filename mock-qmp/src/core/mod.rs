@@ -1,6 +1,8 @@
-//! The QMP server without its sockets: bytes in, bytes out, time told from outside.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The QMP server without its sockets: bytes in, bytes out, the time given from outside.
 //!
-//! Everything here behaves as QEMU's monitor does, whatever machine stands behind it (see [`Backend`]).
+//! Everything here behaves as QEMU's monitor does, whatever machine is behind it (see
+//! [`Backend`]).
 
 mod backend;
 mod descriptors;

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! One monitor: its connection's state, its queue, its way of writing.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use super::execution::Outcome;
 use super::queue::OutputQueue;
 use crate::json::{Dialect, JsonError, Parser, Style, Value, write_value};
-use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
 /// In-band requests that may wait while out-of-band is enabled (`QMP_REQ_QUEUE_LEN_MAX`).
 pub(crate) const QUEUE_LENGTH: usize = 8;
@@ -38,7 +40,7 @@ pub(crate) struct Monitor {
 
 impl Monitor {
     pub(crate) fn new(options: MonitorOptions, dialect: Dialect) -> Self {
-        Monitor {
+        Self {
             options,
             dialect,
             connected: false,
@@ -55,7 +57,7 @@ impl Monitor {
 
     /// Forgets everything about the client.
     pub(crate) fn reset(&mut self) {
-        *self = Monitor::new(self.options, self.dialect);
+        *self = Self::new(self.options, self.dialect);
     }
 
     /// Puts a request at the end of the queue, and stops reading when QEMU would.
@@ -80,7 +82,8 @@ impl Monitor {
         self.suspended = self.suspended.saturating_sub(1);
     }
 
-    /// The line for a reply: what stands before its content, the content if it is shared, and what stands after.
+    /// The line for a reply: what comes before its content, the content if it is shared, and what
+    /// comes after.
     pub(crate) fn reply(
         &self,
         outcome: &Outcome,

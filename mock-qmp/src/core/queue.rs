@@ -1,15 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What waits to go out to a client, in order.
 
-use crate::fault::Output;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Shared texts from this size on are sent as they are instead of being copied together with their neighbours.
+use crate::fault::Output;
+
+/// Shared texts from this size on are sent as they are instead of being copied together with their
+/// neighbours.
 const SHARED_FROM: usize = 16 * 1024;
 /// Copied text is handed out in pieces of about this size.
 const PIECE: usize = 256 * 1024;
 
-/// The queue of one client's output. QEMU never stops for a slow reader, so it grows as QEMU's buffer does.
+/// The queue of one client's output. QEMU never stops for a slow reader, so it grows as QEMU's
+/// buffer does.
 #[derive(Debug, Default)]
 pub(crate) struct OutputQueue {
     queue: VecDeque<Output>,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The outer shape of a request, checked in QEMU's order and words (`qmp_dispatch_check_obj`).
 
 use crate::json::{Object, Value};
@@ -64,7 +65,7 @@ pub(crate) fn check(request: &Value, oob_enabled: bool) -> Result<Request<'_>, F
     }
 }
 
-/// Checks the arguments of qmp_capabilities and tells whether out-of-band is to be enabled.
+/// Checks the arguments of qmp_capabilities and says whether out-of-band is to be enabled.
 pub(crate) fn capabilities(arguments: Option<&Object>, oob_offered: bool) -> Result<bool, Failure> {
     let Some(arguments) = arguments else {
         return Ok(false);

@@ -1,14 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Events that a guest could flood clients with come at most once a second.
 
-use crate::recording::QemuVersion;
-use serde::Deserialize;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde::Deserialize;
+
+use crate::recording::QemuVersion;
+
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The limited events, the member of their data that is limited each by itself, and QEMU's major version since
-/// when (`monitor_qapi_event_conf`, `qapi_event_throttle_equal`).
+/// The limited events, the member of their data that is limited each by itself, and QEMU's major
+/// version since when (`monitor_qapi_event_conf`, `qapi_event_throttle_equal`).
 const LIMITED: &[(&str, Option<&str>, u32)] = &[
     ("RTC_CHANGE", None, 0),
     ("WATCHDOG", None, 0),
@@ -43,13 +46,14 @@ struct Shape {
 
 impl Throttle {
     pub(crate) fn new(version: &QemuVersion) -> Self {
-        Throttle {
+        Self {
             major: version.major,
             waiting: HashMap::new(),
         }
     }
 
-    /// Gives the event back if it may be sent now; else keeps it, instead of an older one of its kind.
+    /// Gives the event back if it may be sent now; else keeps it, instead of an older one of its
+    /// kind.
     pub(crate) fn pass(&mut self, event: String, now: Duration) -> Option<String> {
         let Some(key) = self.key(&event) else {
             return Some(event);

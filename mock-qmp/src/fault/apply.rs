@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Faults applied to what a monitor sends.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::output::Output;
 use super::table::{At, FaultKind};
 use super::text::Fault;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// Bytes that are repeated to make something large.
 const BLOCK: usize = 64 * 1024;
@@ -32,7 +34,7 @@ pub(crate) struct Message<'a> {
     pub(crate) command: &'a str,
     /// The whole line.
     pub(crate) line: Vec<u8>,
-    /// The id as it stands in the line.
+    /// The id as the line shows it.
     pub(crate) id: Option<String>,
 }
 
@@ -54,7 +56,7 @@ impl Faults {
             seen: 0,
             happened: false,
         });
-        Faults {
+        Self {
             faults: faults.collect(),
             random: seed,
             silent: false,
@@ -97,8 +99,9 @@ impl Faults {
             .collect()
     }
 
-    /// What becomes of a message. The kinds apply in the order in which they are listed here, whatever the order in
-    /// which they were asked for: content first, then what stands around it, then how it is sent.
+    /// What becomes of a message. The kinds apply in the order in which they are listed here,
+    /// whatever the order in which they were asked for: content first, then what is around it,
+    /// then how it is sent.
     pub(crate) fn apply(&mut self, message: Message<'_>) -> Sent {
         let kinds = self.happening(message.command);
         if self.silent {
@@ -191,7 +194,7 @@ impl Faults {
         kinds
     }
 
-    /// Bytes that no JSON parser takes for anything, without line ends.
+    /// Bytes that a JSON parser takes for nothing, without line ends.
     fn garbage(&mut self, count: u64) -> Vec<u8> {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let mut bytes = vec![b'@'];
@@ -217,7 +220,7 @@ fn error_line(id: Option<&str>) -> Vec<u8> {
     format!("{{{id}\"error\": {error}}}\r\n").into_bytes()
 }
 
-/// The line with another id or with none. The id stands first or last in it.
+/// The line with another id or with none. The id is first or last in it.
 fn with_id(line: &[u8], id: Option<&str>, wrong: bool) -> Vec<u8> {
     let text = String::from_utf8_lossy(line);
     let Some(id) = id else {
@@ -245,7 +248,7 @@ fn with_id(line: &[u8], id: Option<&str>, wrong: bool) -> Vec<u8> {
     }
 }
 
-/// The line with bytes that are no UTF-8 in a string of their own.
+/// The line with bytes that are not UTF-8 in a string of their own.
 fn with_invalid_utf8(line: &[u8]) -> Vec<u8> {
     let end = line
         .iter()
@@ -306,8 +309,9 @@ fn half(mut outputs: Vec<Output>) -> Vec<Output> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
+
+    use super::*;
 
     fn sent(faults: &[&str], line: &str, id: Option<&str>) -> String {
         let parsed = faults.iter().map(|text| text.parse().unwrap()).collect();

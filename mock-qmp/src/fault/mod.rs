@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Faults: ways in which the other side of a QMP connection can go wrong, and what they make of what
-//! is sent.
+//! Faults: ways in which the other side of a QMP connection can go wrong, and what they make of
+//! what is sent.
 
 mod apply;
 mod output;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What is done to a client's socket.
 
 use std::sync::Arc;

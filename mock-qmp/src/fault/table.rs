@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Every kind of fault: one row each, from which its name, its parameter and the manual's table come.
+//! Every kind of fault: one row each, from which its name, its parameter and the manual's table
+//! come.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -156,8 +157,8 @@ impl FaultKind {
     }
 }
 
-/// The manual's table of faults, in Markdown: how each is written with its usual parameter, and what
-/// goes wrong.
+/// The manual's table of faults, in Markdown: how each is written with its usual parameter, and
+/// what goes wrong.
 #[must_use]
 pub fn fault_table() -> String {
     let mut table = "| Fault | What goes wrong |\n|---|---|\n".to_owned();

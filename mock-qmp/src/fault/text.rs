@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A fault as it is asked for: what goes wrong and when, and how that is written.
 
-use super::table::{FaultKind, Row};
 use std::str::FromStr;
+
+use super::table::{FaultKind, Row};
 
 /// A fault and when it happens. Faults combine.
 ///
@@ -13,11 +14,12 @@ use std::str::FromStr;
 /// assert_eq!(fault, same.on_command("query-block").on_nth(2));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct Fault {
     /// What goes wrong.
     pub kind: FaultKind,
-    /// Only with replies to this command; `greeting` is the greeting. Without it, with all but the greeting and the
-    /// reply to qmp_capabilities.
+    /// Only with replies to this command; `greeting` is the greeting. Without it, with all but the
+    /// greeting and the reply to qmp_capabilities.
     pub command: Option<String>,
     /// Only with the reply of this number, from 1, counting those that the command lets through.
     pub nth: Option<u64>,
@@ -25,7 +27,7 @@ pub struct Fault {
 
 impl From<FaultKind> for Fault {
     fn from(kind: FaultKind) -> Self {
-        Fault {
+        Self {
             kind,
             command: None,
             nth: None,
@@ -122,8 +124,9 @@ impl std::fmt::Display for Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
+
+    use super::*;
 
     #[test]
     fn all_kinds_are_written_and_read_back() {

@@ -1,17 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Reads other people's recordings: libvirt's `tests/qemucapabilitiesdata/*.replies`.
 //!
-//! Such a file is a list of pretty JSON values separated by blank lines, request then reply. It has no greeting,
-//! mostly no `query-commands`, and sometimes holds two runs.
+//! Such a file is a list of pretty JSON values separated by blank lines, request then reply. It has
+//! no greeting, mostly no `query-commands`, and sometimes holds two runs.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::json::{Object, Value};
 use crate::recording::{
     FORMAT, Line, MAIN_TOPIC, Machine, QemuVersion, RecordingError, RecordingWriter, ReplyLine,
 };
-use crate::schema::Schema;
-use crate::schema::changes_state;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-use std::path::{Path, PathBuf};
+use crate::schema::{Schema, changes_state};
 
 /// A request with its answer.
 struct Exchange {
@@ -35,8 +37,8 @@ struct Wire<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// Turns such a file into a recording below `output` and returns its folder. Its first run becomes the main topic,
-/// further ones `run2` and so on.
+/// Turns such a file into a recording below `output` and returns its folder. Its first run becomes
+/// the main topic, further ones `run2` and so on.
 pub fn libvirt(file: &Path, output: &Path) -> Result<PathBuf, RecordingError> {
     let text = std::fs::read_to_string(file).map_err(RecordingError::io(file))?;
     let exchanges = exchanges(file, &text)?;
@@ -148,7 +150,8 @@ fn exchanges(file: &Path, text: &str) -> Result<Vec<Exchange>, RecordingError> {
     Ok(exchanges)
 }
 
-/// Describes the machine: from what the file holds, else from its name, `caps_VERSION_ARCH[+VARIANT].replies`.
+/// Describes the machine: from what the file holds, else from its name,
+/// `caps_VERSION_ARCH[+VARIANT].replies`.
 fn machine(file: &Path, exchanges: &[Exchange]) -> Result<Machine, RecordingError> {
     let returned = |command: &str| -> Option<Value> {
         let text = exchanges
@@ -172,7 +175,7 @@ fn machine(file: &Path, exchanges: &[Exchange]) -> Result<Machine, RecordingErro
     let target = returned("query-target");
     let arch = target.and_then(|target| target.get("arch")?.as_str().map(str::to_owned));
     let Some(qemu) = version.or(named_version) else {
-        let problem = "neither query-version nor the file's name tells the version".to_owned();
+        let problem = "neither query-version nor the file's name says the version".to_owned();
         return Err(RecordingError::Machine {
             path: file.to_owned(),
             problem,
@@ -255,7 +258,7 @@ fn write_run(
     topic.flush()
 }
 
-/// Adds the command list that the schema tells.
+/// Adds the command list that the schema holds.
 fn write_commands(
     topic: &mut crate::recording::TopicWriter,
     folder: &Path,
@@ -430,6 +433,6 @@ mod tests {
         assert!(error.contains("has no reply"), "{error}");
         assert!(import("caps_1.0.0_x.replies", "{").is_err());
         let error = import("x.replies", "").unwrap_err().to_string();
-        assert!(error.contains("tells the version"), "{error}");
+        assert!(error.contains("says the version"), "{error}");
     }
 }

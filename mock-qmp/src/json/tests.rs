@@ -1,6 +1,8 @@
-use super::*;
+// SPDX-License-Identifier: GPL-2.0-or-later
 use proptest::prelude::*;
 use rstest::rstest;
+
+use super::*;
 
 fn parse(dialect: Dialect, input: &[u8]) -> Vec<String> {
     let mut parser = Parser::new(dialect);

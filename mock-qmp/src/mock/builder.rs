@@ -1,4 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The mock, from what it plays to where it is served.
+
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::script::{Answer, Script};
 use crate::core::{Backend, MonitorOptions};
@@ -6,8 +10,6 @@ use crate::fault::Fault;
 use crate::net::{Address, Server, Setup, start};
 use crate::recording::{QemuVersion, Recording};
 use crate::replay::{Mode, Replay, Timing};
-use std::io;
-use std::path::{Path, PathBuf};
 
 /// A mock QEMU that is being set up.
 ///
@@ -22,6 +24,7 @@ use std::path::{Path, PathBuf};
 /// server.finish().await.unwrap();
 /// # });
 /// ```
+#[must_use = "a mock does nothing before it is served"]
 pub struct MockQmp {
     recording: Option<Recording>,
     script: Script,
@@ -36,13 +39,13 @@ pub struct MockQmp {
 impl MockQmp {
     /// A mock that replays a recording.
     pub fn from_recording(recording: Recording) -> Self {
-        MockQmp {
+        Self {
             recording: Some(recording),
             ..Self::scripted()
         }
     }
 
-    /// A mock that knows only what it is told with [`MockQmp::command`], besides `query-version`,
+    /// A mock that knows only what [`MockQmp::command`] and its like say, besides `query-version`,
     /// `query-commands` and `quit`. It checks no arguments.
     pub fn scripted() -> Self {
         let version = QemuVersion {
@@ -51,7 +54,7 @@ impl MockQmp {
             micro: 2,
             package: String::new(),
         };
-        MockQmp {
+        Self {
             recording: None,
             script: Script {
                 version,
@@ -67,7 +70,8 @@ impl MockQmp {
         }
     }
 
-    /// The version that a scripted mock states, as `MAJOR.MINOR.MICRO`; text that is no version changes nothing.
+    /// The version that a scripted mock states, as `MAJOR.MINOR.MICRO`; text that is not a version
+    /// changes nothing.
     pub fn version(mut self, version: &str) -> Self {
         if let Some(version) = QemuVersion::parse(version) {
             self.script.version = version;
@@ -75,8 +79,8 @@ impl MockQmp {
         self
     }
 
-    /// Answers a command always in this way. In front of a recording it takes the recorded answer's place, and the
-    /// command is listed by `query-commands`.
+    /// Answers a command always in this way. In front of a recording it takes the recorded answer's
+    /// place, and the command is listed by `query-commands`.
     pub fn command(self, name: &str, answer: impl Into<Answer>) -> Self {
         let answer = answer.into();
         self.command_with(name, move |_| answer.clone())
@@ -116,8 +120,9 @@ impl MockQmp {
         self
     }
 
-    /// Writes what requests of a recording say is to be written below the folder `recorded`, such as a screenshot or a
-    /// dump, below `here` instead. Elsewhere, it is written where the request says.
+    /// Writes what requests of a recording say is to be written below the folder `recorded`, such
+    /// as a screenshot or a dump, below `here` instead. Elsewhere, it is written where the request
+    /// says.
     pub fn folder(mut self, recorded: impl Into<PathBuf>, here: impl Into<PathBuf>) -> Self {
         self.folder = Some((recorded.into(), here.into()));
         self
@@ -142,7 +147,7 @@ impl MockQmp {
     }
 
     fn setup(self) -> Setup {
-        let MockQmp {
+        let Self {
             recording,
             mut script,
             mode,
@@ -174,8 +179,8 @@ impl MockQmp {
         }
     }
 
-    /// Serves on these addresses, each a monitor of the same machine. Runs in the caller's tokio runtime, or in its
-    /// own where there is none.
+    /// Serves on these addresses, each a monitor of the same machine. Runs in the caller's tokio
+    /// runtime, or in its own where there is none.
     pub fn serve(self, addresses: &[Address]) -> io::Result<Server> {
         let options = self.options;
         let monitors: Vec<_> = addresses
@@ -195,19 +200,21 @@ impl MockQmp {
         self.serve(&[Address::Unix(path.as_ref().to_owned())])
     }
 
-    /// Serves on a TCP socket, such as `127.0.0.1:0`; [`Server::address`] tells the port.
+    /// Serves on a TCP socket, such as `127.0.0.1:0`; [`Server::address`] says the port.
     pub fn serve_tcp(self, place: &str) -> io::Result<Server> {
         self.serve(&[Address::Tcp(place.to_owned())])
     }
 
-    /// Serves one client in memory and returns the client's end, which passes descriptors. Needs a tokio runtime.
+    /// Serves one client in memory and returns the client's end, which passes descriptors. Needs a
+    /// tokio runtime.
     pub fn serve_in_memory(self) -> io::Result<(Server, tokio::net::UnixStream)> {
         let (server, client) = self.serve_pair()?;
         client.set_nonblocking(true)?;
         Ok((server, tokio::net::UnixStream::from_std(client)?))
     }
 
-    /// Like [`MockQmp::serve_in_memory`], with a stream in blocking mode, for callers without a runtime.
+    /// Like [`MockQmp::serve_in_memory`], with a stream in blocking mode, for callers without a
+    /// runtime.
     pub fn serve_pair(self) -> io::Result<(Server, std::os::unix::net::UnixStream)> {
         let server = start(self.setup(), &[])?;
         let client = server.open_monitor()?;

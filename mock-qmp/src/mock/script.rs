@@ -1,13 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A machine made of a few canned answers, alone or in front of a recording.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::core::{Backend, Call, Execution, Failure, Known, Leftovers, Outcome};
 use crate::json::Value;
 use crate::recording::QemuVersion;
-use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// A canned answer.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Answer {
     execution: Execution,
     content: Vec<(String, Vec<u8>)>,
@@ -15,7 +18,7 @@ pub struct Answer {
 
 impl From<serde_json::Value> for Answer {
     fn from(value: serde_json::Value) -> Self {
-        Answer {
+        Self {
             execution: Execution::reply(Outcome::Value(Value::from(value))),
             content: Vec::new(),
         }
@@ -23,13 +26,14 @@ impl From<serde_json::Value> for Answer {
 }
 
 impl Answer {
-    /// An error reply; classes are `GenericError`, `CommandNotFound`, `DeviceNotActive`, `DeviceNotFound`, `KVMMissingCap`.
+    /// An error reply; classes are `GenericError`, `CommandNotFound`, `DeviceNotActive`,
+    /// `DeviceNotFound`, `KVMMissingCap`.
     pub fn error(class: &'static str, desc: impl Into<String>) -> Self {
         let failure = Failure {
             class,
             desc: desc.into(),
         };
-        Answer {
+        Self {
             execution: Execution::fail(failure),
             content: Vec::new(),
         }
@@ -37,7 +41,7 @@ impl Answer {
 
     /// No reply at all.
     pub fn silence() -> Self {
-        Answer {
+        Self {
             execution: Execution::default(),
             content: Vec::new(),
         }
@@ -61,7 +65,8 @@ impl Answer {
         self
     }
 
-    /// Content that goes to the file or passed descriptor that the named argument (`filename`, `protocol`) points to.
+    /// Content that goes to the file or passed descriptor that the named argument (`filename`,
+    /// `protocol`) points to.
     pub fn content(mut self, argument: &str, content: impl Into<Vec<u8>>) -> Self {
         self.content.push((argument.to_owned(), content.into()));
         self

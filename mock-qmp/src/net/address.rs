@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Where a server listens.
 
 use std::path::PathBuf;
@@ -14,9 +15,9 @@ pub enum Address {
     Memory,
 }
 
-/// Text that is no address.
+/// Text that is not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no address: expected unix:PATH or tcp:HOST:PORT")]
+#[error("'{0}' is not an address: expected unix:PATH or tcp:HOST:PORT")]
 pub struct AddressError(String);
 
 impl FromStr for Address {
@@ -28,17 +29,17 @@ impl FromStr for Address {
             return if path.is_empty() {
                 Err(error())
             } else {
-                Ok(Address::Unix(path.into()))
+                Ok(Self::Unix(path.into()))
             };
         }
         if let Some(place) = text.strip_prefix("tcp:") {
             let (host, port) = place.rsplit_once(':').ok_or_else(error)?;
             port.parse::<u16>().map_err(|_| error())?;
             let host = if host.is_empty() { "127.0.0.1" } else { host };
-            return Ok(Address::Tcp(format!("{host}:{port}")));
+            return Ok(Self::Tcp(format!("{host}:{port}")));
         }
         if text.contains('/') {
-            Ok(Address::Unix(text.into()))
+            Ok(Self::Unix(text.into()))
         } else {
             Err(error())
         }
@@ -48,17 +49,18 @@ impl FromStr for Address {
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Address::Unix(path) => write!(f, "unix:{}", path.display()),
-            Address::Tcp(place) => write!(f, "tcp:{place}"),
-            Address::Memory => f.write_str("memory"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(place) => write!(f, "tcp:{place}"),
+            Self::Memory => f.write_str("memory"),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
+
+    use super::*;
 
     #[rstest]
     #[case("unix:/tmp/q", "unix:/tmp/q")]

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! One connection from greeting to end.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::shared::Shared;
 use super::stream::Stream;
 use crate::core::Output;
-use std::io;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// Bytes read at once.
 const READ_SIZE: usize = 64 * 1024;
@@ -64,8 +66,8 @@ async fn read(shared: &Arc<Shared>, monitor: usize, stream: &Stream) {
     }
 }
 
-/// Lets the writer catch up. QEMU reads on however slow its client is, and so does this; but a client that does
-/// read shall not fill memory by being a little slower.
+/// Lets the writer catch up. QEMU reads on however slow its client is, and so does this; but a
+/// client that does read must not fill memory by being a little slower.
 async fn give_time(shared: &Arc<Shared>, monitor: usize) {
     for _ in 0..10 {
         if shared.lock().backlog(monitor) < BACKLOG {

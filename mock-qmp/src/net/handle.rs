@@ -1,4 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The running server, as its owner sees it.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::{Handle, Runtime};
+use tokio::task::JoinHandle;
 
 use super::address::Address;
 use super::connection;
@@ -7,11 +15,6 @@ use super::shared::Shared;
 use super::stream::Stream;
 use crate::core::{Backend, Core, Leftovers, MonitorOptions};
 use crate::fault::Fault;
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::runtime::{Handle, Runtime};
-use tokio::task::JoinHandle;
 
 /// How long clients may take to read what was sent before the end.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -26,7 +29,9 @@ pub(crate) struct Setup {
     pub(crate) options: MonitorOptions,
 }
 
-/// A running server. It ends when it is dropped; [`Server::finish`] ends it and tells what is left over.
+/// A running server. It ends when it is dropped; [`Server::finish`] ends it and says what is left
+/// over.
+#[must_use = "a server ends when it is dropped"]
 pub struct Server {
     shared: Arc<Shared>,
     options: MonitorOptions,
@@ -37,7 +42,8 @@ pub struct Server {
     runtime: Option<Runtime>,
 }
 
-/// Starts a server on these addresses: in the caller's tokio runtime, or in its own where there is none.
+/// Starts a server on these addresses: in the caller's tokio runtime, or in its own where there is
+/// none.
 pub(crate) fn start(setup: Setup, monitors: &[(Address, MonitorOptions)]) -> io::Result<Server> {
     let (handle, runtime) = match Handle::try_current() {
         Ok(handle) => (handle, None),
@@ -96,7 +102,8 @@ impl Server {
         &self.addresses
     }
 
-    /// Opens one more monitor of the same machine, in memory, and returns the client's end, which is in blocking mode.
+    /// Opens one more monitor of the same machine, in memory, and returns the client's end, which
+    /// is in blocking mode.
     pub fn open_monitor(&self) -> io::Result<std::os::unix::net::UnixStream> {
         let (client, server) = std::os::unix::net::UnixStream::pair()?;
         server.set_nonblocking(true)?;
@@ -114,13 +121,14 @@ impl Server {
             .with(|core, now| core.event(event.to_string(), now));
     }
 
-    /// Goes to the recorded moment with this number, without the events on the way. `false` when there is none.
+    /// Goes to the recorded moment with this number, without the events on the way. `false` when
+    /// there is none.
     pub fn go_to_moment(&self, number: u32) -> bool {
         self.shared.with(|core, now| core.go_to_moment(number, now))
     }
 
-    /// Ends the machine as `quit` would: clients get this event, given as JSON, what is on its way to them, and the end
-    /// of the connection.
+    /// Ends the machine as `quit` would: clients get this event, given as JSON, what is on its way
+    /// to them, and the end of the connection.
     pub fn end(&self, event: Option<&serde_json::Value>) {
         self.shared.with(|core, now| {
             if let Some(event) = event {
@@ -143,8 +151,8 @@ impl Server {
         let _ = tokio::time::timeout(LAST_WORDS, gone).await;
     }
 
-    /// Ends the server. What a strict replay did not hold or did not reach, and faults that never came to pass, are
-    /// an error.
+    /// Ends the server. What a strict replay did not hold or did not reach, and faults that never
+    /// happened, are an error.
     #[expect(
         clippy::unused_async,
         reason = "the place to wait for connections, should ending ever need it"

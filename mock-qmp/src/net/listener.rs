@@ -1,12 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Listening sockets. Like QEMU's they serve one client at a time; two more may wait.
 
-use super::address::Address;
-use super::connection;
-use super::shared::Shared;
-use super::stream::Stream;
-use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt,
-};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::os::fd::OwnedFd;
@@ -14,7 +8,16 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt,
+};
 use tokio::net::{TcpListener, UnixListener};
+
+use super::address::Address;
+use super::connection;
+use super::shared::Shared;
+use super::stream::Stream;
 
 /// What QEMU asks for: one waiting connection, which Linux counts as two.
 const BACKLOG: i32 = 1;
@@ -34,8 +37,8 @@ enum Socket {
 }
 
 impl Listener {
-    /// Binds the address, replacing a stale socket file, and returns the address with what the system chose. With a
-    /// refusal, it does not listen before [`Listener::run`] has waited.
+    /// Binds the address, replacing a stale socket file, and returns the address with what the
+    /// system chose. With a refusal, it does not listen before [`Listener::run`] has waited.
     pub(crate) fn bind(
         address: &Address,
         refusal: Option<Duration>,
@@ -55,7 +58,7 @@ impl Listener {
             Address::Unix(_) => Socket::Unix(UnixListener::from_std(StdUnixListener::from(fd))?),
             _ => Socket::Tcp(TcpListener::from_std(std::net::TcpListener::from(fd))?),
         };
-        Ok((Listener { socket, refusal }, bound))
+        Ok((Self { socket, refusal }, bound))
     }
 
     /// Waits for a client.

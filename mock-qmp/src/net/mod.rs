@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The server on real sockets, and in memory.
 
 mod address;

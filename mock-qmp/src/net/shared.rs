@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What connections, listeners and clock of one server share.
 
-use crate::core::{Core, MonitorOptions};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use crate::core::{Core, MonitorOptions};
 
 /// The core, and those who wait for something of it.
 pub(crate) struct Shared {
@@ -25,7 +28,7 @@ struct MonitorSignals {
 
 impl Shared {
     pub(crate) fn new(core: Core) -> Self {
-        Shared {
+        Self {
             core: Mutex::new(core),
             started: Instant::now(),
             clock: Notify::new(),

@@ -1,13 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A client's socket: bytes, and on Unix sockets descriptors with them.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
@@ -23,23 +25,24 @@ pub(crate) enum Stream {
 
 impl From<UnixStream> for Stream {
     fn from(stream: UnixStream) -> Self {
-        Stream::Unix(stream)
+        Self::Unix(stream)
     }
 }
 
 impl From<TcpStream> for Stream {
     fn from(stream: TcpStream) -> Self {
-        // A stand-in for QEMU must not hold replies back; if that cannot be set, they are only later.
+        // A stand-in for QEMU must not hold replies back; if that cannot be set, they are only
+        // later.
         let _ = stream.set_nodelay(true);
-        Stream::Tcp(stream)
+        Self::Tcp(stream)
     }
 }
 
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
-            Stream::Unix(stream) => stream.as_fd(),
-            Stream::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+            Self::Tcp(stream) => stream.as_fd(),
         }
     }
 }
@@ -49,11 +52,11 @@ impl Stream {
     pub(crate) async fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
         loop {
             let result = match self {
-                Stream::Unix(stream) => {
+                Self::Unix(stream) => {
                     stream.readable().await?;
                     stream.try_io(Interest::READABLE, || receive_message(stream, buffer))
                 }
-                Stream::Tcp(stream) => {
+                Self::Tcp(stream) => {
                     stream.readable().await?;
                     stream.try_read(buffer).map(|count| (count, Vec::new()))
                 }
@@ -69,11 +72,11 @@ impl Stream {
     pub(crate) async fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let result = match self {
-                Stream::Unix(stream) => {
+                Self::Unix(stream) => {
                     stream.writable().await?;
                     stream.try_write(bytes)
                 }
-                Stream::Tcp(stream) => {
+                Self::Tcp(stream) => {
                     stream.writable().await?;
                     stream.try_write(bytes)
                 }
@@ -90,7 +93,7 @@ impl Stream {
 
     /// Sends all of the bytes, and descriptors with the first of them where the socket passes any.
     pub(crate) async fn send_with(&self, bytes: &[u8], descriptors: &[OwnedFd]) -> io::Result<()> {
-        let Stream::Unix(stream) = self else {
+        let Self::Unix(stream) = self else {
             return self.send(bytes).await;
         };
         let sent = loop {
@@ -108,7 +111,8 @@ impl Stream {
         self.send(&bytes[sent..]).await
     }
 
-    /// Whether the other side has closed both directions; QEMU notices that even while it does not read.
+    /// Whether the other side has closed both directions; QEMU notices that even while it does not
+    /// read.
     pub(crate) fn is_hung_up(&self) -> bool {
         let mut polled = [PollFd::new(self, PollFlags::empty())];
         let now = rustix::time::Timespec {
@@ -123,8 +127,9 @@ impl Stream {
 
 /// Reads bytes and the descriptors that came with the first of them.
 ///
-/// The kernel joins bytes with descriptors to bytes before them that have none. QEMU reads byte by byte, so that a
-/// command before takes no descriptor that comes after it; here that is done while there are descriptors ahead.
+/// The kernel joins bytes with descriptors to bytes before them that have none. QEMU reads byte by
+/// byte, so that a command before takes no descriptor that comes after it; here that is done while
+/// there are descriptors ahead.
 fn receive_message(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
     let (count, ahead) = receive_once(&socket, buffer, RecvFlags::PEEK)?;
     // What has come since may have descriptors: no more than was looked at is taken.
@@ -174,8 +179,9 @@ fn send_message(socket: impl AsFd, bytes: &[u8], descriptors: &[OwnedFd]) -> io:
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::io::Write as _;
+
+    use super::*;
 
     #[test]
     fn descriptors_come_with_the_bytes_that_they_were_sent_with() {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Recording: a proxy between a client and a real QEMU, and what it writes down.
 
 mod capture;
@@ -7,12 +8,11 @@ mod proxy;
 mod recorder;
 mod session;
 
+pub use crate::recording::{SCRUBBED, scrub_line};
 pub use probe::{Probe, probe};
 pub use proxy::{Proxy, proxy};
 pub use recorder::Recorder;
 pub use session::record;
-
-pub use crate::recording::{SCRUBBED, scrub_line};
 
 #[cfg(test)]
 mod tests;

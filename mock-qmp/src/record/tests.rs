@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+use std::io::Write as _;
+
 use super::*;
 use crate::recording::{FORMAT, Machine, QemuVersion, Recording};
-use std::io::Write as _;
 
 fn machine() -> Machine {
     Machine {
@@ -136,8 +138,9 @@ fn the_schema_is_stored_once_and_large_writes_are_captured() {
 
 #[tokio::test]
 async fn what_the_proxy_records_plays_back() {
-    use crate::{Answer, MockQmp, Mode};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use crate::{Answer, MockQmp, Mode};
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("x");
     let recorder = Proxy::new(Recorder::create(&folder, machine(), "main").unwrap());

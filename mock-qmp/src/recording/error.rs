@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What can be wrong with a recording.
 
 use std::path::PathBuf;
@@ -52,11 +53,11 @@ pub enum RecordingError {
 impl RecordingError {
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| RecordingError::Io { path, source }
+        move |source| Self::Io { path, source }
     }
 
     pub(crate) fn line(path: impl Into<PathBuf>, line: usize, problem: impl Into<String>) -> Self {
-        RecordingError::Line {
+        Self::Line {
             path: path.into(),
             line,
             problem: problem.into(),

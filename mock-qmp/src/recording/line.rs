@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! One line of a topic file.
 
-use crate::json::compact;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use crate::json::compact;
 
 /// The version of the format that is written here.
 pub const FORMAT: u32 = 1;
@@ -12,8 +14,8 @@ pub const FORMAT: u32 = 1;
 /// Runs of zero bytes shorter than this stay part of the data around them.
 const SHORTEST_ZEROS: usize = 64;
 
-/// One line of a topic file, to be written. Texts are JSON as it came over the wire; times are milliseconds since
-/// the recording began.
+/// One line of a topic file, to be written. Texts are JSON as it came over the wire; times are
+/// milliseconds since the recording began.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Line {
     /// The first line.
@@ -60,7 +62,7 @@ pub enum Line {
     },
     /// QEMU wrote into a descriptor or file that the oldest unanswered request names.
     Wrote {
-        /// The name as it stands in the request.
+        /// The name as the request has it.
         to: String,
         /// What it wrote, in order.
         data: Vec<Part>,
@@ -104,14 +106,15 @@ pub enum Part {
 
 impl Part {
     /// Describes bytes: text where they are text, long runs of zeros by their length.
-    pub fn describe(bytes: &[u8]) -> Vec<Part> {
+    #[must_use]
+    pub fn describe(bytes: &[u8]) -> Vec<Self> {
         if let Ok(text) = std::str::from_utf8(bytes)
             && !text.contains('\0')
         {
             return if text.is_empty() {
                 Vec::new()
             } else {
-                vec![Part::Text(text.to_owned())]
+                vec![Self::Text(text.to_owned())]
             };
         }
         let mut parts = Vec::new();
@@ -123,9 +126,9 @@ impl Part {
                 || (zeros > 0 && start + zeros == rest.len() && zeros == rest.len())
             {
                 if start > 0 {
-                    parts.push(Part::Base64(BASE64.encode(&rest[..start])));
+                    parts.push(Self::Base64(BASE64.encode(&rest[..start])));
                 }
-                parts.push(Part::Zeros(zeros as u64));
+                parts.push(Self::Zeros(zeros as u64));
                 rest = &rest[start + zeros..];
                 start = 0;
             } else {
@@ -133,17 +136,17 @@ impl Part {
             }
         }
         if !rest.is_empty() {
-            parts.push(Part::Base64(BASE64.encode(rest)));
+            parts.push(Self::Base64(BASE64.encode(rest)));
         }
         parts
     }
 
-    /// Appends the bytes, or tells what is wrong with the description.
+    /// Appends the bytes, or says what is wrong with the description.
     pub fn append(&self, out: &mut Vec<u8>, limit: usize) -> Result<(), String> {
         let length = match self {
-            Part::Text(text) => text.len() as u64,
-            Part::Base64(text) => text.len() as u64 / 4 * 3,
-            Part::Zeros(count) | Part::Omitted(count) => *count,
+            Self::Text(text) => text.len() as u64,
+            Self::Base64(text) => text.len() as u64 / 4 * 3,
+            Self::Zeros(count) | Self::Omitted(count) => *count,
         };
         let total = length.saturating_add(out.len() as u64);
         if total > limit as u64 {
@@ -152,15 +155,15 @@ impl Part {
             ));
         }
         match self {
-            Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-            Part::Base64(text) => {
+            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Base64(text) => {
                 let bytes = BASE64
                     .decode(text)
                     .map_err(|error| format!("base64: {error}"))?;
                 out.extend_from_slice(&bytes);
             }
             // `total` fits, so `count` does.
-            Part::Zeros(count) | Part::Omitted(count) => out.resize(out.len() + *count as usize, 0),
+            Self::Zeros(count) | Self::Omitted(count) => out.resize(out.len() + *count as usize, 0),
         }
         Ok(())
     }
@@ -168,18 +171,19 @@ impl Part {
 
 impl Line {
     /// The line's text with its LF.
+    #[must_use]
     pub fn to_text(&self) -> String {
         let mut out = Vec::new();
         match self {
-            Line::Header { topic } => {
+            Self::Header { topic } => {
                 out.extend_from_slice(
                     format!("{{\"format\":{FORMAT},\"topic\":{}", quoted(topic)).as_bytes(),
                 );
             }
-            Line::Greeting { text, at } => member(&mut out, "greeting", text, *at),
-            Line::Request { text, at } => member(&mut out, "request", text, *at),
-            Line::Event { text, at } => member(&mut out, "event", text, *at),
-            Line::Reply { reply, oob, at } => {
+            Self::Greeting { text, at } => member(&mut out, "greeting", text, *at),
+            Self::Request { text, at } => member(&mut out, "request", text, *at),
+            Self::Event { text, at } => member(&mut out, "event", text, *at),
+            Self::Reply { reply, oob, at } => {
                 match reply {
                     ReplyLine::Text(text) => member(&mut out, "reply", text, *at),
                     ReplyLine::Schema(hash) => {
@@ -195,8 +199,8 @@ impl Line {
                     out.extend_from_slice(b",\"oob\":true");
                 }
             }
-            Line::Moment { number, at } => member(&mut out, "moment", &number.to_string(), *at),
-            Line::Wrote { to, data, at } => {
+            Self::Moment { number, at } => member(&mut out, "moment", &number.to_string(), *at),
+            Self::Wrote { to, data, at } => {
                 let data = serde_json::to_string(data).unwrap_or_default();
                 member(
                     &mut out,
@@ -205,10 +209,10 @@ impl Line {
                     *at,
                 );
             }
-            Line::Note { text } => {
+            Self::Note { text } => {
                 out.extend_from_slice(format!("{{\"note\":{}", quoted(text)).as_bytes());
             }
-            Line::Closed { at } => member(&mut out, "closed", "true", *at),
+            Self::Closed { at } => member(&mut out, "closed", "true", *at),
         }
         out.extend_from_slice(b"}\n");
         String::from_utf8(out).unwrap_or_default()

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Recordings: what passed between a client and a real QEMU, as plain text.
 //!
-//! `docs/recording-format.md` describes the files. This module reads, checks and writes them; it knows no
-//! socket and no replay.
+//! `docs/recording-format.md` describes the files. This module reads, checks and writes them; it
+//! knows no socket and no replay.
 
 mod builtin;
 mod check;

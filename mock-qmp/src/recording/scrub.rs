@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Secrets do not get into recordings.
 
 use crate::json::{Object, Value};
 
-/// What stands in a secret's place.
+/// What takes a secret's place.
 pub const SCRUBBED: &str = "(scrubbed)";
 
-/// Names of arguments that hold secrets, wherever they stand.
+/// Names of arguments that hold secrets, wherever they are.
 const SECRET_MEMBERS: &[&str] = &["password", "passwd", "keysecret-data", "tls-psk"];
 
 /// Takes secrets out of a request's arguments.
@@ -57,6 +58,7 @@ fn replace(members: &mut Object, name: &str) {
 }
 
 /// Takes secrets out of a line of the built-in monitor.
+#[must_use]
 pub fn scrub_line(line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     match words.as_slice() {
@@ -132,9 +134,10 @@ fn replace_options(line: &str, names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
     use serde_json::json;
+
+    use super::*;
 
     #[rstest]
     #[case("set_password vnc geheim keep", "set_password vnc (scrubbed) keep")]

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A recording as a conversation that people can read.
+
+use std::fmt::Write as _;
 
 use super::load::Recording;
 use super::topic::{Entry, ReplyBody};
 use crate::json::respace;
-use std::fmt::Write as _;
 
-/// Something in the file, by the line where it stands.
+/// Something in the file, by its line.
 enum Item<'a> {
     Request(&'a Entry),
     Reply(&'a Entry),
@@ -14,8 +16,9 @@ enum Item<'a> {
 }
 
 impl Recording {
-    /// The session as text, one line per message: `->` is the client, `<-` QEMU, `**` an event, `hmp>` the built-in
-    /// monitor. JSON longer than `width` bytes is cut; 0 cuts nothing.
+    /// The session as text, one line per message: `->` is the client, `<-` QEMU, `**` an event,
+    /// `hmp>` the built-in monitor. JSON longer than `width` bytes is cut; 0 cuts nothing.
+    #[must_use]
     pub fn conversation(&self, width: usize) -> String {
         let topic = self.topic();
         let mut items: Vec<(usize, Item)> = Vec::new();

@@ -1,15 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A topic file in memory: requests with their answers, and events in their places.
 
-use super::error::RecordingError;
-use super::line::FORMAT;
-use super::line::{LineText, Part, ReplyText};
-use crate::json::{Object, Value};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::error::RecordingError;
+use super::line::{FORMAT, LineText, Part, ReplyText};
+use crate::json::{Object, Value};
 
 /// The topic that is meant when only a folder is named.
 pub const MAIN_TOPIC: &str = "main";
@@ -115,7 +117,7 @@ impl Topic {
     /// Reads the text of a topic file; `path` is for messages.
     pub fn parse(path: &Path, text: impl Into<Arc<str>>) -> Result<Self, RecordingError> {
         let text = text.into();
-        let topic = Topic {
+        let topic = Self {
             path: path.to_owned(),
             text: text.clone(),
             greeting: None,
@@ -147,7 +149,7 @@ impl Topic {
                 }
             } else if reader.topic.is_empty() && index == 0 {
                 return Err(problem(
-                    "the first line is no header with a format".to_owned(),
+                    "the first line is not a header with a format".to_owned(),
                 ));
             }
             reader.line(number, parsed).map_err(problem)?;
@@ -160,31 +162,37 @@ impl Topic {
     }
 
     /// The file that it was read from, or the name it was given.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The requests, in the order in which they were sent.
+    #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
     /// The events, in the order in which they came.
+    #[must_use]
     pub fn events(&self) -> &[EventLine] {
         &self.events
     }
 
     /// JSON text of the greeting's `QMP` member.
+    #[must_use]
     pub fn greeting(&self) -> Option<&str> {
         self.greeting.clone().map(|range| &self.text[range])
     }
 
     /// JSON text of an event.
+    #[must_use]
     pub fn event_text(&self, event: &EventLine) -> &str {
         &self.text[event.range.clone()]
     }
 
-    /// JSON text of what an entry returned, if it succeeded and is no schema.
+    /// JSON text of what an entry returned, if it succeeded and is not a schema.
+    #[must_use]
     pub fn returned(&self, entry: &Entry) -> Option<&str> {
         match &entry.reply.as_ref()?.body {
             ReplyBody::Success(range) => Some(&self.text[range.clone()]),
@@ -193,6 +201,7 @@ impl Topic {
     }
 
     /// JSON text of an entry's error, if it failed.
+    #[must_use]
     pub fn error(&self, entry: &Entry) -> Option<&str> {
         match &entry.reply.as_ref()?.body {
             ReplyBody::Error(range) => Some(&self.text[range.clone()]),
@@ -337,8 +346,9 @@ fn content(parts: &[Part]) -> Result<Arc<[u8]>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
+
+    use super::*;
 
     fn parse(text: &str) -> Result<Topic, RecordingError> {
         Topic::parse(Path::new("t.qmp"), text)
@@ -381,7 +391,7 @@ mod tests {
     #[rstest]
     #[case(
         "{\"request\":{\"execute\":\"a\"}}",
-        "t.qmp:1: the first line is no header"
+        "t.qmp:1: the first line is not a header"
     )]
     #[case(
         "{\"format\":1}\n{\"reply\":{\"return\":1}}",

@@ -1,16 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Writing a recording.
 
-use super::builtin::{self, BuiltinLine};
-use super::error::RecordingError;
-use super::line::FORMAT;
-use super::line::{Line, ReplyLine};
-use super::machine::Machine;
-use super::schema_store;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Writes a recording's folder: the machine description, the schema, and one pair of files per topic.
+use super::builtin::{self, BuiltinLine};
+use super::error::RecordingError;
+use super::line::{FORMAT, Line, ReplyLine};
+use super::machine::Machine;
+use super::schema_store;
+
+/// Writes a recording's folder: the machine description, the schema, and one pair of files per
+/// topic.
 #[derive(Debug)]
 pub struct RecordingWriter {
     folder: PathBuf,
@@ -26,22 +28,25 @@ impl RecordingWriter {
         let folder = folder.into();
         std::fs::create_dir_all(&folder).map_err(RecordingError::io(&folder))?;
         machine.format = FORMAT;
-        let writer = RecordingWriter { folder, machine };
+        let writer = Self { folder, machine };
         writer.write_machine()?;
         Ok(writer)
     }
 
     /// The folder.
+    #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The machine description as it stands.
+    /// The machine description as it is.
+    #[must_use]
     pub fn machine(&self) -> &Machine {
         &self.machine
     }
 
-    /// Stores the schema, given as JSON text of what query-qmp-schema returned, and returns its hash.
+    /// Stores the schema, given as JSON text of what query-qmp-schema returned, and returns its
+    /// hash.
     pub fn schema(&mut self, json: &str) -> Result<String, RecordingError> {
         let hash = schema_store::store(&self.folder, json)?;
         if self.machine.schema != hash {
@@ -96,7 +101,7 @@ impl TopicWriter {
             _ => {}
         }
         let name = name.to_owned();
-        let mut writer = TopicWriter {
+        let mut writer = Self {
             name,
             path,
             file: BufWriter::new(file),
@@ -131,7 +136,8 @@ impl TopicWriter {
         })
     }
 
-    /// Appends a line of the built-in monitor's file. Line ends become LF; answers of `help` are not kept.
+    /// Appends a line of the built-in monitor's file. Line ends become LF; answers of `help` are
+    /// not kept.
     pub fn builtin(&mut self, moment: u32, line: &str, answer: &str) -> Result<(), RecordingError> {
         if matches!(line.split_whitespace().next(), Some("help" | "?")) {
             return Ok(());

@@ -1,4 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a recorded request leads to: its answer, the events around it, the content that QEMU wrote.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::key::aliases;
 use super::state::{Replay, Timing};
@@ -6,10 +12,6 @@ use crate::core::{Call, Execution, Failure, Outcome};
 use crate::json::respace;
 use crate::recording::ReplyBody;
 use crate::schema::pauses;
-use std::borrow::Cow;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// Recorded waits for a reply up to this long are the recording machine's, not the command's.
 const SHORTEST_DELAY: Duration = Duration::from_millis(100);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Which recorded request answers a request.
 
 use super::key::role_key;
@@ -51,7 +52,8 @@ impl Replay {
         if let Some(entry) = (0..=last).filter(same_state).find_map(within) {
             return Some(stay(entry));
         }
-        // What changed the state here was no request: the client cannot ask for it, so it has happened.
+        // What changed the state here was not a request: the client cannot ask for it, so it has
+        // happened.
         let outside =
             (self.step + 1..=last).take_while(|&step| self.index.steps[step].opener.is_none());
         if let Some(entry) = outside.filter_map(within).next() {
@@ -66,8 +68,8 @@ impl Replay {
             .map(stay)
     }
 
-    /// The entry to answer with in this step: the same arguments before the same roles, in the recorded sequence,
-    /// and the last one for ever.
+    /// The entry to answer with in this step: the same arguments before the same roles, in the
+    /// recorded sequence, and the last one for ever.
     fn choose(&self, candidates: &[usize], step: usize, arguments: &Object) -> Option<usize> {
         let range = &self.index.steps[step].entries;
         let start = candidates.partition_point(|&entry| entry < range.start);

@@ -1,4 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The machine itself: requests in, recorded answers out, events in their places.
+
+use std::time::Duration;
 
 use super::nearest::request_text;
 use super::refuse::quits;
@@ -7,9 +10,8 @@ use crate::core::{Backend, Call, Execution, Known, Leftovers, Outcome};
 use crate::json::{Object, Value};
 use crate::recording::{QemuVersion, scrub_request};
 use crate::schema::{DESCRIPTOR_COMMANDS, allowed_before_machine, changes_state};
-use std::time::Duration;
 
-/// Commands that may be sent out of band, where no schema tells.
+/// Commands that may be sent out of band, where no schema says.
 const OUT_OF_BAND: &[&str] = &["migrate-pause", "migrate-recover", "query-yank", "yank"];
 
 /// Longest wait for an event in prompt timing.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Requests that the recording does not hold.
 
 use super::nearest::{nearest, request_text};

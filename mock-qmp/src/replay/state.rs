@@ -1,14 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a replay knows: the recording, where in it the client is, and what has been served.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::index::Index;
 use super::names::Names;
 use crate::core::Unmatched;
 use crate::recording::{Entry, Recording, Topic};
 use crate::schema::Schema;
-use std::cell::OnceCell;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// How a replay treats requests that the recording does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,12 +34,13 @@ pub enum Timing {
 
 /// A replay of one topic.
 #[derive(Debug)]
+#[must_use]
 pub struct Replay {
     pub(super) recording: Recording,
     pub(super) index: Arc<Index>,
     pub(super) mode: Mode,
     pub(super) timing: Timing,
-    /// The folder that stood for the recorded machine's files, and the one that stands for it here.
+    /// The folder of the recorded machine's files, and the one that takes its place here.
     pub(super) folder: Option<(PathBuf, PathBuf)>,
     pub(super) step: usize,
     /// When the step began here.
@@ -66,7 +69,7 @@ impl Replay {
         let mut visited = vec![false; index.steps.len()];
         visited[0] = true;
         let before_machine = starts_before_machine(&recording);
-        Replay {
+        Self {
             recording,
             mode: Mode::default(),
             timing: Timing::default(),
@@ -151,7 +154,7 @@ impl Replay {
     }
 }
 
-/// Whether QEMU was told to wait before it sets up the machine.
+/// Whether QEMU was to wait before it sets up the machine.
 fn starts_before_machine(recording: &Recording) -> bool {
     let arguments = recording
         .machine()

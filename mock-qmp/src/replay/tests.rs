@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+use std::time::Duration;
+
+use serde_json::json;
+
 use super::*;
 use crate::core::{Backend, Call, Descriptors, Execution, Outcome};
 use crate::json::{Object, Value};
 use crate::recording::Recording;
-use serde_json::json;
-use std::time::Duration;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

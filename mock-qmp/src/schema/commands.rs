@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What is known about commands beyond the schema: which of them only look.
 
 use crate::json::Object;
 
 /// Commands that only look, besides those that begin with `query-` or `x-query-`.
 ///
-/// Some write a file or pause the machine for a moment, but leave its state as it was. Commands that only touch
-/// the monitor itself (capabilities, descriptors) are here too.
+/// Some write a file or pause the machine for a moment, but leave its state as it was. Commands
+/// that only touch the monitor itself (capabilities, descriptors) are here too.
 const READ_ONLY: &[&str] = &[
     "add-fd",
     "closefd",
@@ -60,6 +61,7 @@ pub(crate) const DESCRIPTOR_COMMANDS: &[&str] =
     &["add-fd", "closefd", "getfd", "query-fdsets", "remove-fd"];
 
 /// Whether a request may change the machine, so that queries after it may answer differently.
+#[must_use]
 pub fn changes_state(command: &str, arguments: &Object) -> bool {
     if command.starts_with("query-") || command.starts_with("x-query-") {
         return false;
@@ -86,9 +88,10 @@ pub(crate) fn pauses(command: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
     use crate::json::Value;
-    use rstest::rstest;
 
     #[rstest]
     #[case("query-status", "", false)]

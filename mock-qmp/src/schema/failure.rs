@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! An error reply.
 
 /// An error reply.
@@ -12,7 +13,7 @@ pub struct Failure {
 impl Failure {
     /// An error of class `GenericError`.
     pub fn generic(desc: impl Into<String>) -> Self {
-        Failure {
+        Self {
             class: "GenericError",
             desc: desc.into(),
         }
@@ -20,7 +21,7 @@ impl Failure {
 
     /// An error of class `CommandNotFound`.
     pub fn not_found(desc: impl Into<String>) -> Self {
-        Failure {
+        Self {
             class: "CommandNotFound",
             desc: desc.into(),
         }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The recorded schema, and requests checked against it in QEMU's words.
 
 mod check;

@@ -1,11 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A real QEMU as a target.
 
-use crate::run::Target;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::run::Target;
 
 pub struct LiveTarget {
     folder: tempfile::TempDir,
@@ -80,7 +82,7 @@ impl LiveTarget {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let mut target = LiveTarget {
+        let mut target = Self {
             folder,
             process,
             hmp: None,

@@ -1,6 +1,7 @@
-//! The observed behaviour of QEMU's QMP server, case by case: on the mock for QEMU 10.0 and 11.1, and on the real
-//! QEMUs that `HMP_TEST_QEMUS` names, which shows that the cases are true.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The observed behaviour of QEMU's QMP server, case by case: on the mock for QEMU 10.0 and 11.1,
+//! and on the real QEMUs that `HMP_TEST_QEMUS` names, which shows that the cases are true.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stderr, reason = "skipped tests say so")]
 
 mod case;
@@ -11,14 +12,16 @@ mod mock_target;
 mod regenerate;
 mod run;
 
-use case::Case;
-use libtest_mimic::{Arguments, Failed, Trial};
-use live_target::LiveTarget;
-use mock_qmp::Recording;
-use mock_target::MockTarget;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use mock_qmp::Recording;
+
+use crate::case::Case;
+use crate::live_target::LiveTarget;
+use crate::mock_target::MockTarget;
 
 /// Cases that the mock does not do, and why.
 const EXCUSED: &[(&str, &str)] = &[(
@@ -82,7 +85,8 @@ fn qemus() -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// The folder of the recording that stands for a machine. One that waits to be set up is another machine.
+/// The folder of the recording that stands for a machine. One that waits to be set up is another
+/// machine.
 fn folder(version: &str, vm: &str) -> PathBuf {
     let variant = if vm == "preconfig" { "+preconfig" } else { "" };
     let name = format!("{version}-x86_64-q35{variant}");
