@@ -6,6 +6,45 @@
 //! what the test says ([`MockQmp::scripted`]), on sockets or in memory, and reports at the end what
 //! was asked and not recorded, and what was recorded and never reached.
 //!
+//! ```
+//! use std::io::{BufRead as _, BufReader, Write as _};
+//!
+//! use mock_qmp::{MockQmp, Mode, Recording};
+//!
+//! // What passed between a client and a QEMU 10.0. Recordings are folders; a text will do.
+//! let session = r#"{"format":1}
+//! {"request":{"execute":"qmp_capabilities"},"at":1}
+//! {"reply":{"return":{}},"at":1}
+//! {"request":{"execute":"query-status"},"at":2}
+//! {"reply":{"return":{"status":"running","running":true}},"at":2}
+//! "#;
+//! let recording = Recording::from_text("status.qmp", session, None)?;
+//! let mock = MockQmp::from_recording(recording).mode(Mode::Strict);
+//! let (server, client) = mock.serve_pair()?;
+//!
+//! // The code under test talks over `client`.
+//! let mut client = BufReader::new(client);
+//! let mut line = String::new();
+//! client.read_line(&mut line)?;
+//! assert!(line.starts_with(r#"{"QMP": "#));
+//! for (request, reply) in [
+//!     (r#"{"execute": "qmp_capabilities"}"#, r#"{"return": {}}"#),
+//!     (
+//!         r#"{"execute": "query-status", "id": 1}"#,
+//!         r#"{"return": {"status": "running", "running": true}, "id": 1}"#,
+//!     ),
+//! ] {
+//!     client.get_mut().write_all(request.as_bytes())?;
+//!     line.clear();
+//!     client.read_line(&mut line)?;
+//!     assert_eq!(line.trim_end(), reply);
+//! }
+//!
+//! // An error would say what was not as recorded.
+//! server.finish()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Layers
 //!
 //! Each folder asks only those below it (`tests/layers.rs` checks that).

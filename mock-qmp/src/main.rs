@@ -217,7 +217,7 @@ fn serve(options: Serve) -> Outcome {
                 server.ended().await;
             }
         }
-        Ok(match server.finish().await {
+        Ok(match server.finish() {
             Ok(()) => ExitCode::SUCCESS,
             Err(leftovers) => {
                 eprintln!("{leftovers}");

@@ -96,7 +96,7 @@ fn a_query_meets_a_fault(#[case] fault: &str, #[case] text: &str, #[case] ends: 
         .write_all(b"{\"execute\":\"query-status\",\"id\":1}")
         .unwrap();
     assert_eq!(read(&mut stream, usize::MAX), (text.to_owned(), ends));
-    server.finish_now().unwrap();
+    server.finish().unwrap();
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn connections_are_refused_at_first() {
     };
     assert!(start.elapsed() >= Duration::from_millis(300));
     assert!(read(&mut stream, 1).0.starts_with("{\"QMP\""));
-    server.finish_now().unwrap();
+    server.finish().unwrap();
     let server = mock(&["refuse:ms=200"]).serve_tcp("127.0.0.1:0").unwrap();
     let place = server.address().to_string().replace("tcp:", "");
     assert!(std::net::TcpStream::connect(&place).is_err());
@@ -230,8 +230,5 @@ fn a_fault_that_never_came_is_reported() {
         .fault(Fault::from(FaultKind::Silence).on_command("x"))
         .serve_pair()
         .unwrap();
-    assert_eq!(
-        server.finish_now().unwrap_err().faults,
-        ["silence:command=x"]
-    );
+    assert_eq!(server.finish().unwrap_err().faults, ["silence:command=x"]);
 }

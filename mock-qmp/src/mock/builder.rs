@@ -17,11 +17,11 @@ use crate::replay::{Mode, Replay, Timing};
 /// # use mock_qmp::MockQmp;
 /// # use serde_json::json;
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-/// let mock = MockQmp::scripted().command("query-status", json!({"status": "running", "running": true}));
+/// let mock = MockQmp::scripted().command("query-status", json!({"status": "running"}));
 /// let (server, client) = mock.serve_in_memory().unwrap();
 /// // ... talk QMP over `client`, which can pass descriptors too ...
 /// # drop(client);
-/// server.finish().await.unwrap();
+/// server.finish().unwrap();
 /// # });
 /// ```
 #[must_use = "a mock does nothing before it is served"]

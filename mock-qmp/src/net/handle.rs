@@ -153,16 +153,7 @@ impl Server {
 
     /// Ends the server. What a strict replay did not hold or did not reach, and faults that never
     /// happened, are an error.
-    #[expect(
-        clippy::unused_async,
-        reason = "the place to wait for connections, should ending ever need it"
-    )]
-    pub async fn finish(self) -> Result<(), Leftovers> {
-        self.finish_now()
-    }
-
-    /// [`Server::finish`] for callers that are not asynchronous.
-    pub fn finish_now(self) -> Result<(), Leftovers> {
+    pub fn finish(self) -> Result<(), Leftovers> {
         let leftovers = self.shared.lock().leftovers();
         if leftovers.is_empty() {
             Ok(())

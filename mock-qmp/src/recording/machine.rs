@@ -147,15 +147,28 @@ impl Machine {
 }
 
 #[cfg(test)]
+impl Machine {
+    /// A machine for tests.
+    pub(crate) fn example() -> Self {
+        Self {
+            format: FORMAT,
+            arch: "x86_64".to_owned(),
+            machine: "q35".to_owned(),
+            variant: String::new(),
+            arguments: Vec::new(),
+            schema: String::new(),
+            qemu: QemuVersion::default(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn text_is_read_back() {
         let machine = Machine {
-            format: FORMAT,
-            arch: "x86_64".to_owned(),
-            machine: "q35".to_owned(),
             variant: "nvme".to_owned(),
             arguments: vec!["-M".to_owned(), "q35".to_owned()],
             schema: "0123456789abcdef".to_owned(),
@@ -163,6 +176,7 @@ mod tests {
                 package: "Debian".to_owned(),
                 ..QemuVersion::parse("10.0.2").unwrap()
             },
+            ..Machine::example()
         };
         let text = machine.to_text();
         assert!(text.starts_with("format = 1\n"), "{text}");

@@ -182,13 +182,8 @@ mod tests {
     fn what_is_written_is_read_back() {
         let root = tempfile::tempdir().unwrap();
         let machine = Machine {
-            format: FORMAT,
-            arch: "x86_64".to_owned(),
-            machine: "q35".to_owned(),
-            variant: String::new(),
-            arguments: Vec::new(),
-            schema: String::new(),
             qemu: QemuVersion::parse("7.2.0").unwrap(),
+            ..Machine::example()
         };
         let folder = root.path().join(machine.folder_name());
         let mut writer = RecordingWriter::create(&folder, machine).unwrap();

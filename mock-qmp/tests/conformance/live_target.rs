@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::process::signal;
 use crate::run::Target;
 
 pub struct LiveTarget {
@@ -21,17 +22,6 @@ pub fn version(qemu: &Path) -> Option<String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let rest = text.split("version ").nth(1)?;
     Some(rest.split([' ', '\n']).next()?.to_owned())
-}
-
-/// Sends a signal to a process that this test started.
-pub fn signal(process: &Child, name: &str) {
-    let signal = match name {
-        "INT" => rustix::process::Signal::INT,
-        "KILL" => rustix::process::Signal::KILL,
-        other => panic!("{other}"),
-    };
-    let pid = rustix::process::Pid::from_raw(process.id().cast_signed()).unwrap();
-    rustix::process::kill_process(pid, signal).unwrap();
 }
 
 impl LiveTarget {

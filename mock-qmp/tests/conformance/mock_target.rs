@@ -127,7 +127,7 @@ impl Target for MockTarget {
 
     fn signal(&mut self, name: &str) {
         let process = self.process.as_ref().unwrap();
-        crate::live_target::signal(process, name);
+        crate::process::signal(process, name);
     }
 
     fn claim(&mut self, claim: &str) -> Result<(), String> {

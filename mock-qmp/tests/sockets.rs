@@ -98,7 +98,7 @@ fn a_session_is_replayed() {
         json!({"return": {}})
     );
     assert_eq!(std::fs::read(file.path()).unwrap(), b"abcd");
-    server.finish_now().unwrap();
+    server.finish().unwrap();
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn files_of_the_recorded_machine_get_a_folder_here() {
     );
     let saved = std::fs::read(here.path().join("saved")).unwrap();
     assert_eq!(saved, b"abcd");
-    server.finish_now().unwrap();
+    server.finish().unwrap();
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_is_missing_is_named() {
         desc.contains("not recorded in main.qmp (moment 0)") && desc.contains("main.qmp:5: "),
         "{desc}"
     );
-    let leftovers = server.finish_now().unwrap_err();
+    let leftovers = server.finish().unwrap_err();
     assert_eq!(leftovers.unmatched.len(), 1);
     assert_eq!(
         leftovers.moments,
@@ -215,7 +215,7 @@ async fn it_runs_in_the_callers_runtime() {
         std::str::from_utf8(&buffer[..count]).unwrap(),
         format!("{greeting}\r\n")
     );
-    server.finish().await.unwrap();
+    server.finish().unwrap();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The observed behaviour of QEMU's QMP server, case by case: on the mock for QEMU 10.0 and 11.1,
-//! and on the real QEMUs that `HMP_TEST_QEMUS` names, which shows that the cases are true.
+//! The observed behaviour of QEMU's QMP server, case by case, on the real QEMUs that
+//! `HMP_TEST_QEMUS` names: it shows that the cases are true. `mock.rs` runs them on the mock.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stderr, reason = "skipped tests say so")]
 
@@ -8,7 +8,8 @@ mod case;
 mod client;
 mod compare;
 mod live_target;
-mod mock_target;
+mod place;
+mod process;
 mod regenerate;
 mod run;
 
@@ -17,20 +18,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use mock_qmp::Recording;
 
 use crate::case::Case;
 use crate::live_target::LiveTarget;
-use crate::mock_target::MockTarget;
-
-/// Cases that the mock does not do, and why.
-const EXCUSED: &[(&str, &str)] = &[(
-    "monitor-object 11.1.3",
-    "monitors that are made at run time serve no socket of their own",
-)];
-
-/// The QEMUs whose behaviour the cases hold.
-const VERSIONS: [&str; 2] = ["10.0.2", "11.1.3"];
+use crate::place::VERSIONS;
 
 fn main() -> std::process::ExitCode {
     let qemus = qemus();
@@ -41,15 +32,6 @@ fn main() -> std::process::ExitCode {
         return std::process::ExitCode::SUCCESS;
     }
     let mut trials = Vec::new();
-    for case in case::all() {
-        for version in VERSIONS {
-            let case = case.clone();
-            let name = format!("{} {version}", case.name);
-            let excused = EXCUSED.iter().any(|(excused, _)| *excused == name);
-            let trial = Trial::test(format!("mock {name}"), move || on_mock(&case, version));
-            trials.push(trial.with_ignored_flag(excused));
-        }
-    }
     for (qemu, version) in &qemus {
         let shared = Arc::new(Mutex::new(HashMap::new()));
         for case in case::all() {
@@ -62,9 +44,7 @@ fn main() -> std::process::ExitCode {
     }
     let arguments = Arguments::from_args();
     if qemus.is_empty() {
-        eprintln!(
-            "skipped: no QEMU 10.0 or 11.1 for the live conformance cases (HMP_TEST_QEMUS, qemu-system-x86_64)"
-        );
+        eprintln!("skipped: no QEMU 10.0 or 11.1 (HMP_TEST_QEMUS, qemu-system-x86_64)");
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -83,35 +63,6 @@ fn qemus() -> Vec<(PathBuf, String)> {
     versions
         .filter(|(path, version)| x86(path) && VERSIONS.contains(&version.as_str()))
         .collect()
-}
-
-/// The folder of the recording that stands for a machine. One that waits to be set up is another
-/// machine.
-fn folder(version: &str, vm: &str) -> PathBuf {
-    let variant = if vm == "preconfig" { "+preconfig" } else { "" };
-    let name = format!("{version}-x86_64-q35{variant}");
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/conformance/recordings")
-        .join(name)
-}
-
-/// The topic that stands for a machine's state.
-fn topic(vm: &str) -> &str {
-    match vm {
-        "own" | "no-shutdown" => "prelaunch",
-        other => other,
-    }
-}
-
-fn on_mock(case: &Case, version: &str) -> Result<(), Failed> {
-    let file = folder(version, &case.vm).join(format!("{}.qmp", topic(&case.vm)));
-    let recording = Recording::load(&file).map_err(|error| error.to_string())?;
-    let mut target = if case.steps.iter().any(|step| step.signal.is_some()) {
-        MockTarget::spawn(&file)
-    } else {
-        MockTarget::serve(recording)
-    };
-    Ok(run::run(case, &mut target, version.starts_with("11"))?)
 }
 
 /// Cases that leave the machine as it was share one.
