@@ -9,6 +9,7 @@ use rustix::fs::{FileType, fstat, ftruncate};
 use rustix::io::{pwrite, write};
 
 use crate::json::{Object, Value};
+use crate::recording::{Chunk, Content};
 use crate::schema::Failure;
 
 /// QEMU's own descriptors take the numbers below; a machine without devices gives the first passed
@@ -180,11 +181,11 @@ impl Descriptors {
 
     /// Writes where a request's argument points: a passed descriptor (`/proc/self/fd/N`,
     /// `/dev/fdset/N`, `fd:NAME`) or, with or without `file:`, a file of that name.
-    pub(crate) fn write(&mut self, to: &str, data: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, to: &str, content: &Content) -> io::Result<()> {
         if let Some(name) = to.strip_prefix("fd:") {
             let missing = io::Error::from(io::ErrorKind::NotFound);
             let fd = self.named.remove(name).ok_or(missing)?;
-            return write_all(&fd, data);
+            return append(&fd, content);
         }
         let path = to.strip_prefix("file:").unwrap_or(to);
         if let Some(number) = path
@@ -197,16 +198,16 @@ impl Descriptors {
                 .values()
                 .flatten()
                 .find(|passed| Some(passed.number) == number);
-            return rewrite(&passed.ok_or(io::ErrorKind::NotFound)?.fd, data);
+            return rewrite(&passed.ok_or(io::ErrorKind::NotFound)?.fd, content);
         }
         if let Some(id) = path.strip_prefix("/dev/fdset/") {
             let set = id.parse().ok().and_then(|id: i64| self.sets.get(&id));
             let passed = set
                 .and_then(|set| set.first())
                 .ok_or(io::ErrorKind::NotFound)?;
-            return rewrite(&passed.fd, data);
+            return rewrite(&passed.fd, content);
         }
-        std::fs::write(path, data)
+        rewrite(&std::fs::File::create(path)?.into(), content)
     }
 }
 
@@ -217,20 +218,49 @@ fn text(arguments: &Object, name: &str) -> Result<String, Failure> {
         .ok_or_else(|| Failure::generic(format!("Parameter '{name}' is missing")))
 }
 
-/// What opening the file anew for writing would do: a regular file gets this content, a pipe gets
-/// it appended.
-fn rewrite(fd: &OwnedFd, data: &[u8]) -> io::Result<()> {
+/// What opening the file anew for writing would do: a regular file gets this content, a pipe gets it
+/// appended. Zeros become holes of a file.
+fn rewrite(fd: &OwnedFd, content: &Content) -> io::Result<()> {
     let regular =
         fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
     if !regular {
-        return write_all(fd, data);
+        return append(fd, content);
     }
     ftruncate(fd, 0)?;
+    let mut place = 0;
+    for chunk in content.chunks() {
+        if let Chunk::Bytes(bytes) = chunk {
+            write_at(fd, bytes, place)?;
+        }
+        place += chunk.len();
+    }
+    Ok(ftruncate(fd, place)?)
+}
+
+fn write_at(fd: &OwnedFd, bytes: &[u8], place: u64) -> io::Result<()> {
     let mut done = 0;
-    while done < data.len() {
-        match pwrite(fd, &data[done..], done as u64)? {
+    while done < bytes.len() {
+        match pwrite(fd, &bytes[done..], place + done as u64)? {
             0 => return Err(io::ErrorKind::WriteZero.into()),
             count => done += count,
+        }
+    }
+    Ok(())
+}
+
+fn append(fd: &OwnedFd, content: &Content) -> io::Result<()> {
+    let zeros = [0; 64 * 1024];
+    for chunk in content.chunks() {
+        match chunk {
+            Chunk::Bytes(bytes) => write_all(fd, bytes)?,
+            Chunk::Zeros(count) => {
+                let mut left = *count;
+                while left > 0 {
+                    let piece = left.min(zeros.len() as u64);
+                    write_all(fd, &zeros[..piece as usize])?;
+                    left -= piece;
+                }
+            }
         }
     }
     Ok(())
@@ -331,12 +361,13 @@ mod tests {
         let mut file = pass(&mut all);
         file.write_all(b"old and longer").unwrap();
         run(&mut all, "add-fd", json!({}));
-        all.write("/proc/self/fd/12", b"new").unwrap();
+        all.write("/proc/self/fd/12", &Content::from(&b"new"[..]))
+            .unwrap();
         let mut text = String::new();
         file.rewind().unwrap();
         file.read_to_string(&mut text).unwrap();
         assert_eq!(text, "new");
-        assert!(all.write("/proc/self/fd/99", b"").is_err());
-        assert!(all.write("fd:x", b"").is_err());
+        assert!(all.write("/proc/self/fd/99", &Content::default()).is_err());
+        assert!(all.write("fd:x", &Content::default()).is_err());
     }
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use crate::core::{Backend, Call, Execution, Failure, Known, Leftovers, Outcome};
 use crate::json::Value;
-use crate::recording::QemuVersion;
+use crate::recording::{Content, QemuVersion};
 
 /// A canned answer.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Answer {
     execution: Execution,
-    content: Vec<(String, Vec<u8>)>,
+    content: Vec<(String, Content)>,
 }
 
 impl From<serde_json::Value> for Answer {
@@ -67,8 +67,9 @@ impl Answer {
 
     /// Content that goes to the file or passed descriptor that the named argument (`filename`,
     /// `protocol`) points to.
-    pub fn content(mut self, argument: &str, content: impl Into<Vec<u8>>) -> Self {
-        self.content.push((argument.to_owned(), content.into()));
+    pub fn content(mut self, argument: &str, content: impl AsRef<[u8]>) -> Self {
+        self.content
+            .push((argument.to_owned(), Content::from(content.as_ref())));
         self
     }
 

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One line of a topic file.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::content::Part;
 use crate::json::compact;
 
 /// The version of the format that is written here.
 pub const FORMAT: u32 = 1;
-
-/// Runs of zero bytes shorter than this stay part of the data around them.
-const SHORTEST_ZEROS: usize = 64;
 
 /// One line of a topic file, to be written. Texts are JSON as it came over the wire; times are
 /// milliseconds since the recording began.
@@ -88,85 +84,6 @@ pub enum ReplyLine {
     Text(String),
     /// The answer is the schema with this hash.
     Schema(String),
-}
-
-/// A piece of written content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// UTF-8 text.
-    Text(String),
-    /// Bytes in base64.
-    Base64(String),
-    /// So many zero bytes.
-    Zeros(u64),
-    /// So many bytes that were too many to keep; read back as zeros.
-    Omitted(u64),
-}
-
-impl Part {
-    /// Describes bytes: text where they are text, long runs of zeros by their length.
-    #[must_use]
-    pub fn describe(bytes: &[u8]) -> Vec<Self> {
-        if let Ok(text) = std::str::from_utf8(bytes)
-            && !text.contains('\0')
-        {
-            return if text.is_empty() {
-                Vec::new()
-            } else {
-                vec![Self::Text(text.to_owned())]
-            };
-        }
-        let mut parts = Vec::new();
-        let mut rest = bytes;
-        let mut start = 0;
-        while start < rest.len() {
-            let zeros = rest[start..].iter().take_while(|&&byte| byte == 0).count();
-            if zeros >= SHORTEST_ZEROS
-                || (zeros > 0 && start + zeros == rest.len() && zeros == rest.len())
-            {
-                if start > 0 {
-                    parts.push(Self::Base64(BASE64.encode(&rest[..start])));
-                }
-                parts.push(Self::Zeros(zeros as u64));
-                rest = &rest[start + zeros..];
-                start = 0;
-            } else {
-                start += zeros.max(1);
-            }
-        }
-        if !rest.is_empty() {
-            parts.push(Self::Base64(BASE64.encode(rest)));
-        }
-        parts
-    }
-
-    /// Appends the bytes, or says what is wrong with the description.
-    pub fn append(&self, out: &mut Vec<u8>, limit: usize) -> Result<(), String> {
-        let length = match self {
-            Self::Text(text) => text.len() as u64,
-            Self::Base64(text) => text.len() as u64 / 4 * 3,
-            Self::Zeros(count) | Self::Omitted(count) => *count,
-        };
-        let total = length.saturating_add(out.len() as u64);
-        if total > limit as u64 {
-            return Err(format!(
-                "written content of {total} bytes is more than {limit}"
-            ));
-        }
-        match self {
-            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
-            Self::Base64(text) => {
-                let bytes = BASE64
-                    .decode(text)
-                    .map_err(|error| format!("base64: {error}"))?;
-                out.extend_from_slice(&bytes);
-            }
-            // `total` fits, so `count` does.
-            Self::Zeros(count) | Self::Omitted(count) => out.resize(out.len() + *count as usize, 0),
-        }
-        Ok(())
-    }
 }
 
 impl Line {
@@ -272,36 +189,6 @@ pub(crate) struct ReplyText<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn round(bytes: &[u8]) -> Vec<Part> {
-        let parts = Part::describe(bytes);
-        let mut back = Vec::new();
-        parts
-            .iter()
-            .for_each(|part| part.append(&mut back, 1 << 20).unwrap());
-        assert_eq!(back, bytes);
-        parts
-    }
-
-    #[test]
-    fn content_is_described_and_read_back() {
-        assert_eq!(round(b""), []);
-        assert_eq!(round(b"P6\n1 1\n"), [Part::Text("P6\n1 1\n".to_owned())]);
-        assert_eq!(round(&[0; 4096]), [Part::Zeros(4096)]);
-        assert_eq!(round(&[0; 3]), [Part::Zeros(3)]);
-        let mixed = [vec![1, 0, 2], vec![0; 100], vec![0xFF]].concat();
-        let expected = [
-            Part::Base64("AQAC".to_owned()),
-            Part::Zeros(100),
-            Part::Base64("/w==".to_owned()),
-        ];
-        assert_eq!(round(&mixed), expected);
-    }
-
-    #[test]
-    fn too_much_content_is_refused() {
-        assert!(Part::Zeros(u64::MAX).append(&mut vec![1], 100).is_err());
-    }
 
     #[test]
     fn lines_are_compact_and_keep_the_order() {

@@ -6,6 +6,7 @@
 
 mod builtin;
 mod check;
+mod content;
 mod error;
 mod line;
 mod load;
@@ -20,8 +21,9 @@ mod write;
 
 pub use builtin::BuiltinLine;
 pub use check::check;
+pub use content::{Chunk, Content, Part};
 pub use error::RecordingError;
-pub use line::{FORMAT, Line, Part, ReplyLine};
+pub use line::{FORMAT, Line, ReplyLine};
 pub use load::Recording;
 pub use machine::{Machine, QemuVersion};
 pub use repeats::without_repeats;

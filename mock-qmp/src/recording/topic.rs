@@ -9,15 +9,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::content::Content;
 use super::error::RecordingError;
-use super::line::{FORMAT, LineText, Part, ReplyText};
+use super::line::{FORMAT, LineText, ReplyText};
 use crate::json::{Object, Value};
 
 /// The topic that is meant when only a folder is named.
 pub const MAIN_TOPIC: &str = "main";
-
-/// Largest content that one `wrote` line may stand for.
-pub(crate) const WRITTEN_LIMIT: usize = 256 << 20;
 
 /// One topic of a recording.
 #[derive(Debug, Clone)]
@@ -80,7 +78,7 @@ pub struct Wrote {
     /// The name in the request that it wrote to.
     pub to: String,
     /// What it wrote.
-    pub data: Arc<[u8]>,
+    pub data: Content,
 }
 
 /// An event.
@@ -263,7 +261,7 @@ impl Reader {
             let Some(entry) = entry else {
                 return Err("no request is waiting that could write".to_owned());
             };
-            let data = content(&wrote.data)?;
+            let data = Content::read(&wrote.data)?;
             entry.wrote.push(Wrote { to: wrote.to, data });
         } else if line.closed.is_some() {
             self.topic.closed = Some(number);
@@ -336,19 +334,12 @@ impl Reader {
     }
 }
 
-fn content(parts: &[Part]) -> Result<Arc<[u8]>, String> {
-    let mut data = Vec::new();
-    for part in parts {
-        part.append(&mut data, WRITTEN_LIMIT)?;
-    }
-    Ok(data.into())
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::recording::Part;
 
     fn parse(text: &str) -> Result<Topic, RecordingError> {
         Topic::parse(Path::new("t.qmp"), text)
@@ -379,7 +370,11 @@ mod tests {
             .collect();
         assert_eq!(returned, [Some("1"), None, Some("3")]);
         assert_eq!(topic.error(&topic.entries()[1]), Some("{\"class\":\"x\"}"));
-        assert_eq!(&*topic.entries()[0].wrote[0].data, b"abc\0\0");
+        let wrote = [Part::Text("abc".to_owned()), Part::Zeros(2)];
+        assert_eq!(
+            topic.entries()[0].wrote[0].data,
+            Content::read(&wrote).unwrap()
+        );
         assert_eq!(topic.event_text(&topic.events()[0]), "{\"event\":\"E\"}");
         assert_eq!(topic.closed, Some(12));
         assert_eq!(
