@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mock_qmp::record::{Proxy, Recorder, probe, record};
-use mock_qmp::{Address, Fault, MockQmp, Mode, MonitorOptions, Recording, Timing};
+use mock_qmp::{Address, Fault, MockQmp, Mode, MonitorOptions, Recording, RecordingError, Timing};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A mock QEMU: serves recorded QMP sessions as the QEMU that was recorded would.
@@ -86,6 +86,9 @@ struct Record {
     /// What sets this recording apart from others of the same machine type.
     #[arg(long, default_value = "")]
     variant: String,
+    /// Replace a recording of this topic, once this one is complete, instead of refusing.
+    #[arg(long)]
+    overwrite: bool,
     /// End after so many clients instead of when interrupted.
     #[arg(long)]
     clients: Option<u64>,
@@ -231,7 +234,17 @@ fn run_record(options: Record) -> Outcome {
     let mut found = probe(&options.qemu)?;
     found.machine.variant = options.variant;
     let folder = options.output.join(found.machine.folder_name());
-    let mut recorder = Recorder::create(&folder, found.machine, &options.topic)?;
+    let create = if options.overwrite {
+        Recorder::create
+    } else {
+        Recorder::create_new
+    };
+    let mut recorder = match create(folder.clone(), found.machine, &options.topic) {
+        Err(error @ RecordingError::Exists { .. }) => {
+            return Err(format!("{error}; --overwrite replaces it").into());
+        }
+        other => other?,
+    };
     recorder.schema(&found.schema)?;
     let proxy = Proxy::new(recorder);
     runtime()?.block_on(async {
@@ -245,7 +258,14 @@ fn run_record(options: Record) -> Outcome {
             result = record(&options.listen, &options.qemu, &proxy, options.clients) => result,
             () = interrupts.wait() => Ok(()),
         };
-        proxy.recorder().finish()?;
+        let mut recorder = proxy.recorder();
+        if recorder.is_empty() {
+            recorder.discard()?;
+            result?;
+            println!("no client came: nothing is recorded");
+            return Ok(ExitCode::SUCCESS);
+        }
+        recorder.finish()?;
         result?;
         Ok(ExitCode::SUCCESS)
     })

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use crate::json::{Object, Value};
 use crate::recording::{
     FORMAT, Line, MAIN_TOPIC, Machine, QemuVersion, RecordingError, RecordingWriter, ReplyLine,
+    TopicWriter,
 };
 use crate::schema::{Schema, changes_state};
 
@@ -71,6 +72,7 @@ pub fn libvirt(file: &Path, output: &Path) -> Result<PathBuf, RecordingError> {
             schema.as_deref(),
         )?;
     }
+    recording.finish()?;
     Ok(recording.folder().to_owned())
 }
 
@@ -255,12 +257,12 @@ fn write_run(
             write_commands(&mut topic, recording.folder(), schema)?;
         }
     }
-    topic.flush()
+    topic.finish()
 }
 
 /// Adds the command list that the schema holds.
 fn write_commands(
-    topic: &mut crate::recording::TopicWriter,
+    topic: &mut TopicWriter,
     folder: &Path,
     schema: &str,
 ) -> Result<(), RecordingError> {

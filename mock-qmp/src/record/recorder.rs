@@ -70,8 +70,8 @@ struct Wire<'a> {
 }
 
 impl Recorder {
-    /// Starts a topic of the recording in this folder. The machine's QEMU version is taken from the
-    /// greeting.
+    /// Starts a topic of the recording in this folder. It replaces one of the same name when it is
+    /// finished. The machine's QEMU version is taken from the greeting.
     pub fn create(
         folder: impl Into<PathBuf>,
         machine: Machine,
@@ -79,7 +79,22 @@ impl Recorder {
     ) -> Result<Self, RecordingError> {
         let recording = RecordingWriter::create(folder, machine)?;
         let topic = recording.topic(topic)?;
-        Ok(Self {
+        Ok(Self::new(recording, topic))
+    }
+
+    /// Like [`Recorder::create`], but refuses where there is a topic of this name.
+    pub fn create_new(
+        folder: impl Into<PathBuf>,
+        machine: Machine,
+        topic: &str,
+    ) -> Result<Self, RecordingError> {
+        let recording = RecordingWriter::create(folder, machine)?;
+        let topic = recording.new_topic(topic)?;
+        Ok(Self::new(recording, topic))
+    }
+
+    fn new(recording: RecordingWriter, topic: TopicWriter) -> Self {
+        Self {
             recording,
             topic,
             started: None,
@@ -90,7 +105,7 @@ impl Recorder {
             capture: Capture::default(),
             greeted: false,
             failed: None,
-        })
+        }
     }
 
     /// The moment at hand: how many state changes there were.
@@ -170,12 +185,24 @@ impl Recorder {
         self.requests = Parser::new(Dialect::Old);
     }
 
-    /// Writes out everything. The first failure to write is reported here.
+    /// Writes out everything, and puts it in its place. The first failure to write is reported here.
     pub fn finish(&mut self) -> Result<(), RecordingError> {
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => self.topic.flush(),
+        if let Some(error) = self.failed.take() {
+            return Err(error);
         }
+        self.topic.finish()?;
+        self.recording.finish()
+    }
+
+    /// Whether nothing has passed yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.started.is_none()
+    }
+
+    /// Removes what has been written, unless it is finished: what it was to replace stays.
+    pub fn discard(&mut self) -> Result<(), RecordingError> {
+        self.topic.discard()
     }
 
     fn at(&self) -> u64 {
@@ -345,12 +372,9 @@ impl Recorder {
         let version = serde_json::from_str::<serde_json::Value>(greeting)
             .ok()
             .and_then(|greeting| QemuVersion::from_json(Value::from(greeting).get("version")?));
-        if let Some(version) = version
-            && let Err(error) = self
-                .recording
-                .update_machine(|machine| machine.qemu = version)
-        {
-            self.failed = self.failed.take().or(Some(error));
+        if let Some(version) = version {
+            self.recording
+                .update_machine(|machine| machine.qemu = version);
         }
     }
 

@@ -14,6 +14,12 @@ pub enum RecordingError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// There is such a file already.
+    #[error("{}: exists already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// A line is not what the format says.
     #[error("{}:{line}: {problem}", path.display())]
     Line {

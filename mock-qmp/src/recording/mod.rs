@@ -7,6 +7,7 @@
 mod builtin;
 mod check;
 mod content;
+mod draft;
 mod error;
 mod line;
 mod load;

@@ -2,11 +2,13 @@
 //! Schemas are large and the same for all machines of one QEMU: they are stored once, under their
 //! hash.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::draft::{private, remove};
 use super::error::RecordingError;
 use crate::json::compact;
 
@@ -77,7 +79,10 @@ pub(crate) fn store(folder: &Path, json: &str) -> Result<String, RecordingError>
         // Two recorders may store the same schema at once: each writes its own file, the last name
         // wins.
         let draft = schemas.join(format!(".{hash}.{}", std::process::id()));
-        std::fs::write(&draft, text).map_err(RecordingError::io(&draft))?;
+        remove(&draft)?;
+        private(&draft)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(RecordingError::io(&draft))?;
         std::fs::rename(&draft, &path).map_err(RecordingError::io(&path))?;
     }
     Ok(hash)
