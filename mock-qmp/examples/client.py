@@ -1,9 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Uses the mock from Python, with the qemu.qmp package (pip install qemu.qmp).
 
     mock-qmp serve RECORDING --listen unix:/tmp/mock.sock &
     python3 client.py /tmp/mock.sock
 
-Connects, negotiates, runs twenty queries, continues and stops the machine, shows the events, and quits.
+Connects, negotiates, runs twenty queries, continues and stops the machine, shows the events, and
+quits.
 """
 
 import asyncio

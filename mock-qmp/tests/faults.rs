@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Each fault, as a client sees it.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use mock_qmp::{Answer, Fault, FaultKind, MockQmp, Server};
 use rstest::rstest;
 use serde_json::json;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
 
 fn mock(faults: &[&str]) -> MockQmp {
     let mock = MockQmp::scripted()
@@ -94,7 +96,7 @@ fn a_query_meets_a_fault(#[case] fault: &str, #[case] text: &str, #[case] ends: 
         .write_all(b"{\"execute\":\"query-status\",\"id\":1}")
         .unwrap();
     assert_eq!(read(&mut stream, usize::MAX), (text.to_owned(), ends));
-    server.finish_now().unwrap();
+    server.finish().unwrap();
 }
 
 #[test]
@@ -204,7 +206,7 @@ fn connections_are_refused_at_first() {
     };
     assert!(start.elapsed() >= Duration::from_millis(300));
     assert!(read(&mut stream, 1).0.starts_with("{\"QMP\""));
-    server.finish_now().unwrap();
+    server.finish().unwrap();
     let server = mock(&["refuse:ms=200"]).serve_tcp("127.0.0.1:0").unwrap();
     let place = server.address().to_string().replace("tcp:", "");
     assert!(std::net::TcpStream::connect(&place).is_err());
@@ -228,8 +230,5 @@ fn a_fault_that_never_came_is_reported() {
         .fault(Fault::from(FaultKind::Silence).on_command("x"))
         .serve_pair()
         .unwrap();
-    assert_eq!(
-        server.finish_now().unwrap_err().faults,
-        ["silence:command=x"]
-    );
+    assert_eq!(server.finish().unwrap_err().faults, ["silence:command=x"]);
 }

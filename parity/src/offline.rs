@@ -161,7 +161,7 @@ async fn topic(path: &Path, ours: &Ours) -> Result<Vec<Entry>, OfflineError> {
     }
     side.end().await;
     drop(helper);
-    if let Err(leftovers) = server.finish().await {
+    if let Err(leftovers) = server.finish() {
         for unknown in &leftovers.unmatched {
             entries.push(Entry {
                 case: name.clone(),

@@ -1,15 +1,18 @@
-//! Splits bytes into tokens, and finds its way back after bytes that are none, as QEMU's lexer does.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Splits bytes into tokens, and finds its way back after bytes that are none, as QEMU's lexer
+//! does.
 //!
-//! It accepts more than JSON (single quotes, `\'`, any lower-case word as keyword) and leaves judging words,
-//! escapes and encodings to the parser.
+//! It accepts more than JSON (single quotes, `\'`, any lower-case word as keyword) and leaves
+//! judging words, escapes and encodings to the parser.
 
 /// Largest token, in bytes (`MAX_TOKEN_SIZE`).
 pub(crate) const MAX_TOKEN_BYTES: usize = 64 << 20;
 
-/// Where a token starts: both count from 1, over the whole connection, and the column from the last newline.
+/// Where a token starts: both count from 1, over the whole connection, and the column from the last
+/// newline.
 ///
-/// A token that starts with the very byte which ended the token (or the skipping) before it has a column one too
-/// high: QEMU 11.1 counts that byte twice, and so does this.
+/// A token that starts with the very byte which ended the token (or the skipping) before it has a
+/// column one too high: QEMU 11.1 counts that byte twice, and so does this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// Line, from 1.
@@ -87,7 +90,7 @@ pub(crate) struct Lexer {
 impl Lexer {
     pub(crate) fn new() -> Self {
         let start = Position { line: 1, column: 1 };
-        Lexer {
+        Self {
             state: State::Start,
             text: Vec::new(),
             start,
@@ -198,8 +201,9 @@ fn step(state: State, byte: u8) -> Step {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
+
+    use super::*;
 
     fn lex(input: &[u8]) -> Vec<(TokenKind, String, String)> {
         let mut lexer = Lexer::new();

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Floating-point text as C's `%.17g` prints it, which is what QEMU uses.
 
-/// Appends `value` in the form of `%.17g`: up to 17 significant digits, no trailing zeros, an exponent of at
-/// least two digits where it is below -4 or above 16. Infinities become `inf` and `-inf`, as in QEMU, although
-/// that is no JSON.
+/// Appends `value` in the form of `%.17g`: up to 17 significant digits, no trailing zeros, an
+/// exponent of at least two digits where it is below -4 or above 16. Infinities become `inf` and
+/// `-inf`, as in QEMU, although that is not JSON.
 pub(crate) fn write_double(out: &mut Vec<u8>, value: f64) {
     if !value.is_finite() {
         let text: &[u8] = if value.is_nan() {
@@ -36,7 +37,8 @@ pub(crate) fn write_double(out: &mut Vec<u8>, value: f64) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// `digits` with the decimal point after the digit of weight 10^0, where the first has weight 10^`exponent`.
+/// `digits` with the decimal point after the digit of weight 10^0, where the first has weight
+/// 10^`exponent`.
 fn positional(digits: &str, exponent: i32) -> String {
     if exponent < 0 {
         let zeros = "0".repeat(exponent.unsigned_abs() as usize - 1);
@@ -52,8 +54,9 @@ fn positional(digits: &str, exponent: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
+
+    use super::*;
 
     #[rstest]
     #[case(1.0, "1")]

@@ -1,8 +1,11 @@
-//! Layout of JSON text without parsing it into values: numbers and strings stay as they were written.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Layout of JSON text without parsing it into values: numbers and strings stay as they were
+//! written.
 
-/// Appends valid JSON `text` in QEMU's one-line layout: `", "` and `": "` between, non-ASCII escaped.
+/// Appends valid JSON `text` in QEMU's one-line layout: `", "` and `": "` between, non-ASCII
+/// escaped.
 ///
-/// Text that is no JSON is passed on without harm, but what comes out then means nothing.
+/// Text that is not JSON is passed on without harm, but what comes out then means nothing.
 pub fn respace(out: &mut Vec<u8>, text: &str) {
     relayout(out, text, b", ", b": ");
 }

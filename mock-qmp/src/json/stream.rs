@@ -1,8 +1,10 @@
-//! Assembles tokens into values as they arrive, and reports what is no value the way QEMU does.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Assembles tokens into values as they arrive, and reports what is not a value the way QEMU does.
 //!
-//! QEMU up to 10 collects the tokens of a value until its brackets balance and parses them then; QEMU 11
-//! parses each token at once and, after an error, ignores the rest of the value. Both find the same first
-//! error, so one parser serves both: it notes the first error, and the [`Dialect`] says when to tell.
+//! QEMU up to 10 collects the tokens of a value until its brackets balance and parses them then;
+//! QEMU 11 parses each token at once and, after an error, ignores the rest of the value. Both find
+//! the same first error, so one parser serves both: it notes the first error, and the [`Dialect`]
+//! says when to report.
 
 use super::lexer::{Lexer, MAX_TOKEN_BYTES, Position, TokenKind};
 use super::unicode::{decode, is_valid};
@@ -19,26 +21,23 @@ const OLD_TEXT_LIMIT: usize = 1024;
 /// Which QEMU's manner of reporting JSON errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// Up to QEMU 10: no position, errors inside a value are told when its brackets balance, a value over the
-    /// limits is dropped and what follows is read as new input.
+    /// Up to QEMU 10: no position, errors inside a value are reported when its brackets balance, a
+    /// value over the limits is dropped and what follows is read as new input.
     Old,
-    /// From QEMU 11: texts carry `LINE:COLUMN: `, errors are told at once, the rest of the broken value is ignored
-    /// until its brackets balance or a byte that cannot be JSON comes.
+    /// From QEMU 11: texts carry `LINE:COLUMN: `, errors are reported at once, the rest of the broken
+    /// value is ignored until its brackets balance or a byte that cannot be JSON comes.
     New,
 }
 
 impl Dialect {
     /// The dialect of a QEMU by its major version. The change was seen between 10.0 and 11.1.
+    #[must_use]
     pub fn of_major(major: i64) -> Self {
-        if major >= 11 {
-            Dialect::New
-        } else {
-            Dialect::Old
-        }
+        if major >= 11 { Self::New } else { Self::Old }
     }
 }
 
-/// Input that is no JSON value, with QEMU's text for it.
+/// Input that is not a JSON value, with QEMU's text for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct JsonError {
@@ -88,13 +87,14 @@ struct Assembler {
     expect: Expect,
     /// The first error of the value at hand: what remains of it is only counted.
     broken: Option<JsonError>,
-    /// The error was told already.
-    told: bool,
+    /// The error was reported already.
+    reported: bool,
     done: Option<Value>,
 }
 
 impl Parser {
     /// A parser at the start of a connection.
+    #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         let assembler = Assembler {
             dialect,
@@ -105,10 +105,10 @@ impl Parser {
             stack: Vec::new(),
             expect: Expect::Value,
             broken: None,
-            told: false,
+            reported: false,
             done: None,
         };
-        Parser {
+        Self {
             lexer: Lexer::new(),
             assembler,
         }
@@ -122,6 +122,7 @@ impl Parser {
     }
 
     /// Whether a value has begun and not ended.
+    #[must_use]
     pub fn in_value(&self) -> bool {
         self.assembler.tokens > 0
     }
@@ -141,7 +142,7 @@ impl Assembler {
             TokenKind::OpenBracket => self.brackets += 1,
             TokenKind::CloseBracket => self.brackets -= 1,
             TokenKind::Error => {
-                let silent = self.told;
+                let silent = self.reported;
                 self.reset();
                 if !silent {
                     emit(Err(
@@ -163,7 +164,7 @@ impl Assembler {
             self.stack.clear();
             if self.dialect == Dialect::New {
                 emit(Err(error.clone()));
-                self.told = true;
+                self.reported = true;
             }
             self.broken = Some(error);
         }
@@ -179,7 +180,7 @@ impl Assembler {
                 text: "JSON parse error, premature EOI".to_owned(),
             }),
         };
-        let silent = self.told;
+        let silent = self.reported;
         self.reset();
         if !silent {
             emit(result);
@@ -188,7 +189,7 @@ impl Assembler {
 
     /// Whether this token goes beyond what QEMU holds of one value, checked in QEMU's order.
     fn over_limit(&self, kind: TokenKind, length: usize) -> Option<&'static str> {
-        if self.told {
+        if self.reported {
             return None;
         }
         if kind == TokenKind::TooLong || self.token_bytes + length + 1 > MAX_TOKEN_BYTES {
@@ -212,7 +213,7 @@ impl Assembler {
         } else {
             self.stack.clear();
             self.broken = Some(error.clone());
-            self.told = true;
+            self.reported = true;
         }
         emit(Err(error));
     }
@@ -225,7 +226,7 @@ impl Assembler {
         self.stack.clear();
         self.expect = Expect::Value;
         self.broken = None;
-        self.told = false;
+        self.reported = false;
         self.done = None;
     }
 
@@ -401,7 +402,8 @@ impl Assembler {
     }
 }
 
-/// Reads `\uXXXX`, or a surrogate pair of them, at the front of `rest`: the character and the bytes it takes.
+/// Reads `\uXXXX`, or a surrogate pair of them, at the front of `rest`: the character and the bytes
+/// it takes.
 ///
 /// What QEMU quotes of a bad one is always six bytes, even where the string ends before.
 fn unicode_escape<'a>(rest: &'a [u8], token: &'a [u8]) -> (Option<char>, &'a [u8]) {
@@ -454,7 +456,3 @@ fn number(kind: TokenKind, text: &[u8]) -> Value {
     }
     Value::Double(text.parse().unwrap_or(0.0))
 }
-
-#[cfg(test)]
-#[path = "stream_tests.rs"]
-mod tests;

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! QEMU's "modified UTF-8": U+0000 is `C0 80`, noncharacters and surrogates are refused.
 
 /// One code point read from the front of `bytes`, and how many bytes it took.
 ///
-/// `None` in the first place means an invalid sequence; the length is then what QEMU skips. `bytes` must
-/// not be empty.
+/// `None` in the first place means an invalid sequence; the length is then what QEMU skips. `bytes`
+/// must not be empty.
 pub(crate) fn decode(bytes: &[u8]) -> (Option<u32>, usize) {
     let first = bytes[0];
     match first {
@@ -29,7 +30,8 @@ pub(crate) fn decode(bytes: &[u8]) -> (Option<u32>, usize) {
     )
 }
 
-/// Whether QEMU takes this code point in a string: in Unicode's range, no surrogate, no noncharacter.
+/// Whether QEMU takes this code point in a string: in Unicode's range, no surrogate, no
+/// noncharacter.
 pub(crate) fn is_valid(point: u32) -> bool {
     point <= 0x10_FFFF
         && !(0xFDD0..=0xFDEF).contains(&point)
@@ -39,8 +41,9 @@ pub(crate) fn is_valid(point: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
+
+    use super::*;
 
     #[rstest]
     #[case(b"a", Some(0x61), 1)]

@@ -1,4 +1,6 @@
-//! A JSON value with the numbers that QEMU keeps apart, and the member order of QEMU's dictionaries.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A JSON value with the numbers that QEMU keeps apart, and the member order of QEMU's
+//! dictionaries.
 
 use indexmap::IndexMap;
 
@@ -17,51 +19,57 @@ pub enum Value {
     Int(i64),
     /// An integer from 2^63 to 2^64-1.
     UInt(u64),
-    /// Anything with a fraction or an exponent, and integers beyond 64 bits; may be infinite (`1e400`).
+    /// Anything with a fraction or an exponent, and integers beyond 64 bits; may be infinite
+    /// (`1e400`).
     Double(f64),
     /// A string; U+0000 may occur, surrogates and noncharacters never do.
     String(String),
     /// An array.
-    Array(Vec<Value>),
+    Array(Vec<Self>),
     /// An object.
     Object(Object),
 }
 
 impl Value {
     /// The string, if it is one.
+    #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
-            Value::String(text) => Some(text),
+            Self::String(text) => Some(text),
             _ => None,
         }
     }
 
     /// The members, if it is an object.
+    #[must_use]
     pub fn as_object(&self) -> Option<&Object> {
         match self {
-            Value::Object(members) => Some(members),
+            Self::Object(members) => Some(members),
             _ => None,
         }
     }
 
     /// The elements, if it is an array.
-    pub fn as_array(&self) -> Option<&[Value]> {
+    #[must_use]
+    pub fn as_array(&self) -> Option<&[Self]> {
         match self {
-            Value::Array(elements) => Some(elements),
+            Self::Array(elements) => Some(elements),
             _ => None,
         }
     }
 
     /// The number, if it is an integer that fits into 64 bits with sign.
+    #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         match self {
-            Value::Int(number) => Some(*number),
+            Self::Int(number) => Some(*number),
             _ => None,
         }
     }
 
     /// A member of an object.
-    pub fn get(&self, key: &str) -> Option<&Value> {
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Self> {
         self.as_object()?.get(key)
     }
 }
@@ -70,19 +78,19 @@ impl From<serde_json::Value> for Value {
     fn from(value: serde_json::Value) -> Self {
         use serde_json::Value as Serde;
         match value {
-            Serde::Null => Value::Null,
-            Serde::Bool(flag) => Value::Bool(flag),
+            Serde::Null => Self::Null,
+            Serde::Bool(flag) => Self::Bool(flag),
             Serde::Number(number) => match (number.as_i64(), number.as_u64()) {
-                (Some(int), _) => Value::Int(int),
-                (None, Some(uint)) => Value::UInt(uint),
-                (None, None) => Value::Double(number.as_f64().unwrap_or(f64::INFINITY)),
+                (Some(int), _) => Self::Int(int),
+                (None, Some(uint)) => Self::UInt(uint),
+                (None, None) => Self::Double(number.as_f64().unwrap_or(f64::INFINITY)),
             },
-            Serde::String(text) => Value::String(text),
-            Serde::Array(elements) => Value::Array(elements.into_iter().map(Value::from).collect()),
-            Serde::Object(members) => Value::Object(
+            Serde::String(text) => Self::String(text),
+            Serde::Array(elements) => Self::Array(elements.into_iter().map(Self::from).collect()),
+            Serde::Object(members) => Self::Object(
                 members
                     .into_iter()
-                    .map(|(key, value)| (key, Value::from(value)))
+                    .map(|(key, value)| (key, Self::from(value)))
                     .collect(),
             ),
         }
@@ -110,8 +118,8 @@ impl From<&Value> for serde_json::Value {
     }
 }
 
-/// Puts the members into the order in which QEMU lists a dictionary that got them in this order: by hash
-/// bucket (512 of them), the youngest first within a bucket (`qdict_put_obj`, `qdict_next`).
+/// Puts the members into the order in which QEMU lists a dictionary that got them in this order: by
+/// hash bucket (512 of them), the youngest first within a bucket (`qdict_put_obj`, `qdict_next`).
 pub(crate) fn sort_as_qdict(members: &mut Object) {
     members.reverse();
     members.sort_by_cached_key(|key, _| bucket(key));

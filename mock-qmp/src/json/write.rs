@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The writer: QEMU's spacing, escapes and number forms.
+
+use std::io::Write as _;
 
 use super::number::write_double;
 use super::unicode::{decode, is_valid};
 use super::value::Value;
-use std::io::Write as _;
 
 /// How values are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -116,8 +118,8 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// Text for a message that quotes raw input: a C string, so it ends at the first zero byte, and what is no valid
-/// (modified) UTF-8 shows as U+FFFD.
+/// Text for a message that quotes raw input: a C string, so it ends at the first zero byte, and
+/// what is not valid (modified) UTF-8 shows as U+FFFD.
 pub fn escape_bytes(bytes: &[u8]) -> String {
     let end = bytes
         .iter()
@@ -165,8 +167,9 @@ fn write_special(out: &mut Vec<u8>, point: u32) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     fn written(value: serde_json::Value, style: Style) -> String {
         let mut out = Vec::new();

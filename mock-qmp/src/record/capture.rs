@@ -1,11 +1,15 @@
-//! What QEMU writes while it carries out a request: into descriptors that the client passed, or into files.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What QEMU writes while it carries out a request: into descriptors that the client passed, or
+//! into files.
 
-use crate::json::{Object, Value};
-use rustix::fs::{FileType, fstat};
-use rustix::io::pread;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
+
+use rustix::fs::{FileType, fstat};
+use rustix::io::pread;
+
+use crate::json::{Object, Value};
 
 /// Commands that write where one of their arguments points, and the argument.
 const WRITING: &[(&str, &str)] = &[
@@ -36,8 +40,8 @@ impl Capture {
         }
     }
 
-    /// A request succeeded: keeps what it registered, and reads what it wrote. Returns the name in the request and the
-    /// content.
+    /// A request succeeded: keeps what it registered, and reads what it wrote. Returns the name in
+    /// the request and the content.
     pub(crate) fn answered(
         &mut self,
         command: &str,
@@ -77,8 +81,8 @@ impl Capture {
         Some((to.to_owned(), content))
     }
 
-    /// A request failed: what a passed descriptor holds then, since QEMU empties it first, and some requests fail only
-    /// after they wrote a part.
+    /// A request failed: what a passed descriptor holds then, since QEMU empties it first, and some
+    /// requests fail only after they wrote a part.
     pub(crate) fn failed(
         &mut self,
         command: &str,
@@ -158,9 +162,11 @@ fn content(fd: &OwnedFd, limit: usize) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use serde_json::json;
     use std::io::Write as _;
+
+    use serde_json::json;
+
+    use super::*;
 
     fn answered(
         capture: &mut Capture,

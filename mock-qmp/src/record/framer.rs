@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Finds the messages in what QEMU sends: one JSON object after the other, pretty or not.
 
 /// Longest message that is taken apart; QEMU's largest replies are a few megabytes.
@@ -33,7 +34,7 @@ impl Framer {
                 let message = std::mem::take(&mut self.message);
                 messages.push(String::from_utf8_lossy(&message).into_owned());
             } else if self.message.len() > LONGEST {
-                *self = Framer::default();
+                *self = Self::default();
             }
         }
         messages

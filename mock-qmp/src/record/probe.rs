@@ -1,14 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a recording's description says of the machine, asked from the machine itself.
 
-use super::framer::Framer;
-use crate::json::Value;
-use crate::recording::{FORMAT, Machine, QemuVersion};
-use crate::serve::Address;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
+
+use super::framer::Framer;
+use crate::json::Value;
+use crate::net::Address;
+use crate::recording::{FORMAT, Machine, QemuVersion};
 
 /// How long the machine may take for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -142,8 +144,8 @@ impl Session {
     }
 }
 
-/// The command line of the process that listens on the other side, without the program's name; empty where the
-/// system does not tell.
+/// The command line of the process that listens on the other side, without the program's name;
+/// empty where the system does not say.
 fn command_line(stream: &impl AsFd) -> Vec<String> {
     let read = || -> Option<Vec<String>> {
         let peer = rustix::net::sockopt::socket_peercred(stream).ok()?;
@@ -158,6 +160,6 @@ fn command_line(stream: &impl AsFd) -> Vec<String> {
     read()
         .unwrap_or_default()
         .iter()
-        .map(|word| super::scrub::scrub_option(word))
+        .map(|word| crate::recording::scrub_option(word))
         .collect()
 }

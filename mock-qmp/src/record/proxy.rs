@@ -1,13 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The proxy: passes bytes and descriptors on, and lets a recorder see them.
 
-use super::recorder::Recorder;
-use crate::serve::Stream;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use tokio::net::UnixStream;
+
+use super::recorder::Recorder;
+use crate::net::Stream;
 
 const READ_SIZE: usize = 64 * 1024;
 
@@ -19,8 +22,9 @@ pub struct Proxy {
 
 impl Proxy {
     /// Shares a recorder.
+    #[must_use]
     pub fn new(recorder: Recorder) -> Self {
-        Proxy {
+        Self {
             recorder: Arc::new(Mutex::new(recorder)),
         }
     }
@@ -88,8 +92,8 @@ impl Proxy {
     }
 }
 
-/// Records what passes between a client and QEMU until both sides are done or one is gone. Both streams are switched
-/// to non-blocking mode. Must be called in a tokio runtime.
+/// Records what passes between a client and QEMU until both sides are done or one is gone. Both
+/// streams are switched to non-blocking mode. Must be called in a tokio runtime.
 pub async fn proxy(client: StdUnixStream, qemu: StdUnixStream, proxy: &Proxy) -> io::Result<()> {
     client.set_nonblocking(true)?;
     qemu.set_nonblocking(true)?;

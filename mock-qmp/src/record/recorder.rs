@@ -1,20 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Writes down what passes between a client and QEMU, without touching sockets.
 
-use super::capture::Capture;
-use super::framer::Framer;
-use super::scrub::{scrub_line, scrub_request};
-use crate::commands::changes_state;
-use crate::json::{Dialect, Object, Parser, Style, Value, write_value};
-use crate::recording::{
-    Line, Machine, Part, QemuVersion, RecordingError, RecordingWriter, ReplyLine, TopicWriter,
-};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::capture::Capture;
+use super::framer::Framer;
+use crate::json::{Dialect, Object, Parser, Style, Value, write_value};
+use crate::recording::{
+    Line, Machine, Part, QemuVersion, RecordingError, RecordingWriter, ReplyLine, TopicWriter,
+    scrub_line, scrub_request,
+};
+use crate::schema::changes_state;
 
 /// Content longer than this is not kept.
 const CONTENT_LIMIT: usize = 16 << 20;
@@ -41,7 +44,7 @@ pub struct Recorder {
 struct Waiting {
     id: Option<serde_json::Value>,
     oob: bool,
-    /// `None` for input that is no request: its answer is not kept.
+    /// `None` for input that is not a request: its answer is not kept.
     request: Option<(String, Object)>,
     /// What is still to be written down of it: in-band requests are, when their turn comes.
     pending: Option<Pending>,
@@ -67,7 +70,8 @@ struct Wire<'a> {
 }
 
 impl Recorder {
-    /// Starts a topic of the recording in this folder. The machine's QEMU version is taken from the greeting.
+    /// Starts a topic of the recording in this folder. It replaces one of the same name when it is
+    /// finished. The machine's QEMU version is taken from the greeting.
     pub fn create(
         folder: impl Into<PathBuf>,
         machine: Machine,
@@ -75,7 +79,22 @@ impl Recorder {
     ) -> Result<Self, RecordingError> {
         let recording = RecordingWriter::create(folder, machine)?;
         let topic = recording.topic(topic)?;
-        Ok(Recorder {
+        Ok(Self::new(recording, topic))
+    }
+
+    /// Like [`Recorder::create`], but refuses where there is a topic of this name.
+    pub fn create_new(
+        folder: impl Into<PathBuf>,
+        machine: Machine,
+        topic: &str,
+    ) -> Result<Self, RecordingError> {
+        let recording = RecordingWriter::create(folder, machine)?;
+        let topic = recording.new_topic(topic)?;
+        Ok(Self::new(recording, topic))
+    }
+
+    fn new(recording: RecordingWriter, topic: TopicWriter) -> Self {
+        Self {
             recording,
             topic,
             started: None,
@@ -86,10 +105,11 @@ impl Recorder {
             capture: Capture::default(),
             greeted: false,
             failed: None,
-        })
+        }
     }
 
     /// The moment at hand: how many state changes there were.
+    #[must_use]
     pub fn moment(&self) -> u32 {
         self.moment
     }
@@ -99,7 +119,8 @@ impl Recorder {
         self.recording.schema(json).map(drop)
     }
 
-    /// Something outside the session changed the machine: a new moment begins, and its number is returned.
+    /// Something outside the session changed the machine: a new moment begins, and its number is
+    /// returned.
     pub fn new_moment(&mut self) -> u32 {
         self.moment += 1;
         let line = Line::Moment {
@@ -143,7 +164,8 @@ impl Recorder {
         }
     }
 
-    /// QEMU sent bytes. They must not have reached the client yet: what QEMU wrote elsewhere is read here.
+    /// QEMU sent bytes. They must not have reached the client yet: what QEMU wrote elsewhere is
+    /// read here.
     pub fn qemu_sent(&mut self, bytes: &[u8]) {
         self.started.get_or_insert_with(Instant::now);
         for message in self.replies.feed(bytes) {
@@ -163,12 +185,24 @@ impl Recorder {
         self.requests = Parser::new(Dialect::Old);
     }
 
-    /// Writes out everything. The first failure to write is told here.
+    /// Writes out everything, and puts it in its place. The first failure to write is reported here.
     pub fn finish(&mut self) -> Result<(), RecordingError> {
-        match self.failed.take() {
-            Some(error) => Err(error),
-            None => self.topic.flush(),
+        if let Some(error) = self.failed.take() {
+            return Err(error);
         }
+        self.topic.finish()?;
+        self.recording.finish()
+    }
+
+    /// Whether nothing has passed yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.started.is_none()
+    }
+
+    /// Removes what has been written, unless it is finished: what it was to replace stays.
+    pub fn discard(&mut self) -> Result<(), RecordingError> {
+        self.topic.discard()
     }
 
     fn at(&self) -> u64 {
@@ -184,7 +218,7 @@ impl Recorder {
     fn request(&mut self, request: Result<Value, crate::json::JsonError>) {
         let Ok(Value::Object(mut members)) = request else {
             self.note(
-                "the client sent something that is no request; it and its answer are left out",
+                "the client sent something that is not a request; it and its answer are left out",
             );
             self.waiting.push_back(Waiting {
                 id: None,
@@ -235,8 +269,9 @@ impl Recorder {
         self.write_requests();
     }
 
-    /// Writes down the out-of-band requests and the in-band one whose turn it is. QEMU carries out in-band requests one
-    /// after the other, so what happens before one is answered is not the doing of those behind it.
+    /// Writes down the out-of-band requests and the in-band one whose turn it is. QEMU carries out
+    /// in-band requests one after the other, so what happens before one is answered is not the
+    /// doing of those behind it.
     fn write_requests(&mut self) {
         let first_in_band = self.waiting.iter().position(|waiting| !waiting.oob);
         for index in 0..self.waiting.len() {
@@ -259,7 +294,7 @@ impl Recorder {
     fn message(&mut self, message: &str) {
         let at = self.at();
         let Ok(wire) = serde_json::from_str::<Wire>(message) else {
-            return self.note("QEMU sent something that is no message; it is left out");
+            return self.note("QEMU sent something that is not a message; it is left out");
         };
         if wire.event.is_some() {
             return self.line(&Line::Event {
@@ -307,8 +342,8 @@ impl Recorder {
         });
     }
 
-    /// Which request a reply answers: by its id, else the oldest out-of-band one that QEMU does not keep waiting, else
-    /// the oldest.
+    /// Which request a reply answers: by its id, else the oldest out-of-band one that QEMU does not
+    /// keep waiting, else the oldest.
     fn answered(&self, id: Option<&serde_json::Value>) -> Option<usize> {
         let same = |waiting: &Waiting| waiting.id.as_ref() == id;
         let first_in_band = self.waiting.iter().position(|waiting| !waiting.oob);
@@ -337,12 +372,9 @@ impl Recorder {
         let version = serde_json::from_str::<serde_json::Value>(greeting)
             .ok()
             .and_then(|greeting| QemuVersion::from_json(Value::from(greeting).get("version")?));
-        if let Some(version) = version
-            && let Err(error) = self
-                .recording
-                .update_machine(|machine| machine.qemu = version)
-        {
-            self.failed = self.failed.take().or(Some(error));
+        if let Some(version) = version {
+            self.recording
+                .update_machine(|machine| machine.qemu = version);
         }
     }
 
@@ -388,6 +420,7 @@ impl Recorder {
     }
 
     /// How long the recording runs.
+    #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.started
             .map_or(Duration::ZERO, |started| started.elapsed())

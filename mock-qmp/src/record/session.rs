@@ -1,12 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A recording session: clients come to a listening socket, and each is put through to QEMU.
 
-use super::proxy::Proxy;
-use crate::serve::{Address, Listener, Stream};
 use std::io;
+
 use tokio::net::{TcpStream, UnixStream};
 
-/// Listens on one address and puts clients through to the QEMU at the other, one after the other, until `clients` of
-/// them have left or QEMU is gone. The socket file is removed at the end.
+use super::proxy::Proxy;
+use crate::net::{Address, Listener, Stream};
+
+/// Listens on one address and puts clients through to the QEMU at the other, one after the other,
+/// until `clients` of them have left or QEMU is gone. The socket file is removed at the end.
 pub async fn record(
     listen: &Address,
     qemu: &Address,

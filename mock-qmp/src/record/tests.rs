@@ -1,24 +1,14 @@
-use super::*;
-use crate::recording::{FORMAT, Machine, QemuVersion, Recording};
+// SPDX-License-Identifier: GPL-2.0-or-later
 use std::io::Write as _;
 
-fn machine() -> Machine {
-    Machine {
-        format: FORMAT,
-        arch: "x86_64".to_owned(),
-        machine: "q35".to_owned(),
-        variant: String::new(),
-        arguments: Vec::new(),
-        schema: String::new(),
-        qemu: QemuVersion::default(),
-    }
-}
+use super::*;
+use crate::recording::{Machine, Recording};
 
 /// Records what these say to each other: the client's lines begin with `>`.
 fn record(conversation: &[&str]) -> (tempfile::TempDir, Recording, String) {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("x");
-    let mut recorder = Recorder::create(&folder, machine(), "main").unwrap();
+    let mut recorder = Recorder::create(&folder, Machine::example(), "main").unwrap();
     for line in conversation {
         match line.strip_prefix('>') {
             Some(request) => recorder.client_sent(request.as_bytes(), Vec::new()),
@@ -98,7 +88,7 @@ fn input_that_is_no_request_is_left_out_with_its_answer() {
 fn the_schema_is_stored_once_and_large_writes_are_captured() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("x");
-    let mut recorder = Recorder::create(&folder, machine(), "main").unwrap();
+    let mut recorder = Recorder::create(&folder, Machine::example(), "main").unwrap();
     recorder.client_sent(b"{\"execute\":\"query-qmp-schema\"}", Vec::new());
     recorder.qemu_sent(b"{\"return\": [{\"name\": \"x\"}]}");
     let mut file = tempfile::tempfile().unwrap();
@@ -136,11 +126,12 @@ fn the_schema_is_stored_once_and_large_writes_are_captured() {
 
 #[tokio::test]
 async fn what_the_proxy_records_plays_back() {
-    use crate::{Answer, MockQmp, Mode};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use crate::{Answer, MockQmp, Mode};
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("x");
-    let recorder = Proxy::new(Recorder::create(&folder, machine(), "main").unwrap());
+    let recorder = Proxy::new(Recorder::create(&folder, Machine::example(), "main").unwrap());
     let stop =
         Answer::from(serde_json::json!({})).event_before(&serde_json::json!({"event": "STOP"}));
     let (_qemu, monitor) = MockQmp::scripted()
@@ -174,5 +165,5 @@ async fn what_the_proxy_records_plays_back() {
     let mut replayed = String::new();
     client.read_to_string(&mut replayed).await.unwrap();
     assert_eq!(replayed, original);
-    server.finish().await.unwrap();
+    server.finish().unwrap();
 }

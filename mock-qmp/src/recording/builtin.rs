@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `.hmp` files: what the built-in monitor answered at the same moments.
 
-use super::line::quoted;
-use super::{FORMAT, RecordingError};
-use serde::Deserialize;
 use std::path::Path;
+
+use serde::Deserialize;
+
+use super::error::RecordingError;
+use super::line::{FORMAT, quoted};
 
 /// A line typed into the built-in monitor, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -19,6 +22,7 @@ pub struct BuiltinLine {
 
 impl BuiltinLine {
     /// The file's line with its LF.
+    #[must_use]
     pub fn to_text(&self) -> String {
         let (line, answer) = (quoted(&self.line), quoted(&self.answer));
         format!(

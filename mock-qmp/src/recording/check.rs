@@ -1,12 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What is wrong with a recording, beyond what keeps it from being read.
 
-use super::topic::ReplyBody;
-use super::{Recording, RecordingError, schema_hash};
-use crate::schema::Schema;
 use std::path::Path;
 
-/// Checks a folder with all its topics, or one file, and lists what is wrong as `FILE:LINE: PROBLEM`. What keeps a
-/// file from being read is listed too.
+use super::error::RecordingError;
+use super::load::Recording;
+use super::schema_store::schema_hash;
+use super::topic::ReplyBody;
+use crate::schema::Schema;
+
+/// Checks a folder with all its topics, or one file, and lists what is wrong as `FILE:LINE:
+/// PROBLEM`. What keeps a file from being read is listed too.
 pub fn check(path: impl AsRef<Path>) -> Result<Vec<String>, RecordingError> {
     let path = path.as_ref();
     if !path.is_dir() {

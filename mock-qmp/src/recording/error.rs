@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What can be wrong with a recording.
 
 use std::path::PathBuf;
@@ -13,6 +14,12 @@ pub enum RecordingError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// There is such a file already.
+    #[error("{}: exists already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// A line is not what the format says.
     #[error("{}:{line}: {problem}", path.display())]
     Line {
@@ -24,7 +31,7 @@ pub enum RecordingError {
         problem: String,
     },
     /// The file was written by a newer program.
-    #[error("{}: format {found} is newer than {}, the newest known here", path.display(), super::FORMAT)]
+    #[error("{}: format {found} is newer than {}, the newest known here", path.display(), super::line::FORMAT)]
     TooNew {
         /// The file.
         path: PathBuf,
@@ -52,11 +59,11 @@ pub enum RecordingError {
 impl RecordingError {
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| RecordingError::Io { path, source }
+        move |source| Self::Io { path, source }
     }
 
     pub(crate) fn line(path: impl Into<PathBuf>, line: usize, problem: impl Into<String>) -> Self {
-        RecordingError::Line {
+        Self::Line {
             path: path.into(),
             line,
             problem: problem.into(),

@@ -1,19 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! One line of a topic file.
 
-use crate::json::compact;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use super::content::Part;
+use crate::json::compact;
 
 /// The version of the format that is written here.
 pub const FORMAT: u32 = 1;
 
-/// Runs of zero bytes shorter than this stay part of the data around them.
-const SHORTEST_ZEROS: usize = 64;
-
-/// One line of a topic file, to be written. Texts are JSON as it came over the wire; times are milliseconds since
-/// the recording began.
+/// One line of a topic file, to be written. Texts are JSON as it came over the wire; times are
+/// milliseconds since the recording began.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Line {
     /// The first line.
@@ -60,7 +58,7 @@ pub enum Line {
     },
     /// QEMU wrote into a descriptor or file that the oldest unanswered request names.
     Wrote {
-        /// The name as it stands in the request.
+        /// The name as the request has it.
         to: String,
         /// What it wrote, in order.
         data: Vec<Part>,
@@ -88,98 +86,21 @@ pub enum ReplyLine {
     Schema(String),
 }
 
-/// A piece of written content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// UTF-8 text.
-    Text(String),
-    /// Bytes in base64.
-    Base64(String),
-    /// So many zero bytes.
-    Zeros(u64),
-    /// So many bytes that were too many to keep; read back as zeros.
-    Omitted(u64),
-}
-
-impl Part {
-    /// Describes bytes: text where they are text, long runs of zeros by their length.
-    pub fn describe(bytes: &[u8]) -> Vec<Part> {
-        if let Ok(text) = std::str::from_utf8(bytes)
-            && !text.contains('\0')
-        {
-            return if text.is_empty() {
-                Vec::new()
-            } else {
-                vec![Part::Text(text.to_owned())]
-            };
-        }
-        let mut parts = Vec::new();
-        let mut rest = bytes;
-        let mut start = 0;
-        while start < rest.len() {
-            let zeros = rest[start..].iter().take_while(|&&byte| byte == 0).count();
-            if zeros >= SHORTEST_ZEROS
-                || (zeros > 0 && start + zeros == rest.len() && zeros == rest.len())
-            {
-                if start > 0 {
-                    parts.push(Part::Base64(BASE64.encode(&rest[..start])));
-                }
-                parts.push(Part::Zeros(zeros as u64));
-                rest = &rest[start + zeros..];
-                start = 0;
-            } else {
-                start += zeros.max(1);
-            }
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Base64(BASE64.encode(rest)));
-        }
-        parts
-    }
-
-    /// Appends the bytes, or tells what is wrong with the description.
-    pub fn append(&self, out: &mut Vec<u8>, limit: usize) -> Result<(), String> {
-        let length = match self {
-            Part::Text(text) => text.len() as u64,
-            Part::Base64(text) => text.len() as u64 / 4 * 3,
-            Part::Zeros(count) | Part::Omitted(count) => *count,
-        };
-        let total = length.saturating_add(out.len() as u64);
-        if total > limit as u64 {
-            return Err(format!(
-                "written content of {total} bytes is more than {limit}"
-            ));
-        }
-        match self {
-            Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-            Part::Base64(text) => {
-                let bytes = BASE64
-                    .decode(text)
-                    .map_err(|error| format!("base64: {error}"))?;
-                out.extend_from_slice(&bytes);
-            }
-            // `total` fits, so `count` does.
-            Part::Zeros(count) | Part::Omitted(count) => out.resize(out.len() + *count as usize, 0),
-        }
-        Ok(())
-    }
-}
-
 impl Line {
     /// The line's text with its LF.
+    #[must_use]
     pub fn to_text(&self) -> String {
         let mut out = Vec::new();
         match self {
-            Line::Header { topic } => {
+            Self::Header { topic } => {
                 out.extend_from_slice(
                     format!("{{\"format\":{FORMAT},\"topic\":{}", quoted(topic)).as_bytes(),
                 );
             }
-            Line::Greeting { text, at } => member(&mut out, "greeting", text, *at),
-            Line::Request { text, at } => member(&mut out, "request", text, *at),
-            Line::Event { text, at } => member(&mut out, "event", text, *at),
-            Line::Reply { reply, oob, at } => {
+            Self::Greeting { text, at } => member(&mut out, "greeting", text, *at),
+            Self::Request { text, at } => member(&mut out, "request", text, *at),
+            Self::Event { text, at } => member(&mut out, "event", text, *at),
+            Self::Reply { reply, oob, at } => {
                 match reply {
                     ReplyLine::Text(text) => member(&mut out, "reply", text, *at),
                     ReplyLine::Schema(hash) => {
@@ -195,8 +116,8 @@ impl Line {
                     out.extend_from_slice(b",\"oob\":true");
                 }
             }
-            Line::Moment { number, at } => member(&mut out, "moment", &number.to_string(), *at),
-            Line::Wrote { to, data, at } => {
+            Self::Moment { number, at } => member(&mut out, "moment", &number.to_string(), *at),
+            Self::Wrote { to, data, at } => {
                 let data = serde_json::to_string(data).unwrap_or_default();
                 member(
                     &mut out,
@@ -205,10 +126,10 @@ impl Line {
                     *at,
                 );
             }
-            Line::Note { text } => {
+            Self::Note { text } => {
                 out.extend_from_slice(format!("{{\"note\":{}", quoted(text)).as_bytes());
             }
-            Line::Closed { at } => member(&mut out, "closed", "true", *at),
+            Self::Closed { at } => member(&mut out, "closed", "true", *at),
         }
         out.extend_from_slice(b"}\n");
         String::from_utf8(out).unwrap_or_default()
@@ -268,36 +189,6 @@ pub(crate) struct ReplyText<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn round(bytes: &[u8]) -> Vec<Part> {
-        let parts = Part::describe(bytes);
-        let mut back = Vec::new();
-        parts
-            .iter()
-            .for_each(|part| part.append(&mut back, 1 << 20).unwrap());
-        assert_eq!(back, bytes);
-        parts
-    }
-
-    #[test]
-    fn content_is_described_and_read_back() {
-        assert_eq!(round(b""), []);
-        assert_eq!(round(b"P6\n1 1\n"), [Part::Text("P6\n1 1\n".to_owned())]);
-        assert_eq!(round(&[0; 4096]), [Part::Zeros(4096)]);
-        assert_eq!(round(&[0; 3]), [Part::Zeros(3)]);
-        let mixed = [vec![1, 0, 2], vec![0; 100], vec![0xFF]].concat();
-        let expected = [
-            Part::Base64("AQAC".to_owned()),
-            Part::Zeros(100),
-            Part::Base64("/w==".to_owned()),
-        ];
-        assert_eq!(round(&mixed), expected);
-    }
-
-    #[test]
-    fn too_much_content_is_refused() {
-        assert!(Part::Zeros(u64::MAX).append(&mut vec![1], 100).is_err());
-    }
 
     #[test]
     fn lines_are_compact_and_keep_the_order() {

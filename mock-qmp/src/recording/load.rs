@@ -1,13 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Reading a recording from its folder or from one of its files.
 
-use super::topic::Topic;
-use super::{
-    BuiltinLine, MAIN_TOPIC, Machine, QemuVersion, RecordingError, builtin, schema_store,
-    transcript,
-};
-use crate::json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use super::builtin::BuiltinLine;
+use super::error::RecordingError;
+use super::machine::{Machine, QemuVersion};
+use super::topic::{MAIN_TOPIC, Topic};
+use super::{builtin, schema_store, transcript};
+use crate::json::Value;
 
 /// One topic of a recording with all that belongs to it.
 #[derive(Debug, Clone)]
@@ -20,8 +22,8 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Reads a folder's main topic, or the topic file named. A lone file needs neither machine description nor
-    /// schema.
+    /// Reads a folder's main topic, or the topic file named. A lone file needs neither machine
+    /// description nor schema.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
         let path = path.as_ref();
         let (folder, file) = if path.is_dir() {
@@ -66,8 +68,8 @@ impl Recording {
         Ok(Self::assemble(machine, schema, topic, builtin))
     }
 
-    /// Makes a recording of the text of a topic file (or of a plain transcript); `name` stands for the file in
-    /// messages. `schema` is JSON text of what query-qmp-schema returned.
+    /// Makes a recording of the text of a topic file (or of a plain transcript); `name` is
+    /// the file in messages. `schema` is JSON text of what query-qmp-schema returned.
     pub fn from_text(name: &str, text: &str, schema: Option<&str>) -> Result<Self, RecordingError> {
         let path = Path::new(name);
         let migrated;
@@ -96,7 +98,7 @@ impl Recording {
             .as_ref()
             .map(|machine| machine.qemu.clone())
             .or_else(|| greeted(&topic));
-        Recording {
+        Self {
             machine,
             version: version.unwrap_or_else(|| QemuVersion {
                 major: 10,
@@ -109,6 +111,7 @@ impl Recording {
     }
 
     /// The same recording with this schema: JSON text of what query-qmp-schema returned.
+    #[must_use]
     pub fn with_schema(mut self, schema: &str) -> Self {
         self.schema = Some(schema.into());
         self
@@ -132,26 +135,31 @@ impl Recording {
     }
 
     /// The machine description, unless the recording is a lone file.
+    #[must_use]
     pub fn machine(&self) -> Option<&Machine> {
         self.machine.as_ref()
     }
 
     /// The QEMU that was recorded; 10.0.0 when the recording does not say.
+    #[must_use]
     pub fn version(&self) -> &QemuVersion {
         &self.version
     }
 
     /// JSON text of what query-qmp-schema returned, if it was recorded.
+    #[must_use]
     pub fn schema(&self) -> Option<&str> {
         self.schema.as_deref()
     }
 
     /// The QMP session.
+    #[must_use]
     pub fn topic(&self) -> &Topic {
         &self.topic
     }
 
     /// What the built-in monitor answered at the same moments, in the order in which it was asked.
+    #[must_use]
     pub fn builtin(&self) -> &[BuiltinLine] {
         &self.builtin
     }

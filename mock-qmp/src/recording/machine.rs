@@ -1,8 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `machine.toml`: what was recorded.
 
-use super::{FORMAT, RecordingError};
-use serde::{Deserialize, Serialize};
 use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::RecordingError;
+use super::line::FORMAT;
 
 /// The machine that a recording was made on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +25,8 @@ pub struct Machine {
     /// QEMU's command line without the program itself.
     #[serde(default)]
     pub arguments: Vec<String>,
-    /// Hash of the schema: the first 16 hexadecimal digits of its file's SHA-256. Empty when there is none.
+    /// Hash of the schema: the first 16 hexadecimal digits of its file's SHA-256. Empty when there
+    /// is none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub schema: String,
     /// Which QEMU it was.
@@ -49,12 +54,13 @@ pub struct QemuVersion {
 
 impl QemuVersion {
     /// Reads `MAJOR.MINOR[.MICRO]`.
+    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut numbers = text.split('.').map(|part| part.parse().ok());
         let major = numbers.next()??;
         let minor = numbers.next().unwrap_or(Some(0))?;
         let micro = numbers.next().unwrap_or(Some(0))?;
-        numbers.next().is_none().then_some(QemuVersion {
+        numbers.next().is_none().then_some(Self {
             major,
             minor,
             micro,
@@ -63,6 +69,7 @@ impl QemuVersion {
     }
 
     /// Reads the value of `version` in a greeting, or of query-version's return.
+    #[must_use]
     pub fn from_json(version: &crate::json::Value) -> Option<Self> {
         let number = |name: &str| {
             version
@@ -76,7 +83,7 @@ impl QemuVersion {
             .and_then(|text| text.as_str())
             .unwrap_or_default()
             .to_owned();
-        Some(QemuVersion {
+        Some(Self {
             major: number("major")?,
             minor: number("minor")?,
             micro: number("micro")?,
@@ -85,6 +92,7 @@ impl QemuVersion {
     }
 
     /// The greeting's version member, in QEMU's order.
+    #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let numbers =
             serde_json::json!({"micro": self.micro, "minor": self.minor, "major": self.major});
@@ -100,6 +108,7 @@ impl std::fmt::Display for QemuVersion {
 
 impl Machine {
     /// The folder name of such a recording: `VERSION-ARCH-MACHINE[+VARIANT]`.
+    #[must_use]
     pub fn folder_name(&self) -> String {
         let variant = if self.variant.is_empty() {
             String::new()
@@ -131,8 +140,25 @@ impl Machine {
     }
 
     /// The file's text: the format version first.
+    #[must_use]
     pub fn to_text(&self) -> String {
         toml::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+impl Machine {
+    /// A machine for tests.
+    pub(crate) fn example() -> Self {
+        Self {
+            format: FORMAT,
+            arch: "x86_64".to_owned(),
+            machine: "q35".to_owned(),
+            variant: String::new(),
+            arguments: Vec::new(),
+            schema: String::new(),
+            qemu: QemuVersion::default(),
+        }
     }
 }
 
@@ -143,9 +169,6 @@ mod tests {
     #[test]
     fn text_is_read_back() {
         let machine = Machine {
-            format: FORMAT,
-            arch: "x86_64".to_owned(),
-            machine: "q35".to_owned(),
             variant: "nvme".to_owned(),
             arguments: vec!["-M".to_owned(), "q35".to_owned()],
             schema: "0123456789abcdef".to_owned(),
@@ -153,6 +176,7 @@ mod tests {
                 package: "Debian".to_owned(),
                 ..QemuVersion::parse("10.0.2").unwrap()
             },
+            ..Machine::example()
         };
         let text = machine.to_text();
         assert!(text.starts_with("format = 1\n"), "{text}");

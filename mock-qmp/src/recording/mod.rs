@@ -1,16 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Recordings: what passed between a client and a real QEMU, as plain text.
 //!
-//! `docs/recording-format.md` describes the files. This module reads, checks and writes them; it knows no
-//! socket and no replay.
+//! `docs/recording-format.md` describes the files. This module reads, checks and writes them; it
+//! knows no socket and no replay.
 
 mod builtin;
 mod check;
+mod content;
+mod draft;
 mod error;
 mod line;
 mod load;
 mod machine;
 mod repeats;
 mod schema_store;
+mod scrub;
 mod show;
 mod topic;
 mod transcript;
@@ -18,15 +22,15 @@ mod write;
 
 pub use builtin::BuiltinLine;
 pub use check::check;
+pub use content::{Chunk, Content, Part};
 pub use error::RecordingError;
-pub use line::{FORMAT, Line, Part, ReplyLine};
+pub use line::{FORMAT, Line, ReplyLine};
 pub use load::Recording;
 pub use machine::{Machine, QemuVersion};
 pub use repeats::without_repeats;
 pub use schema_store::{schema_hash, schema_text};
+pub use scrub::{SCRUBBED, scrub_line};
+pub(crate) use scrub::{scrub_option, scrub_request};
 pub(crate) use topic::ReplyBody;
-pub use topic::{Entry, EventLine, Reply, Topic, Wrote};
+pub use topic::{Entry, EventLine, MAIN_TOPIC, Reply, Topic, Wrote};
 pub use write::{RecordingWriter, TopicWriter};
-
-/// The topic that is meant when only a folder is named.
-pub const MAIN_TOPIC: &str = "main";

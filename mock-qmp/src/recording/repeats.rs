@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Leaves out of a topic what it holds twice.
 
-use crate::commands::{DESCRIPTOR_COMMANDS, changes_state};
-use crate::json::Value;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-/// A request that waits for its reply: its line, its text without the time, and whether more than the reply came of it.
+use crate::json::Value;
+use crate::schema::{DESCRIPTOR_COMMANDS, changes_state};
+
+/// A request that waits for its reply: its line, its text without the time, and whether more than
+/// the reply came of it.
 struct Waiting<'a> {
     line: usize,
     text: &'a str,
@@ -14,8 +17,10 @@ struct Waiting<'a> {
 /// By a request's text: the lines of each time that it was asked, and the answer.
 type Asked<'a> = HashMap<&'a str, Vec<(usize, usize, &'a str)>>;
 
-/// The text of a topic file without questions that were asked and answered before in the same moment. Replays answer
-/// them from the first time; one whose answer changes within a moment stays as often as it was asked.
+/// The text of a topic file without questions that were asked and answered before in the same
+/// moment. Replays answer them from the first time; one whose answer changes within a moment stays
+/// as often as it was asked.
+#[must_use]
 pub fn without_repeats(text: &str) -> String {
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let mut left_out = BTreeSet::new();

@@ -1,10 +1,16 @@
-//! Schemas are large and the same for all machines of one QEMU: they are stored once, under their hash.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Schemas are large and the same for all machines of one QEMU: they are stored once, under their
+//! hash.
 
-use super::RecordingError;
-use crate::json::compact;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+
+use super::draft::{private, remove};
+use super::error::RecordingError;
+use crate::json::compact;
 
 /// The file's text for a schema given as JSON text of query-qmp-schema's return: one entry a line.
 pub fn schema_text(json: &str) -> Result<String, serde_json::Error> {
@@ -21,6 +27,7 @@ pub fn schema_text(json: &str) -> Result<String, serde_json::Error> {
 }
 
 /// The hash of a schema file's text: 16 hexadecimal digits.
+#[must_use]
 pub fn schema_hash(text: &str) -> String {
     Sha256::digest(text.as_bytes())
         .iter()
@@ -69,9 +76,13 @@ pub(crate) fn store(folder: &Path, json: &str) -> Result<String, RecordingError>
     let path = schemas.join(format!("{hash}.json"));
     if !path.exists() {
         std::fs::create_dir_all(&schemas).map_err(RecordingError::io(&schemas))?;
-        // Two recorders may store the same schema at once: each writes its own file, the last name wins.
+        // Two recorders may store the same schema at once: each writes its own file, the last name
+        // wins.
         let draft = schemas.join(format!(".{hash}.{}", std::process::id()));
-        std::fs::write(&draft, text).map_err(RecordingError::io(&draft))?;
+        remove(&draft)?;
+        private(&draft)
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .map_err(RecordingError::io(&draft))?;
         std::fs::rename(&draft, &path).map_err(RecordingError::io(&path))?;
     }
     Ok(hash)

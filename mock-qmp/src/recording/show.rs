@@ -1,21 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A recording as a conversation that people can read.
 
-use super::Recording;
-use super::topic::{Entry, ReplyBody};
-use crate::json::respace;
 use std::fmt::Write as _;
 
-/// Something in the file, by the line where it stands.
+use super::load::Recording;
+use super::topic::{Entry, ReplyBody};
+use crate::json::respace;
+
+/// Something in the file, by its line.
 enum Item<'a> {
     Request(&'a Entry),
     Reply(&'a Entry),
-    Event(&'a super::EventLine),
+    Event(&'a super::topic::EventLine),
     Moment(u32, u64),
 }
 
 impl Recording {
-    /// The session as text, one line per message: `->` is the client, `<-` QEMU, `**` an event, `hmp>` the built-in
-    /// monitor. JSON longer than `width` bytes is cut; 0 cuts nothing.
+    /// The session as text, one line per message: `->` is the client, `<-` QEMU, `**` an event,
+    /// `hmp>` the built-in monitor. JSON longer than `width` bytes is cut; 0 cuts nothing.
+    #[must_use]
     pub fn conversation(&self, width: usize) -> String {
         let topic = self.topic();
         let mut items: Vec<(usize, Item)> = Vec::new();

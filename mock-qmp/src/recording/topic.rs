@@ -1,17 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A topic file in memory: requests with their answers, and events in their places.
 
-use super::line::{LineText, Part, ReplyText};
-use super::{FORMAT, RecordingError};
-use crate::json::{Object, Value};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Largest content that one `wrote` line may stand for.
-pub(crate) const WRITTEN_LIMIT: usize = 256 << 20;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::content::Content;
+use super::error::RecordingError;
+use super::line::{FORMAT, LineText, ReplyText};
+use crate::json::{Object, Value};
+
+/// The topic that is meant when only a folder is named.
+pub const MAIN_TOPIC: &str = "main";
 
 /// One topic of a recording.
 #[derive(Debug, Clone)]
@@ -74,7 +78,7 @@ pub struct Wrote {
     /// The name in the request that it wrote to.
     pub to: String,
     /// What it wrote.
-    pub data: Arc<[u8]>,
+    pub data: Content,
 }
 
 /// An event.
@@ -111,7 +115,7 @@ impl Topic {
     /// Reads the text of a topic file; `path` is for messages.
     pub fn parse(path: &Path, text: impl Into<Arc<str>>) -> Result<Self, RecordingError> {
         let text = text.into();
-        let topic = Topic {
+        let topic = Self {
             path: path.to_owned(),
             text: text.clone(),
             greeting: None,
@@ -143,7 +147,7 @@ impl Topic {
                 }
             } else if reader.topic.is_empty() && index == 0 {
                 return Err(problem(
-                    "the first line is no header with a format".to_owned(),
+                    "the first line is not a header with a format".to_owned(),
                 ));
             }
             reader.line(number, parsed).map_err(problem)?;
@@ -156,31 +160,37 @@ impl Topic {
     }
 
     /// The file that it was read from, or the name it was given.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The requests, in the order in which they were sent.
+    #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
     /// The events, in the order in which they came.
+    #[must_use]
     pub fn events(&self) -> &[EventLine] {
         &self.events
     }
 
     /// JSON text of the greeting's `QMP` member.
+    #[must_use]
     pub fn greeting(&self) -> Option<&str> {
         self.greeting.clone().map(|range| &self.text[range])
     }
 
     /// JSON text of an event.
+    #[must_use]
     pub fn event_text(&self, event: &EventLine) -> &str {
         &self.text[event.range.clone()]
     }
 
-    /// JSON text of what an entry returned, if it succeeded and is no schema.
+    /// JSON text of what an entry returned, if it succeeded and is not a schema.
+    #[must_use]
     pub fn returned(&self, entry: &Entry) -> Option<&str> {
         match &entry.reply.as_ref()?.body {
             ReplyBody::Success(range) => Some(&self.text[range.clone()]),
@@ -189,6 +199,7 @@ impl Topic {
     }
 
     /// JSON text of an entry's error, if it failed.
+    #[must_use]
     pub fn error(&self, entry: &Entry) -> Option<&str> {
         match &entry.reply.as_ref()?.body {
             ReplyBody::Error(range) => Some(&self.text[range.clone()]),
@@ -250,7 +261,7 @@ impl Reader {
             let Some(entry) = entry else {
                 return Err("no request is waiting that could write".to_owned());
             };
-            let data = content(&wrote.data)?;
+            let data = Content::read(&wrote.data)?;
             entry.wrote.push(Wrote { to: wrote.to, data });
         } else if line.closed.is_some() {
             self.topic.closed = Some(number);
@@ -323,18 +334,12 @@ impl Reader {
     }
 }
 
-fn content(parts: &[Part]) -> Result<Arc<[u8]>, String> {
-    let mut data = Vec::new();
-    for part in parts {
-        part.append(&mut data, WRITTEN_LIMIT)?;
-    }
-    Ok(data.into())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
+
+    use super::*;
+    use crate::recording::Part;
 
     fn parse(text: &str) -> Result<Topic, RecordingError> {
         Topic::parse(Path::new("t.qmp"), text)
@@ -365,7 +370,11 @@ mod tests {
             .collect();
         assert_eq!(returned, [Some("1"), None, Some("3")]);
         assert_eq!(topic.error(&topic.entries()[1]), Some("{\"class\":\"x\"}"));
-        assert_eq!(&*topic.entries()[0].wrote[0].data, b"abc\0\0");
+        let wrote = [Part::Text("abc".to_owned()), Part::Zeros(2)];
+        assert_eq!(
+            topic.entries()[0].wrote[0].data,
+            Content::read(&wrote).unwrap()
+        );
         assert_eq!(topic.event_text(&topic.events()[0]), "{\"event\":\"E\"}");
         assert_eq!(topic.closed, Some(12));
         assert_eq!(
@@ -377,7 +386,7 @@ mod tests {
     #[rstest]
     #[case(
         "{\"request\":{\"execute\":\"a\"}}",
-        "t.qmp:1: the first line is no header"
+        "t.qmp:1: the first line is not a header"
     )]
     #[case(
         "{\"format\":1}\n{\"reply\":{\"return\":1}}",

@@ -1,16 +1,20 @@
-//! Format 0: a plain transcript of a QMP session, one JSON object a line, as a logging client leaves it.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Format 0: a plain transcript of a QMP session, one JSON object a line, as a logging client
+//! leaves it.
 //!
-//! It is read by turning it into the current format first. Lines are told apart by their members: `QMP`,
-//! `execute` or `exec-oob`, `return` or `error`, `event`. Marks in front of a line (`->`, `<-`, `C:`, `S:`) are
-//! skipped, so that conversations copied from documents work as well.
+//! It is read by turning it into the current format first. Lines differ by their members:
+//! `QMP`, `execute` or `exec-oob`, `return` or `error`, `event`. Marks in front of a line (`->`,
+//! `<-`, `C:`, `S:`) are skipped, so that conversations copied from documents work as well.
 
-use super::RecordingError;
-use super::line::{Line, ReplyLine};
-use crate::commands::changes_state;
-use crate::json::{Object, Value};
+use std::path::Path;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::path::Path;
+
+use super::error::RecordingError;
+use super::line::{Line, ReplyLine};
+use crate::json::{Object, Value};
+use crate::schema::changes_state;
 
 #[derive(Deserialize)]
 struct Wire<'a> {

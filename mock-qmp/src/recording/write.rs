@@ -1,13 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Writing a recording.
 
-use super::builtin::{self, BuiltinLine};
-use super::line::{Line, ReplyLine};
-use super::{FORMAT, Machine, RecordingError, schema_store};
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Writes a recording's folder: the machine description, the schema, and one pair of files per topic.
+use super::builtin::{self, BuiltinLine};
+use super::draft::{self, Draft};
+use super::error::RecordingError;
+use super::line::{FORMAT, Line, ReplyLine};
+use super::machine::Machine;
+use super::schema_store;
+
+/// Writes a recording's folder: the machine description, the schema, and one pair of files per
+/// topic.
 #[derive(Debug)]
 pub struct RecordingWriter {
     folder: PathBuf,
@@ -16,6 +20,7 @@ pub struct RecordingWriter {
 
 impl RecordingWriter {
     /// Starts (or goes on with) a recording in this folder; topics that are not written again stay.
+    /// The machine description is written by [`RecordingWriter::finish`].
     pub fn create(
         folder: impl Into<PathBuf>,
         mut machine: Machine,
@@ -23,81 +28,73 @@ impl RecordingWriter {
         let folder = folder.into();
         std::fs::create_dir_all(&folder).map_err(RecordingError::io(&folder))?;
         machine.format = FORMAT;
-        let writer = RecordingWriter { folder, machine };
-        writer.write_machine()?;
-        Ok(writer)
+        Ok(Self { folder, machine })
     }
 
     /// The folder.
+    #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The machine description as it stands.
+    /// The machine description as it is.
+    #[must_use]
     pub fn machine(&self) -> &Machine {
         &self.machine
     }
 
-    /// Stores the schema, given as JSON text of what query-qmp-schema returned, and returns its hash.
+    /// Stores the schema, given as JSON text of what query-qmp-schema returned, and returns its
+    /// hash.
     pub fn schema(&mut self, json: &str) -> Result<String, RecordingError> {
         let hash = schema_store::store(&self.folder, json)?;
-        if self.machine.schema != hash {
-            self.machine.schema.clone_from(&hash);
-            self.write_machine()?;
-        }
+        self.machine.schema.clone_from(&hash);
         Ok(hash)
     }
 
     /// Changes the machine description.
-    pub fn update_machine(
-        &mut self,
-        change: impl FnOnce(&mut Machine),
-    ) -> Result<(), RecordingError> {
+    pub fn update_machine(&mut self, change: impl FnOnce(&mut Machine)) {
         change(&mut self.machine);
-        self.write_machine()
     }
 
-    /// Starts a topic's files, replacing those of the same name.
+    /// Starts a topic's files. They replace those of the same name when they are complete.
     pub fn topic(&self, name: &str) -> Result<TopicWriter, RecordingError> {
-        TopicWriter::create(&self.folder, name)
+        let path = self.folder.join(format!("{name}.qmp"));
+        TopicWriter::start(name, &path, Draft::create(&path)?)
     }
 
-    fn write_machine(&self) -> Result<(), RecordingError> {
-        let path = self.folder.join("machine.toml");
-        std::fs::write(&path, self.machine.to_text()).map_err(RecordingError::io(&path))
+    /// Starts a topic's files where there are none of this name.
+    pub fn new_topic(&self, name: &str) -> Result<TopicWriter, RecordingError> {
+        let path = self.folder.join(format!("{name}.qmp"));
+        for path in [path.clone(), path.with_extension("hmp")] {
+            if path.exists() {
+                return Err(RecordingError::Exists { path });
+            }
+        }
+        TopicWriter::start(name, &path, Draft::create_new(&path)?)
+    }
+
+    /// Writes the machine description.
+    pub fn finish(&self) -> Result<(), RecordingError> {
+        draft::write(&self.folder.join("machine.toml"), &self.machine.to_text())
     }
 }
 
-/// Writes the files of one topic. The built-in monitor's file is made when its first line comes.
+/// Writes the files of one topic, which take their places when they are finished. The built-in
+/// monitor's file is made when its first line comes.
 #[derive(Debug)]
 pub struct TopicWriter {
     name: String,
-    path: PathBuf,
-    file: BufWriter<File>,
+    file: Draft,
     builtin_path: PathBuf,
-    builtin: Option<BufWriter<File>>,
+    builtin: Option<Draft>,
 }
 
 impl TopicWriter {
-    pub(crate) fn create(folder: &Path, name: &str) -> Result<Self, RecordingError> {
-        let path = folder.join(format!("{name}.qmp"));
-        let builtin_path = path.with_extension("hmp");
-        let file = File::create(&path).map_err(RecordingError::io(&path))?;
-        match std::fs::remove_file(&builtin_path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(RecordingError::Io {
-                    path: builtin_path,
-                    source: error,
-                });
-            }
-            _ => {}
-        }
-        let name = name.to_owned();
-        let mut writer = TopicWriter {
-            name,
-            path,
-            file: BufWriter::new(file),
-            builtin_path,
+    fn start(name: &str, path: &Path, file: Draft) -> Result<Self, RecordingError> {
+        let mut writer = Self {
+            name: name.to_owned(),
+            file,
+            builtin_path: path.with_extension("hmp"),
             builtin: None,
         };
         writer.line(&Line::Header {
@@ -108,9 +105,7 @@ impl TopicWriter {
 
     /// Appends a line to the wire's file.
     pub fn line(&mut self, line: &Line) -> Result<(), RecordingError> {
-        self.file
-            .write_all(line.to_text().as_bytes())
-            .map_err(RecordingError::io(&self.path))
+        self.file.write(&line.to_text())
     }
 
     /// Appends an answer, storing it as a reference if it is a schema.
@@ -128,7 +123,8 @@ impl TopicWriter {
         })
     }
 
-    /// Appends a line of the built-in monitor's file. Line ends become LF; answers of `help` are not kept.
+    /// Appends a line of the built-in monitor's file. Line ends become LF; answers of `help` are
+    /// not kept.
     pub fn builtin(&mut self, moment: u32, line: &str, answer: &str) -> Result<(), RecordingError> {
         if matches!(line.split_whitespace().next(), Some("help" | "?")) {
             return Ok(());
@@ -136,12 +132,8 @@ impl TopicWriter {
         let file = match &mut self.builtin {
             Some(file) => file,
             empty => {
-                let file = File::create(&self.builtin_path)
-                    .map_err(RecordingError::io(&self.builtin_path))?;
-                let mut file = BufWriter::new(file);
-                let header = builtin::header(&self.name);
-                file.write_all(header.as_bytes())
-                    .map_err(RecordingError::io(&self.builtin_path))?;
+                let mut file = Draft::create(&self.builtin_path)?;
+                file.write(&builtin::header(&self.name))?;
                 empty.insert(file)
             }
         };
@@ -150,17 +142,22 @@ impl TopicWriter {
             line: line.to_owned(),
             answer: answer.replace("\r\n", "\n"),
         };
-        file.write_all(line.to_text().as_bytes())
-            .map_err(RecordingError::io(&self.builtin_path))
+        file.write(&line.to_text())
     }
 
-    /// Writes out what is still in memory.
-    pub fn flush(&mut self) -> Result<(), RecordingError> {
-        self.file.flush().map_err(RecordingError::io(&self.path))?;
+    /// Writes out what is still in memory, and puts the files in their places.
+    pub fn finish(&mut self) -> Result<(), RecordingError> {
+        self.file.finish()?;
         match &mut self.builtin {
-            Some(file) => file.flush().map_err(RecordingError::io(&self.builtin_path)),
-            None => Ok(()),
+            Some(file) => file.finish(),
+            None => draft::remove(&self.builtin_path),
         }
+    }
+
+    /// Removes what has been written, unless it is finished: what it was to replace stays.
+    pub fn discard(&mut self) -> Result<(), RecordingError> {
+        self.file.discard()?;
+        self.builtin.as_mut().map_or(Ok(()), Draft::discard)
     }
 }
 
@@ -173,13 +170,8 @@ mod tests {
     fn what_is_written_is_read_back() {
         let root = tempfile::tempdir().unwrap();
         let machine = Machine {
-            format: FORMAT,
-            arch: "x86_64".to_owned(),
-            machine: "q35".to_owned(),
-            variant: String::new(),
-            arguments: Vec::new(),
-            schema: String::new(),
             qemu: QemuVersion::parse("7.2.0").unwrap(),
+            ..Machine::example()
         };
         let folder = root.path().join(machine.folder_name());
         let mut writer = RecordingWriter::create(&folder, machine).unwrap();
@@ -197,7 +189,9 @@ mod tests {
             .builtin(0, "info status", "VM status: running\r\n")
             .unwrap();
         topic.builtin(0, "help", "too long").unwrap();
-        topic.flush().unwrap();
+        assert!(Recording::load(&folder).is_err());
+        topic.finish().unwrap();
+        writer.finish().unwrap();
         let recording = Recording::load(&folder).unwrap();
         assert_eq!(recording.schema(), Some("[\n{\"name\":\"x\"}\n]\n"));
         assert_eq!(recording.version().to_string(), "7.2.0");
@@ -212,5 +206,54 @@ mod tests {
                 .machine()
                 .is_some()
         );
+    }
+    #[test]
+    fn what_is_there_stays_until_the_end() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let root = tempfile::tempdir().unwrap();
+        let writer = RecordingWriter::create(root.path(), Machine::example()).unwrap();
+        let mut topic = writer.new_topic("main").unwrap();
+        let path = root.path().join("main.qmp.part");
+        let unfinished = writer.new_topic("main").unwrap_err();
+        assert_eq!(
+            unfinished.to_string(),
+            format!("{}: exists already", path.display())
+        );
+        topic.builtin(0, "info version", "10.0.2\n").unwrap();
+        topic.finish().unwrap();
+        writer.finish().unwrap();
+        let mode = |name: &str| {
+            let metadata = std::fs::metadata(root.path().join(name)).unwrap();
+            metadata.permissions().mode() & 0o777
+        };
+        let files = ["main.qmp", "main.hmp", "machine.toml"];
+        assert_eq!(files.map(mode), [0o600; 3]);
+        assert!(matches!(
+            writer.new_topic("main"),
+            Err(RecordingError::Exists { .. })
+        ));
+        let path = root.path().join("main.qmp");
+        let open = std::fs::Permissions::from_mode(0o640);
+        std::fs::set_permissions(&path, open).unwrap();
+        let before = std::fs::read_to_string(&path).unwrap();
+        let note = Line::Note {
+            text: "another".to_owned(),
+        };
+        let mut other = writer.topic("main").unwrap();
+        other.line(&note).unwrap();
+        other.discard().unwrap();
+        let mut other = writer.topic("main").unwrap();
+        other.line(&note).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
+        assert!(root.path().join("main.hmp").exists());
+        other.finish().unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().contains("another"));
+        assert_eq!(mode("main.qmp"), 0o640, "the owner's choice");
+        let mut left: Vec<_> = std::fs::read_dir(root.path())
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, ["machine.toml", "main.qmp"]);
     }
 }

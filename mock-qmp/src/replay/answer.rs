@@ -1,21 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a recorded request leads to: its answer, the events around it, the content that QEMU wrote.
 
-use super::key::aliases;
-use super::machine::{Replay, SHORTEST_DELAY, Timing};
-use crate::commands::pauses;
-use crate::json::respace;
-use crate::recording::ReplyBody;
-use crate::server::{Call, Execution, Failure, Outcome};
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::key::aliases;
+use super::state::{Replay, Timing};
+use crate::core::{Call, Execution, Failure, Outcome};
+use crate::json::respace;
+use crate::recording::ReplyBody;
+use crate::schema::pauses;
+
+/// Recorded waits for a reply up to this long are the recording machine's, not the command's.
+const SHORTEST_DELAY: Duration = Duration::from_millis(100);
+
 impl Replay {
+    /// Answers with an entry: with the events around it where it belongs to the step at hand.
     pub(super) fn serve(
         &mut self,
         number: usize,
-        here: bool,
         call: &mut Call<'_>,
         events: Vec<String>,
     ) -> Execution {
@@ -23,6 +28,7 @@ impl Replay {
             before: events,
             ..Execution::default()
         };
+        let here = self.index.step_of[number] == self.step;
         if let Err(failure) = self.write_content(number, call) {
             return Execution::fail(failure);
         }
@@ -85,11 +91,6 @@ impl Replay {
             self.released_at = now;
         }
         events
-    }
-
-    pub(super) fn event_text(&self, event: usize) -> String {
-        let topic = self.topic();
-        self.names.as_sent(topic.event_text(&topic.events[event]))
     }
 
     /// Writes what the real QEMU wrote, to where this request says.

@@ -1,18 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Which recorded request answers a request.
 
 use super::key::role_key;
-use super::machine::{Mode, Replay};
-use crate::commands::changes_state;
+use super::state::{Mode, Replay};
 use crate::json::Object;
+use crate::schema::changes_state;
 
-/// Where an answer was found.
-pub(super) enum Found {
-    /// In the step at hand.
-    Here(usize),
-    /// In a step that has to be entered first.
-    Enter(usize),
-    /// In another step, which is not entered.
-    Elsewhere(usize),
+/// The entry that answers a request.
+pub(super) struct Found {
+    pub(super) entry: usize,
+    /// Whether the entry's step is entered first.
+    pub(super) enters: bool,
+}
+
+fn stay(entry: usize) -> Found {
+    Found {
+        entry,
+        enters: false,
+    }
+}
+
+fn enter(entry: usize) -> Found {
+    Found {
+        entry,
+        enters: true,
+    }
 }
 
 impl Replay {
@@ -29,22 +41,23 @@ impl Replay {
             let later = openers().find(|&entry| self.index.step_of[entry] > self.step);
             // Looking around, a client may want to go back to where it was.
             let back = || openers().rfind(|_| self.mode == Mode::Lenient);
-            return later.or_else(back).map(Found::Enter);
+            return later.or_else(back).map(enter);
         }
         let within = |step: usize| self.choose(candidates, step, arguments);
         if let Some(entry) = within(self.step) {
-            return Some(Found::Here(entry));
+            return Some(stay(entry));
         }
         let state = self.index.steps[self.step].state;
         let same_state = |step: &usize| self.index.steps[*step].state == state;
         if let Some(entry) = (0..=last).filter(same_state).find_map(within) {
-            return Some(Found::Elsewhere(entry));
+            return Some(stay(entry));
         }
-        // What changed the state here was no request: the client cannot ask for it, so it has happened.
+        // What changed the state here was not a request: the client cannot ask for it, so it has
+        // happened.
         let outside =
             (self.step + 1..=last).take_while(|&step| self.index.steps[step].opener.is_none());
         if let Some(entry) = outside.filter_map(within).next() {
-            return Some(Found::Enter(entry));
+            return Some(enter(entry));
         }
         if self.mode == Mode::Strict {
             return None;
@@ -52,11 +65,11 @@ impl Replay {
         let earlier = (0..self.step).rev().find_map(within);
         earlier
             .or_else(|| (self.step + 1..=last).find_map(within))
-            .map(Found::Elsewhere)
+            .map(stay)
     }
 
-    /// The entry to answer with in this step: the same arguments before the same roles, in the recorded sequence,
-    /// and the last one for ever.
+    /// The entry to answer with in this step: the same arguments before the same roles, in the
+    /// recorded sequence, and the last one for ever.
     fn choose(&self, candidates: &[usize], step: usize, arguments: &Object) -> Option<usize> {
         let range = &self.index.steps[step].entries;
         let start = candidates.partition_point(|&entry| entry < range.start);

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A topic arranged for replay: steps between state changes, and entries by what they ask.
 
-use super::key::role_key;
-use crate::commands::changes_state;
-use crate::recording::{Recording, Topic};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+
+use super::key::role_key;
+use crate::recording::{Recording, Topic};
+use crate::schema::changes_state;
 
 /// The part of a topic from one state change to the next.
 #[derive(Debug)]
@@ -54,7 +56,7 @@ impl Index {
             .iter()
             .map(|entry| entry.command.clone())
             .collect();
-        Index {
+        Self {
             steps,
             by_key,
             step_of,
@@ -78,7 +80,8 @@ impl Index {
     }
 }
 
-/// Cuts the topic at its markers and at its state changes; a marker and the change right after it are one cut.
+/// Cuts the topic at its markers and at its state changes; a marker and the change right after it
+/// are one cut.
 fn steps(topic: &Topic) -> Vec<Step> {
     let first = Step {
         moment: 0,

@@ -1,4 +1,6 @@
-//! When two requests are the same: the command, the arguments, and the roles of what differs each time.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! When two requests are the same: the command, the arguments, and the roles of what differs each
+//! time.
 
 use crate::json::{Object, Style, Value, write_value};
 
@@ -8,8 +10,8 @@ const TEMPORARY: &[&str] = &["/tmp/", "/var/tmp/", "/dev/shm/", "/run/", "/var/r
 /// Files that stand for a passed descriptor.
 const DESCRIPTOR_FILES: &[&str] = &["/proc/self/fd/", "/dev/fd/", "/dev/fdset/"];
 
-/// The request as text in which arguments stand in a fixed order, and descriptor numbers, job ids and temporary
-/// paths are replaced by their role.
+/// The request as text in which arguments have a fixed order, and descriptor numbers, job ids
+/// and temporary paths are replaced by their role.
 pub(crate) fn role_key(command: &str, arguments: &Object) -> String {
     let mut out = command.as_bytes().to_vec();
     out.push(b' ');
@@ -81,7 +83,8 @@ fn without_temporary(text: &str) -> Option<String> {
     found.then_some(out)
 }
 
-/// Where the first temporary path starts: at the text's start or after something that is no part of a path.
+/// Where the first temporary path starts: at the text's start or after something that is not part of
+/// a path.
 fn first_temporary(text: &str) -> Option<(usize, &'static str)> {
     let places = TEMPORARY
         .iter()
@@ -122,9 +125,10 @@ fn collect(recorded: &Value, sent: &Value, pairs: &mut Vec<(String, String)>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
     use serde_json::json;
+
+    use super::*;
 
     fn key(arguments: serde_json::Value) -> String {
         let Value::Object(arguments) = Value::from(arguments) else {

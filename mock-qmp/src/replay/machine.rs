@@ -1,138 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The machine itself: requests in, recorded answers out, events in their places.
 
-use super::find::Found;
-use super::index::Index;
-use super::names::Names;
-use super::nearest::request_text;
-use crate::commands::{DESCRIPTOR_COMMANDS, changes_state};
-use crate::json::{Object, Value};
-use crate::record::scrub_request;
-use crate::recording::{Entry, QemuVersion, Recording, Topic};
-use crate::schema::{Schema, allowed_before_machine};
-use crate::server::{Backend, Call, CommandStatus, Execution, Leftovers, Unavailable, Unmatched};
-use std::cell::OnceCell;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-/// How a replay treats requests that the recording does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// Answers what it can, also from other moments, and remembers nothing.
-    #[default]
-    Lenient,
-    /// Answers only what was recorded in this state, and reports everything else at the end.
-    Strict,
-}
+use super::nearest::request_text;
+use super::refuse::quits;
+use super::state::{Mode, Replay, Timing};
+use crate::core::{Backend, Call, Execution, Known, Leftovers, Outcome};
+use crate::json::{Object, Value};
+use crate::recording::{QemuVersion, scrub_request};
+use crate::schema::{DESCRIPTOR_COMMANDS, allowed_before_machine, changes_state};
 
-/// When answers and events come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Timing {
-    /// At once; events that were recorded after a wait come after at most a tenth of a second.
-    #[default]
-    Prompt,
-    /// As long after what caused them as recorded.
-    Recorded,
-}
-
-/// Commands that may be sent out of band, where no schema tells.
+/// Commands that may be sent out of band, where no schema says.
 const OUT_OF_BAND: &[&str] = &["migrate-pause", "migrate-recover", "query-yank", "yank"];
-
-/// Recorded waits for a reply up to this long are the recording machine's, not the command's.
-pub(super) const SHORTEST_DELAY: Duration = Duration::from_millis(100);
 
 /// Longest wait for an event in prompt timing.
 const PROMPT_GAP: Duration = Duration::from_millis(100);
 
-/// A replay of one topic.
-#[derive(Debug)]
-pub struct Replay {
-    pub(super) recording: Recording,
-    pub(super) index: Arc<Index>,
-    pub(super) mode: Mode,
-    pub(super) timing: Timing,
-    /// The folder that stood for the recorded machine's files, and the one that stands for it here.
-    pub(super) folder: Option<(PathBuf, PathBuf)>,
-    pub(super) step: usize,
-    /// When the step began here.
-    pub(super) opened_at: Duration,
-    /// When the last event was sent, or the step began.
-    pub(super) released_at: Duration,
-    pub(super) next_event: usize,
-    pub(super) attached: bool,
-    pub(super) served: Vec<bool>,
-    pub(super) visited: Vec<bool>,
-    pub(super) replies: Vec<Option<Arc<[u8]>>>,
-    pub(super) schema_reply: Option<Arc<[u8]>>,
-    /// Read when it is needed first; `None` inside where there is none.
-    pub(super) schema: OnceCell<Option<Schema>>,
-    /// The machine waits to be set up (`--preconfig`).
-    pub(super) before_machine: bool,
-    pub(super) names: Names,
-    pub(super) unmatched: Vec<Unmatched>,
-}
-
 impl Replay {
-    /// A replay at the recording's start.
-    pub fn new(recording: Recording) -> Self {
-        let index = Arc::new(Index::new(&recording));
-        let entries = recording.topic().entries().len();
-        let mut visited = vec![false; index.steps.len()];
-        visited[0] = true;
-        let before_machine = starts_before_machine(&recording);
-        Replay {
-            recording,
-            mode: Mode::default(),
-            timing: Timing::default(),
-            folder: None,
-            step: 0,
-            opened_at: Duration::ZERO,
-            released_at: Duration::ZERO,
-            next_event: index.steps[0].events.start,
-            attached: false,
-            served: vec![false; entries],
-            visited,
-            replies: vec![None; entries],
-            schema_reply: None,
-            schema: OnceCell::new(),
-            before_machine,
-            names: Names::default(),
-            unmatched: Vec::new(),
-            index,
-        }
-    }
-
-    /// Chooses how unknown requests are treated.
-    pub fn mode(mut self, mode: Mode) -> Self {
-        self.mode = mode;
-        self
-    }
-
-    /// Chooses when answers and events come.
-    pub fn timing(mut self, timing: Timing) -> Self {
-        self.timing = timing;
-        self
-    }
-
-    /// Writes files that requests name below the folder `recorded` below `here` instead.
-    pub fn folder(mut self, recorded: PathBuf, here: PathBuf) -> Self {
-        self.folder = Some((recorded, here));
-        self
-    }
-
-    pub(super) fn schema(&self) -> Option<&Schema> {
-        let read = || Schema::parse(self.recording.schema()?).ok();
-        self.schema.get_or_init(read).as_ref()
-    }
-
-    pub(super) fn topic(&self) -> &Topic {
-        self.recording.topic()
-    }
-
-    pub(super) fn entry(&self, entry: usize) -> &Entry {
-        &self.topic().entries[entry]
-    }
-
     /// Whether the recording holds a success of this command.
     fn answered(&self, command: &str) -> bool {
         let topic = self.topic();
@@ -152,44 +37,6 @@ impl Replay {
         };
         scrub_request(command, &mut renamed);
         Some(renamed)
-    }
-
-    /// Enters a step; what was still to come in the one at hand comes first.
-    pub(super) fn enter(&mut self, step: usize, now: Duration, events: &mut Vec<String>) {
-        if step > self.step {
-            let rest = self.next_event..self.index.steps[self.step].events.end;
-            events.extend(rest.map(|event| self.event_text(event)));
-        } else {
-            let entries = self.index.steps[step].entries.start..;
-            self.served[entries].fill(false);
-        }
-        self.step = step;
-        self.visited[step] = true;
-        self.opened_at = now;
-        self.released_at = now;
-        self.next_event = self.index.steps[step].events.start;
-    }
-}
-
-/// Whether QEMU was told to wait before it sets up the machine.
-fn starts_before_machine(recording: &Recording) -> bool {
-    let arguments = recording
-        .machine()
-        .map_or(&[][..], |machine| &machine.arguments);
-    arguments
-        .iter()
-        .any(|word| word == "--preconfig" || word == "-preconfig")
-}
-
-/// Whether this ends QEMU, and what it returns.
-pub(super) fn quits(command: &str, arguments: &Object) -> Option<Value> {
-    match command {
-        "quit" if arguments.is_empty() => Some(Value::Object(Object::new())),
-        "human-monitor-command" => {
-            let line = arguments.get("command-line")?.as_str()?.trim();
-            matches!(line, "quit" | "q").then(|| Value::String(String::new()))
-        }
-        _ => None,
     }
 }
 
@@ -212,7 +59,7 @@ impl Backend for Replay {
         returned.get("fd")?.as_i64()
     }
 
-    fn command(&mut self, name: &str) -> CommandStatus {
+    fn command(&mut self, name: &str) -> Option<Known> {
         let by_schema = self.schema().map(|schema| schema.command(name));
         let oob = by_schema.flatten().unwrap_or(OUT_OF_BAND.contains(&name));
         // An imported schema may be incomplete: what was answered was there.
@@ -221,13 +68,12 @@ impl Backend for Replay {
                 let request = request_text(name, &Object::new());
                 self.remember(request, "this QEMU has no such command", Vec::new());
             }
-            return CommandStatus::Unknown;
+            return None;
         }
-        let early = self.before_machine && !allowed_before_machine(name);
-        CommandStatus::Known {
+        Some(Known {
             oob,
-            unavailable: early.then_some(Unavailable::BeforeMachine),
-        }
+            too_early: self.before_machine && !allowed_before_machine(name),
+        })
     }
 
     fn execute(&mut self, mut call: Call<'_>) -> Execution {
@@ -236,21 +82,19 @@ impl Backend for Replay {
                 return Execution::fail(failure);
             }
             if let Some(outcome) = call.descriptors.execute(call.command, call.arguments) {
-                return Execution::reply(outcome);
+                return Execution::reply(outcome.map_or_else(Outcome::Error, Outcome::Value));
             }
         }
         let renamed = self.as_recorded(call.command, call.arguments);
         let arguments = renamed.as_ref().unwrap_or(call.arguments);
-        match self.find(call.command, arguments) {
-            Some(Found::Here(entry)) => self.serve(entry, true, &mut call, Vec::new()),
-            Some(Found::Elsewhere(entry)) => self.serve(entry, false, &mut call, Vec::new()),
-            Some(Found::Enter(entry)) => {
-                let mut events = Vec::new();
-                self.enter(self.index.step_of[entry], call.now, &mut events);
-                self.serve(entry, true, &mut call, events)
-            }
-            None => self.unrecorded(&call),
+        let Some(found) = self.find(call.command, arguments) else {
+            return self.unrecorded(&call);
+        };
+        let mut events = Vec::new();
+        if found.enters {
+            self.enter(self.index.step_of[found.entry], call.now, &mut events);
         }
+        self.serve(found.entry, &mut call, events)
     }
 
     fn attached(&mut self, now: Duration) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A machine made of a recording.
 
 mod answer;
@@ -8,8 +9,9 @@ mod machine;
 mod names;
 mod nearest;
 mod refuse;
+mod state;
 
-pub use machine::{Mode, Replay, Timing};
+pub use state::{Mode, Replay, Timing};
 
 #[cfg(test)]
 mod tests;

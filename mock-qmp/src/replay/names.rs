@@ -1,8 +1,10 @@
-//! Names that a client chose anew, in place of those that were recorded: job ids and temporary files.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Names that a client chose anew, in place of those that were recorded: job ids and temporary
+//! files.
 
 use super::key::aliases;
 use crate::json::{Object, Value};
-use crate::record::SCRUBBED;
+use crate::recording::SCRUBBED;
 
 /// Pairs of names: (recorded, sent).
 #[derive(Debug, Default)]
@@ -15,7 +17,8 @@ impl Names {
         self.pairs.is_empty()
     }
 
-    /// Notes what a request names differently. Descriptors are not names, they mean something only here.
+    /// Notes what a request names differently. Descriptors are not names, they mean something only
+    /// here.
     pub(super) fn note(&mut self, recorded: &Object, sent: &Object) {
         for pair in aliases(recorded, sent) {
             let descriptor = ["/proc/", "/dev/", "fd:"]
@@ -35,7 +38,7 @@ impl Names {
             let quoted = |text: &str| serde_json::Value::from(text).to_string();
             let (recorded_text, sent_text) = (quoted(recorded), quoted(sent));
             text = if recorded.starts_with('/') {
-                // A path may stand inside a longer string.
+                // A path may be inside a longer string.
                 let inner = |text: &str| text[1..text.len() - 1].to_owned();
                 text.replace(&inner(&recorded_text), &inner(&sent_text))
             } else {
@@ -71,8 +74,9 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn names_are_put_in_each_others_place() {

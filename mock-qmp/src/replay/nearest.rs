@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a recording holds that comes close to a request it does not hold.
 
 use crate::json::{Object, Style, Value, write_value};
@@ -19,8 +20,8 @@ pub(crate) fn request_text(command: &str, arguments: &Object) -> String {
     shortened(String::from_utf8(out).unwrap_or_default())
 }
 
-/// The closest recorded requests as `FILE:LINE: REQUEST`: same command with few differences first, then similar
-/// names.
+/// The closest recorded requests as `FILE:LINE: REQUEST`: same command with few differences first,
+/// then similar names.
 pub(crate) fn nearest(recording: &Recording, command: &str, arguments: &Object) -> Vec<String> {
     let topic = recording.topic();
     let mut ranked: Vec<(usize, &Entry)> = topic

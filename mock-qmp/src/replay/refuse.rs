@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Requests that the recording does not hold.
 
-use super::machine::{Mode, Replay, quits};
 use super::nearest::{nearest, request_text};
+use super::state::Replay;
+use crate::core::{Call, Execution, Failure, Outcome};
 use crate::json::{Object, Value};
-use crate::server::{Call, Execution, Failure, Outcome, Unmatched};
 
 impl Replay {
     /// Checks the arguments against the schema, if there is one.
@@ -48,16 +49,6 @@ impl Replay {
         Execution::fail(Failure::generic(desc))
     }
 
-    pub(super) fn remember(&mut self, request: String, problem: &str, nearest: Vec<String>) {
-        if self.mode == Mode::Strict {
-            self.unmatched.push(Unmatched {
-                request,
-                problem: problem.to_owned(),
-                nearest,
-            });
-        }
-    }
-
     /// What quit does where nobody recorded it.
     fn quit(&self, outcome: Value) -> Execution {
         let now = std::time::SystemTime::now()
@@ -74,6 +65,18 @@ impl Replay {
             quits: true,
             ..Execution::default()
         }
+    }
+}
+
+/// Whether this ends QEMU, and what it returns.
+pub(super) fn quits(command: &str, arguments: &Object) -> Option<Value> {
+    match command {
+        "quit" if arguments.is_empty() => Some(Value::Object(Object::new())),
+        "human-monitor-command" => {
+            let line = arguments.get("command-line")?.as_str()?.trim();
+            matches!(line, "quit" | "q").then(|| Value::String(String::new()))
+        }
+        _ => None,
     }
 }
 

@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+use std::time::Duration;
+
+use serde_json::json;
+
 use super::*;
+use crate::core::{Backend, Call, Descriptors, Execution, Outcome};
 use crate::json::{Object, Value};
 use crate::recording::Recording;
-use crate::server::{Backend, Call, CommandStatus, Descriptors, Execution, Outcome};
-use serde_json::json;
-use std::time::Duration;
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -248,7 +251,7 @@ fn the_schema_refuses_before_the_recording_does() {
         {"name":"str","meta-type":"builtin","json-type":"string"}]"#;
     let recording = Recording::from_text("t.qmp", "{\"format\":1}\n", Some(schema)).unwrap();
     let mut strict = Replay::new(recording).mode(Mode::Strict);
-    assert_eq!(strict.command("foo"), CommandStatus::Unknown);
+    assert_eq!(strict.command("foo"), None);
     assert_eq!(
         text(&ask(&mut strict, "eject", json!({"id": 1}))),
         "Invalid parameter type for 'id', expected: string"

@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Arguments checked against the schema, in QEMU's order and words (`qobject-input-visitor.c`).
 
 use super::facts::{IntKind, UNCHECKED, alternate_name, int_kind};
+use super::failure::Failure;
 use super::hash;
 use super::introspect::{Entity, Member, Schema, Variant};
 use crate::json::{Object, Value};
-use crate::server::Failure;
 
-/// Deeper than any schema nests; protects against one that refers to itself without taking anything.
+/// Deeper than any schema nests; protects against one that refers to itself without taking
+/// anything.
 const DEEPEST: usize = 2000;
 
 struct Checker<'a> {
@@ -26,8 +28,8 @@ enum Step<'a> {
 }
 
 impl Schema {
-    /// Checks a command's arguments. A command that the schema does not know passes, as does one that it does not
-    /// describe completely.
+    /// Checks a command's arguments. A command that the schema does not know passes, as does one
+    /// that it does not describe completely.
     pub fn check(&self, command: &str, arguments: &Object, major: u32) -> Result<(), Failure> {
         let Some(Entity::Command { arg_type, .. }) = self.entities.get(command) else {
             return Ok(());
@@ -83,7 +85,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The name that tells an integer's kind: the member's, or the array's whose element it is.
+    /// The name that decides an integer's kind: the member's, or the array's whose element it is.
     fn member_name(&self) -> &'a str {
         let members = self.path.iter().rev().find_map(|step| match step {
             Step::Member(member) => Some(*member),
@@ -297,9 +299,10 @@ impl<'a> Checker<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use rstest::rstest;
     use serde_json::json;
+
+    use super::*;
 
     const SCHEMA: &str = r#"[
         {"name":"send-key","ret-type":"0","meta-type":"command","arg-type":"1"},

@@ -1,7 +1,9 @@
-//! What error texts depend on and introspection does not tell, taken from QEMU's QAPI schemas 7.2 and 10.0.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What error texts depend on and introspection does not say, taken from QEMU's QAPI schemas 7.2
+//! and 10.0.
 //!
-//! Introspection calls every integer `int` and gives types numbers for names. Names of members suffice to tell
-//! the kinds apart, but for a few that depend on the command.
+//! Introspection calls every integer `int` and gives types numbers for names. Names of members
+//! suffice to know the kinds, but for a few that depend on the command.
 
 /// How wide an integer member is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +58,7 @@ const BY_COMMAND: &[(&str, &str, u32, IntKind)] = &[
     ("xen-event-inject", "port", 0, U32),
 ];
 
-/// Members that are of one kind wherever they stand.
+/// Members that are of one kind wherever they are.
 const BY_NAME: &[(&[&str], IntKind)] = &[
     (
         &[
@@ -206,7 +208,8 @@ const BY_NAME: &[(&[&str], IntKind)] = &[
     (&["temperature"], I16),
 ];
 
-/// The kind of an integer argument; `variant` is the value that chose the variant whose member it is, if it is one's.
+/// The kind of an integer argument; `variant` is the value that chose the variant whose member it
+/// is, if it is one's.
 pub(crate) fn int_kind(command: &str, variant: Option<&str>, member: &str, major: u32) -> IntKind {
     let by_variant = BY_VARIANT
         .iter()
@@ -289,7 +292,8 @@ const BEFORE_MACHINE: &[&str] = &[
 
 /// Whether a command may be used before the machine is set up.
 pub(crate) fn allowed_before_machine(command: &str) -> bool {
-    // `blockdev-*`, `block-*` and `block_*` are all of the block layer, which does not wait for a machine.
+    // `blockdev-*`, `block-*` and `block_*` are all of the block layer, which does not wait for a
+    // machine.
     command.starts_with("block") || BEFORE_MACHINE.contains(&command)
 }
 

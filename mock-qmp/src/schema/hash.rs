@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Which of several unexpected members QEMU names: the first in the order of GLib's hash table.
 
-/// The key that comes first when GLib iterates over a table of these, inserted in this order, of which only those in
-/// `left` remain.
+/// The key that comes first when GLib iterates over a table of these, inserted in this order, of
+/// which only those in `left` remain.
 ///
-/// Tables of up to seven keys have eight places and were checked against QEMU; larger ones grow as GLib 2.74 lets
-/// them.
+/// Tables of up to seven keys have eight places and were checked against QEMU; larger ones grow as
+/// GLib 2.74 lets them.
 pub(crate) fn first<'a>(inserted: &[&'a str], left: &[&str]) -> Option<&'a str> {
     let mut places: Vec<Option<&'a str>> = vec![None; 8];
     for (count, key) in inserted.iter().enumerate() {
@@ -52,8 +53,9 @@ fn str_hash(key: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     proptest! {
         #[test]

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Reads what query-qmp-schema returned.
 
-use serde::Deserialize;
 use std::collections::HashMap;
+
+use serde::Deserialize;
 
 /// A schema that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -14,8 +16,8 @@ pub struct Schema {
     pub(crate) entities: HashMap<String, Entity>,
 }
 
-/// An entry as it is written: the members of all kinds of entries, since telling them apart while reading costs ten
-/// times as much.
+/// An entry as it is written: the members of all kinds of entries, since telling them apart while
+/// reading costs ten times as much.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Written {
@@ -67,7 +69,8 @@ pub(crate) enum Entity {
     Other,
 }
 
-/// A member of an object, an enumeration or an alternate; of its parts the latter two have one each.
+/// A member of an object, an enumeration or an alternate; of its parts the latter two have one
+/// each.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Member {
     #[serde(default)]
@@ -100,20 +103,20 @@ impl From<Written> for Entity {
             ..
         } = written;
         match written.meta_type.as_str() {
-            "command" => Entity::Command {
+            "command" => Self::Command {
                 arg_type,
                 allow_oob,
             },
-            "object" => Entity::Object {
+            "object" => Self::Object {
                 members,
                 tag,
                 variants,
             },
-            "enum" => Entity::Enum { members, values },
-            "array" => Entity::Array { element_type },
-            "alternate" => Entity::Alternate { members },
-            "builtin" => Entity::Builtin { json_type },
-            _ => Entity::Other,
+            "enum" => Self::Enum { members, values },
+            "array" => Self::Array { element_type },
+            "alternate" => Self::Alternate { members },
+            "builtin" => Self::Builtin { json_type },
+            _ => Self::Other,
         }
     }
 }
@@ -130,12 +133,13 @@ impl Schema {
             let name = std::mem::take(&mut written.name);
             (name, Entity::from(written))
         });
-        Ok(Schema {
+        Ok(Self {
             entities: entities.collect(),
         })
     }
 
     /// The names of the commands, sorted.
+    #[must_use]
     pub fn commands(&self) -> Vec<&str> {
         let commands = self
             .entities
@@ -147,6 +151,7 @@ impl Schema {
     }
 
     /// Whether there is such a command; and if so, whether it may be sent out of band.
+    #[must_use]
     pub fn command(&self, name: &str) -> Option<bool> {
         match self.entities.get(name)? {
             Entity::Command { allow_oob, .. } => Some(*allow_oob),

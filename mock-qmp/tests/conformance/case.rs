@@ -1,14 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A case of `cases.jsonl`: what is done to a QMP server, and what it answers.
 
-use serde::Deserialize;
 use std::collections::BTreeMap;
+
+use serde::Deserialize;
 
 /// One case.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
     pub name: String,
-    /// Which machine: `prelaunch`, `paused` and `running` are shared or cheap, `own` ends with the case.
+    /// Which machine: `prelaunch`, `paused` and `running` are shared or cheap, `own` ends with the
+    /// case.
     #[serde(default = "prelaunch")]
     pub vm: String,
     /// How far connection A is: `fresh` (greeting in the answer), `greeted`, `negotiated`, `oob`.
@@ -97,8 +100,8 @@ impl Text {
                 .collect::<Vec<u8>>()
         };
         match self {
-            Text::Whole(text) => latin1(text),
-            Text::Pieces(pieces) => pieces
+            Self::Whole(text) => latin1(text),
+            Self::Pieces(pieces) => pieces
                 .iter()
                 .flat_map(|piece| match piece {
                     Piece::Plain(text) => latin1(text),
@@ -116,7 +119,8 @@ impl Text {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Expected {
-    /// The line itself; `B: ` in front names another connection than A; `<...>` is something else than a line.
+    /// The line itself; `B: ` in front names another connection than A; `<...>` is something else
+    /// than a line.
     Line(String),
     Starts {
         starts: String,
@@ -141,7 +145,7 @@ pub enum Expected {
     },
     /// Sequences that keep their order and share the lines among them.
     Interleaved {
-        interleaved: Vec<Vec<Expected>>,
+        interleaved: Vec<Vec<Self>>,
     },
     /// An event that arrives between so many seconds after the last action.
     Event {

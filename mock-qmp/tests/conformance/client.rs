@@ -1,11 +1,13 @@
-//! A client that does nothing on its own: bytes go out and lines come in when it is told.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A client that does nothing on its own: bytes go out and lines come in when it is asked to.
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use std::io::{BufRead as _, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 /// A connection.
 pub struct Client {
@@ -13,7 +15,8 @@ pub struct Client {
     buffer: Vec<u8>,
     /// Bytes at the front of the buffer that hold no newline.
     seen: usize,
-    /// The lines so far, without line ends, and when they came; the end of the connection as a line.
+    /// The lines so far, without line ends, and when they came; the end of the connection as a
+    /// line.
     pub lines: Vec<(Instant, String)>,
     ended: bool,
 }
@@ -23,7 +26,7 @@ impl Client {
         stream
             .set_read_timeout(Some(Duration::from_millis(10)))
             .unwrap();
-        Client {
+        Self {
             stream: Some(stream),
             buffer: Vec::new(),
             seen: 0,
@@ -166,7 +169,8 @@ impl Client {
     }
 }
 
-/// The place of the first newline from a place on; the standard library's search is fast in test builds too.
+/// The place of the first newline from a place on; the standard library's search is fast in test
+/// builds too.
 fn memchr(bytes: &[u8], from: usize) -> Option<usize> {
     let mut rest = &bytes[from..];
     let before = rest.len();

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Whether the lines that came are those that were expected.
 
-use crate::case::{Expected, Piece, Text};
 use std::time::{Duration, Instant};
+
+use crate::case::{Expected, Piece, Text};
 
 /// A line and when it came.
 pub type Line = (Instant, String);

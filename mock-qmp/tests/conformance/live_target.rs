@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A real QEMU as a target.
 
-use crate::run::Target;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::process::signal;
+use crate::run::Target;
 
 pub struct LiveTarget {
     folder: tempfile::TempDir,
@@ -19,17 +22,6 @@ pub fn version(qemu: &Path) -> Option<String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let rest = text.split("version ").nth(1)?;
     Some(rest.split([' ', '\n']).next()?.to_owned())
-}
-
-/// Sends a signal to a process that this test started.
-pub fn signal(process: &Child, name: &str) {
-    let signal = match name {
-        "INT" => rustix::process::Signal::INT,
-        "KILL" => rustix::process::Signal::KILL,
-        other => panic!("{other}"),
-    };
-    let pid = rustix::process::Pid::from_raw(process.id().cast_signed()).unwrap();
-    rustix::process::kill_process(pid, signal).unwrap();
 }
 
 impl LiveTarget {
@@ -80,7 +72,7 @@ impl LiveTarget {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let mut target = LiveTarget {
+        let mut target = Self {
             folder,
             process,
             hmp: None,

@@ -1,11 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The mock as a target: in this process, or as a program where a signal is to reach it.
 
-use crate::run::Target;
-use mock_qmp::{Address, MockQmp, MonitorOptions, Recording, Server, Timing};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use mock_qmp::{Address, MockQmp, MonitorOptions, Recording, Server, Timing};
+
+use crate::run::Target;
 
 /// The monitors and whether they are pretty.
 const MONITORS: &[(&str, &str, bool)] = &[
@@ -41,7 +44,7 @@ impl MockTarget {
             .timing(Timing::Recorded)
             .serve_monitors(&monitors)
             .unwrap();
-        MockTarget {
+        Self {
             folder,
             server: Some(server),
             process: None,
@@ -66,7 +69,7 @@ impl MockTarget {
         while !folder.path().join("qp.sock").exists() && Instant::now() < limit {
             std::thread::sleep(Duration::from_millis(10));
         }
-        MockTarget {
+        Self {
             folder,
             server: None,
             process: Some(process),
@@ -124,7 +127,7 @@ impl Target for MockTarget {
 
     fn signal(&mut self, name: &str) {
         let process = self.process.as_ref().unwrap();
-        crate::live_target::signal(process, name);
+        crate::process::signal(process, name);
     }
 
     fn claim(&mut self, claim: &str) -> Result<(), String> {

@@ -1,15 +1,18 @@
-//! Makes the recordings that the mock plays in the cases, from real QEMUs: `HMP_REGENERATE=1 cargo test -p mock-qmp
-//! --test conformance`. Never part of a test run.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Makes the recordings that the mock plays in the cases, from real QEMUs: `HMP_REGENERATE=1 cargo
+//! test -p mock-qmp --test conformance_live`. Never part of a test run.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use mock_qmp::json::{Dialect, Parser, Value};
+use mock_qmp::record::{Proxy, Recorder, probe, proxy};
+use mock_qmp::schema::changes_state;
 
 use crate::case::Case;
 use crate::live_target::LiveTarget;
 use crate::run::Target as _;
-use mock_qmp::commands::changes_state;
-use mock_qmp::json::{Dialect, Parser, Value};
-use mock_qmp::record::{Proxy, Recorder, probe, proxy};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
 
 /// Records what the cases ask, once for each state of the machine.
 pub fn record(qemu: &Path, version: &str, cases: &[Case]) {
@@ -18,7 +21,7 @@ pub fn record(qemu: &Path, version: &str, cases: &[Case]) {
         let address = format!("unix:{}/q2.sock", target.folder().display())
             .parse()
             .unwrap();
-        let folder = crate::folder(version, vm);
+        let folder = crate::place::folder(version, vm);
         let mut machine = probe(&address)
             .map(|probe| probe.machine)
             .unwrap_or_else(|error| panic!("{error}"));
@@ -48,7 +51,8 @@ pub fn record(qemu: &Path, version: &str, cases: &[Case]) {
     }
 }
 
-/// What the cases for this machine ask, those that only look first, so that they are answered as of the start.
+/// What the cases for this machine ask, those that only look first, so that they are answered as of
+/// the start.
 fn requests(vm: &str, cases: &[Case], folder: &Path) -> Vec<String> {
     let mut looking = vec![
         "{\"execute\":\"query-status\"}".to_owned(),
@@ -57,7 +61,7 @@ fn requests(vm: &str, cases: &[Case], folder: &Path) -> Vec<String> {
     let mut changing = Vec::new();
     for case in cases
         .iter()
-        .filter(|case| crate::topic(&case.vm) == vm && case.patience.is_none())
+        .filter(|case| crate::place::topic(&case.vm) == vm && case.patience.is_none())
     {
         for text in case.steps.iter().filter_map(|step| step.send.as_ref()) {
             let mut parser = Parser::new(Dialect::Old);

@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Runs a case against a target.
 
-use crate::case::{Case, Expected, Step};
-use crate::client::Client;
-use crate::compare::{check, count, within, without_descriptors, without_time};
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use crate::case::{Case, Expected, Step};
+use crate::client::Client;
+use crate::compare::{check, count, within, without_descriptors, without_time};
 
 /// Something with monitors: a real QEMU, or the mock.
 pub trait Target {
@@ -18,7 +20,8 @@ pub trait Target {
     fn guest(&mut self, action: &str);
     /// Sends a signal to the process.
     fn signal(&mut self, name: &str);
-    /// What is expected of the world at the end, such as `process gone`; an error where it is not so.
+    /// What is expected of the world at the end, such as `process gone`; an error where it is not
+    /// so.
     fn claim(&mut self, claim: &str) -> Result<(), String>;
 }
 

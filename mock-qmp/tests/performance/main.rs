@@ -1,12 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Speed and memory: a third of what an idle machine with two cores does.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod measure;
 
 use std::time::Duration;
 
-/// One test, so that nothing else of it runs at the same time. Test builds do less work, and are not held to the times
-/// of release builds.
+/// One test, so that nothing else of it runs at the same time. Test builds do less work, and are
+/// not held to the times of release builds.
 #[test]
 fn replies_memory_and_loading() {
     let release = !cfg!(debug_assertions);

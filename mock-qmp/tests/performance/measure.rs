@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Measures what the mock does: for a test that asserts, and for a benchmark that prints.
 
-use mock_qmp::{MockQmp, Recording};
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
+
+use mock_qmp::{MockQmp, Recording};
 
 const REQUEST: &[u8] = b"{\"execute\":\"query-status\",\"id\":1}\n";
 const REPLY_LENGTH: usize =
@@ -73,7 +75,8 @@ pub struct Figures {
     pub rate: f64,
     /// KiB by which memory grew over all requests, after a warm-up.
     pub grown: u64,
-    /// Recordings: bytes, and the shortest of five times to load them. One of large replies, one of many small ones.
+    /// Recordings: bytes, and the shortest of five times to load them. One of large replies, one of
+    /// many small ones.
     pub loads: [(usize, Duration); 2],
 }
 

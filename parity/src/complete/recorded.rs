@@ -125,7 +125,7 @@ pub async fn offline(
     }
     super::excuse(&mut found, known);
     drop(monitor);
-    if let Err(leftovers) = server.finish().await
+    if let Err(leftovers) = server.finish()
         && let Some(unknown) = leftovers.unmatched.first()
     {
         return Err(broken(&format!(

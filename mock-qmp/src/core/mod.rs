@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The QMP server without its sockets: bytes in, bytes out, the time given from outside.
+//!
+//! Everything here behaves as QEMU's monitor does, whatever machine is behind it (see
+//! [`Backend`]).
+
+mod backend;
+mod descriptors;
+mod dispatcher;
+mod execution;
+mod leftovers;
+mod monitor;
+mod queue;
+mod request;
+mod throttle;
+
+pub use crate::fault::Output;
+pub use crate::schema::Failure;
+pub use backend::{Backend, Call, Known};
+pub use descriptors::Descriptors;
+pub use dispatcher::Core;
+pub use execution::{Execution, Outcome};
+pub use leftovers::{Leftovers, Unmatched};
+pub use monitor::MonitorOptions;

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Listening sockets. Like QEMU's they serve one client at a time; two more may wait.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with, sockopt,
+};
+use tokio::net::{TcpListener, UnixListener};
+
+use super::address::Address;
+use super::connection;
+use super::shared::Shared;
+use super::stream::Stream;
+
+/// What QEMU asks for: one waiting connection, which Linux counts as two.
+const BACKLOG: i32 = 1;
+
+/// A bound socket.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: Socket,
+    /// Bound, but not listening for so long: connections are refused.
+    refusal: Option<Duration>,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+impl Listener {
+    /// Binds the address, replacing a stale socket file, and returns the address with what the
+    /// system chose. With a refusal, it does not listen before [`Listener::run`] has waited.
+    pub(crate) fn bind(
+        address: &Address,
+        refusal: Option<Duration>,
+    ) -> io::Result<(Self, Address)> {
+        let (fd, bound) = match address {
+            Address::Unix(path) => (bind_unix(path)?, address.clone()),
+            Address::Tcp(place) => {
+                let (fd, bound) = bind_tcp(place)?;
+                (fd, Address::Tcp(bound.to_string()))
+            }
+            Address::Memory => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        if refusal.is_none() {
+            listen(&fd, BACKLOG)?;
+        }
+        let socket = match address {
+            Address::Unix(_) => Socket::Unix(UnixListener::from_std(StdUnixListener::from(fd))?),
+            _ => Socket::Tcp(TcpListener::from_std(std::net::TcpListener::from(fd))?),
+        };
+        Ok((Self { socket, refusal }, bound))
+    }
+
+    /// Waits for a client.
+    pub(crate) async fn accept(&self) -> io::Result<Stream> {
+        match &self.socket {
+            Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| stream.into()),
+            Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| stream.into()),
+        }
+    }
+
+    /// Serves clients one after the other until the machine ends.
+    pub(crate) async fn run(self, shared: Arc<Shared>, monitor: usize) {
+        if let Some(time) = self.refusal {
+            tokio::time::sleep(time).await;
+            let listening = match &self.socket {
+                Socket::Unix(listener) => listen(listener, BACKLOG),
+                Socket::Tcp(listener) => listen(listener, BACKLOG),
+            };
+            if listening.is_err() {
+                return;
+            }
+        }
+        while !shared.lock().ended() {
+            match self.accept().await {
+                Ok(stream) => connection::serve(&shared, monitor, stream).await,
+                // Out of descriptors, or a client that left at once: neither ends the server.
+                Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
+        }
+        shared.unlink(monitor);
+    }
+}
+
+fn bind_unix(path: &Path) -> io::Result<OwnedFd> {
+    let stale = std::os::unix::net::UnixStream::connect(path);
+    if stale.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        std::fs::remove_file(path)?;
+    }
+    let socket = new_socket(AddressFamily::UNIX)?;
+    bind(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
+}
+
+fn bind_tcp(place: &str) -> io::Result<(OwnedFd, SocketAddr)> {
+    let unknown = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    let address = place.to_socket_addrs()?.next().ok_or(unknown)?;
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let socket = new_socket(family)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    bind(&socket, &address)?;
+    let bound = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;
+    Ok((socket, bound))
+}
+
+fn new_socket(family: AddressFamily) -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(socket_with(family, SocketType::STREAM, flags, None)?)
+}
