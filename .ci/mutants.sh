@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
 # Are the tests any good? Changes the code of commands and formats, one small change at a time, and looks whether unit tests,
 # recorded cases or the other tests without a QEMU notice; a change that nothing notices is a hole in them.
 #
@@ -20,6 +21,6 @@ git clone -q . "$copy/tree"
 cd "$copy/tree"
 export CARGO_TARGET_DIR="$copy/target"
 cargo mutants --list --json --package monitor --file 'monitor/src/commands/**' --file 'monitor/src/format/**' > "$copy/list"
-cargo build --quiet --package parity --example mutants
-cp "$CARGO_TARGET_DIR/debug/examples/mutants" "$copy/driver"
-exec nice "$copy/driver" run "$copy/tree" "$copy/list" "$copy/outcomes" "$@"
+cargo build --quiet --package xtask
+cp "$CARGO_TARGET_DIR/debug/xtask" "$copy/driver"
+exec nice "$copy/driver" mutants run "$copy/tree" "$copy/list" "$copy/outcomes" "$@"

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use parity::case;
-use parity::tried::{Tried, tried};
+use parity::tables::tried::{Tried, tried};
 
 /// Commands that no case can try, each with the reason.
 const EXCUSED: &[(&str, &str)] = &[

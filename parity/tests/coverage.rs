@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use monitor::qmp::caps::Caps;
 use monitor::route::State;
-use parity::coverage::qemus::{Forecast, forecast, render};
-use parity::offered;
+use parity::tables::forecast::{Forecast, forecast, render};
+use parity::tables::offered;
 
 /// A QEMU 6.2 on s390x that offers three commands.
 const REPLIES: &str = r#"{ "execute": "qmp_capabilities", "id": "libvirt-1" }

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use parity::case;
-use parity::known::KnownList;
-use parity::qemu;
+use parity::judge::known::KnownList;
+use parity::live::qemu;
+use parity::live::run::{self, Mode};
 use parity::report::{FORMAT, Report, term};
-use parity::run::{self, Mode};
 
 #[tokio::test]
 async fn lines_are_read_as_the_built_in_reads_them() {
@@ -46,7 +46,7 @@ async fn random_lines_are_read_as_the_built_in_reads_them() {
         return;
     }
     for qemu in qemus.iter().filter(|q| q.arch == "x86_64") {
-        let found = parity::fuzz::on(qemu, 20, 2500).await.unwrap();
+        let found = parity::live::fuzz::on(qemu, 20, 2500).await.unwrap();
         assert!(found.differences.is_empty(), "{}", found.render());
         let untried: Vec<_> = found.few().filter(|(_, lines)| *lines == 0).collect();
         assert!(untried.is_empty(), "{untried:?}");

@@ -8,8 +8,8 @@ fn the_status_table_is_up_to_date() {
     let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
     let (_, rest) = readme.split_once("<!-- status -->\n").unwrap();
     let (table, _) = rest.split_once("<!-- /status -->").unwrap();
-    let qemus = parity::offered::recorded(&root.join("recordings")).unwrap();
-    let expected = parity::status::table(&qemus);
+    let qemus = parity::tables::offered::recorded(&root.join("recordings")).unwrap();
+    let expected = parity::tables::status::table(&qemus);
     assert_eq!(
         table, expected,
         "`cargo run -p parity -- status` prints the table"

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use parity::baseline::Baseline;
-use parity::compare::Verdict;
-use parity::complete::{self, Prefixes};
-use parity::known::KnownList;
+use parity::judge::baseline::Baseline;
+use parity::judge::compare::Verdict;
+use parity::judge::known::KnownList;
+use parity::live::complete::{self, Prefixes};
+use parity::live::side::Ours;
 use parity::report::{FORMAT, Report, term};
-use parity::side::Ours;
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -16,12 +16,16 @@ fn root() -> &'static Path {
 #[tokio::test]
 async fn every_recorded_line_is_answered_as_the_built_in_answered_it() {
     let mut known = KnownList::load(&root().join("parity/known.toml")).unwrap();
-    let topics = parity::offline::topics(&root().join("recordings")).unwrap();
-    let entries = parity::offline::run(&topics, &Ours::Engine, &mut known).unwrap();
+    let topics = parity::recorded::run::topics(&root().join("recordings")).unwrap();
+    let entries = parity::recorded::run::run(&topics, &Ours::Engine, &mut known).unwrap();
     let list = Prefixes::load(&root().join("parity/completions.toml")).unwrap();
     let mut completions = Vec::new();
-    for file in complete::recordings(&root().join("recordings")).unwrap() {
-        completions.extend(complete::offline(&file, &list, &mut known).await.unwrap());
+    for file in parity::recorded::complete::recordings(&root().join("recordings")).unwrap() {
+        completions.extend(
+            parity::recorded::complete::offline(&file, &list, &mut known)
+                .await
+                .unwrap(),
+        );
     }
     assert!(completions.len() > 200, "{} completions", completions.len());
     let report = Report {
@@ -61,7 +65,7 @@ async fn one_missing_candidate_is_found() {
     let file = folder.path().join("completion.tab");
     std::fs::write(&file, line).unwrap();
     let list = Prefixes::load(&root().join("parity/completions.toml")).unwrap();
-    let found = complete::offline(&file, &list, &mut KnownList::default())
+    let found = parity::recorded::complete::offline(&file, &list, &mut KnownList::default())
         .await
         .unwrap();
     assert_eq!(found[0].verdict, Verdict::Different);
@@ -92,6 +96,7 @@ async fn one_changed_character_is_found() {
         format!("{{\"format\":1,\"topic\":\"main\"}}\n{lines}"),
     )
     .unwrap();
-    let entries = parity::offline::run(&[copy], &Ours::Engine, &mut KnownList::default()).unwrap();
+    let entries =
+        parity::recorded::run::run(&[copy], &Ours::Engine, &mut KnownList::default()).unwrap();
     assert_eq!(entries[0].verdict, Verdict::Different);
 }

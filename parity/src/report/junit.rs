@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Entry, Report};
-use crate::compare::Verdict;
+use crate::judge::compare::Verdict;
 
 /// The XML text. Lines that are not ours to answer count as skipped, never as passed.
 pub fn render(report: &Report) -> Result<String, quick_junit::SerializeError> {

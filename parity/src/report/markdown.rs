@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{Report, Totals};
-use crate::compare::Verdict;
-use crate::complete;
+use crate::judge::compare::Verdict;
+use crate::live::complete;
 
 /// Most changes listed by name.
 const LISTED: usize = 50;

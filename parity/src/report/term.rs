@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::{Entry, Report};
-use crate::compare::Verdict;
-use crate::complete;
+use crate::judge::compare::Verdict;
+use crate::live::complete;
 
 /// Lines that are not alike, with both answers, and the totals.
 #[must_use]

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use monitor::qmp::caps::Caps;
-use parity::compare::Verdict;
-use parity::complete::{Completed, Tab};
-use parity::coverage::qemus::{Forecast, forecast};
+use parity::judge::compare::Verdict;
+use parity::live::complete::{Completed, Tab};
 use parity::report::{Entry, FORMAT, Probed, Report, html};
+use parity::tables::forecast::{Forecast, forecast};
 use tempfile::TempDir;
 
 pub const OLD: &str = "7.2-x86_64";
@@ -164,7 +164,7 @@ fn completions() -> Vec<Completed> {
 /// Two QEMUs, one of which lacks what a command needs.
 fn coverage() -> Forecast {
     let qemu = |label: &str, commands: &[&str]| {
-        let version = parity::qemu::parse_version(label).unwrap_or_default();
+        let version = parity::live::qemu::parse_version(label).unwrap_or_default();
         let caps = Caps::from_parts(version, Some("x86_64"), commands.iter().copied());
         (label.to_owned(), caps)
     };

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use parity::compare::Verdict;
+use parity::judge::compare::Verdict;
 use parity::report::html;
 use serde_json::Value;
 

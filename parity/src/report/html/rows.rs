@@ -12,8 +12,8 @@ use monitor::version::Version;
 use serde::Serialize;
 
 use super::families;
-use crate::mask::{MASKS, VOLATILE};
-use crate::offered::at_most;
+use crate::judge::mask::{MASKS, VOLATILE};
+use crate::tables::offered::at_most;
 
 /// A command: all rows of one name, and what the report alone knows of.
 #[derive(Debug, Serialize)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::compare::Verdict;
+use crate::judge::compare::Verdict;
 use crate::report::{Entry, Report};
 
 /// The earlier report, as far as the page compares with it. Verdicts are numbers in [`Verdict::ALL`].

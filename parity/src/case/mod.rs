@@ -1,0 +1,5 @@
+//! What is run: a VM and its lines.
+
+mod file;
+
+pub use file::{Case, CaseError, Disk, FullStep, Helper, Setup, Step, load};

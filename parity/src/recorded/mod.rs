@@ -1,0 +1,5 @@
+//! Recordings: made on real QEMUs, and run without any.
+
+pub mod complete;
+pub mod record;
+pub mod run;
