@@ -1,10 +1,12 @@
 //! Cases: a VM and the lines to run on it, as TOML. A case with set-ups stands for one case each, with the same lines.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::live::qemu::Qemu;
+use super::error::{self, CaseError};
+use super::probe::Probe;
+use super::qemu::Qemu;
 
 /// A file of `parity/cases`.
 ///
@@ -128,13 +130,13 @@ pub struct FullStep {
     pub line: String,
     /// What shows the effect, beside what the command's own probes show.
     #[serde(default)]
-    pub probe: Vec<crate::live::probe::Probe>,
+    pub probe: Vec<Probe>,
     /// Milliseconds to wait behind the line, and behind its event.
     #[serde(default)]
     pub wait: u64,
     /// An event to wait for behind the line, on both sides.
     pub event: Option<String>,
-    /// What the person answers when asked for a secret.
+    /// What the user answers when asked for a secret.
     pub answer: Option<String>,
     /// The architectures that the step suits; all of the case where left out.
     #[serde(default)]
@@ -163,9 +165,23 @@ impl Case {
     /// Whether the case suits this QEMU.
     #[must_use]
     pub fn suits(&self, qemu: &Qemu) -> bool {
-        self.arch.contains(&qemu.arch)
-            && in_bounds(self.since.as_deref(), self.until.as_deref(), qemu)
+        lists(&self.arch, qemu)
+            && qemu.is_within(self.since.as_deref(), self.until.as_deref())
             && self.needs.iter().all(|program| on_path(program))
+    }
+
+    /// The type behind `-M` or `-machine`.
+    #[must_use]
+    pub fn machine(&self) -> Option<&str> {
+        let at = self.args.iter().position(|a| a == "-M" || a == "-machine");
+        let value = at.and_then(|at| self.args.get(at + 1))?;
+        Some(value.split(',').next().unwrap_or(value))
+    }
+
+    /// The steps that suit this QEMU, each with all that goes with it.
+    pub fn steps_on<'a>(&'a self, qemu: &'a Qemu) -> impl Iterator<Item = FullStep> + 'a {
+        let steps = self.steps.iter().map(Step::full);
+        steps.filter(|step| step.suits(qemu))
     }
 
     /// The case of one of its set-ups.
@@ -183,6 +199,10 @@ impl Case {
     }
 }
 
+fn lists(archs: &[String], qemu: &Qemu) -> bool {
+    archs.iter().any(|arch| arch == qemu.arch())
+}
+
 fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
@@ -192,28 +212,9 @@ impl FullStep {
     /// Whether the step suits this QEMU.
     #[must_use]
     pub fn suits(&self, qemu: &Qemu) -> bool {
-        (self.arch.is_empty() || self.arch.contains(&qemu.arch))
-            && in_bounds(self.since.as_deref(), self.until.as_deref(), qemu)
+        (self.arch.is_empty() || lists(&self.arch, qemu))
+            && qemu.is_within(self.since.as_deref(), self.until.as_deref())
     }
-}
-
-fn in_bounds(since: Option<&str>, until: Option<&str>, qemu: &Qemu) -> bool {
-    let bound = |text: Option<&str>| text.and_then(crate::live::qemu::parse_version);
-    bound(since).is_none_or(|v| qemu.version >= v) && bound(until).is_none_or(|v| qemu.version < v)
-}
-
-/// Why a case can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CaseError {
-    /// It can't be read.
-    #[error("{path}: {error}", path = .0.display(), error = .1)]
-    Io(PathBuf, std::io::Error),
-    /// It is not a case.
-    #[error("{path}: {error}", path = .0.display(), error = .1)]
-    Toml(PathBuf, Box<toml::de::Error>),
-    /// There is no case there.
-    #[error("{}: no cases", .0.display())]
-    Empty(PathBuf),
 }
 
 /// Reads one case, or all of a folder, sorted by name.
@@ -238,9 +239,8 @@ pub fn load(path: &Path) -> Result<Vec<Case>, CaseError> {
 }
 
 fn load_one(path: &Path) -> Result<Vec<Case>, CaseError> {
-    let text = std::fs::read_to_string(path).map_err(|e| CaseError::Io(path.to_owned(), e))?;
     let stem = path.file_stem().unwrap_or_default();
-    parse(&stem.to_string_lossy(), &text).map_err(|e| CaseError::Toml(path.to_owned(), Box::new(e)))
+    error::read(path, |text| parse(&stem.to_string_lossy(), text))
 }
 
 fn parse(name: &str, text: &str) -> Result<Vec<Case>, toml::de::Error> {
@@ -254,19 +254,12 @@ fn parse(name: &str, text: &str) -> Result<Vec<Case>, toml::de::Error> {
 
 #[cfg(test)]
 mod tests {
+    use monitor::version::v;
+
     use super::*;
-    use monitor::version::Version;
 
     fn qemu(arch: &str, major: u32) -> Qemu {
-        Qemu {
-            program: PathBuf::new(),
-            version: Version {
-                major,
-                minor: 0,
-                micro: 0,
-            },
-            arch: arch.into(),
-        }
+        Qemu::new(v(major, 0), arch)
     }
 
     #[test]

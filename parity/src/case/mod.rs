@@ -1,5 +1,14 @@
-//! What is run: a VM and its lines.
+//! What there is to run and on which QEMU: data read from files, which asks nobody.
 
-mod file;
+pub mod error;
+pub mod file;
+pub mod prefixes;
+pub mod probe;
+pub mod qemu;
+pub mod recordings;
 
-pub use file::{Case, CaseError, Disk, FullStep, Helper, Setup, Step, load};
+pub use error::CaseError;
+pub use file::{Case, Disk, FullStep, Helper, Setup, Step, load};
+pub use prefixes::Prefixes;
+pub use probe::Probe;
+pub use qemu::Qemu;

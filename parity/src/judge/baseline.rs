@@ -4,30 +4,31 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::compare::{self, Verdict};
-use crate::report::Report;
+use super::compare;
+use super::entry::Entry;
+use super::verdict::Verdict;
+use crate::case::Qemu;
 
 /// The worst verdict of each command on each QEMU.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Baseline {
-    /// QEMU label, then the command's full name.
-    pub commands: BTreeMap<String, BTreeMap<String, Verdict>>,
+    /// QEMU, then the command's full name.
+    pub commands: BTreeMap<Qemu, BTreeMap<String, Verdict>>,
     /// In how many lines partial answers and the built-in's differ, in all lines of a command; by the same keys.
     #[serde(default)]
-    pub parts: BTreeMap<String, BTreeMap<String, usize>>,
+    pub parts: BTreeMap<Qemu, BTreeMap<String, usize>>,
 }
 
 impl Baseline {
-    /// The state that a report shows.
+    /// The state that these lines show.
     #[must_use]
-    pub fn of(report: &Report) -> Self {
-        let mut commands: BTreeMap<String, BTreeMap<String, Verdict>> = BTreeMap::new();
-        let mut parts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
-        for entry in &report.entries {
+    pub fn of(entries: &[Entry]) -> Self {
+        let mut commands: BTreeMap<Qemu, BTreeMap<String, Verdict>> = BTreeMap::new();
+        let mut parts: BTreeMap<Qemu, BTreeMap<String, usize>> = BTreeMap::new();
+        for entry in entries {
             if entry.verdict == Verdict::Partial {
                 let of_qemu = parts.entry(entry.qemu.clone()).or_default();
-                *of_qemu.entry(entry.command.clone()).or_default() +=
-                    compare::lines_apart(&entry.command, &entry.builtin, &entry.ours);
+                *of_qemu.entry(entry.command.clone()).or_default() += apart(entry);
             }
             let of_qemu = commands.entry(entry.qemu.clone()).or_default();
             let worst = of_qemu
@@ -74,42 +75,35 @@ impl Baseline {
     }
 }
 
+fn apart(part: &Entry) -> usize {
+    compare::lines_apart(&part.command, &part.builtin, &part.ours, &part.notes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::{Entry, FORMAT};
+    use crate::judge::sample::{entry, qemu};
 
     fn baseline(verdicts: &[(&str, Verdict)]) -> Baseline {
-        let entries = verdicts.iter().map(|(command, verdict)| Entry {
-            qemu: "10.0-x86_64".into(),
-            command: (*command).to_owned(),
-            verdict: *verdict,
-            ..Entry::blank()
-        });
-        Baseline::of(&Report {
-            format: FORMAT,
-            native_only: true,
-            entries: entries.collect(),
-            sides: crate::report::Sides::default(),
-            completions: Vec::new(),
-            coverage: None,
-            stale: Vec::new(),
-        })
+        let entries = verdicts.iter();
+        let entries = entries.map(|(command, verdict)| entry("10.0-x86_64", "", command, *verdict));
+        Baseline::of(&entries.collect::<Vec<_>>())
     }
 
     #[test]
     fn a_part_that_shows_less_is_worse() {
-        let part = |ours: &str| {
-            let mut baseline = baseline(&[]);
-            let of_qemu = baseline.parts.entry("11.1-x86_64".into()).or_default();
-            let apart = compare::lines_apart("info mtree", "a\nb\n", ours);
-            of_qemu.insert("info mtree".into(), apart);
-            baseline
+        let part = |ours: &str, note: &str| {
+            let mut part = entry("11.1-x86_64", "", "info mtree", Verdict::Partial);
+            part.builtin = "a\nb\n".into();
+            part.ours = format!("{ours}> {note}\n");
+            part.notes.push(note.into());
+            Baseline::of(&[part])
         };
-        let before = part("a\nnote: no b\n");
-        assert!(part("a\nb\nnote: all\n").worse_than(&before).is_empty());
+        let before = part("a\n", "no b");
+        assert_eq!(before.parts[&qemu("11.1-x86_64")]["info mtree"], 1);
+        assert!(part("a\nb\n", "all").worse_than(&before).is_empty());
         assert_eq!(
-            part("note: nothing\n").worse_than(&before),
+            part("", "nothing").worse_than(&before),
             ["11.1-x86_64: parts of info mtree differ in 2 lines, they did in 1"]
         );
     }

@@ -1,97 +1,9 @@
-//! Verdicts: what two answers to one line are worth.
+//! Compares two answers to a line.
 
-use serde::{Deserialize, Serialize};
 use similar::{ChangeTag, TextDiff};
 
-use crate::judge::mask;
-
-/// The verdict on one line, best first. A total is as good as its worst line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Byte for byte alike, and where nothing is printed, the same effect.
-    Identical,
-    /// Alike behind the masks.
-    Masked,
-    /// Different each time by nature; the shape is alike.
-    Volatile,
-    /// Different as `known.toml` says it is.
-    Known,
-    /// Answered by the built-in monitor through passthrough: nothing of ours was tried.
-    Passthrough,
-    /// Part of the answer, by design.
-    Partial,
-    /// QMP has no interface for it.
-    Blocked,
-    /// Not run because it would harm this QEMU.
-    Refused,
-    /// Ours to convert.
-    Pending,
-    /// Not run.
-    NotRun,
-    /// Different.
-    Different,
-}
-
-impl Verdict {
-    /// All of them, best first.
-    pub const ALL: [Self; 11] = [
-        Self::Identical,
-        Self::Masked,
-        Self::Volatile,
-        Self::Known,
-        Self::Passthrough,
-        Self::Partial,
-        Self::Blocked,
-        Self::Refused,
-        Self::Pending,
-        Self::NotRun,
-        Self::Different,
-    ];
-
-    /// The word in reports.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Identical => "identical",
-            Self::Masked => "masked",
-            Self::Volatile => "volatile",
-            Self::Known => "known",
-            Self::Passthrough => "passthrough",
-            Self::Partial => "partial",
-            Self::Blocked => "blocked",
-            Self::Refused => "refused",
-            Self::Pending => "pending",
-            Self::NotRun => "not-run",
-            Self::Different => "different",
-        }
-    }
-
-    /// Whether our own code gave the built-in's answer.
-    #[must_use]
-    pub fn passes(self) -> bool {
-        matches!(self, Self::Identical | Self::Masked | Self::Volatile)
-    }
-}
-
-/// Whether our answer says that QMP has no way to do this, which some commands find out only when they look at their
-/// arguments. Nothing was done then.
-#[must_use]
-pub fn is_blocked(command: &str, ours: &str) -> bool {
-    let rest = ours.strip_prefix(command);
-    rest.is_some_and(|rest| !command.is_empty() && rest.starts_with(": blocked: "))
-}
-
-/// The route that a line really took: what the plan promised is less where the answer says so.
-#[must_use]
-pub fn route_taken<'a>(planned: &'a str, command: &str, answers: (&str, &str)) -> &'a str {
-    let (builtin, ours) = answers;
-    match planned {
-        _ if is_blocked(command, ours) => "refused",
-        "derived" if is_part(builtin, ours) => "partial",
-        _ => planned,
-    }
-}
+use super::mask;
+use super::verdict::Verdict;
 
 /// Compares two answers to a line of `command`. Returns the verdict, [`Verdict::Different`] at worst, and the masks used.
 #[must_use]
@@ -118,27 +30,52 @@ pub fn answers(
     (Verdict::Different, Vec::new())
 }
 
-/// Whether our answer says of itself, in a last line that the built-in has not, that it is only a part.
+/// In how many lines a partial answer of `command` and the built-in's differ, its own notes aside:
+/// what it leaves out, and what it shows otherwise.
 #[must_use]
-pub fn is_part(builtin: &str, ours: &str) -> bool {
-    let last = ours.lines().next_back().unwrap_or_default();
-    last.starts_with("note: ") && builtin.lines().next_back() != Some(last)
-}
-
-/// In how many lines a partial answer of `command` and the built-in's differ, its own note aside: what it leaves out, and
-/// what it shows otherwise.
-#[must_use]
-pub fn lines_apart(command: &str, builtin: &str, ours: &str) -> usize {
+pub fn lines_apart(command: &str, builtin: &str, ours: &str, notes: &[String]) -> usize {
     let (builtin, _) = mask::apply(builtin, command, "");
-    let (ours, _) = mask::apply(ours, command, "");
+    let (ours, _) = mask::apply(without_note(ours, notes), command, "");
     let builtin: Vec<&str> = builtin.lines().collect();
-    let mut ours: Vec<&str> = ours.lines().collect();
-    if ours.last().is_some_and(|last| last.starts_with("note: ")) && ours.last() != builtin.last() {
-        ours.pop();
-    }
+    let ours: Vec<&str> = ours.lines().collect();
     let diff = TextDiff::from_slices(&builtin, &ours);
     let changes = diff.iter_all_changes();
     changes.filter(|c| c.tag() != ChangeTag::Equal).count()
+}
+
+/// An answer without its last line, where that is one of its notes.
+fn without_note<'a>(answer: &'a str, notes: &[String]) -> &'a str {
+    let whole = answer.strip_suffix('\n').unwrap_or(answer);
+    let start = whole.rfind('\n').map_or(0, |end| end + 1);
+    let is_note = notes.iter().any(|note| whole[start..].ends_with(note));
+    if is_note { &answer[..start] } else { answer }
+}
+
+/// Whose line it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The built-in's.
+    Builtin,
+    /// Ours.
+    Ours,
+}
+
+/// The lines that only one of two answers has, with their line ends, as far as they are compared:
+/// behind the masks of `command`, and without help sentences.
+#[must_use]
+pub fn differences(command: &str, builtin: &str, ours: &str) -> Vec<(Side, String)> {
+    let (builtin, _) = mask::apply(builtin, command, "");
+    let (ours, _) = mask::apply(ours, command, "");
+    let diff = TextDiff::from_lines(&builtin, &ours);
+    let changes = diff.iter_all_changes().filter_map(|change| {
+        let side = match change.tag() {
+            ChangeTag::Equal => return None,
+            ChangeTag::Delete => Side::Builtin,
+            ChangeTag::Insert => Side::Ours,
+        };
+        Some((side, change.value().to_owned()))
+    });
+    changes.collect()
 }
 
 #[cfg(test)]
@@ -173,41 +110,24 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_from_best_to_worst() {
-        assert!(Verdict::ALL.is_sorted());
-        assert_eq!(Verdict::ALL.iter().filter(|v| v.passes()).count(), 3);
-    }
-
-    #[test]
     fn a_part_is_as_good_as_the_lines_it_shows() {
-        let apart = |ours| lines_apart("info name", "a\nb\nc\n", ours);
-        assert_eq!(apart("a\nb\nc\n"), 0);
-        assert_eq!(apart("a\nc\nnote: no b\n"), 1);
-        assert_eq!(apart("a\nB\nc\nnote: no b\n"), 2);
-        assert_eq!(apart("note: nothing\n"), 3);
+        let apart = |ours: &str, notes: &[&str]| {
+            let notes: Vec<_> = notes.iter().map(|&note| note.to_owned()).collect();
+            lines_apart("info name", "a\nb\nc\n", ours, &notes)
+        };
+        assert_eq!(apart("a\nb\nc\n", &[]), 0);
+        assert_eq!(apart("a\nc\n> no b\n", &["no b"]), 1);
+        assert_eq!(apart("a\nB\nc\n> no b\n", &["no b"]), 2);
+        assert_eq!(apart("> nothing\n", &["nothing"]), 3);
+        assert_eq!(apart("a\nb\nc\n> x\n", &[]), 1);
     }
 
     #[test]
-    fn a_note_marks_a_part() {
-        assert!(is_part("a\nb\n", "a\nnote: QMP does not show b\n"));
-        assert!(!is_part("note: x\n", "note: x\n"));
-        assert!(!is_part("a\n", "note: x\na\n"));
-        assert!(!is_part("", ""));
-    }
-
-    #[test]
-    fn an_answer_can_be_less_than_the_plan() {
-        let taken = |planned, ours| route_taken(planned, "drive_del", ("a\nb\n", ours)).to_owned();
-        assert_eq!(
-            taken("partial", "drive_del: blocked: no command\n"),
-            "refused"
-        );
-        assert_eq!(
-            taken("derived", "a\nnote: QMP does not show b\n"),
-            "partial"
-        );
-        assert_eq!(taken("derived", "a\nb\n"), "derived");
-        assert_eq!(taken("native", "stop: blocked: no command\n"), "native");
-        assert_eq!(route_taken("local", "", ("", ": blocked: x\n")), "local");
+    fn what_differs_is_shown_without_what_is_not_compared() {
+        let (builtin, ours) = ("a -- x\n\tmore\nb -- y\n", "a -- z\nc -- y\n");
+        let changes = differences("help", builtin, ours);
+        let expected = vec![(Side::Builtin, "b -- ...\n"), (Side::Ours, "c -- ...\n")];
+        let changes: Vec<_> = changes.iter().map(|(s, t)| (*s, t.as_str())).collect();
+        assert_eq!(changes, expected);
     }
 }

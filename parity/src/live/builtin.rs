@@ -1,4 +1,4 @@
-//! The built-in monitor over its own socket, as a person sees it.
+//! The built-in monitor over its own socket, as a user sees it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::complete::Tab;
 use super::screen::{self, Screen};
+use crate::judge::Tab;
 
 const PROMPT: &[u8] = b"(qemu) ";
 

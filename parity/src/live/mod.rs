@@ -1,12 +1,18 @@
-//! Real QEMUs: VMs, both sides on them, and what is compared there.
+//! Real QEMUs: VMs, both sides on them, and the runs that compare there.
 
 pub mod builtin;
 pub mod complete;
+pub mod engine;
+mod folder;
 pub mod fuzz;
-pub mod probe;
-pub mod qemu;
+mod pair;
+mod panics;
+mod person;
+pub mod probing;
+pub mod programs;
 pub mod run;
-pub(crate) mod screen;
+mod screen;
 pub mod side;
+pub mod tabs;
 pub mod vm;
 mod vnc;

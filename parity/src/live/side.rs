@@ -1,14 +1,19 @@
 //! Our side of a comparison: the engine in this process, or the program `hmp` on a socket.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use monitor::engine::{Monitor, Outcome};
-use serde_json::Value;
+use monitor::engine::{self, Monitor};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
+
+use super::folder;
+use super::panics::caught;
+use crate::judge::{Outcome, Plan, Ran, told};
 
 /// Which side of ours answers.
 #[derive(Clone, Debug, Default)]
@@ -56,14 +61,7 @@ impl Theirs {
 pub struct Side {
     /// Answers, or only says by which route the program will.
     monitor: Monitor,
-    program: Option<Program>,
-}
-
-/// A running `hmp --null`.
-struct Program {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
+    hmp: Option<Hmp>,
 }
 
 /// How long `hmp` may take for an answer.
@@ -73,20 +71,146 @@ impl Side {
     /// The engine.
     #[must_use]
     pub fn engine(monitor: Monitor) -> Self {
-        Self {
-            monitor,
-            program: None,
-        }
+        Self { monitor, hmp: None }
     }
 
-    /// The program `hmp` on the QMP socket `socket`, with an engine of the same QEMU that tells its routes.
+    /// The program `hmp` on the QMP socket `socket`, in the socket's folder, with an engine of the
+    /// same QEMU that plans its routes.
     pub fn hmp(
         monitor: Monitor,
         program: &Path,
         socket: &Path,
         native_only: bool,
-    ) -> std::io::Result<Self> {
-        let mut command = Command::new(program);
+    ) -> io::Result<Self> {
+        let hmp = Hmp::start(program, socket, native_only)?;
+        Ok(Self {
+            monitor,
+            hmp: Some(hmp),
+        })
+    }
+
+    /// How the line would be carried out. A line that the engine can't even plan has an empty plan.
+    #[must_use]
+    pub fn plan(&self, line: &str) -> Plan {
+        told::plan(&self.monitor.explain(line))
+    }
+
+    /// Whether somebody can be asked for a secret.
+    #[must_use]
+    pub fn has_person(&self) -> bool {
+        self.hmp.is_none()
+    }
+
+    /// Runs a line. A panic is an outcome of that line; lines behind it can be run.
+    pub async fn line(&mut self, line: &str) -> Ran {
+        let mut text = String::new();
+        let plan = match caught(async { self.plan(line) }).await {
+            Ok(plan) => plan,
+            Err(panic) => return told::ran(Plan::default(), Outcome::Panicked(panic), text),
+        };
+        let outcome = match &mut self.hmp {
+            None => on_engine(&mut self.monitor, line, &mut text).await,
+            Some(hmp) => {
+                // A blank line makes the engine look whether preconfig is over.
+                self.monitor.run_line("", &mut String::new()).await;
+                hmp.line(line, &mut text).await
+            }
+        };
+        told::ran(plan, outcome, text)
+    }
+
+    /// Ends it.
+    pub async fn end(self) {
+        if let Some(hmp) = self.hmp {
+            hmp.running.end().await;
+        }
+    }
+}
+
+async fn on_engine(monitor: &mut Monitor, line: &str, text: &mut String) -> Outcome {
+    match caught(monitor.run_line(line, text)).await {
+        Ok(engine::Outcome::Disconnected(error)) => Outcome::Lost(error.to_string()),
+        Ok(_) => Outcome::Answered,
+        Err(panic) => Outcome::Panicked(panic),
+    }
+}
+
+/// The program `hmp --null`.
+struct Hmp {
+    program: PathBuf,
+    socket: PathBuf,
+    native_only: bool,
+    running: Running,
+}
+
+struct Running {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+/// Where `hmp` writes what is not an answer, in its folder.
+const ERRORS: &str = "hmp-stderr";
+
+/// The status of a Rust program that panicked.
+const PANICKED: i32 = 101;
+
+impl Hmp {
+    fn start(program: &Path, socket: &Path, native_only: bool) -> io::Result<Self> {
+        Ok(Self {
+            program: program.to_owned(),
+            socket: socket.to_owned(),
+            native_only,
+            running: Running::start(program, socket, native_only)?,
+        })
+    }
+
+    async fn line(&mut self, line: &str, text: &mut String) -> Outcome {
+        let answer = match timeout(PATIENCE, self.running.line(line)).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let seconds = PATIENCE.as_secs();
+                return Outcome::Lost(format!("hmp: no answer within {seconds} s"));
+            }
+        };
+        match answer {
+            Ok(Answer::Text(answer)) => {
+                text.push_str(&answer);
+                Outcome::Answered
+            }
+            Ok(Answer::Panicked) => self.panicked(),
+            Err(error) => Outcome::Lost(format!("hmp: {error}")),
+        }
+    }
+
+    /// Starts it anew for the lines behind the one at which it panicked.
+    fn panicked(&mut self) -> Outcome {
+        let said = std::fs::read_to_string(folder_of(&self.socket).join(ERRORS));
+        let said = said.unwrap_or_default().trim().to_owned();
+        match Running::start(&self.program, &self.socket, self.native_only) {
+            Ok(running) => {
+                self.running = running;
+                Outcome::Panicked(said)
+            }
+            Err(error) => Outcome::Lost(format!("hmp: {error}, after a panic: {said}")),
+        }
+    }
+}
+
+fn folder_of(socket: &Path) -> &Path {
+    socket.parent().unwrap_or(Path::new("/"))
+}
+
+/// What came of a line.
+enum Answer {
+    Text(String),
+    Panicked,
+}
+
+impl Running {
+    fn start(program: &Path, socket: &Path, native_only: bool) -> io::Result<Self> {
+        let dir = folder_of(socket);
+        let mut command = folder::command(program, dir);
         command.arg("--null");
         if native_only {
             command.arg("--native-only");
@@ -95,85 +219,120 @@ impl Side {
             .arg(socket)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(File::create(dir.join(ERRORS))?)
             .kill_on_drop(true)
             .spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(std::io::ErrorKind::BrokenPipe.into());
+            return Err(io::ErrorKind::BrokenPipe.into());
         };
         Ok(Self {
-            monitor,
-            program: Some(Program {
-                child,
-                input,
-                output: BufReader::new(output),
-            }),
+            child,
+            input,
+            output: BufReader::new(output),
         })
     }
 
-    /// How the line will be carried out, see [`Monitor::explain`].
-    #[must_use]
-    pub fn explain(&self, line: &str) -> Value {
-        self.monitor.explain(line)
-    }
-
-    /// Whether somebody can be asked for a secret.
-    #[must_use]
-    pub fn has_person(&self) -> bool {
-        self.program.is_none()
-    }
-
-    /// Runs a line; the error says why there is no answer.
-    pub async fn line(&mut self, line: &str, answer: &mut String) -> Result<(), String> {
-        let Some(program) = &mut self.program else {
-            return match self.monitor.run_line(line, answer).await {
-                Outcome::Disconnected(error) => Err(error.to_string()),
-                _ => Ok(()),
-            };
-        };
-        // A blank line makes the engine look whether preconfig is over.
-        self.monitor.run_line("", &mut String::new()).await;
-        match timeout(PATIENCE, program.line(line)).await {
-            Ok(Ok(text)) => {
-                answer.push_str(&text);
-                Ok(())
-            }
-            Ok(Err(error)) => Err(format!("hmp: {error}")),
-            Err(_) => Err(format!("hmp: no answer within {} s", PATIENCE.as_secs())),
-        }
-    }
-
-    /// Ends it.
-    pub async fn end(self) {
-        if let Some(mut program) = self.program {
-            drop(program.input);
-            if timeout(Duration::from_secs(5), program.child.wait())
-                .await
-                .is_err()
-            {
-                // It may have ended in this moment.
-                let _ = program.child.kill().await;
-            }
-        }
-    }
-}
-
-impl Program {
-    async fn line(&mut self, line: &str) -> std::io::Result<String> {
+    async fn line(&mut self, line: &str) -> io::Result<Answer> {
         if line.contains('\n') {
-            return Err(std::io::Error::other("a line can't hold a line end"));
+            return Err(io::Error::other("a line can't hold a line end"));
         }
         self.input.write_all(line.as_bytes()).await?;
         self.input.write_all(b"\n").await?;
         let mut bytes = Vec::new();
         self.output.read_until(0, &mut bytes).await?;
         if bytes.pop() != Some(0) {
-            // It has ended: well where it was told to quit, badly where the connection was lost.
+            // It has ended: well where it was to quit, badly where the connection was lost.
             let status = self.child.wait().await?;
-            if !matches!(status.code(), Some(0 | 1)) {
-                return Err(std::io::Error::other(format!("it ended: {status}")));
+            match status.code() {
+                Some(0 | 1) => {}
+                Some(PANICKED) => return Ok(Answer::Panicked),
+                _ => return Err(io::Error::other(format!("it ended: {status}"))),
             }
         }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        Ok(Answer::Text(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    async fn end(mut self) {
+        drop(self.input);
+        let ended = timeout(Duration::from_secs(5), self.child.wait()).await;
+        if ended.is_err() {
+            // It may have ended in this moment.
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+
+    use monitor::qmp::caps::Caps;
+    use monitor::qmp::{BoxFuture, Qmp, QmpError};
+    use monitor::route::Passthrough;
+    use monitor::version::v;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A QEMU on which `info name` panics, and everything else succeeds.
+    struct Cliff;
+
+    impl Qmp for Cliff {
+        fn execute<'a>(
+            &'a self,
+            command: &'a str,
+            _: Value,
+        ) -> BoxFuture<'a, Result<Value, QmpError>> {
+            Box::pin(async move {
+                assert_ne!(command, "query-name", "fell down");
+                Ok(json!({}))
+            })
+        }
+    }
+
+    fn monitor() -> Monitor {
+        let commands = ["query-name", "stop"];
+        let caps = Caps::from_parts(v(10, 0), Some("x86_64"), commands);
+        let builder = Monitor::builder(Arc::new(Cliff)).passthrough(Passthrough::Never);
+        builder.build_with(caps)
+    }
+
+    #[tokio::test]
+    async fn a_command_that_panics_is_an_outcome_and_the_next_line_runs() {
+        let mut side = Side::engine(monitor());
+        let ran = side.line("info name").await;
+        assert!(
+            matches!(&ran.outcome, Outcome::Panicked(text) if text.contains("fell down")),
+            "{ran:?}"
+        );
+        assert_eq!(ran.command, "info name");
+        assert_eq!(side.line("stop").await.outcome, Outcome::Answered);
+    }
+
+    /// A program that answers with its folder, and ends as Rust programs do when they panic.
+    const PROGRAM: &str = r#"#!/bin/sh
+while read line; do
+    [ "$line" = panic ] && { echo "fell down" >&2; exit 101; }
+    pwd > "$line"
+    printf '%s\000' "$PWD"
+done
+"#;
+
+    #[tokio::test]
+    async fn a_program_that_panics_is_started_anew_in_the_same_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().canonicalize().unwrap();
+        let program = folder.join("hmp");
+        std::fs::write(&program, PROGRAM).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let socket = folder.join("qmp.sock");
+        let mut side = Side::hmp(monitor(), &program, &socket, true).unwrap();
+        let ran = side.line("panic").await;
+        assert_eq!(ran.outcome, Outcome::Panicked("fell down".into()));
+        let ran = side.line("left-behind").await;
+        assert_eq!(ran.text, folder.to_string_lossy());
+        assert!(folder.join("left-behind").exists());
+        side.end().await;
     }
 }

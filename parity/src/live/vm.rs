@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use monitor::qmp::Qmp;
 use monitor::qmp::address::Address;
 use monitor::qmp::client::{Client, ConnectError, Events, Options};
-use serde_json::Value;
+use monitor::qmp::{Qmp, QmpError};
+use monitor::route::PASSTHROUGH;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
+use super::builtin::{Builtin, BuiltinError};
+use super::folder;
+use super::programs::Program;
 use crate::case::{Case, Disk};
-use crate::live::builtin::{Builtin, BuiltinError};
-use crate::live::qemu::Qemu;
 
 /// A running QEMU with a QMP connection for our engine, another one for probes, and the built-in monitor.
 pub struct Vm {
@@ -48,9 +50,12 @@ pub enum VmError {
     /// qemu-img or QEMU failed; what it said.
     #[error("{0}")]
     Failed(String),
-    /// No QMP.
+    /// No QMP connection.
     #[error("{0}")]
-    Qmp(#[from] ConnectError),
+    Connect(#[from] ConnectError),
+    /// QEMU does not answer as QEMU does.
+    #[error("{0}")]
+    Qmp(#[from] QmpError),
     /// No built-in monitor.
     #[error("{0}")]
     Builtin(#[from] BuiltinError),
@@ -61,7 +66,7 @@ const START: Duration = Duration::from_secs(30);
 
 impl Vm {
     /// Starts the VM of `case` in a new directory.
-    pub async fn start(case: &Case, qemu: &Qemu) -> Result<Self, VmError> {
+    pub async fn start(case: &Case, qemu: &Program) -> Result<Self, VmError> {
         // QEMUs in a chroot see the temporary directory of the system, by absolute paths.
         let dir = tempfile::Builder::new()
             .prefix("hmp-parity-")
@@ -71,7 +76,7 @@ impl Vm {
     }
 
     /// Starts the VM of `case` in a directory of this name, which must not exist.
-    pub async fn start_in(case: &Case, qemu: &Qemu, path: &Path) -> Result<Self, VmError> {
+    pub async fn start_in(case: &Case, qemu: &Program, path: &Path) -> Result<Self, VmError> {
         // The directory made for it is removed with all in it when the VM is dropped.
         let parent = path.parent().unwrap_or(Path::new("/"));
         let name = path.file_name().unwrap_or_default();
@@ -84,7 +89,7 @@ impl Vm {
 
     async fn launch(
         case: &Case,
-        qemu: &Qemu,
+        qemu: &Program,
         dir: TempDir,
         path: PathBuf,
     ) -> Result<Self, VmError> {
@@ -95,7 +100,7 @@ impl Vm {
         let mut others = Vec::new();
         for helper in &case.helpers {
             let mut words = helper.run.iter().map(|word| fill(word, &path, port));
-            let mut command = Command::new(words.next().unwrap_or_default());
+            let mut command = folder::command(words.next().unwrap_or_default(), &path);
             let mut child = quiet(command.args(words), &path, "helper")?.spawn()?;
             opened(
                 &path.join(&helper.listens),
@@ -105,12 +110,12 @@ impl Vm {
             .await?;
             others.push(child);
         }
-        let mut command = Command::new(&qemu.program);
+        let mut command = folder::command(&qemu.path, &path);
         command
             .args(case.args.iter().map(|a| fill(a, &path, port)))
             .args(["-display", "none"]);
         if !case.peer.is_empty() {
-            let mut peer = Command::new(&qemu.program);
+            let mut peer = folder::command(&qemu.path, &path);
             peer.args(command.as_std().get_args())
                 .args(case.peer.iter().map(|a| fill(a, &path, port)))
                 .args(["-monitor", "none", "-qmp"])
@@ -190,9 +195,13 @@ impl Vm {
         if is_typed(line) {
             return Ok(self.builtin.line_with(line, answer).await?);
         }
-        let arguments = serde_json::json!({ "command-line": line });
-        let reply = self.aux.execute("human-monitor-command", arguments).await;
-        let reply = reply.map_err(|e| VmError::Failed(e.to_string()))?;
+        self.builtin_by_qmp(line).await
+    }
+
+    /// A line on the built-in monitor by `human-monitor-command`.
+    pub async fn builtin_by_qmp(&self, line: &str) -> Result<String, VmError> {
+        let arguments = json!({ "command-line": line });
+        let reply = self.aux.execute(PASSTHROUGH, arguments).await?;
         Ok(reply.as_str().unwrap_or_default().replace("\r\n", "\n"))
     }
 
@@ -334,7 +343,7 @@ fn quiet<'a>(command: &'a mut Command, dir: &Path, log: &str) -> std::io::Result
 
 async fn make_disk(dir: &Path, disk: &Disk) -> Result<(), VmError> {
     let file: PathBuf = dir.join(&disk.file);
-    let mut create = Command::new("qemu-img");
+    let mut create = folder::command("qemu-img", dir);
     create.args(["create", "-q", "-f", &disk.format]);
     if let Some((backing, format)) = &disk.backing {
         create.arg("-b").arg(dir.join(backing)).args(["-F", format]);
@@ -342,12 +351,12 @@ async fn make_disk(dir: &Path, disk: &Disk) -> Result<(), VmError> {
     create.arg(&file).args(&disk.size);
     succeed(create).await?;
     for command in &disk.write {
-        let mut write = Command::new("qemu-io");
+        let mut write = folder::command("qemu-io", dir);
         write.args(["-f", &disk.format, "-c", command]).arg(&file);
         succeed(write).await?;
     }
     for snapshot in &disk.snapshots {
-        let mut take = Command::new("qemu-img");
+        let mut take = folder::command("qemu-img", dir);
         take.args(["snapshot", "-c", snapshot]).arg(&file);
         succeed(take).await?;
     }

@@ -10,12 +10,13 @@ use monitor::qmp::client::{Client, Options};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::judge::known::KnownList;
-use crate::live::complete::{self, Completed, Prefixes, Tab};
-use crate::live::qemu::Qemu;
-use crate::live::vm::{Vm, VmError};
-use crate::recorded::record;
-use crate::recorded::run::OfflineError;
+use super::session::{DIR, folder_name, machine, through};
+use crate::case::Prefixes;
+use crate::case::recordings::{self, RecordingsError};
+use crate::judge::{Completed, KnownList, Tab};
+use crate::live::programs::Program;
+use crate::live::vm::{Vm, VmError, in_dir};
+use crate::live::{engine, tabs};
 
 /// The topic's name.
 const TOPIC: &str = "completion";
@@ -29,37 +30,32 @@ struct Recorded {
 }
 
 /// Records the prefixes of `list` on `qemu` as a topic of a folder below `out`; returns the folder.
-pub async fn record(list: &Prefixes, qemu: &Qemu, out: &Path) -> Result<PathBuf, VmError> {
+pub async fn record(list: &Prefixes, program: &Program, out: &Path) -> Result<PathBuf, VmError> {
     let failed = |e: &dyn std::fmt::Display| VmError::Failed(e.to_string());
-    let mut vm = Vm::start_in(&list.vm, qemu, Path::new(record::DIR)).await?;
+    let mut vm = Vm::start_in(&list.vm, program, Path::new(DIR)).await?;
     list.make_files(vm.dir())?;
-    complete::load_modules(&vm.aux).await?;
-    let machine = record::machine(&list.vm, qemu);
-    let folder = out.join(record::folder_name(&list.vm, qemu));
+    tabs::load_modules(&vm.aux).await?;
+    let machine = machine(&list.vm, program);
+    let folder = out.join(folder_name(&list.vm, program));
     let mut recorder = Recorder::create(folder.clone(), machine, TOPIC).map_err(|e| failed(&e))?;
     if let Ok(schema) = vm.aux.execute("query-qmp-schema", Value::Null).await {
         let schema = schema.to_string();
         recorder.schema(&schema).map_err(|e| failed(&e))?;
     }
     let recorder = Proxy::new(recorder);
-    let (client, passing) = record::through(&recorder, &vm).await?;
-    let mut monitor = complete::monitor(client.clone()).await?;
+    let (client, passing) = through(&recorder, &vm).await?;
+    let mut monitor = engine::native(client.clone()).await?;
 
     let mut text = String::new();
     for prefix in &list.prefixes {
         let line = vm.fill(prefix);
         let tabs = vm.builtin.tab(&line).await?;
-        complete::ours(&mut monitor, &line).await;
+        tabs::ours(&mut monitor, &line)
+            .await
+            .map_err(|panic| VmError::Failed(format!("completion panicked: {panic}")))?;
         let recorded = Recorded {
             prefix: prefix.clone(),
-            tabs: tabs.map(|tab| Tab {
-                line: tab.line.replace(record::DIR, "{dir}"),
-                list: tab
-                    .list
-                    .iter()
-                    .map(|w| w.replace(record::DIR, "{dir}"))
-                    .collect(),
-            }),
+            tabs: tabs.map(|tab| tab.replaced(DIR, "{dir}")),
         };
         let json = serde_json::to_string(&recorded).map_err(|e| failed(&e))?;
         // Writing to a string can't fail.
@@ -74,31 +70,24 @@ pub async fn record(list: &Prefixes, qemu: &Qemu, out: &Path) -> Result<PathBuf,
     Ok(folder)
 }
 
-/// The files with recorded completions below `path`, sorted; there may be none.
-pub fn recordings(path: &Path) -> Result<Vec<PathBuf>, OfflineError> {
-    match crate::recorded::run::files(path, "tab") {
-        Err(OfflineError::Empty(_)) => Ok(Vec::new()),
-        found => found,
-    }
-}
-
 /// Completes the recorded prefixes of one file by our engine on the mock.
 pub async fn offline(
     path: &Path,
     list: &Prefixes,
     known: &mut KnownList,
-) -> Result<Vec<Completed>, OfflineError> {
-    let broken =
-        |e: &dyn std::fmt::Display| OfflineError::Broken(path.display().to_string(), e.to_string());
-    let io = |e| OfflineError::Io(path.to_owned(), e);
+) -> Result<Vec<Completed>, RecordingsError> {
+    let broken = |e: &dyn std::fmt::Display| {
+        RecordingsError::Broken(path.display().to_string(), e.to_string())
+    };
+    let io = |e| RecordingsError::Io(path.to_owned(), e);
     let recording = Recording::load(path.with_extension("qmp")).map_err(|e| broken(&e))?;
-    let qemu = crate::recorded::run::label(&recording);
+    let qemu = recordings::qemu(&recording);
     let mock = MockQmp::from_recording(recording).mode(Mode::Strict);
     let (server, stream) = mock.serve_in_memory().map_err(io)?;
     let (client, _) = Client::from_unix(stream, &Options::default())
         .await
         .map_err(|e| broken(&e))?;
-    let mut monitor = complete::monitor(client).await.map_err(|e| broken(&e))?;
+    let mut monitor = engine::native(client).await.map_err(|e| broken(&e))?;
     // Files that candidates are taken from are of this machine.
     let files = tempfile::tempdir().map_err(io)?;
     list.make_files(files.path()).map_err(io)?;
@@ -109,21 +98,12 @@ pub async fn offline(
     let mut found = Vec::new();
     for line in std::fs::read_to_string(path).map_err(io)?.lines() {
         let recorded: Recorded = serde_json::from_str(line).map_err(|e| broken(&e))?;
-        let text = complete::fill(&recorded.prefix, files.path());
-        let ours = complete::ours(&mut monitor, &text).await;
-        let tabs = recorded.tabs.map(|tab| Tab {
-            line: tab.line.replace("{dir}", &dir),
-            list: tab.list.iter().map(|w| w.replace("{dir}", &dir)).collect(),
-        });
-        found.push(complete::judge(
-            qemu.clone(),
-            &recorded.prefix,
-            tabs,
-            ours,
-            &dir,
-        ));
+        let text = in_dir(&recorded.prefix, files.path());
+        let ours = tabs::ours(&mut monitor, &text).await;
+        let builtin = recorded.tabs.map(|tab| tab.replaced("{dir}", &dir));
+        found.push(Completed::of(&qemu, &recorded.prefix, &builtin, ours, &dir));
     }
-    complete::excuse(&mut found, known);
+    known.excuse(&mut found);
     drop(monitor);
     if let Err(leftovers) = server.finish().await
         && let Some(unknown) = leftovers.unmatched.first()

@@ -3,3 +3,4 @@
 pub mod complete;
 pub mod record;
 pub mod run;
+mod session;

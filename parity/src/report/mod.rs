@@ -1,9 +1,10 @@
-//! What a run found: plain data first, pages second.
+//! What a run found: plain data first, pages second. Nothing is judged here.
 
+pub mod completion;
 mod data;
 pub mod html;
 pub mod junit;
 pub mod markdown;
 pub mod term;
 
-pub use data::{Entry, FORMAT, Probed, Report, Sides, Totals};
+pub use data::{FORMAT, Report, Sides, Totals};

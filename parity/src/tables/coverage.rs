@@ -7,7 +7,7 @@ use monitor::route::{self, State};
 use monitor::table::{self, INFO, MAIN};
 use serde::Serialize;
 
-use crate::tables::hx::{HxCommand, Tree};
+use super::hx::{HxCommand, Tree};
 
 /// One command of a tree, and what we have for it.
 #[derive(Debug, Serialize)]
@@ -29,7 +29,7 @@ pub struct Coverage {
     pub extra: Vec<String>,
 }
 
-pub(crate) fn first(names: &str) -> &str {
+pub(super) fn first(names: &str) -> &str {
     names.split('|').next().unwrap_or(names)
 }
 
@@ -236,11 +236,12 @@ mod tests {
     use monitor::version::v;
 
     use super::*;
+    use crate::tables::hx;
 
     fn tree(main: &str) -> Tree {
         Tree {
             version: v(10, 0),
-            main: crate::tables::hx::parse(main).unwrap(),
+            main: hx::parse(main).unwrap(),
             info: Vec::new(),
         }
     }

@@ -4,20 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use monitor::command::Way;
-use monitor::qmp::caps::Caps;
 use monitor::route::{self, State};
 use monitor::table::Rows;
 use serde::{Deserialize, Serialize};
 
+use super::hx::Tree;
+use super::offered::Offers;
 use super::{coverage, since};
-use crate::tables::hx::Tree;
+use crate::case::Qemu;
 
 /// Commands by QEMUs. Its JSON form is documented in docs/parity.md.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Forecast {
-    /// Labels of the QEMUs looked at, oldest release first.
-    pub qemus: Vec<String>,
+    /// The QEMUs looked at, oldest release first.
+    pub qemus: Vec<Qemu>,
     /// Every command that one of them has, sorted by name.
     pub commands: Vec<Taken>,
     /// Every QMP command that a route needs, by name.
@@ -48,7 +49,7 @@ pub struct Need {
     /// The release that it came with, as QEMU documents it or else as far as the QEMUs looked at show it.
     pub since: Option<String>,
     /// The QEMUs looked at that lack it.
-    pub lacking: Vec<String>,
+    pub lacking: Vec<Qemu>,
 }
 
 /// The tables of one source tree, against our rows.
@@ -66,7 +67,7 @@ pub struct TreeCount {
 
 /// Looks at these QEMUs and trees.
 #[must_use]
-pub fn forecast(qemus: &[(String, Caps)], trees: &[Tree]) -> Forecast {
+pub fn forecast(qemus: &Offers, trees: &[Tree]) -> Forecast {
     let mut commands: BTreeMap<String, Taken> = BTreeMap::new();
     for (at, (_, caps)) in qemus.iter().enumerate() {
         for (prefix, row) in Rows::new(caps).all() {
@@ -100,14 +101,14 @@ pub fn forecast(qemus: &[(String, Caps)], trees: &[Tree]) -> Forecast {
             .or_insert_with(|| self::need(need, qemus));
     }
     Forecast {
-        qemus: qemus.iter().map(|(label, _)| label.clone()).collect(),
+        qemus: qemus.keys().cloned().collect(),
         commands: commands.into_values().collect(),
         qmp,
         trees: trees.iter().map(tree).collect(),
     }
 }
 
-fn need(command: &str, qemus: &[(String, Caps)]) -> Need {
+fn need(command: &str, qemus: &Offers) -> Need {
     let release = since::since(command).or_else(|| {
         let having = qemus.iter().filter(|(_, caps)| caps.has(command));
         having.map(|(_, caps)| caps.version).min()
@@ -115,7 +116,7 @@ fn need(command: &str, qemus: &[(String, Caps)]) -> Need {
     let lacking = qemus.iter().filter(|(_, caps)| !caps.has(command));
     Need {
         since: release.map(|v| format!("{}.{}", v.major, v.minor)),
-        lacking: lacking.map(|(label, _)| label.clone()).collect(),
+        lacking: lacking.map(|(qemu, _)| qemu.clone()).collect(),
     }
 }
 
@@ -147,14 +148,14 @@ fn letter(state: Option<State>) -> char {
 #[must_use]
 pub fn render(forecast: &Forecast) -> String {
     let mut out = String::new();
-    for (at, label) in forecast.qemus.iter().enumerate() {
+    for (at, qemu) in forecast.qemus.iter().enumerate() {
         let states: Vec<State> = forecast
             .commands
             .iter()
             .filter_map(|c| c.states[at])
             .collect();
         // Writing to a string can't fail.
-        let _ = write!(out, "{label:<14} {:>3} commands", states.len());
+        let _ = write!(out, "{qemu:<14} {:>3} commands", states.len());
         for state in State::ALL {
             let count = states.iter().filter(|s| **s == state).count();
             let _ = write!(out, " {count:>3} {}", state.word());
@@ -193,26 +194,25 @@ pub fn render(forecast: &Forecast) -> String {
 
 #[cfg(test)]
 mod tests {
+    use monitor::qmp::caps::Caps;
     use monitor::version::v;
 
     use super::*;
+    use crate::judge::sample;
 
-    fn qemu(release: (u32, u32), arch: &str, commands: &[&str]) -> (String, Caps) {
-        let caps = Caps::from_parts(
-            v(release.0, release.1),
-            Some(arch),
-            commands.iter().copied(),
-        );
-        (format!("{}.{}-{arch}", release.0, release.1), caps)
+    fn qemu(release: (u32, u32), arch: &str, commands: &[&str]) -> (Qemu, Caps) {
+        let commands = commands.iter().copied();
+        let caps = Caps::from_parts(v(release.0, release.1), Some(arch), commands);
+        (Qemu::of(&caps), caps)
     }
 
     #[test]
     fn a_route_depends_on_what_a_qemu_offers() {
         let forecast = forecast(
-            &[
+            &Offers::from([
                 qemu((6, 2), "x86_64", &["stop"]),
                 qemu((11, 2), "s390x", &["stop", "x-query-network"]),
-            ],
+            ]),
             &[],
         );
         let states = |name: &str| {
@@ -225,7 +225,7 @@ mod tests {
         assert!(states("info cmma").unwrap().starts_with('-'));
         let network = &forecast.qmp["x-query-network"];
         assert_eq!(network.since.as_deref(), Some("11.2"));
-        assert_eq!(network.lacking, ["6.2-x86_64"]);
+        assert_eq!(network.lacking, [sample::qemu("6.2-x86_64")]);
         assert_eq!(forecast.qmp["stop"].since.as_deref(), Some("0.14"));
         let text = render(&forecast);
         assert!(

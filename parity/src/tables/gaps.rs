@@ -5,10 +5,12 @@ use std::fmt::Write;
 
 use monitor::command::Way;
 use monitor::missing::Missing;
-use monitor::qmp::caps::Caps;
 use monitor::route::{self, State};
 use monitor::table::Rows;
 use serde::Serialize;
+
+use super::offered::Offers;
+use crate::case::Qemu;
 
 /// An interface that is missing.
 #[derive(Debug, Serialize)]
@@ -22,14 +24,14 @@ pub struct Gap {
     /// The commands of the human monitor that it would free, with `info ` in front of sub-commands.
     pub frees: Vec<String>,
     /// The recorded QEMUs that lack it.
-    pub qemus: Vec<String>,
+    pub qemus: Vec<Qemu>,
 }
 
 /// The gaps of these QEMUs, those that free most first.
 #[must_use]
-pub fn gaps(qemus: &[(String, Caps)]) -> Vec<Gap> {
+pub fn gaps(qemus: &Offers) -> Vec<Gap> {
     let mut found: BTreeMap<&'static str, Gap> = BTreeMap::new();
-    for (label, caps) in qemus {
+    for (qemu, caps) in qemus {
         for (prefix, row) in Rows::new(caps).all() {
             let state = route::state(row, caps);
             if !matches!(state, State::Blocked | State::Partial) {
@@ -44,8 +46,8 @@ pub fn gaps(qemus: &[(String, Caps)]) -> Vec<Gap> {
                 if !gap.frees.contains(&name) {
                     gap.frees.push(name);
                 }
-                if !gap.qemus.contains(label) {
-                    gap.qemus.push(label.clone());
+                if !gap.qemus.contains(qemu) {
+                    gap.qemus.push(qemu.clone());
                 }
             }
         }
@@ -70,7 +72,7 @@ fn gap(missing: &Missing) -> Gap {
     }
 }
 
-/// Type names stand in quotes in QAPI, anonymous structures and lists do not.
+/// Type names are in quotes in QAPI, anonymous structures and lists do not.
 fn quoted(kind: &str) -> String {
     if kind.starts_with(['{', '[']) {
         kind.to_owned()
@@ -84,6 +86,7 @@ fn quoted(kind: &str) -> String {
 pub fn render(gaps: &[Gap]) -> String {
     let mut out = String::new();
     for gap in gaps {
+        let qemus: Vec<String> = gap.qemus.iter().map(Qemu::to_string).collect();
         // Writing to a string can't fail.
         let _ = writeln!(
             out,
@@ -93,7 +96,7 @@ pub fn render(gaps: &[Gap]) -> String {
             gap.frees.join(", "),
             gap.qapi,
             gap.why,
-            gap.qemus.join(", ")
+            qemus.join(", ")
         );
     }
     out
@@ -101,15 +104,16 @@ pub fn render(gaps: &[Gap]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use monitor::qmp::caps::Caps;
     use monitor::version::v;
 
     use super::*;
 
     #[test]
-    fn an_interface_that_is_there_is_no_gap() {
+    fn an_interface_that_is_there_is_not_a_gap() {
         let qemu = |commands: &[&'static str]| {
             let caps = Caps::from_parts(v(11, 1), Some("x86_64"), commands.iter().copied());
-            vec![("11.1-x86_64".to_owned(), caps)]
+            Offers::from([(Qemu::of(&caps), caps)])
         };
         let named = |commands: &[&'static str], name: &str| {
             gaps(&qemu(commands)).iter().any(|g| g.name == name)
@@ -122,7 +126,7 @@ mod tests {
     #[test]
     fn those_that_free_most_come_first() {
         let caps = Caps::from_parts(v(11, 1), Some("x86_64"), [""; 0]);
-        let gaps = gaps(&[("11.1-x86_64".into(), caps)]);
+        let gaps = gaps(&Offers::from([(Qemu::of(&caps), caps)]));
         assert!(gaps.is_sorted_by(|a, b| a.frees.len() >= b.frees.len()));
         assert!(
             render(&gaps).contains("'data': {'*cpu-index': 'int'}, 'returns': 'HumanReadableText'")

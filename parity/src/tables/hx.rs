@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use monitor::version::Version;
 
+use crate::case::qemu::parse_version;
+
 /// An entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HxCommand {
@@ -61,7 +63,7 @@ pub fn tree(dir: &Path) -> Result<Tree, HxError> {
         let path = dir.join(name);
         std::fs::read_to_string(&path).map_err(|e| HxError::Io(path, e))
     };
-    let version = crate::live::qemu::parse_version(&read("VERSION")?);
+    let version = parse_version(&read("VERSION")?);
     Ok(Tree {
         version: version.ok_or_else(|| HxError::Version(dir.to_owned()))?,
         main: parse(&read("hmp-commands.hx")?)?,

@@ -10,94 +10,77 @@ use monitor::qmp::address::Address;
 use monitor::qmp::caps::Caps;
 use monitor::qmp::client::{Client, ConnectError, Options};
 use monitor::table::{INFO, MAIN};
-use monitor::version::Version;
 use serde_json::Value;
 
-use crate::live::qemu::parse_version;
-use crate::recorded::run::OfflineError;
+use crate::case::Qemu;
+use crate::case::recordings::{self, RecordingsError};
 
-/// The recorded QEMUs by label (`10.0-x86_64`), oldest release first.
-pub fn recorded(recordings: &Path) -> Result<Vec<(String, Caps)>, OfflineError> {
-    let mut found: BTreeMap<(Version, String), (String, Caps)> = BTreeMap::new();
+/// QEMUs and what they offer, oldest release first.
+pub type Offers = BTreeMap<Qemu, Caps>;
+
+/// The recorded QEMUs.
+pub fn recorded(path: &Path) -> Result<Offers, RecordingsError> {
+    let mut found = Offers::new();
     let mut folder = None;
-    for topic in crate::recorded::run::topics(recordings)? {
-        let broken = |e: &dyn std::fmt::Display| {
-            OfflineError::Broken(topic.display().to_string(), e.to_string())
-        };
+    for topic in recordings::topics(path)? {
         // One topic of a folder says as much as all of them.
         if topic.parent() == folder.as_deref() {
             continue;
         }
         folder = topic.parent().map(Path::to_owned);
+        let broken = |e: &dyn std::fmt::Display| broken(&topic, e);
         let recording = Recording::load(&topic).map_err(|e| broken(&e))?;
-        if let Some((label, caps)) = offers(&recording).map_err(|e| broken(&e))? {
-            let key = (caps.version, label.clone());
-            found.entry(key).or_insert((label, caps));
+        if let Some(caps) = offers(&recording).map_err(|e| broken(&e))? {
+            found.entry(Qemu::of(&caps)).or_insert(caps);
         }
-    }
-    Ok(found.into_values().collect())
-}
-
-/// The QEMUs of libvirt's recordings (`tests/qemucapabilitiesdata/*.replies`) in `folder`, by label.
-pub fn replies(folder: &Path) -> Result<Vec<(String, Caps)>, OfflineError> {
-    let io = |e| OfflineError::Io(folder.to_owned(), e);
-    let recordings = tempfile::tempdir().map_err(io)?;
-    let mut found = Vec::new();
-    for file in crate::recorded::run::files(folder, "replies")? {
-        let broken = |e: &dyn std::fmt::Display| {
-            OfflineError::Broken(file.display().to_string(), e.to_string())
-        };
-        let one = mock_qmp::import::libvirt(&file, recordings.path()).map_err(|e| broken(&e))?;
-        let recording = Recording::load(&one).map_err(|e| broken(&e))?;
-        found.extend(offers(&recording).map_err(|e| broken(&e))?);
     }
     Ok(found)
 }
 
-/// Both lists as one, oldest release first; a label that both have counts once.
-#[must_use]
-pub fn joined(mut qemus: Vec<(String, Caps)>, more: Vec<(String, Caps)>) -> Vec<(String, Caps)> {
-    for (label, caps) in more {
-        if !qemus.iter().any(|(known, _)| *known == label) {
-            qemus.push((label, caps));
+/// The QEMUs of libvirt's recordings (`tests/qemucapabilitiesdata/*.replies`) in `folder`.
+pub fn replies(folder: &Path) -> Result<Offers, RecordingsError> {
+    let io = |e| RecordingsError::Io(folder.to_owned(), e);
+    let imported = tempfile::tempdir().map_err(io)?;
+    let mut found = Offers::new();
+    for file in recordings::files(folder, "replies")? {
+        let broken = |e: &dyn std::fmt::Display| broken(&file, e);
+        let one = mock_qmp::import::libvirt(&file, imported.path()).map_err(|e| broken(&e))?;
+        let recording = Recording::load(&one).map_err(|e| broken(&e))?;
+        if let Some(caps) = offers(&recording).map_err(|e| broken(&e))? {
+            found.entry(Qemu::of(&caps)).or_insert(caps);
         }
     }
-    qemus.sort_by(|(a, x), (b, y)| (x.version, a).cmp(&(y.version, b)));
-    qemus
+    Ok(found)
 }
 
-/// What a recorded QEMU offers, with its label; nothing where its schema was not recorded.
-fn offers(recording: &Recording) -> Result<Option<(String, Caps)>, serde_json::Error> {
+fn broken(file: &Path, error: &dyn std::fmt::Display) -> RecordingsError {
+    RecordingsError::Broken(file.display().to_string(), error.to_string())
+}
+
+/// What a recorded QEMU offers; nothing where its schema was not recorded.
+fn offers(recording: &Recording) -> Result<Option<Caps>, serde_json::Error> {
     let Some(schema) = recording.schema() else {
         return Ok(None);
     };
     let schema: Value = serde_json::from_str(schema)?;
-    let number = recording.version();
-    let version = Version {
-        major: number.major,
-        minor: number.minor,
-        micro: number.micro,
-    };
     let arch = recording.machine().map_or("", |m| m.arch.as_str());
-    let caps = Caps::from_parts(version, Some(arch), commands(&schema));
-    Ok(Some((crate::recorded::run::label(recording), caps)))
+    let version = recordings::version(recording);
+    Ok(Some(Caps::from_parts(
+        version,
+        Some(arch),
+        commands(&schema),
+    )))
 }
 
-/// What a QEMU with this label may have at most: every QMP command that decides whether a row is there.
-pub(crate) fn at_most(label: &str) -> Option<Caps> {
-    let (release, arch) = label.split_once('-')?;
-    let deciding = MAIN
-        .iter()
-        .chain(INFO)
-        .filter_map(|row| match &row.present {
-            Present::With(command) | Present::Until(_, Present::With(command)) => Some(*command),
-            _ => None,
-        });
-    Some(Caps::from_parts(
-        parse_version(release)?,
-        Some(arch),
-        deciding,
-    ))
+/// What a QEMU may have at most: every QMP command that decides whether a row is there.
+#[must_use]
+pub fn at_most(qemu: &Qemu) -> Caps {
+    let rows = MAIN.iter().chain(INFO);
+    let deciding = rows.filter_map(|row| match &row.present {
+        Present::With(command) | Present::Until(_, Present::With(command)) => Some(*command),
+        _ => None,
+    });
+    Caps::from_parts(qemu.version(), Some(qemu.arch()), deciding)
 }
 
 /// Why a QEMU that runs can't be looked at.
@@ -111,13 +94,11 @@ pub enum LookError {
     Qmp(#[from] QmpError),
 }
 
-/// The QEMU behind a QMP socket, with its label.
-pub async fn connected(address: &Address) -> Result<(String, Caps), LookError> {
+/// The QEMU behind a QMP socket.
+pub async fn connected(address: &Address) -> Result<Offers, LookError> {
     let (client, _) = Client::connect(address, &Options::default()).await?;
     let caps = Caps::probe(&client).await?;
-    let arch = caps.arch.clone().unwrap_or_default();
-    let label = format!("{}.{}-{arch}", caps.version.major, caps.version.minor);
-    Ok((label, caps))
+    Ok(Offers::from([(Qemu::of(&caps), caps)]))
 }
 
 /// The commands of a schema.

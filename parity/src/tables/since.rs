@@ -2,6 +2,8 @@
 
 use monitor::version::Version;
 
+use crate::case::qemu::parse_version;
+
 /// Name and release of each command that QEMU 7.2 or 10.0 documents, sorted by name.
 const TABLE: &str = include_str!("since.tsv");
 
@@ -10,7 +12,7 @@ const TABLE: &str = include_str!("since.tsv");
 pub fn since(command: &str) -> Option<Version> {
     let mut lines = TABLE.lines().filter_map(|line| line.split_once('\t'));
     let (_, release) = lines.find(|(name, _)| *name == command)?;
-    crate::live::qemu::parse_version(release)
+    parse_version(release)
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 
-use monitor::qmp::caps::Caps;
 use monitor::route::{self, State};
 use monitor::table::Rows;
 
+use super::offered::Offers;
+
 /// A Markdown table: states by QEMU, and the QMP interfaces that block the rest.
 #[must_use]
-pub fn table(qemus: &[(String, Caps)]) -> String {
+pub fn table(qemus: &Offers) -> String {
     let mut out = String::from("| QEMU | commands |");
     for state in State::ALL {
         // Writing to a string can't fail.
@@ -17,12 +18,12 @@ pub fn table(qemus: &[(String, Caps)]) -> String {
     out.push_str("\n|---|---:|");
     out.push_str(&"---:|".repeat(State::ALL.len()));
     out.push('\n');
-    for (label, caps) in qemus {
+    for (qemu, caps) in qemus {
         let states: Vec<State> = Rows::new(caps)
             .all()
             .map(|(_, row)| route::state(row, caps))
             .collect();
-        let _ = write!(out, "| {label} | {} |", states.len());
+        let _ = write!(out, "| {qemu} | {} |", states.len());
         for state in State::ALL {
             let count = states.iter().filter(|s| **s == state).count();
             let _ = write!(out, " {count} |");
@@ -34,15 +35,17 @@ pub fn table(qemus: &[(String, Caps)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use monitor::qmp::caps::Caps;
     use monitor::version::v;
 
     use super::*;
+    use crate::case::Qemu;
 
     #[test]
     fn every_command_counts_once() {
         let caps = Caps::from_parts(v(10, 0), Some("x86_64"), ["query-status", "stop"]);
         let rows = Rows::new(&caps).all().count();
-        let table = table(&[("10.0-x86_64".into(), caps)]);
+        let table = table(&Offers::from([(Qemu::of(&caps), caps)]));
         let last = table.lines().last().unwrap();
         let numbers: Vec<usize> = last
             .split('|')

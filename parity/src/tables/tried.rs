@@ -1,7 +1,6 @@
 //! Which commands the cases try, and how: with arguments that are right, and with mistakes.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use monitor::engine::Monitor;
@@ -9,9 +8,9 @@ use monitor::qmp::{BoxFuture, Qmp, QmpError};
 use monitor::table::{INFO, MAIN};
 use serde_json::Value;
 
-use crate::case::Case;
-use crate::live::qemu::Qemu;
-use crate::tables::offered::at_most;
+use super::offered::at_most;
+use crate::case::{Case, Qemu};
+use crate::judge::told;
 
 /// How the cases try a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,27 +31,22 @@ pub fn tried(cases: &[Case]) -> BTreeMap<String, Tried> {
             found.insert(format!("{prefix}{name}"), Tried::default());
         }
     }
-    for caps in QEMUS.iter().filter_map(|label| at_most(label)) {
-        let qemu = Qemu {
-            program: PathBuf::new(),
-            version: caps.version,
-            arch: caps.arch.clone().unwrap_or_default(),
-        };
-        let monitor = Monitor::builder(Arc::new(Nobody)).build_with(caps);
+    let qemus = QEMUS.iter().filter_map(|label| label.parse::<Qemu>().ok());
+    for qemu in qemus {
+        let monitor = Monitor::builder(Arc::new(Nobody)).build_with(at_most(&qemu));
         // What programs are at hand decides nothing here.
         let cases = cases.iter().map(|case| Case {
             needs: Vec::new(),
             ..case.clone()
         });
         for case in cases.filter(|case| case.suits(&qemu)) {
-            let steps = case.steps.iter().map(crate::case::Step::full);
-            for step in steps.filter(|step| step.suits(&qemu)) {
-                let plan = monitor.explain(&step.line);
-                let Some(command) = plan.get("command").and_then(Value::as_str) else {
+            for step in case.steps_on(&qemu) {
+                let plan = told::plan(&monitor.explain(&step.line));
+                if plan.command.is_empty() {
                     continue;
-                };
-                let tried = found.entry(command.to_owned()).or_default();
-                if plan.get("arguments").is_some() {
+                }
+                let tried = found.entry(plan.command).or_default();
+                if plan.is_read {
                     tried.right += 1;
                 } else {
                     tried.wrong += 1;

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use parity::case::{Prefixes, recordings};
 use parity::judge::baseline::Baseline;
-use parity::judge::known::KnownList;
-use parity::live::complete::{self, Prefixes};
+use parity::judge::{Completed, Entry, KnownList};
 use parity::live::side::Ours;
-use parity::report::{FORMAT, Report, Sides};
+use parity::recorded;
 use serde_json::Value;
+use tokio::runtime::Builder;
 
 use crate::error::Error;
 
@@ -104,8 +105,8 @@ impl Check {
 pub fn learn(tree: &Path) -> Result<Vec<Check>, Error> {
     let mut checks = programs(tree)?;
     let me = tree_program(tree)?;
-    let topics = parity::recorded::run::topics(&tree.join("recordings"))?;
-    let completions = parity::recorded::complete::recordings(&tree.join("recordings"))?;
+    let topics = recordings::topics(&tree.join("recordings"))?;
+    let completions = recordings::completions(&tree.join("recordings"))?;
     for file in topics.iter().chain(&completions) {
         let name = file.strip_prefix(tree).unwrap_or(file);
         checks.push(Check {
@@ -163,7 +164,7 @@ fn programs(tree: &Path) -> Result<Vec<Check>, Error> {
     )?;
     let programs = built
         .into_iter()
-        .filter(|(name, ..)| name != "recordings" && name != "live");
+        .filter(|(name, ..)| name != "recordings" && !name.ends_with("_live"));
     Ok(programs
         .map(|(name, program, folder)| Check {
             name,
@@ -217,31 +218,20 @@ fn built(tree: &Path, args: &[&str]) -> Result<Vec<(String, String, PathBuf)>, E
 /// Whether our answers of a recorded topic are as good as those of the engine without a change.
 pub fn topic(file: &Path) -> Result<bool, Error> {
     let mut known = KnownList::load(Path::new("parity/known.toml"))?;
-    let mut report = Report {
-        format: FORMAT,
-        native_only: true,
-        entries: Vec::new(),
-        sides: Sides::default(),
-        completions: Vec::new(),
-        coverage: None,
-        stale: Vec::new(),
-    };
     if file.extension().is_some_and(|e| e == "tab") {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         let list = Prefixes::load(Path::new("parity/completions.toml"))?;
-        report.completions =
-            runtime.block_on(parity::recorded::complete::offline(file, &list, &mut known))?;
-        return Ok(report.completions.iter().all(complete::Completed::clean));
+        let completed = recorded::complete::offline(file, &list, &mut known);
+        return Ok(runtime.block_on(completed)?.iter().all(Completed::is_clean));
     }
-    report.entries = parity::recorded::run::run(&[file.to_owned()], &Ours::Engine, &mut known)?;
-    let now = Baseline::of(&report);
+    let entries = recorded::run::run(&[file.to_owned()], &Ours::Engine, &mut known)?;
+    let now = Baseline::of(&entries);
     // Beside the topics, so that each is compared with itself.
     let before = file.with_extension("before");
     if std::env::var_os(REACHED).is_some() {
         fs::write(&before, serde_json::to_string(&now)?)?;
     }
     let before: Baseline = serde_json::from_str(&fs::read_to_string(before)?)?;
-    Ok(report.clean() && now.worse_than(&before).is_empty())
+    let is_clean = !entries.is_empty() && entries.iter().all(Entry::is_clean);
+    Ok(is_clean && now.worse_than(&before).is_empty())
 }

@@ -1,9 +1,8 @@
-//! Which routes commands would take on QEMUs that nobody started: a small conversation of our own in libvirt's form, and
-//! libvirt's own where `HMP_TEST_REPLIES` names a folder with them.
+//! Which routes commands would take on QEMUs that nobody started: a small conversation of our own in
+//! libvirt's form, and libvirt's own where `HMP_TEST_REPLIES` names a folder with them.
 
 use std::path::{Path, PathBuf};
 
-use monitor::qmp::caps::Caps;
 use monitor::route::State;
 use parity::tables::forecast::{Forecast, forecast, render};
 use parity::tables::offered;
@@ -32,20 +31,20 @@ const REPLIES: &str = r#"{ "execute": "qmp_capabilities", "id": "libvirt-1" }
 "#;
 
 fn state(forecast: &Forecast, command: &str, qemu: &str) -> Option<State> {
-    let at = forecast.qemus.iter().position(|label| label == qemu)?;
+    let at = forecast.qemus.iter().position(|q| q.to_string() == qemu)?;
     let taken = forecast.commands.iter().find(|c| c.name == command)?;
     taken.states[at]
 }
 
 #[test]
-fn libvirts_recordings_stand_beside_ours() {
+fn libvirts_recordings_go_beside_ours() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("caps_6.2.0_s390x.replies"), REPLIES).unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let recorded = offered::recorded(&root.join("recordings")).unwrap();
-    let qemus = offered::joined(recorded, offered::replies(folder.path()).unwrap());
+    let mut qemus = offered::recorded(&root.join("recordings")).unwrap();
+    qemus.extend(offered::replies(folder.path()).unwrap());
     let forecast = forecast(&qemus, &[]);
-    assert_eq!(forecast.qemus[0], "6.2-s390x", "oldest first");
+    assert_eq!(forecast.qemus[0].to_string(), "6.2-s390x", "oldest first");
     assert_eq!(state(&forecast, "stop", "6.2-s390x"), Some(State::Native));
     assert_eq!(
         state(&forecast, "info block", "6.2-s390x"),
@@ -56,7 +55,10 @@ fn libvirts_recordings_stand_beside_ours() {
         state(&forecast, "info block", "10.0-x86_64"),
         Some(State::Native)
     );
-    assert_eq!(forecast.qmp["query-block"].lacking, ["6.2-s390x"]);
+    assert_eq!(
+        forecast.qmp["query-block"].lacking,
+        ["6.2-s390x".parse().unwrap()]
+    );
     assert_eq!(forecast.qmp["query-block"].since.as_deref(), Some("0.14"));
     let text = render(&forecast);
     assert!(text.starts_with("6.2-s390x "), "{text}");
@@ -68,15 +70,14 @@ fn the_real_files_cover_what_lies_between() {
         println!("skipped: HMP_TEST_REPLIES names no folder with libvirt's recordings");
         return;
     };
-    let qemus: Vec<(String, Caps)> =
-        offered::joined(Vec::new(), offered::replies(&folder).unwrap());
+    let qemus = offered::replies(&folder).unwrap();
     assert!(qemus.len() > 3, "{} QEMUs", qemus.len());
     let forecast = forecast(&qemus, &[]);
-    for (at, label) in forecast.qemus.iter().enumerate() {
+    for (at, qemu) in forecast.qemus.iter().enumerate() {
         let native = forecast
             .commands
             .iter()
             .filter(|c| c.states[at] == Some(State::Native));
-        assert!(native.count() > 80, "{label}\n{}", render(&forecast));
+        assert!(native.count() > 80, "{qemu}\n{}", render(&forecast));
     }
 }

@@ -1,4 +1,4 @@
-//! Interfaces that a QEMU to come offers are no gaps any more (that the commands use them, monitor/tests/newer.rs shows).
+//! Interfaces that a QEMU to come offers are not gaps any more.
 
 use mock_qmp::MockQmp;
 use monitor::qmp::address::Address;
@@ -23,7 +23,7 @@ async fn an_interface_that_is_offered_leaves_the_list() {
         let socket = folder.path().join("qmp.sock");
         let _server = mock.serve_unix(&socket).unwrap();
         let offered = parity::tables::offered::connected(&Address::Unix(socket)).await;
-        let gaps = parity::tables::gaps::gaps(&[offered.unwrap()]);
+        let gaps = parity::tables::gaps::gaps(&offered.unwrap());
         gaps.into_iter().map(|gap| gap.name.to_owned()).collect()
     };
     let before = gaps_of(qemu()).await;

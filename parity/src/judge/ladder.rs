@@ -1,0 +1,146 @@
+//! The ladder: how what our side did, what the built-in printed and how both compare become one
+//! verdict. Live runs, recordings and the program `hmp` all climb it.
+
+use super::entry::Entry;
+use super::ran::{Outcome, Ran, Refusal, RouteTaken};
+use super::verdict::Verdict;
+
+/// The verdict where no comparison matters; none where the answers are to be compared.
+#[must_use]
+pub fn settled(ran: &Ran) -> Option<Verdict> {
+    match (&ran.outcome, ran.refusal, ran.route) {
+        (_, Some(Refusal::Harm), _) => Some(Verdict::Refused),
+        (Outcome::Lost(_) | Outcome::Panicked(_), ..) => Some(Verdict::Different),
+        (_, Some(Refusal::ToConvert), _) => Some(Verdict::Pending),
+        (_, Some(Refusal::Blocked), _) => Some(Verdict::Blocked),
+        (_, None, Some(RouteTaken::Passthrough)) => Some(Verdict::Passthrough),
+        (_, None, _) => None,
+    }
+}
+
+/// The verdict, where answers and effects compare as `compared` says.
+#[must_use]
+pub fn verdict(ran: &Ran, builtin: &str, compared: Verdict) -> Verdict {
+    settled(ran).unwrap_or_else(|| match route(ran, builtin) {
+        Some(RouteTaken::Partial) => Verdict::Partial,
+        _ => compared,
+    })
+}
+
+/// The route that the line took: an answer that says of itself that it is a part is one.
+#[must_use]
+pub fn route(ran: &Ran, builtin: &str) -> Option<RouteTaken> {
+    match ran.route {
+        Some(RouteTaken::Derived) if is_part(ran, builtin) => Some(RouteTaken::Partial),
+        route => route,
+    }
+}
+
+/// Whether our answer ends with a note of its own, which the built-in's has not.
+#[must_use]
+pub fn is_part(ran: &Ran, builtin: &str) -> bool {
+    let last = |text: &str| text.lines().next_back().map(str::to_owned);
+    !ran.notes.is_empty() && last(builtin) != last(&ran.text)
+}
+
+/// Writes into `entry`, which has the built-in's answer already, what our side did.
+pub fn take(entry: &mut Entry, ran: &Ran) {
+    entry.command.clone_from(&ran.command);
+    entry.ours.clone_from(&ran.text);
+    entry.route = route(ran, &entry.builtin);
+    if is_part(ran, &entry.builtin) {
+        entry.notes.clone_from(&ran.notes);
+    }
+    match &ran.outcome {
+        Outcome::Answered => {}
+        Outcome::Lost(why) => entry.note.clone_from(why),
+        Outcome::Panicked(text) => entry.note = format!("the command panicked: {text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(route: RouteTaken, refusal: Option<Refusal>) -> Ran {
+        Ran {
+            command: "info x".into(),
+            route: Some(route),
+            refusal,
+            ..Ran::default()
+        }
+    }
+
+    fn noted(text: &str) -> Ran {
+        Ran {
+            notes: vec!["QMP does not show b".into()],
+            text: text.into(),
+            ..ran(RouteTaken::Derived, None)
+        }
+    }
+
+    #[test]
+    fn a_reason_of_our_side_counts_before_what_was_printed() {
+        let on = |ran: &Ran| verdict(ran, "a\n", Verdict::Identical);
+        let derived = RouteTaken::Derived;
+        assert_eq!(on(&ran(derived, None)), Verdict::Identical);
+        assert_eq!(
+            on(&ran(RouteTaken::Refused, Some(Refusal::Blocked))),
+            Verdict::Blocked
+        );
+        assert_eq!(
+            on(&ran(RouteTaken::Refused, Some(Refusal::ToConvert))),
+            Verdict::Pending
+        );
+        assert_eq!(on(&ran(derived, Some(Refusal::Harm))), Verdict::Refused);
+        assert_eq!(
+            on(&ran(RouteTaken::Passthrough, None)),
+            Verdict::Passthrough
+        );
+        assert_eq!(on(&ran(RouteTaken::Partial, None)), Verdict::Partial);
+        // A register that QMP does not show: the line has no route.
+        let unread = Ran {
+            route: None,
+            ..ran(derived, Some(Refusal::Blocked))
+        };
+        assert_eq!(on(&unread), Verdict::Blocked);
+    }
+
+    #[test]
+    fn a_line_without_an_answer_is_different() {
+        for outcome in [
+            Outcome::Lost("gone".into()),
+            Outcome::Panicked("at 1".into()),
+        ] {
+            let lost = Ran {
+                outcome,
+                ..ran(RouteTaken::Partial, None)
+            };
+            assert_eq!(verdict(&lost, "", Verdict::Identical), Verdict::Different);
+        }
+    }
+
+    #[test]
+    fn a_note_of_our_own_marks_a_part() {
+        let part = noted("a\nnote: QMP does not show b\n");
+        assert_eq!(
+            verdict(&part, "a\nb\n", Verdict::Different),
+            Verdict::Partial
+        );
+        assert_eq!(route(&part, "a\nb\n"), Some(RouteTaken::Partial));
+        let same = noted("note: x\n");
+        assert!(!is_part(&same, "note: x\n"));
+        assert_eq!(
+            verdict(&same, "note: x\n", Verdict::Identical),
+            Verdict::Identical
+        );
+        let native = Ran {
+            route: Some(RouteTaken::Native),
+            ..part
+        };
+        assert_eq!(
+            verdict(&native, "a\nb\n", Verdict::Different),
+            Verdict::Different
+        );
+    }
+}

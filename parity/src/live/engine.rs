@@ -1,0 +1,25 @@
+//! The engine on a connection, as every kind of run builds it.
+
+use std::sync::Arc;
+
+use monitor::cx::Host;
+use monitor::engine::Monitor;
+use monitor::host::Unattended;
+use monitor::qmp::QmpError;
+use monitor::qmp::client::Client;
+use monitor::route::Passthrough;
+
+/// The engine without help of the built-in monitor, and without a user.
+pub async fn native(client: Client) -> Result<Monitor, QmpError> {
+    with(client, Arc::new(Unattended), Passthrough::Never).await
+}
+
+/// The engine in the program `host`.
+pub async fn with(
+    client: Client,
+    host: Arc<dyn Host>,
+    passthrough: Passthrough,
+) -> Result<Monitor, QmpError> {
+    let builder = Monitor::builder(Arc::new(client));
+    builder.host(host).passthrough(passthrough).build().await
+}
