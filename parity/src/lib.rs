@@ -1,8 +1,65 @@
-//! Compares the external human monitor with QEMU's built-in one, line by line.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The referee: gives the same line to QEMU's built-in human monitor and to ours, and compares.
 //!
-//! A [case] sets up a VM and lists lines. The [runner](live::run) gives each line to the built-in monitor and to our
-//! engine and [judges](judge) the answers; where a line changes the VM, [probes](live::probe) show whether both changed it
-//! alike. Everything reported is a function of the resulting [`Report`](report::Report).
+//! A [`Case`](case::Case) is a VM and the lines to run on it. On real QEMUs ([`live`]) each line
+//! goes to the built-in monitor and to our engine, and where it changes the VM, probes look whether
+//! both changed it alike. From recordings ([`recorded`]) the engine runs on a mock, and the
+//! built-in's text is what was recorded. In both, what our side did is a [`judge::Ran`], which
+//! climbs the one [ladder](judge::ladder) of verdicts; what comes of a line is a
+//! [`judge::Entry`], and a [`report::Report`] of entries is all that pages and baselines are made
+//! of.
+//!
+//! Folders ask only folders below them:
+//!
+//! ```text
+//!        bin/parity            the command line, and what each subcommand does
+//!       /     |     \
+//!  recorded   |   report      runs of recordings, and making them | JSON, terminal, HTML, ...
+//!      |      |      |
+//!     live    |   tables      runs on real QEMUs | rows by QEMUs, nothing runs
+//!       \     |     /
+//!           judge             the ladder of verdicts: adapter, masks, known differences, baseline
+//!             |
+//!           case              data: cases, probes, prefixes, recordings' places, which QEMU
+//! ```
+//!
+//! `tests/layers.rs` holds them to it, and holds each folder to have no circle inside.
+//!
+//! # Example
+//!
+//! All recordings of a folder, and the lines that are not answered as the built-in answered them:
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use parity::case::recordings;
+//! use parity::judge::KnownList;
+//! use parity::live::side::Ours;
+//! use parity::recorded;
+//! use parity::report::{Report, term};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let topics = recordings::topics(Path::new("recordings"))?;
+//! let mut known = KnownList::load(Path::new("parity/known.toml"))?;
+//! let report = Report::of(recorded::run::run(&topics, &Ours::Engine, &mut known)?);
+//! print!("{}", term::render(&report, false));
+//! assert!(report.is_clean());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! One line, judged by hand:
+//!
+//! ```
+//! use parity::judge::{Outcome, Verdict, adapter, compare, ladder};
+//! use serde_json::json;
+//!
+//! let plan = adapter::plan(&json!({"command": "info name", "route": "native"}));
+//! let ran = adapter::ran(plan, Outcome::Answered, "vm\n".into());
+//! let builtin = "vm \n";
+//! let (compared, _masks) = compare::answers(&ran.command, (builtin, ""), (&ran.text, ""));
+//! assert_eq!(ladder::verdict(&ran, builtin, compared), Verdict::Different);
+//! ```
 
 pub mod case;
 pub mod judge;

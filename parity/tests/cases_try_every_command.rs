@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The cases try every command: with arguments that are right, and with a mistake.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What the README says about the commands is what the rows say.
 
 use std::path::Path;

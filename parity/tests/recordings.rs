@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! All recordings, without any QEMU: the built-in's recorded text against our engine on the mock.
 
 use std::path::Path;

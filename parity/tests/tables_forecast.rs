@@ -1,5 +1,6 @@
-//! Which routes commands would take on QEMUs that nobody started: a small conversation of our own in
-//! libvirt's form, and libvirt's own where `HMP_TEST_REPLIES` names a folder with them.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Which routes commands would take on QEMUs that nobody started: a small conversation of our own
+//! in libvirt's form, and libvirt's own where `HMP_TEST_REPLIES` names a folder with them.
 
 use std::path::{Path, PathBuf};
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Interfaces that a QEMU to come offers are not gaps any more.
 
 use mock_qmp::MockQmp;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Why a file of parity's own can't be used.
 
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
-//! Cases: a VM and the lines to run on it, as TOML. A case with set-ups stands for one case each, with the same lines.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Cases: a VM and the lines to run on it, as TOML. A case with set-ups is one case each,
+//! with the same lines.
 
 use std::path::Path;
 
@@ -10,7 +12,8 @@ use super::qemu::Qemu;
 
 /// A file of `parity/cases`.
 ///
-/// In arguments and lines, `{dir}` stands for the VM's own directory and `{port}` for a TCP port of its own.
+/// In arguments and lines, `{dir}` stands for the VM's own directory and `{port}` for a TCP port of
+/// its own.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Case {
@@ -41,13 +44,15 @@ pub struct Case {
     /// Programs started before QEMU and ended with it.
     #[serde(default)]
     pub helpers: Vec<Helper>,
-    /// Starts a second QEMU before the VM, with the same arguments and these: the other end of a migration.
+    /// Starts a second QEMU before the VM, with the same arguments and these: the other end of a
+    /// migration.
     #[serde(default)]
     pub peer: Vec<String>,
-    /// Set-ups: the case stands for one of each, called `case-setup`.
+    /// Set-ups: the case is one case for each, called `case-setup`.
     #[serde(default)]
     pub setups: Vec<Setup>,
-    /// Whether two VMs run in step, one for each monitor: needed as soon as a line changes something.
+    /// Whether two VMs run in step, one for each monitor: needed as soon as a line changes
+    /// something.
     #[serde(default)]
     pub twins: bool,
     /// Whether no other case may run at the same time: for lines that are a matter of milliseconds.
@@ -268,7 +273,10 @@ mod tests {
             about = "a"
             args = ["-S"]
             steps = ["info name", { line = "stop", arch = ["arm"], since = "9.0" }]
-            setups = [{ name = "q35", args = ["-M", "q35"] }, { name = "virt", arch = ["arm"], since = "8.0" }]
+            setups = [
+                { name = "q35", args = ["-M", "q35"] },
+                { name = "virt", arch = ["arm"], since = "8.0" },
+            ]
         "#;
         let cases = parse("c", text).unwrap();
         let names: Vec<_> = cases.iter().map(|c| c.name.as_str()).collect();

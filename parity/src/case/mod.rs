@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What there is to run and on which QEMU: data read from files, which asks nobody.
 
 pub mod error;

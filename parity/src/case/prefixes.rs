@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What TAB is pressed on: prefixes of lines, and the VM for them.
 
 use std::path::Path;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Probes: what shows whether two VMs were changed alike. Asking them is for live runs.
 
 use serde::Deserialize;
@@ -12,9 +13,11 @@ pub enum Probe {
     Hmp(String),
     /// A file that QEMU wrote: its size and a checksum.
     File(String),
-    /// What QEMU added to a trace file since the step began, without the process ids and times that lines start with.
+    /// What QEMU added to a trace file since the step began, without the process ids and times that
+    /// lines start with.
     Trace(String),
-    /// What the guest would read from an image that QEMU wrote, whatever its format: its size and a checksum.
+    /// What the guest would read from an image that QEMU wrote, whatever its format: its size and a
+    /// checksum.
     Image(String),
     /// Whether the VNC server on `vnc.sock` takes this password.
     Vnc(String),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Which QEMU: the release and target that cases suit, tables are about, and reports name.
 
 use std::fmt;

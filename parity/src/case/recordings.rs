@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Where recordings are, and which QEMU they are of.
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The ratchet: no command may get worse than it was.
 
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use crate::case::Qemu;
 pub struct Baseline {
     /// QEMU, then the command's full name.
     pub commands: BTreeMap<Qemu, BTreeMap<String, Verdict>>,
-    /// In how many lines partial answers and the built-in's differ, in all lines of a command; by the same keys.
+    /// In how many lines partial answers and the built-in's differ, in all lines of a command; by
+    /// the same keys.
     #[serde(default)]
     pub parts: BTreeMap<Qemu, BTreeMap<String, usize>>,
 }
@@ -39,7 +41,8 @@ impl Baseline {
         Self { commands, parts }
     }
 
-    /// What got worse, or vanished, compared with `before`: one sentence each. QEMUs that were not run are no loss.
+    /// What got worse, or vanished, compared with `before`: one sentence each. QEMUs that were not
+    /// run are no loss.
     #[must_use]
     pub fn worse_than(&self, before: &Self) -> Vec<String> {
         let mut found = Vec::new();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Compares two answers to a line.
 
 use similar::{ChangeTag, TextDiff};
@@ -5,7 +6,8 @@ use similar::{ChangeTag, TextDiff};
 use super::mask;
 use super::verdict::Verdict;
 
-/// Compares two answers to a line of `command`. Returns the verdict, [`Verdict::Different`] at worst, and the masks used.
+/// Compares two answers to a line of `command`. Returns the verdict, [`Verdict::Different`] at
+/// worst, and the masks used.
 #[must_use]
 pub fn answers(
     command: &str,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What TAB did with one prefix on one QEMU: a part of the JSON report, see docs/parity.md.
 //!
 //! Compared are the line after the first and after the second TAB, and the words listed, in their

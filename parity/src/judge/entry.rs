@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! One line on one QEMU, with its verdict: a part of the JSON report, see docs/parity.md.
 
 use serde::{Deserialize, Serialize};

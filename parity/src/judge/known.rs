@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Expected differences, each with its reason; one that no longer occurs is an error.
 
 use std::path::Path;

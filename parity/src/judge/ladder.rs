@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The ladder: how what our side did, what the built-in printed and how both compare become one
 //! verdict. Live runs, recordings and the program `hmp` all climb it.
 
@@ -122,16 +123,16 @@ mod tests {
 
     #[test]
     fn a_note_of_our_own_marks_a_part() {
-        let part = noted("a\nnote: QMP does not show b\n");
+        let part = noted("a\n> QMP does not show b\n");
         assert_eq!(
             verdict(&part, "a\nb\n", Verdict::Different),
             Verdict::Partial
         );
         assert_eq!(route(&part, "a\nb\n"), Some(RouteTaken::Partial));
-        let same = noted("note: x\n");
-        assert!(!is_part(&same, "note: x\n"));
+        let same = noted("> x\n");
+        assert!(!is_part(&same, "> x\n"));
         assert_eq!(
-            verdict(&same, "note: x\n", Verdict::Identical),
+            verdict(&same, "> x\n", Verdict::Identical),
             Verdict::Identical
         );
         let native = Ran {

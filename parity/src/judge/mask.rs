@@ -1,5 +1,6 @@
-//! What differs by nature from run to run, in one table. A mask keeps the width of what it hides, but for numbers in
-//! the answers of probes, where nobody aligns them.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What differs by nature from run to run, in one table. A mask keeps the width of what it hides,
+//! but for numbers in the answers of probes, where nobody aligns them.
 
 use std::sync::LazyLock;
 
@@ -10,7 +11,8 @@ use regex::Regex;
 pub struct Mask {
     /// Its name in reports.
     pub name: &'static str,
-    /// The command whose answers have it (`info cpus`), [`PROBES`], or empty for all and for probes.
+    /// The command whose answers have it (`info cpus`), [`PROBES`], or empty for all and for
+    /// probes.
     pub command: &'static str,
     /// Why it differs.
     pub reason: &'static str,
@@ -180,7 +182,8 @@ static COMPILED: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The commands whose answers hold help sentences: ours are our own words, while names and parameters must be alike.
+/// The commands whose answers hold help sentences: ours are our own words, while names and
+/// parameters must be alike.
 const WITH_SENTENCES: &[&str] = &["help", "info"];
 
 /// Cuts each help sentence, with the lines that it goes on in.
@@ -203,7 +206,8 @@ fn without_sentences(text: &str) -> String {
     out
 }
 
-/// Hides what the table names for this command, and the VM's directory. Returns the names of the masks that matched.
+/// Hides what the table names for this command, and the VM's directory. Returns the names of the
+/// masks that matched.
 pub fn apply(text: &str, command: &str, dir: &str) -> (String, Vec<&'static str>) {
     let mut text = if dir.is_empty() {
         text.to_owned()

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What two answers to one line are worth: one ladder of verdicts, for all kinds of runs.
 
+pub mod adapter;
 pub mod baseline;
 pub mod compare;
 pub mod completed;
@@ -10,7 +12,7 @@ pub mod mask;
 pub mod ran;
 #[doc(hidden)]
 pub mod sample;
-pub mod told;
+
 pub mod verdict;
 
 pub use completed::{Completed, Tab};

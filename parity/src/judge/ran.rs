@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What our side did with a line, as types: all that the ladder of verdicts looks at.
 
 use serde::{Deserialize, Serialize};

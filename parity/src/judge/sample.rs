@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Entries for the tests of everything that is made of entries.
 
 use super::entry::Entry;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Verdicts: what a line is worth.
 
 use serde::{Deserialize, Serialize};

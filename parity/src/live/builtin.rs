@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The built-in monitor over its own socket, as a user sees it.
 
 use std::path::Path;
@@ -68,7 +69,8 @@ impl Builtin {
         self.line_with(line, None).await
     }
 
-    /// As [`line`](Self::line); `answer` is typed where a password is asked for. The question is not part of the text.
+    /// As [`line`](Self::line); `answer` is typed where a password is asked for. The question is
+    /// not part of the text.
     pub async fn line_with(
         &mut self,
         line: &str,
@@ -91,7 +93,8 @@ impl Builtin {
         Ok(answer.to_owned())
     }
 
-    /// Types `text` and presses TAB twice; what each TAB made of the line and what it listed. The line is erased.
+    /// Types `text` and presses TAB twice; what each TAB made of the line and what it listed. The
+    /// line is erased.
     ///
     /// A TAB without candidates prints nothing, so each is followed by a word that is waited for.
     pub async fn tab(&mut self, text: &str) -> Result<[Tab; 2], BuiltinError> {
@@ -147,9 +150,11 @@ impl Builtin {
         Ok(())
     }
 
-    /// Everything up to the next `prompt`; QEMU's end counts as one, so that the answer to `quit` is read too.
+    /// Everything up to the next `prompt`; QEMU's end counts as one, so that the answer to `quit`
+    /// is read too.
     ///
-    /// A prompt in the middle of a line is one where nothing follows: some texts of QEMU have no line end.
+    /// A prompt in the middle of a line is one where nothing follows: some texts of QEMU have no
+    /// line end.
     async fn read_to(&mut self, prompt: &[u8]) -> Result<Vec<u8>, BuiltinError> {
         let mut bytes = Vec::new();
         loop {

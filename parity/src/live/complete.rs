@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Completion on real QEMUs: the same prefixes with TAB on the built-in monitor and on ours.
 
 use super::programs::Program;
@@ -6,8 +7,8 @@ use super::{engine, tabs};
 use crate::case::Prefixes;
 use crate::judge::{Completed, KnownList};
 
-/// Completes `prefixes` on a VM of `list`, by both monitors. A prefix that could not be tried has an
-/// entry too.
+/// Completes `prefixes` on a VM of `list`, by both monitors. A prefix that could not be tried has
+/// an entry too.
 pub async fn live(
     list: &Prefixes,
     prefixes: &[String],

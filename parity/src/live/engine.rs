@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The engine on a connection, as every kind of run builds it.
 
 use std::sync::Arc;

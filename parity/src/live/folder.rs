@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Programs run in a folder of their own, so that what they write by relative names stays there.
 
 use std::path::{Path, PathBuf};

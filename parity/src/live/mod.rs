@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Real QEMUs: VMs, both sides on them, and the runs that compare there.
 
 pub mod builtin;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! One step on two VMs, or on one that both sides share.
 
 use std::fmt::Write;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A panic of the engine is something to report about a line, and not the end of a run.
 
 use std::any::Any;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The user of our side in a live run.
 
 use std::sync::{Mutex, PoisonError};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Asks the probes of a step.
 
 use std::path::Path;

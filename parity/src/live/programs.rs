@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! QEMU programs to compare with.
 
 use std::path::{Path, PathBuf};

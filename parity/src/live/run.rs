@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Runs cases: each line on the built-in monitor and on ours.
 
 use std::panic::resume_unwind;

@@ -1,4 +1,6 @@
-//! What the built-in's line editor shows: a screen without a right edge, and lists of candidates read back from it.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What the built-in's line editor shows: a screen without a right edge, and lists of candidates
+//! read back from it.
 
 /// Rows of characters, as far as the built-in's editor moves about in them.
 #[derive(Debug)]
@@ -88,8 +90,8 @@ const CELL: usize = 10;
 
 /// The candidates of a list, in the order shown; `None` where the rows are no such list.
 ///
-/// A cell is as wide as the longest candidate and two blanks, and all of a row are padded; so the width of a list is one
-/// that all rows can be cut by, and that the longest candidate fills.
+/// A cell is as wide as the longest candidate and two blanks, and all of a row are padded; so the
+/// width of a list is one that all rows can be cut by, and that the longest candidate fills.
 pub(crate) fn candidates(rows: &[String]) -> Option<Vec<String>> {
     (CELL..=WIDTH).find_map(|width| cut(rows, width))
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Our side of a comparison: the engine in this process, or the program `hmp` on a socket.
 
 use std::fs::File;
@@ -13,7 +14,7 @@ use tokio::time::timeout;
 
 use super::folder;
 use super::panics::caught;
-use crate::judge::{Outcome, Plan, Ran, told};
+use crate::judge::{Outcome, Plan, Ran, adapter};
 
 /// Which side of ours answers.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +29,7 @@ pub enum Ours {
 /// How the built-in monitor is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theirs {
-    /// Over its own socket, as a person sees it.
+    /// Over its own socket, as a user sees it.
     #[default]
     Socket,
     /// By `human-monitor-command`, as programs ask it.
@@ -92,7 +93,7 @@ impl Side {
     /// How the line would be carried out. A line that the engine can't even plan has an empty plan.
     #[must_use]
     pub fn plan(&self, line: &str) -> Plan {
-        told::plan(&self.monitor.explain(line))
+        adapter::plan(&self.monitor.explain(line))
     }
 
     /// Whether somebody can be asked for a secret.
@@ -106,7 +107,7 @@ impl Side {
         let mut text = String::new();
         let plan = match caught(async { self.plan(line) }).await {
             Ok(plan) => plan,
-            Err(panic) => return told::ran(Plan::default(), Outcome::Panicked(panic), text),
+            Err(panic) => return adapter::ran(Plan::default(), Outcome::Panicked(panic), text),
         };
         let outcome = match &mut self.hmp {
             None => on_engine(&mut self.monitor, line, &mut text).await,
@@ -116,7 +117,7 @@ impl Side {
                 hmp.line(line, &mut text).await
             }
         };
-        told::ran(plan, outcome, text)
+        adapter::ran(plan, outcome, text)
     }
 
     /// Ends it.

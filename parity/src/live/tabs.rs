@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What our completion makes of a line with TAB, the way `hmp`'s line editor does.
 
 use monitor::engine::Monitor;
@@ -35,8 +36,8 @@ async fn tab(monitor: &mut Monitor, text: &str) -> Tab {
     Tab { line, list }
 }
 
-/// The line with what all words have in common, and the words where there are several. A word that stands alone is
-/// finished, so a blank follows, unless it is a folder.
+/// The line with what all words have in common, and the words where there are several. A word that
+/// is the only one is finished, so a blank follows, unless it is a folder.
 fn inserted(text: &str, start: usize, words: Vec<String>) -> (String, Vec<String>) {
     let Some(first) = words.first() else {
         return (text.to_owned(), words);

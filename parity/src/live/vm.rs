@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A VM for one case: its own directory, its own QEMU process, gone when dropped.
 
 use std::collections::HashMap;
@@ -20,7 +21,8 @@ use super::folder;
 use super::programs::Program;
 use crate::case::{Case, Disk};
 
-/// A running QEMU with a QMP connection for our engine, another one for probes, and the built-in monitor.
+/// A running QEMU with a QMP connection for our engine, another one for probes, and the built-in
+/// monitor.
 pub struct Vm {
     dir: TempDir,
     path: PathBuf,
@@ -205,7 +207,8 @@ impl Vm {
         Ok(reply.as_str().unwrap_or_default().replace("\r\n", "\n"))
     }
 
-    /// Waits for an event; one that came since [`Vm::forget_events`] will do. Returns whether it came in time.
+    /// Waits for an event; one that came since [`Vm::forget_events`] will do. Returns whether it
+    /// came in time.
     pub async fn wait_for(&mut self, event: &str, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         loop {
@@ -296,7 +299,8 @@ async fn peer_listens(dir: &Path) -> Result<(), VmError> {
     }
 }
 
-/// The monitors' sockets; the human one comes last, so that its appearance means that all are there.
+/// The monitors' sockets; the human one comes last, so that its appearance means that all are
+/// there.
 fn socket_args(dir: &Path) -> Vec<String> {
     let socket = |name: &str| format!("unix:{},server=on,wait=off", dir.join(name).display());
     vec![
@@ -311,7 +315,8 @@ fn socket_args(dir: &Path) -> Vec<String> {
     ]
 }
 
-/// Whether the built-in's editor takes a line as it is. What else there is needs `human-monitor-command`.
+/// Whether the built-in's editor takes a line as it is. What else there is needs
+/// `human-monitor-command`.
 #[must_use]
 pub fn is_typed(line: &str) -> bool {
     !line.chars().any(char::is_control) && line.len() < 4000 && line.is_ascii()

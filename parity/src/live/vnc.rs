@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Just enough of the VNC protocol to try a password.
 
 use std::io::{Error, ErrorKind};

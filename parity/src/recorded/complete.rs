@@ -1,4 +1,6 @@
-//! Completions of the built-in that were recorded, beside the QMP session that ours takes for the same.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Completions of the built-in that were recorded, beside the QMP session that ours takes for the
+//! same.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -21,7 +23,8 @@ use crate::live::{engine, tabs};
 /// The topic's name.
 const TOPIC: &str = "completion";
 
-/// What the built-in did with a prefix; one a line, as JSON, in `completion.tab` beside `completion.qmp`.
+/// What the built-in did with a prefix; one a line, as JSON, in `completion.tab` beside
+/// `completion.qmp`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Recorded {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Recordings: made on real QEMUs, and run without any.
 
 pub mod complete;

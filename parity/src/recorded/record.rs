@@ -1,4 +1,6 @@
-//! Records cases: the QMP session of our engine, and the built-in monitor's text at the same moments.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Records cases: the QMP session of our engine, and the built-in monitor's text at the same
+//! moments.
 
 use std::iter;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use tokio::time::sleep;
 
 use super::session::{DIR, folder_name, machine, through, tidy};
 use crate::case::Case;
-use crate::judge::{Outcome, Refusal, RouteTaken, told};
+use crate::judge::{Outcome, Refusal, RouteTaken, adapter};
 use crate::live::engine;
 use crate::live::programs::Program;
 use crate::live::vm::{Vm, VmError, in_dir};
@@ -21,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Records `case` on `qemu` as a topic of a folder below `out`; returns the folder.
 ///
-/// Only what needs no help of the built-in monitor is recorded. Two recordings can't be made at once on one machine.
+/// Only what needs no help of the built-in monitor is recorded. Two recordings can't be made at
+/// once on one machine.
 pub async fn record(case: &Case, program: &Program, out: &Path) -> Result<PathBuf, VmError> {
     let mut ours = Vm::start_in(case, program, Path::new(DIR)).await?;
     let twin_dir = format!("{DIR}.twin");
@@ -48,7 +51,8 @@ pub async fn record(case: &Case, program: &Program, out: &Path) -> Result<PathBu
     let mut monitor = engine::native(client.clone()).await?;
 
     for step in case.steps_on(&program.qemu) {
-        // Help texts of the built-in are not stored, and a replay has no user to ask for a password.
+        // Help texts of the built-in are not stored, and a replay has no user to ask for a
+        // password.
         let is_help = step.line.trim_start().starts_with("help");
         if is_help || step.answer.is_some() {
             continue;
@@ -60,8 +64,8 @@ pub async fn record(case: &Case, program: &Program, out: &Path) -> Result<PathBu
         let moment = recorder.recorder().moment();
         let mut text = String::new();
         monitor.run_line(&line, &mut text).await;
-        let plan = told::plan(&monitor.explain(&line));
-        let ran = told::ran(plan, Outcome::Answered, text);
+        let plan = adapter::plan(&monitor.explain(&line));
+        let ran = adapter::ran(plan, Outcome::Answered, text);
         if ran.refusal == Some(Refusal::Harm) {
             continue;
         }
@@ -77,7 +81,8 @@ pub async fn record(case: &Case, program: &Program, out: &Path) -> Result<PathBu
             .builtin_at(moment, &line, &answer.replace(dir, DIR));
         let undone = ran.route == Some(RouteTaken::Refused);
         if twin.is_some() && undone {
-            // What we can't do yet, the built-in does, so that the VMs stay alike for the lines behind it.
+            // What we can't do yet, the built-in does, so that the VMs stay alike for the lines
+            // behind it.
             ours.builtin_line_with(&line, None).await?;
             recorder.recorder().new_moment();
         }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Runs recordings: our engine on the mock, against the built-in's recorded text.
 
 use std::panic::resume_unwind;
@@ -19,8 +20,8 @@ use crate::live::side::{Ours, Side};
 /// How many topics run at once.
 const AT_ONCE: usize = 8;
 
-/// Runs these topics, several at once, since some wait for what is going on in the VM. Returns their entries in the
-/// topics' order.
+/// Runs these topics, several at once, since some wait for what is going on in the VM. Returns
+/// their entries in the topics' order.
 pub fn run(
     topics: &[PathBuf],
     ours: &Ours,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What all recordings of a VM's QMP session have in common.
 
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -16,7 +17,8 @@ use crate::live::vm::{Vm, VmError};
 /// Where the VMs of recordings live, so that every recording has the same paths.
 pub const DIR: &str = "/tmp/hmp-vm";
 
-/// A connection to the VM through the recorder, and the task that passes it on, which ends with the client.
+/// A connection to the VM through the recorder, and the task that passes it on, which ends with the
+/// client.
 pub async fn through(recorder: &Proxy, vm: &Vm) -> Result<(Client, JoinHandle<()>), VmError> {
     let (client, inner) = StdUnixStream::pair()?;
     let qemu_side = StdUnixStream::connect(vm.dir().join("rec.sock"))?;

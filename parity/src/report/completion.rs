@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What TAB did, for a terminal.
 
 use std::fmt::Write;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Everything that a run found.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The report as JUnit XML: a suite for each case and QEMU, a test for each line.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The report as a summary for a merge request.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a run found: plain data first, pages second. Nothing is judged here.
 
 pub mod completion;

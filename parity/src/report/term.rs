@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The report for a terminal.
 
 use std::fmt::Write;
@@ -20,7 +21,8 @@ pub fn render(report: &Report, verbose: bool) -> String {
     out
 }
 
-/// Strict totals: of all lines of a QEMU, those that a native or a derived route answered as the built-in does.
+/// Strict totals: of all lines of a QEMU, those that a native or a derived route answered as the
+/// built-in does.
 #[must_use]
 pub fn strict(report: &Report) -> String {
     let mut out = String::new();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Our rows against a QEMU source tree's `.hx` files.
 
 use std::fmt::Write;

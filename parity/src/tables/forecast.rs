@@ -1,4 +1,6 @@
-//! Which route every command would take on every QEMU whose schema is at hand, and what each needs of QMP.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Which route every command would take on every QEMU whose schema is at hand, and what each needs
+//! of QMP.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -46,7 +48,8 @@ pub struct Taken {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Need {
-    /// The release that it came with, as QEMU documents it or else as far as the QEMUs looked at show it.
+    /// The release that it came with, as QEMU documents it or else as far as the QEMUs looked at
+    /// show it.
     pub since: Option<String>,
     /// The QEMUs looked at that lack it.
     pub lacking: Vec<Qemu>,
@@ -144,7 +147,8 @@ fn letter(state: Option<State>) -> char {
     }
 }
 
-/// For a terminal: states by QEMU, then a line for each command with a letter for each QEMU and what it needs.
+/// For a terminal: states by QEMU, then a line for each command with a letter for each QEMU and
+/// what it needs.
 #[must_use]
 pub fn render(forecast: &Forecast) -> String {
     let mut out = String::new();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The QMP interfaces that QEMU lacks, ranked by the commands that each would free.
 
 use std::collections::BTreeMap;

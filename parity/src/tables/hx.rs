@@ -1,7 +1,10 @@
-//! QEMU's `.hx` files: the source of the built-in monitor's tables (docs/devel/docs.rst), 2.x and later.
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! QEMU's `.hx` files: the source of the built-in monitor's tables (docs/devel/docs.rst), 2.x and
+//! later.
 //!
-//! An entry is a C initialiser between documentation blocks (`SRST`/`ERST`, before 5.2 `STEXI`/`ETEXI`), perhaps inside
-//! `#if` conditions; strings may be written in pieces, some of them in conditions of their own, which are joined.
+//! An entry is a C initialiser between documentation blocks (`SRST`/`ERST`, before 5.2
+//! `STEXI`/`ETEXI`), perhaps inside `#if` conditions; strings may be written in pieces, some of
+//! them in conditions of their own, which are joined.
 
 use std::path::{Path, PathBuf};
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Rows by QEMUs: what the tables say, with nothing running.
 
 pub mod coverage;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a QEMU offers: a recorded one by its schema, without starting any, or one that runs.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Since which release QEMU has its QMP commands, as its schema's documentation (qapi/*.json) says.
 
 use monitor::version::Version;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! How many commands take which route on each recorded QEMU: the README's table.
 
 use std::fmt::Write;

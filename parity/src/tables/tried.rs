@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Which commands the cases try, and how: with arguments that are right, and with mistakes.
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use super::offered::at_most;
 use crate::case::{Case, Qemu};
-use crate::judge::told;
+use crate::judge::adapter;
 
 /// How the cases try a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +22,8 @@ pub struct Tried {
     pub wrong: usize,
 }
 
-/// Lines by command, as the newest QEMU that has them reads them. Every command of the tables is there.
+/// Lines by command, as the newest QEMU that has them reads them. Every command of the tables is
+/// there.
 #[must_use]
 pub fn tried(cases: &[Case]) -> BTreeMap<String, Tried> {
     let mut found: BTreeMap<String, Tried> = BTreeMap::new();
@@ -41,7 +43,7 @@ pub fn tried(cases: &[Case]) -> BTreeMap<String, Tried> {
         });
         for case in cases.filter(|case| case.suits(&qemu)) {
             for step in case.steps_on(&qemu) {
-                let plan = told::plan(&monitor.explain(&step.line));
+                let plan = adapter::plan(&monitor.explain(&step.line));
                 if plan.command.is_empty() {
                     continue;
                 }

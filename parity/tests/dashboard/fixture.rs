@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Reports that have something of everything.
 
 use std::path::PathBuf;

@@ -15,7 +15,8 @@ use crate::error::Error;
 /// The module that knows which change is on.
 const SWITCH: &str = include_str!("switch.rs");
 
-/// Writes all `mutants` into the engine below `tree` and takes out those that do not build. Returns the others' numbers.
+/// Writes all `mutants` into the engine below `tree` and takes out those that do not build. Returns
+/// the others' numbers.
 pub fn all(tree: &Path, mutants: &[Mutant]) -> Result<Vec<usize>, Error> {
     let library = tree.join("monitor/src/lib.rs");
     let root = fs::read_to_string(&library)?;

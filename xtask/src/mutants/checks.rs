@@ -101,7 +101,8 @@ impl Check {
     }
 }
 
-/// All checks, quick ones first, with what they reach. Those that fail or reach nothing without a change are left out.
+/// All checks, quick ones first, with what they reach. Those that fail or reach nothing without a
+/// change are left out.
 pub fn learn(tree: &Path) -> Result<Vec<Check>, Error> {
     let mut checks = programs(tree)?;
     let me = tree_program(tree)?;

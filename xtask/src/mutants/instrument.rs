@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Writes all changes into the source at once, each behind a condition that is true for one number alone, so that the
-//! program is built once for all of them.
+//! Writes all changes into the source at once, each behind a condition that is true for one number
+//! alone, so that the program is built once for all of them.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Arm, BinOp, Expr, ExprBinary, ExprUnary, UnOp};
 
-/// A change, as `cargo mutants --list --json` tells it.
+/// A change, as `cargo mutants --list --json` prints it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Mutant {
     /// The file, seen from the workspace's root.
@@ -49,20 +49,20 @@ struct Place {
 pub struct Instrumented {
     /// Its text.
     pub text: String,
-    /// Where in it what a change brings stands, for telling which of them does not build.
+    /// Where in it what a change brings is, which shows which of them does not build.
     pub ranges: Vec<(Range<usize>, usize)>,
     /// The changes that are in it.
     pub numbers: Vec<usize>,
 }
 
-/// Text to insert. Of several at one place those that close come first, inner ones before outer ones, then those that
-/// open, outer ones first.
+/// Text to insert. Of several at one place those that close come first, inner ones before outer
+/// ones, then those that open, outer ones first.
 struct Insertion {
     at: usize,
     closes: bool,
     extent: usize,
     text: String,
-    /// The change that the text stands for, where it is one's own.
+    /// The change that the text stands for, where it is its own.
     number: Option<usize>,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Which change of the source is on: the one whose number `HMP_MUTANT` holds. This file is for changed copies of the
-//! engine alone.
+//! Which change of the source is on: the one whose number `HMP_MUTANT` holds. This file is for
+//! changed copies of the engine alone.
 
 use std::env;
 use std::fs::{File, OpenOptions};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The command line.
 
 use std::path::PathBuf;
@@ -26,7 +27,8 @@ pub enum Command {
     Fuzz(Fuzz),
     /// The QMP interfaces that QEMU lacks, ranked by the commands that each would free.
     Gaps(Gaps),
-    /// Which route every command would take on every QEMU whose schema is at hand, and what it needs of QMP.
+    /// Which route every command would take on every QEMU whose schema is at hand, and what it
+    /// needs of QMP.
     Coverage(Coverage),
     /// How many commands take which route on each recorded QEMU, as the README shows it.
     Status(Status),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! `parity`: runs the same lines on the built-in monitor and on ours, and reports.
 
 mod cli;

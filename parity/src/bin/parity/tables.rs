@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The subcommands that run nothing: `gaps`, `coverage`, `status` and `hx`.
 
 use parity::case::recordings::RecordingsError;

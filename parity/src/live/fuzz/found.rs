@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What a run of the fuzzer found, and whether it met enough.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// What the built-in says to a line that it can't read (parsing rules of monitor/hmp.c), as [`kind`] writes it.
+/// What the built-in says to a line that it can't read (parsing rules of monitor/hmp.c), as
+/// [`kind`] writes it.
 const ERRORS: &[&str] = &[
     "unknown command: '...'",
     "Command '...' not available until machine initialization has completed.",
@@ -29,8 +31,8 @@ const ERRORS: &[&str] = &[
     "value expected for -.",
 ];
 
-/// Commands that a build or a module that is not loaded may lack, which QMP does not tell: the built-in then says that
-/// they are not available before it reads the line.
+/// Commands that a build or a module that is not loaded may lack, which QMP does not tell: the
+/// built-in then says that they are not available before it reads the line.
 const MAY_BE_MISSING: &[&str] = &["info usbhost"];
 
 /// As many lines as every command should get.
@@ -117,8 +119,8 @@ impl Found {
         let fewest = counted.map(|(_, count)| *count).min().unwrap_or(0);
         let _ = writeln!(
             out,
-            "{} lines, {} right ones not run, {} commands with {fewest} lines at least, {} of {} kinds of errors, \
-             {} differences",
+            "{} lines, {} right ones not run, {} commands with {fewest} lines at least, \
+             {} of {} kinds of errors, {} differences",
             self.lines,
             self.accepted,
             self.rows.len(),
@@ -150,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_told_apart_without_what_varies() {
+    fn errors_are_sorted_without_what_varies() {
         assert_eq!(
             kind("stop|s: extraneous characters at the end of line\nTry \"help s\" ..."),
             "extraneous characters at the end of line"

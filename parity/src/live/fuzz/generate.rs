@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Random lines: mostly what a row takes, with a mistake now and then.
 
 use monitor::command::Command;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Tries random lines on both monitors.
 
 use monitor::engine::Monitor;
@@ -5,15 +6,17 @@ use monitor::engine::Monitor;
 use super::found::{Difference, Found, kind};
 use super::generate::Generator;
 use crate::case::Case;
-use crate::judge::{Plan, Refusal, RouteTaken, Verdict, compare, told};
+use crate::judge::{Plan, Refusal, RouteTaken, Verdict, adapter, compare};
 use crate::live::engine;
+use crate::live::panics::caught;
 use crate::live::programs::Program;
 use crate::live::vm::{Vm, VmError, is_typed};
 
 /// Commands, besides those of `info`, whose lines may be carried out: they only look.
 const MAY_RUN: &[&str] = &["print", "cpu", "qom-list", "info", "help"];
 
-/// `info` commands whose answer is not compared here: it changes while nothing happens, or takes long.
+/// `info` commands whose answer is not compared here: it changes while nothing happens, or takes
+/// long.
 const MAY_NOT_RUN: &[&str] = &[
     "info mtree",
     "info qtree",
@@ -126,7 +129,8 @@ async fn run(vm: &mut Vm, seed: u64, count: usize, found: &mut Found) -> Result<
     Ok(())
 }
 
-/// A row whose lines are mostly right ones, which must not run, counts one after so many, so that others get their turn.
+/// A row whose lines are mostly right ones, which must not run, counts one after so many, so that
+/// others get their turn.
 const PATIENCE: usize = 40;
 
 /// Whether the answer is that this command is not available, before the line is read.
@@ -153,18 +157,20 @@ fn may_run(plan: &Plan) -> bool {
 }
 
 fn plan(monitor: &Monitor, line: &str) -> Plan {
-    told::plan(&monitor.explain(line))
+    adapter::plan(&monitor.explain(line))
 }
 
-/// Both answers and whether they are alike; none where the built-in has not loaded the command's module, which no QMP
-/// command says.
+/// Both answers and whether they are alike; none where the built-in has not loaded the command's
+/// module, which no QMP command says.
 async fn both(
     vm: &mut Vm,
     monitor: &mut Monitor,
     line: &str,
 ) -> Result<Option<(String, String, bool)>, VmError> {
     let mut ours = String::new();
-    monitor.run_line(line, &mut ours).await;
+    if let Err(panic) = caught(monitor.run_line(line, &mut ours)).await {
+        ours = format!("(panicked: {panic})");
+    }
     // A NUL ends a line, and QMP refuses it.
     let typed = line.split('\0').next().unwrap_or(line);
     let builtin = vm.builtin_line_with(typed, None).await?;

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Families: what commands are about, so that the page can group them.
 
-/// Full names by family, separated by commas. `*` at the end stands for any rest; the first family that fits counts.
+/// Full names by family, separated by commas. `*` at the end stands for any rest; the first family
+/// that fits counts.
 const FAMILIES: &[(&str, &str)] = &[
     (
         "monitor",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The report as one HTML page that needs nothing else: no network, no server, no other file.
 
 mod families;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What the page calls the parts of an entry.
 
 use std::borrow::Cow;
@@ -6,7 +7,8 @@ use monitor::table::{self, INFO, MAIN};
 
 use crate::judge::{Entry, RouteTaken, Verdict};
 
-/// The command of an entry. Lines of a VM that did not start have none, and count for the command that they name.
+/// The command of an entry. Lines of a VM that did not start have none, and count for the command
+/// that they name.
 #[must_use]
 pub fn command(entry: &Entry) -> Cow<'_, str> {
     if !entry.command.is_empty() || entry.verdict != Verdict::NotRun {
@@ -33,7 +35,8 @@ pub fn route(entry: &Entry) -> &str {
     entry.route.map_or("", RouteTaken::word)
 }
 
-/// The machine type, where the entry says it: recordings have it in their folder's name (`10.0-x86_64-q35+numa/main`).
+/// The machine type, where the entry says it: recordings have it in their folder's name
+/// (`10.0-x86_64-q35+numa/main`).
 #[must_use]
 pub fn machine(entry: &Entry) -> &str {
     if !entry.machine.is_empty() {

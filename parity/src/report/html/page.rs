@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The page is a function of the report, an earlier report, and the static tables. Its data is JSON
 //! inside the page; everything that is seen is made of that by the scripts beside this file.
 
@@ -29,7 +30,8 @@ const SCRIPTS: [&str; 8] = [
     include_str!("main.js"),
 ];
 
-/// What the page embeds. Verdicts, QEMUs, machines, cases and texts are numbers in the lists of those names.
+/// What the page embeds. Verdicts, QEMUs, machines, cases and texts are numbers in the lists of
+/// those names.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Data<'a> {
@@ -65,7 +67,7 @@ struct Completions<'a> {
     others: Vec<&'a Completed>,
 }
 
-/// A verdict, with the letter that stands for it.
+/// A verdict, with its letter.
 #[derive(Debug, Serialize)]
 struct Word {
     word: &'static str,
@@ -74,7 +76,8 @@ struct Word {
     passes: bool,
 }
 
-/// An entry in short: command, QEMU, machine, case, line, route, verdict, the built-in's answer, ours, note, masks, probes.
+/// An entry in short: command, QEMU, machine, case, line, route, verdict, the built-in's answer,
+/// ours, note, masks, probes.
 #[derive(Debug, Serialize)]
 struct Line<'a>(
     usize,
@@ -116,7 +119,8 @@ pub fn render(report: &Report, before: Option<&Report>) -> Result<String, serde_
     Ok(page)
 }
 
-/// JSON that can't end the element it stands in: `<` occurs in strings only, where an escape means the same.
+/// JSON that can't end the element around it: `<` occurs in strings only, where an escape means
+/// the same.
 fn embeddable(json: &str) -> String {
     json.replace('<', "\\u003c")
         .replace('\u{2028}', "\\u2028")

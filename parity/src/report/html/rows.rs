@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What the tables say about commands, whatever ran.
 
 use std::borrow::Cow;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What changed since an earlier report.
 
 use std::borrow::Cow;
@@ -10,7 +11,8 @@ use crate::case::Qemu;
 use crate::judge::{Entry, Verdict};
 use crate::report::Report;
 
-/// The earlier report, as far as the page compares with it. Verdicts are numbers in [`Verdict::ALL`].
+/// The earlier report, as far as the page compares with it. Verdicts are numbers in
+/// [`Verdict::ALL`].
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trend<'a> {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The adapter: reads what our side did out of what the engine says of it today, which is
 //! [`Monitor::explain`](monitor::engine::Monitor::explain)'s JSON and sentences in answers.
 //!
@@ -76,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    fn told(explained: &Value, text: &str) -> Ran {
+    fn answered(explained: &Value, text: &str) -> Ran {
         ran(plan(explained), Outcome::Answered, text.into())
     }
 
@@ -103,17 +104,20 @@ mod tests {
     #[test]
     fn an_answer_can_be_less_than_the_plan() {
         let derived = json!({"command": "drive_del", "route": "derived"});
-        let blocked = told(&derived, "drive_del: blocked: no command\n");
+        let blocked = answered(&derived, "drive_del: blocked: no command\n");
         assert_eq!(blocked.route, Some(RouteTaken::Refused));
         assert_eq!(blocked.refusal, Some(Refusal::Blocked));
         // Another command's name, or none, says nothing about this one.
-        assert_eq!(told(&derived, "stop: blocked: no command\n").refusal, None);
+        assert_eq!(
+            answered(&derived, "stop: blocked: no command\n").refusal,
+            None
+        );
         let blank = json!({"route": "local"});
         assert_eq!(
-            told(&blank, ": blocked: x\n").route,
+            answered(&blank, ": blocked: x\n").route,
             Some(RouteTaken::Local)
         );
-        let harm = told(&derived, "refused: drive_del kills QEMU\n");
+        let harm = answered(&derived, "refused: drive_del kills QEMU\n");
         assert_eq!(harm.refusal, Some(Refusal::Harm));
         assert_eq!(harm.route, Some(RouteTaken::Derived));
     }
@@ -121,8 +125,8 @@ mod tests {
     #[test]
     fn a_note_is_the_last_line() {
         let derived = json!({"command": "info qtree", "route": "derived"});
-        assert_eq!(told(&derived, "a\nnote: no b\n").notes, ["no b"]);
-        assert!(told(&derived, "note: x\na\n").notes.is_empty());
-        assert!(told(&derived, "").notes.is_empty());
+        assert_eq!(answered(&derived, "a\nnote: no b\n").notes, ["no b"]);
+        assert!(answered(&derived, "note: x\na\n").notes.is_empty());
+        assert!(answered(&derived, "").notes.is_empty());
     }
 }
