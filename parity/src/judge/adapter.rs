@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The adapter: reads what our side did out of what the engine says of it today, which is
-//! [`Monitor::explain`](monitor::engine::Monitor::explain)'s JSON and sentences in answers.
+//! the JSON of `Monitor::explain` and sentences in answers.
 //!
 //! No other code of this crate looks for these members and sentences.
 

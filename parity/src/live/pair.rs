@@ -77,6 +77,7 @@ impl Pair<'_> {
         ladder::take(entry, &ran);
         if ran.outcome != Outcome::Answered {
             entry.verdict = ladder::verdict(&ran, &entry.builtin, Verdict::Different);
+            self.end_step(step);
             return;
         }
         let refused = entry.route == Some(RouteTaken::Refused);
@@ -89,6 +90,11 @@ impl Pair<'_> {
             None => self.compare(step, entry, &dirs).await,
         };
         entry.verdict = ladder::verdict(&ran, &entry.builtin, compared);
+        self.end_step(step);
+    }
+
+    /// What happened so far is not the next step's.
+    fn end_step(&mut self, step: &FullStep) {
         for vm in [Some(&mut *self.ours), self.twin.as_deref_mut()] {
             let Some(vm) = vm else { continue };
             vm.forget_events();

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use monitor::version::Version;
 
+use super::folder::absolute;
 use crate::case::Qemu;
 use crate::case::qemu::parse_version;
 
@@ -33,7 +34,7 @@ impl Program {
         let version = parse_version(words.nth(1)?)?;
         let name = path.file_name()?.to_str()?;
         Some(Self {
-            path: super::folder::absolute(path),
+            path: absolute(path),
             version,
             qemu: Qemu::new(version, name.rsplit('-').next()?),
         })

@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
 use super::folder;
-use super::panics::caught;
+use super::panics::{caught, caught_now};
 use crate::judge::{Outcome, Plan, Ran, adapter};
 
 /// Which side of ours answers.
@@ -90,10 +90,14 @@ impl Side {
         })
     }
 
-    /// How the line would be carried out. A line that the engine can't even plan has an empty plan.
+    /// How the line would be carried out. Where the engine panics over that, nothing is planned.
     #[must_use]
     pub fn plan(&self, line: &str) -> Plan {
-        adapter::plan(&self.monitor.explain(line))
+        self.try_plan(line).unwrap_or_default()
+    }
+
+    fn try_plan(&self, line: &str) -> Result<Plan, String> {
+        caught_now(|| adapter::plan(&self.monitor.explain(line)))
     }
 
     /// Whether somebody can be asked for a secret.
@@ -105,7 +109,7 @@ impl Side {
     /// Runs a line. A panic is an outcome of that line; lines behind it can be run.
     pub async fn line(&mut self, line: &str) -> Ran {
         let mut text = String::new();
-        let plan = match caught(async { self.plan(line) }).await {
+        let plan = match self.try_plan(line) {
             Ok(plan) => plan,
             Err(panic) => return adapter::ran(Plan::default(), Outcome::Panicked(panic), text),
         };

@@ -22,7 +22,7 @@ impl Complete {
         }
         let mut known = KnownList::load(&self.known)?;
         let found = match &self.offline {
-            Some(folder) => runtime()?.block_on(recorded(folder, &list, &mut known))?,
+            Some(folder) => runtime()?.block_on(recorded_completions(folder, &list, &mut known))?,
             None => self.live(&list, &mut known)?,
         };
         if let Some(path) = &self.json {
@@ -63,7 +63,7 @@ impl Complete {
 }
 
 /// What the recordings below `path` have of completion.
-pub async fn recorded(
+pub async fn recorded_completions(
     path: &Path,
     list: &Prefixes,
     known: &mut KnownList,

@@ -14,6 +14,7 @@ use parity::tables::forecast::{self, Forecast};
 
 use crate::cli::Run;
 use crate::common::{Done, Error, print, read_json, read_report, runtime, write, write_json};
+use crate::complete::recorded_completions;
 
 impl Run {
     /// Runs cases or recordings, and reports.
@@ -80,7 +81,7 @@ impl Run {
         let list = Prefixes::load(&self.completion_list)?;
         let runtime = runtime()?;
         if let Some(folder) = &self.offline {
-            return Ok(runtime.block_on(crate::complete::recorded(folder, &list, known))?);
+            return Ok(runtime.block_on(recorded_completions(folder, &list, known))?);
         }
         let mut found = Vec::new();
         if self.cases.is_dir() {
