@@ -46,7 +46,7 @@ impl Pair<'_> {
         };
         let line = self.ours.fill(&step.line);
         let answer = step.answer.as_deref();
-        if answer.is_some() && !(side.has_person() && self.theirs == Theirs::Socket) {
+        if answer.is_some() && !(side.has_user() && self.theirs == Theirs::Socket) {
             let plan = side.plan(&line);
             (entry.command, entry.route) = (plan.command, plan.route);
             entry.note = "it asks the user, and a side of this run has none".into();

@@ -13,9 +13,9 @@ use tokio::time::sleep;
 
 use super::engine;
 use super::pair::Pair;
-use super::person::Person;
 use super::programs::Program;
 use super::side::{Ours, Side, Theirs};
+use super::user::User;
 use super::vm::{Vm, VmError};
 use crate::case::{Case, FullStep, Probe};
 use crate::judge::{Entry, KnownList, Verdict};
@@ -126,8 +126,8 @@ async fn run(
     };
     let (mut ours, mut twin) = tokio::try_join!(Vm::start(case, program), twin)?;
     sleep(Duration::from_millis(case.boot)).await;
-    let person = Arc::new(Person::default());
-    let mut side = side(&ours, mode, person.clone()).await?;
+    let user = Arc::new(User::default());
+    let mut side = side(&ours, mode, user.clone()).await?;
     for step in steps {
         let mut entry = blank(case, program, step);
         let mut pair = Pair {
@@ -135,8 +135,8 @@ async fn run(
             twin: twin.as_mut(),
             theirs: mode.theirs,
         };
-        person.will_answer(step.answer.as_deref());
-        person.types(&pair.ours.fill(&step.line));
+        user.will_answer(step.answer.as_deref());
+        user.types(&pair.ours.fill(&step.line));
         pair.step(step, &mut side, &mut entry).await;
         let mut dead = !ours.lives();
         dead |= twin.as_mut().is_some_and(|vm| !vm.lives());
@@ -159,7 +159,7 @@ async fn run(
 }
 
 /// Our side on a VM.
-async fn side(vm: &Vm, mode: &Mode, person: Arc<Person>) -> Result<Side, VmError> {
+async fn side(vm: &Vm, mode: &Mode, user: Arc<User>) -> Result<Side, VmError> {
     let passthrough = if mode.native_only {
         Passthrough::Never
     } else {
@@ -169,7 +169,7 @@ async fn side(vm: &Vm, mode: &Mode, person: Arc<Person>) -> Result<Side, VmError
         Ours::Engine => vm.qmp.clone(),
         Ours::Hmp(_) => vm.aux.clone(),
     };
-    let monitor = engine::with(client, person, passthrough).await?;
+    let monitor = engine::with(client, user, passthrough).await?;
     Ok(match &mode.ours {
         Ours::Engine => Side::engine(monitor),
         Ours::Hmp(program) => {

@@ -102,7 +102,7 @@ impl Side {
 
     /// Whether somebody can be asked for a secret.
     #[must_use]
-    pub fn has_person(&self) -> bool {
+    pub fn has_user(&self) -> bool {
         self.hmp.is_none()
     }
 

@@ -10,13 +10,13 @@ use monitor::qmp::{BoxFuture, MemoryFile};
 
 /// [`Unattended`] with a user who typed lines and answers what the step says.
 #[derive(Debug, Default)]
-pub struct Person {
+pub struct User {
     answer: Mutex<Option<String>>,
     /// A line typed again moves to the end, as in the built-in's line editor.
     typed: Mutex<Vec<String>>,
 }
 
-impl Person {
+impl User {
     /// Answers the next question for a secret with this.
     pub fn will_answer(&self, answer: Option<&str>) {
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer.map(str::to_owned);
@@ -32,7 +32,7 @@ impl Person {
     }
 }
 
-impl Host for Person {
+impl Host for User {
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
         Unattended.sleep(duration)
     }
