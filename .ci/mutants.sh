@@ -21,6 +21,6 @@ git clone -q . "$copy/tree"
 cd "$copy/tree"
 export CARGO_TARGET_DIR="$copy/target"
 cargo mutants --list --json --package hmp-engine --file 'monitor/engine/src/commands/**' --file 'monitor/engine/src/format/**' > "$copy/list"
-cargo build --quiet --package parity --example mutants
-cp "$CARGO_TARGET_DIR/debug/examples/mutants" "$copy/driver"
-exec nice "$copy/driver" run "$copy/tree" "$copy/list" "$copy/outcomes" "$@"
+cargo build --quiet --package xtask
+cp "$CARGO_TARGET_DIR/debug/xtask" "$copy/driver"
+exec nice "$copy/driver" mutants run "$copy/tree" "$copy/list" "$copy/outcomes" "$@"

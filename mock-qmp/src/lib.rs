@@ -47,7 +47,7 @@
 //!
 //! # Layers
 //!
-//! Each folder asks only those below it (`tests/layers.rs` checks that).
+//! Each folder asks only those below it (`xtask/tests/layers.rs` checks that).
 //!
 //! ```text
 //! mock       what a test or the program sets up: recording or script, faults, where it is served

@@ -1,13 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! All recordings, without any QEMU: the built-in's recorded text against our engine on the mock.
 
 use std::path::Path;
 
-use parity::baseline::Baseline;
-use parity::compare::Verdict;
-use parity::complete::{self, Prefixes};
-use parity::known::KnownList;
-use parity::report::{FORMAT, Report, term};
-use parity::side::Ours;
+use mock_qmp::Recording;
+use parity::case::{Prefixes, recordings};
+use parity::judge::baseline::Baseline;
+use parity::judge::{KnownList, Verdict};
+use parity::live::side::Ours;
+use parity::recorded::{complete, run};
+use parity::report::{Report, completion, term};
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -16,29 +18,24 @@ fn root() -> &'static Path {
 #[tokio::test]
 async fn every_recorded_line_is_answered_as_the_built_in_answered_it() {
     let mut known = KnownList::load(&root().join("parity/known.toml")).unwrap();
-    let topics = parity::offline::topics(&root().join("recordings")).unwrap();
-    let entries = parity::offline::run(&topics, &Ours::Engine, &mut known).unwrap();
+    let topics = recordings::topics(&root().join("recordings")).unwrap();
+    let entries = run::run(&topics, &Ours::Engine, &mut known).unwrap();
     let list = Prefixes::load(&root().join("parity/completions.toml")).unwrap();
     let mut completions = Vec::new();
-    for file in complete::recordings(&root().join("recordings")).unwrap() {
+    for file in recordings::completions(&root().join("recordings")).unwrap() {
         completions.extend(complete::offline(&file, &list, &mut known).await.unwrap());
     }
     assert!(completions.len() > 200, "{} completions", completions.len());
     let report = Report {
-        format: FORMAT,
-        native_only: true,
-        entries,
-        sides: parity::report::Sides::default(),
         completions,
-        coverage: None,
-        stale: Vec::new(),
+        ..Report::of(entries)
     };
     let text = term::render(&report, false);
-    assert!(report.clean(), "{text}");
+    assert!(report.is_clean(), "{text}");
 
     let baseline = std::fs::read_to_string(root().join("parity/baseline.json")).unwrap();
     let baseline: Baseline = serde_json::from_str(&baseline).unwrap();
-    let worse = Baseline::of(&report).worse_than(&baseline);
+    let worse = Baseline::of(&report.entries).worse_than(&baseline);
     assert!(worse.is_empty(), "{}", worse.join("\n"));
 
     let ours = report.entries.iter().filter(|e| e.verdict.passes()).count();
@@ -65,14 +62,14 @@ async fn one_missing_candidate_is_found() {
         .await
         .unwrap();
     assert_eq!(found[0].verdict, Verdict::Different);
-    assert!(complete::render(&found).contains("-bogus"));
+    assert!(completion::render(&found).contains("-bogus"));
 }
 
 /// The referee itself: an answer with one character changed must not pass.
 #[tokio::test]
 async fn one_changed_character_is_found() {
     let path = root().join("recordings/10.0-x86_64-q35/main.qmp");
-    let recording = mock_qmp::Recording::load(&path).unwrap();
+    let recording = Recording::load(&path).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("main.qmp");
     std::fs::copy(&path, &copy).unwrap();
@@ -92,6 +89,17 @@ async fn one_changed_character_is_found() {
         format!("{{\"format\":1,\"topic\":\"main\"}}\n{lines}"),
     )
     .unwrap();
-    let entries = parity::offline::run(&[copy], &Ours::Engine, &mut KnownList::default()).unwrap();
+    let entries = run::run(&[copy], &Ours::Engine, &mut KnownList::default()).unwrap();
     assert_eq!(entries[0].verdict, Verdict::Different);
+    // What is shown begins with the line that differs.
+    let text = term::render(&Report::of(entries), false);
+    let rows: Vec<&str> = text.lines().collect();
+    assert!(
+        rows[1].starts_with("    expected  ") && rows[1].contains("Paused"),
+        "{text}"
+    );
+    assert!(
+        rows[2].starts_with("    got       ") && rows[2].contains("paused"),
+        "{text}"
+    );
 }

@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The report as JUnit XML: a suite for each case and QEMU, a test for each line.
 
 use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Entry, Report};
-use crate::compare::Verdict;
+use super::Report;
+use crate::judge::{Entry, Verdict};
 
 /// The XML text. Lines that are not ours to answer count as skipped, never as passed.
 pub fn render(report: &Report) -> Result<String, quick_junit::SerializeError> {
@@ -48,24 +49,15 @@ fn status(entry: &Entry) -> TestCaseStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::sample;
 
     #[test]
     fn only_our_own_right_answers_pass() {
         let entries = Verdict::ALL.map(|verdict| Entry {
-            verdict,
-            line: verdict.word().into(),
             ours: "<&\u{1b}".into(),
-            ..Entry::blank()
+            ..sample::entry("10.0-x86_64", verdict.word(), "", verdict)
         });
-        let report = Report {
-            format: super::super::FORMAT,
-            native_only: true,
-            entries: entries.into(),
-            sides: crate::report::Sides::default(),
-            completions: Vec::new(),
-            coverage: None,
-            stale: Vec::new(),
-        };
+        let report = Report::of(entries.into());
         let xml = render(&report).unwrap();
         assert!(xml.contains(r#"tests="11" skipped="6""#), "{xml}");
         assert!(xml.contains(r#"failures="2""#), "{xml}");

@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The report as a summary for a merge request.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{Report, Totals};
-use crate::compare::Verdict;
-use crate::complete;
+use super::{Report, Totals, completion};
+use crate::case::Qemu;
+use crate::judge::Verdict;
 
 /// Most changes listed by name.
 const LISTED: usize = 50;
@@ -41,7 +42,7 @@ pub fn render(report: &Report, before: Option<&Report>) -> String {
     }
     if !report.completions.is_empty() {
         out.push_str("\n### Completion\n\n```text\n");
-        out.push_str(&complete::render(&report.completions));
+        out.push_str(&completion::render(&report.completions));
         out.push_str("```\n");
     }
     if let Some(before) = before {
@@ -55,11 +56,12 @@ fn count(totals: &Totals, verdict: Verdict) -> usize {
 }
 
 fn changes(out: &mut String, report: &Report, before: &Report) {
-    type Key<'a> = (&'a str, &'a str, &'a str);
-    let lines = |report: &'_ Report| -> BTreeMap<(String, String, String), Verdict> {
-        let key = |e: &super::Entry| (e.qemu.clone(), e.case.clone(), e.line.clone());
-        report.entries.iter().map(|e| (key(e), e.verdict)).collect()
-    };
+    type Key<'a> = (&'a Qemu, &'a str, &'a str);
+    fn lines(report: &Report) -> BTreeMap<Key<'_>, Verdict> {
+        let lines = report.entries.iter();
+        let lines = lines.map(|e| ((&e.qemu, &*e.case, &*e.line), e.verdict));
+        lines.collect()
+    }
     let (old, new) = (lines(before), lines(report));
     let mut list = |title: &str, found: Vec<String>| {
         if found.is_empty() {
@@ -79,9 +81,8 @@ fn changes(out: &mut String, report: &Report, before: &Report) {
         old.iter()
             .filter_map(|(key, was)| {
                 let is = new.get(key)?;
-                let key = (key.0.as_str(), key.1.as_str(), key.2.as_str());
                 (was != is && (is > was) == worse)
-                    .then(|| text(key, format!("{} → {}", was.word(), is.word())))
+                    .then(|| text(*key, format!("{} → {}", was.word(), is.word())))
             })
             .collect()
     };
@@ -90,32 +91,20 @@ fn changes(out: &mut String, report: &Report, before: &Report) {
     let vanished = old
         .iter()
         .filter(|(key, _)| !new.contains_key(*key))
-        .map(|(key, was)| text((&key.0, &key.1, &key.2), format!("was {}", was.word())));
+        .map(|(key, was)| text(*key, format!("was {}", was.word())));
     list("No longer run", vanished.collect());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Entry;
+    use crate::judge::sample;
 
     fn report(verdicts: &[(&str, Verdict)]) -> Report {
-        let entries = verdicts.iter().map(|(line, verdict)| Entry {
-            qemu: "10.0-x86_64".into(),
-            case: "c".into(),
-            line: (*line).to_owned(),
-            verdict: *verdict,
-            ..Entry::blank()
-        });
-        Report {
-            format: super::super::FORMAT,
-            native_only: true,
-            entries: entries.collect(),
-            sides: crate::report::Sides::default(),
-            completions: Vec::new(),
-            coverage: None,
-            stale: Vec::new(),
-        }
+        let entries = verdicts.iter();
+        let entries =
+            entries.map(|(line, verdict)| sample::entry("10.0-x86_64", line, "", *verdict));
+        Report::of(entries.collect())
     }
 
     #[test]

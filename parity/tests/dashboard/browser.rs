@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! A headless Chromium, driven through chromedriver (W3C WebDriver over HTTP).
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -144,7 +145,7 @@ impl Browser {
         }
     }
 
-    /// Clicks the first element that a CSS selector finds, as a person does.
+    /// Clicks the first element that a CSS selector finds, as a user does.
     pub fn click(&self, selector: &str) {
         let query = json!({"using": "css selector", "value": selector});
         let found = self.command("/element", &query);

@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! Reports that have something of everything.
 
 use std::path::PathBuf;
 
 use hmp_engine::qemu::caps::Caps;
-use parity::compare::Verdict;
-use parity::complete::{Completed, Tab};
-use parity::coverage::qemus::{Forecast, forecast};
-use parity::report::{Entry, FORMAT, Probed, Report, html};
+use parity::case::Qemu;
+use parity::judge::{Completed, Entry, Probed, Tab, Verdict, sample};
+use parity::report::{Report, html};
+use parity::tables::forecast::{Forecast, forecast};
+use parity::tables::offered::Offers;
 use tempfile::TempDir;
 
 pub const OLD: &str = "7.2-x86_64";
@@ -18,37 +20,18 @@ pub const EVIL: &str = "</script><script>document.title='evil'</script><img src=
     {{script}}{{data}}<!--<script>\u{2028}\u{2029}\0\u{7f}\u{200b}'\"\\\n";
 
 pub fn entry(qemu: &str, line: &str, command: &str, verdict: Verdict) -> Entry {
-    let route = match verdict {
-        Verdict::Pending | Verdict::Blocked | Verdict::Refused => "refused",
-        Verdict::Passthrough => "passthrough",
-        Verdict::Partial => "partial",
-        _ => "native",
-    };
     Entry {
-        case: "c".into(),
         machine: if qemu == ARM { "virt" } else { "q35" }.into(),
-        route: route.into(),
-        builtin: "same\n".into(),
-        ours: "same\n".into(),
-        ..Entry {
-            qemu: qemu.into(),
-            line: line.into(),
-            command: command.into(),
-            verdict,
-            ..Entry::blank()
-        }
+        ..sample::entry(qemu, line, command, verdict)
     }
 }
 
 pub fn report(entries: Vec<Entry>) -> Report {
     Report {
-        format: FORMAT,
-        native_only: true,
-        entries,
-        sides: parity::report::Sides::default(),
         completions: completions(),
         coverage: Some(coverage()),
         stale: vec!["info stale.*".into()],
+        ..Report::of(entries)
     }
 }
 
@@ -148,12 +131,10 @@ fn completions() -> Vec<Completed> {
         }]
     };
     let completed = |prefix: &str, verdict, ours: &[&str]| Completed {
-        qemu: NEW.into(),
-        prefix: prefix.into(),
         verdict,
         builtin: tab(&["stats"]),
         ours: tab(ours),
-        note: String::new(),
+        ..Completed::not_run(&sample::qemu(NEW), prefix, "")
     };
     vec![
         completed("info b", Verdict::Identical, &["stats"]),
@@ -164,15 +145,14 @@ fn completions() -> Vec<Completed> {
 /// Two QEMUs, one of which lacks what a command needs.
 fn coverage() -> Forecast {
     let qemu = |label: &str, commands: &[&str]| {
-        let version = parity::qemu::parse_version(label).unwrap_or_default();
-        let caps = Caps::from_parts(version, Some("x86_64"), commands.iter().copied());
-        (label.to_owned(), caps)
+        let qemu: Qemu = sample::qemu(label);
+        let commands = commands.iter().copied();
+        let caps = Caps::from_parts(qemu.version(), Some(qemu.arch()), commands);
+        (qemu, caps)
     };
-    forecast(
-        &[
-            qemu("6.2-x86_64", &[]),
-            qemu("9.1-x86_64", &["query-status"]),
-        ],
-        &[],
-    )
+    let qemus = Offers::from([
+        qemu("6.2-x86_64", &[]),
+        qemu("9.1-x86_64", &["query-status"]),
+    ]);
+    forecast(&qemus, &[])
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The page in a browser. Where there is none, these tests say that they were skipped.
 
 use std::time::Instant;
@@ -109,7 +110,8 @@ fn the_worst_line_decides() {
         browser.text(&format!("return {cell}.getAttribute('aria-label')")),
         "info block, 10.0-x86_64: different, 1 of 2 lines passed, native, worse than before (identical)"
     );
-    // At parity: info status alone on every QEMU, three lines of it and of info block, one more of each kind.
+    // At parity: info status alone on every QEMU, three lines of it and of info block, one more of
+    // each kind.
     browser.open(&page.path, "#/");
     let numbers = browser
         .run("return [...document.querySelectorAll('.tile .big')].map((b) => b.firstChild.data)");
@@ -239,7 +241,7 @@ fn a_diff_opens_and_shows_what_terminals_do_not() {
 }
 
 #[test]
-fn a_command_tells_its_routes_hazards_and_what_is_missing() {
+fn a_command_shows_its_routes_hazards_and_what_is_missing() {
     let Some((browser, page)) = start() else {
         return;
     };
@@ -394,15 +396,15 @@ fn both_colour_schemes_can_be_read() {
 }
 
 #[test]
-fn changes_are_told() {
+fn changes_are_shown() {
     let Some((browser, page)) = start() else {
         return;
     };
     browser.open(&page.path, "#/changes");
-    let told = "return [...document.querySelectorAll('section')].map((s) => s.querySelector('h2').textContent + ': '
+    let shown = "return [...document.querySelectorAll('section')].map((s) => s.querySelector('h2').textContent + ': '
         + [...s.querySelectorAll('li code')].map((c) => c.textContent).join(', '))";
     assert_eq!(
-        browser.run(told),
+        browser.run(shown),
         json!([
             "Worse: info block -v",
             "Better: info status",
@@ -448,7 +450,8 @@ fn diffs_are_shortest() {
     assert_eq!(wrong, json!([]));
 }
 
-/// Far above what it takes, so that a busy machine does not fail it, and far below what a slip would make of it.
+/// Far above what it takes, so that a busy machine does not fail it, and far below what a slip
+/// would make of it.
 const SLOW: f64 = 10_000.0;
 
 #[test]

@@ -1,4 +1,6 @@
-// The page of one command: how it is carried out, what stands in its way, and every line with both answers.
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The page of one command: how it is carried out, what is in its way, and every line with both
+// answers.
 
 const SIDES = ['built-in monitor', 'hmp'];
 
@@ -18,7 +20,8 @@ function routeFacts(command) {
     variant.preconfig && h('p.about', null, 'Allowed before the machine is initialised (--preconfig).')));
 }
 
-// What the schemas of recorded QEMUs promise: the route on each, and since when QMP has what it needs.
+// What the schemas of recorded QEMUs promise: the route on each, and since when QMP has what it
+// needs.
 function coverageFacts(command) {
   const taken = raw.coverage?.commands.find((c) => c.name === command.name);
   if (!taken) return null;
@@ -165,7 +168,8 @@ function commandPage(command, parameters) {
   return { page, className: '', title: command.title, focus: row && row.buttons[entry.qemu] };
 }
 
-// One entry: verdict, circumstances, both answers, probes. `others` are the same line elsewhere; `draw` shows one of them.
+// One entry: verdict, circumstances, both answers, probes. `others` are the same line elsewhere;
+// `draw` shows one of them.
 function entryView(entry, others, draw, redraw) {
   const state = VERDICTS[entry.verdict];
   const [a, b] = [text(entry.builtin), text(entry.ours)];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // The model: what the embedded JSON says, in the form that the views want.
 
 const raw = JSON.parse(document.getElementById('data').textContent);
@@ -18,7 +19,8 @@ const qemus = raw.qemus.map((label, at) => {
   return { at, label, release: dash < 0 ? label : label.slice(0, dash), arch: dash < 0 ? '' : label.slice(dash + 1) };
 });
 
-// A text as { part }, and where it was cut with `from` and `lines`, the bytes and lines before the part, and `size`, all its bytes.
+// A text as { part }, and where it was cut with `from` and `lines`, the bytes and lines before the
+// part, and `size`, all its bytes.
 function text(number) {
   const found = raw.texts[number];
   return typeof found === 'string' ? { part: found } : found;

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // Two texts side by side, with everything visible that a terminal would not show.
 
-// The shortest edit from list `a` to list `b` (Myers), as hunks [same, a from, a to, b from, b to]. Beyond `most`
-// differences it gives up and calls all between the common ends different.
+// The shortest edit from list `a` to list `b` (Myers), as hunks [same, a from, a to, b from, b to].
+// Beyond `most` differences it gives up and calls all between the common ends different.
 function edits(a, b, most = 800) {
   let start = 0;
   let aEnd = a.length;
@@ -80,8 +81,8 @@ function unseenName(character) {
   return code === 0x7f ? '\u2421' : 'U+' + code.toString(16).toUpperCase().padStart(4, '0');
 }
 
-// Appends text to an element with its unseen characters marked. What is copied from it is the text itself, without its
-// line end. `rest` is what follows on the line, for blanks at its end.
+// Appends text to an element with its unseen characters marked. What is copied from it is the text
+// itself, without its line end. `rest` is what follows on the line, for blanks at its end.
 function appendText(element, part, rest = '') {
   let at = 0;
   for (const match of part.matchAll(UNSEEN)) {

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // Making elements. Nothing of the report is ever read as HTML: texts become text nodes.
 
-// h('td.num', { title: 'x' }, 'text', child): an element with classes, attributes or properties, and children.
+// h('td.num', { title: 'x' }, 'text', child): an element with classes, attributes or properties,
+// and children.
 function h(spec, attributes, ...children) {
   const [tag, ...classes] = spec.split('.');
   const element = document.createElement(tag || 'div');

@@ -1,7 +1,9 @@
-// Moving in a grid of elements with the arrow keys: one of them can be reached with Tab, the others from it.
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Moving in a grid of elements with the arrow keys: one of them can be reached with Tab, the others
+// from it.
 
-// Rows are siblings for which `isRow` is true; stops are children of a row that have a tabindex. What comes back takes
-// the focus somewhere, and says which stop is reached with Tab.
+// Rows are siblings for which `isRow` is true; stops are children of a row that have a tabindex.
+// What comes back takes the focus somewhere, and says which stop is reached with Tab.
 function gridKeys(root, isRow) {
   let current = null;
   const take = (stop) => {
@@ -31,7 +33,7 @@ function gridKeys(root, isRow) {
     if (!row || !isRow(row) || event.altKey || event.metaKey) return;
     const stops = stopsOf(row);
     const at = stops.indexOf(event.target);
-    // The stop above or below by where it stands, since rows may have holes.
+    // The stop above or below by its place, since rows may have holes.
     const inRow = (other) => {
       if (!other) return null;
       const left = (stop) => Math.abs(stop.offsetLeft - event.target.offsetLeft);

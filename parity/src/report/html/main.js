@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // Which page is shown, what changed between reports, and the keys that work everywhere.
 
 const main = document.getElementById('main');

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // The matrix: commands by QEMU, the worst line of each command in colour and letter.
 
-// The filter, as the address has it: verdicts, routes, QEMUs, family, text, columns, order, changes.
+// The filter, as the address has it: verdicts, routes, QEMUs, family, text, columns, order,
+// changes.
 const NO_FILTER = { v: '', r: '', q: '', f: '', s: '', by: '', sort: '', changed: '' };
 let filter = { ...NO_FILTER };
 let lastCell = null;

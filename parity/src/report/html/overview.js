@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 // The first page: how far it is, on which QEMU, by which routes, and what is missing.
 
 const sum = (list) => list.reduce((total, number) => total + number, 0);
@@ -11,7 +12,8 @@ function standing(column) {
   return { cells, states, parity: parity.length, strict: strict.length };
 }
 
-// Commands whose lines all passed on that QEMU before; undefined where the earlier report does not have the QEMU.
+// Commands whose lines all passed on that QEMU before; undefined where the earlier report does not
+// have the QEMU.
 function parityBefore(label) {
   if (!raw.before?.lines[label]) return undefined;
   return Object.entries(raw.before.worst).filter(([name, worst]) => name && VERDICTS[worst[label]]?.passes).length;
@@ -147,7 +149,8 @@ function completion() {
       ])))));
 }
 
-// Which routes commands would take on every QEMU whose schema is at hand, those that nothing ran on included.
+// Which routes commands would take on every QEMU whose schema is at hand, those that nothing ran on
+// included.
 function coverage() {
   if (!raw.coverage) return null;
   const { qemus: labels, commands: taken } = raw.coverage;

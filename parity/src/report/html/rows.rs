@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What the tables say about commands, whatever ran.
 
 use std::borrow::Cow;
@@ -12,9 +13,12 @@ use hmp_engine::qmp::version::Version;
 use hmp_engine::table::{HAZARDS, INFO, MAIN};
 use serde::Serialize;
 
-use super::families;
-use crate::mask::{MASKS, VOLATILE};
-use crate::offered::at_most;
+use crate::case::Qemu;
+use crate::judge::mask::{MASKS, VOLATILE};
+use crate::tables::offered::at_most;
+
+/// The family of what names no command.
+pub(super) const OTHER: &str = "other";
 
 /// A command: all rows of one name, and what the report alone knows of.
 #[derive(Debug, Serialize)]
@@ -80,9 +84,9 @@ pub struct Masked {
     reason: &'static str,
 }
 
-/// The commands of the tables and those that `tried` names, sorted by name. `qemus` are labels such as `10.0-x86_64`.
-pub fn all<'a>(tried: impl Iterator<Item = Cow<'a, str>>, qemus: &[&str]) -> Vec<Row> {
-    let caps: Vec<Option<Caps>> = qemus.iter().map(|label| at_most(label)).collect();
+/// The commands of the tables and those that `tried` names, sorted by name.
+pub fn all<'a>(tried: impl Iterator<Item = Cow<'a, str>>, qemus: &[&Qemu]) -> Vec<Row> {
+    let caps: Vec<Caps> = qemus.iter().map(|qemu| at_most(qemu)).collect();
     let mut rows: BTreeMap<String, Vec<&Command>> = BTreeMap::new();
     for (prefix, table) in [("", MAIN), ("info ", INFO)] {
         for row in table {
@@ -97,13 +101,12 @@ pub fn all<'a>(tried: impl Iterator<Item = Cow<'a, str>>, qemus: &[&str]) -> Vec
             rows.insert(name.into_owned(), Vec::new());
         }
     }
-    let lacks = |rows: &[&Command], caps: &Option<Caps>| {
-        let has = |caps: &Caps| rows.iter().any(|r| r.presence(caps) == Presence::Yes);
-        !rows.is_empty() && !caps.as_ref().is_none_or(has)
+    let lacks = |rows: &[&Command], caps: &Caps| {
+        !rows.is_empty() && !rows.iter().any(|r| r.presence(caps) == Presence::Yes)
     };
     rows.into_iter()
         .map(|(name, rows)| Row {
-            family: families::of(&name),
+            family: rows.first().map_or(OTHER, |row| row.family.title()),
             absent: (0..caps.len())
                 .filter(|at| lacks(&rows, &caps[*at]))
                 .collect(),
@@ -217,17 +220,22 @@ pub fn masks() -> Vec<Masked> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use hmp_engine::qmp::version::v;
 
-    fn absent(command: &str, qemus: &[&str]) -> Vec<usize> {
-        let rows = all(["foreign".into()].into_iter(), qemus);
+    use super::*;
+    use crate::judge::sample;
+
+    fn absent(command: &str, labels: &[&str]) -> Vec<usize> {
+        let qemus: Vec<Qemu> = labels.iter().map(|label| sample::qemu(label)).collect();
+        let qemus: Vec<&Qemu> = qemus.iter().collect();
+        let rows = all(["foreign".into()].into_iter(), &qemus);
         let row = rows.iter().find(|row| row.name == command).unwrap();
         row.absent.clone()
     }
 
     #[test]
     fn releases_and_targets_decide_where_a_command_is() {
-        let qemus = ["7.2-x86_64", "11.1-x86_64", "10.0-s390x", "strange"];
+        let qemus = ["7.2-x86_64", "11.1-x86_64", "10.0-s390x"];
         assert_eq!(absent("info accel", &qemus), [0, 2]);
         assert_eq!(absent("info lapic", &qemus), [2]);
         assert_eq!(absent("info skeys", &qemus), [0, 1]);
@@ -237,7 +245,6 @@ mod tests {
 
     #[test]
     fn bounds_in_words() {
-        let v = hmp_engine::qmp::version::v;
         assert_eq!(releases(Version::FIRST, Version::NEVER), "");
         assert_eq!(releases(v(8, 0), v(11, 0)), "from 8.0 on, before 11.0");
         let rule = Present::Until(v(9, 1), &Present::Target(&["m68k"]));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! The texts of a report, each embedded once, and long ones cut.
 
 use std::collections::HashMap;
@@ -46,7 +47,8 @@ impl<'a> Texts<'a> {
         self.add(text, 0..text.len())
     }
 
-    /// The numbers of two texts that are compared. Long ones are cut around their first difference, at the same byte.
+    /// The numbers of two texts that are compared. Long ones are cut around their first difference,
+    /// at the same byte.
     pub fn pair(&mut self, a: &'a str, b: &'a str) -> (usize, usize) {
         let start = if a == b || a.len().max(b.len()) <= CAP {
             0

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 //! What changed since an earlier report.
 
 use std::borrow::Cow;
@@ -5,18 +6,21 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::compare::Verdict;
-use crate::report::{Entry, Report};
+use super::named::command;
+use crate::case::Qemu;
+use crate::judge::{Entry, Verdict};
+use crate::report::Report;
 
-/// The earlier report, as far as the page compares with it. Verdicts are numbers in [`Verdict::ALL`].
+/// The earlier report, as far as the page compares with it. Verdicts are numbers in
+/// [`Verdict::ALL`].
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trend<'a> {
     native_only: bool,
     /// Lines by verdict, for each QEMU.
-    lines: BTreeMap<&'a str, Vec<usize>>,
+    lines: BTreeMap<&'a Qemu, Vec<usize>>,
     /// The worst verdict of each command on each QEMU.
-    worst: BTreeMap<Cow<'a, str>, BTreeMap<&'a str, usize>>,
+    worst: BTreeMap<Cow<'a, str>, BTreeMap<&'a Qemu, usize>>,
     /// Lines whose verdict changed, and those that came or went.
     changes: Vec<Change<'a>>,
 }
@@ -24,7 +28,7 @@ pub struct Trend<'a> {
 /// A line that is not as it was. A line that is new has no `was`, one that is gone no `entry`.
 #[derive(Debug, Serialize)]
 struct Change<'a> {
-    qemu: &'a str,
+    qemu: &'a Qemu,
     case: &'a str,
     line: &'a str,
     command: Cow<'a, str>,
@@ -54,7 +58,7 @@ pub fn since<'a>(before: &'a Report, report: &'a Report) -> Trend<'a> {
         let counts = trend.lines.entry(&entry.qemu).or_default();
         counts.resize(Verdict::ALL.len(), 0);
         counts[verdict] += 1;
-        let of_command = trend.worst.entry(super::command(entry)).or_default();
+        let of_command = trend.worst.entry(command(entry)).or_default();
         let worst = of_command.entry(&entry.qemu).or_default();
         *worst = verdict.max(*worst);
     }
@@ -80,50 +84,37 @@ fn change<'a>(of: &'a Entry, was: Option<Verdict>, entry: Option<usize>) -> Chan
         qemu: &of.qemu,
         case: &of.case,
         line: &of.line,
-        command: super::command(of),
+        command: command(of),
         was: was.map(number),
         entry,
     }
 }
 
 /// What makes a line the same line in two reports; a case may have it several times.
-type Key<'a> = (&'a str, &'a str, &'a str, usize);
+type Key<'a> = (&'a Qemu, &'a str, &'a str, usize);
 
 fn keys(report: &Report) -> impl Iterator<Item = Key<'_>> {
-    let mut seen: HashMap<(&str, &str, &str), usize> = HashMap::new();
+    let mut seen: HashMap<(&Qemu, &str, &str), usize> = HashMap::new();
     report.entries.iter().map(move |e| {
         let times = seen.entry((&e.qemu, &e.case, &e.line)).or_default();
         *times += 1;
-        (e.qemu.as_str(), e.case.as_str(), e.line.as_str(), *times)
+        (&e.qemu, e.case.as_str(), e.line.as_str(), *times)
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::FORMAT;
+    use crate::judge::sample;
 
     fn report(lines: &[(&str, Verdict)]) -> Report {
-        let entries = lines.iter().map(|(line, verdict)| Entry {
-            qemu: "10.0-x86_64".into(),
-            line: (*line).to_owned(),
-            command: "c".into(),
-            verdict: *verdict,
-            ..Entry::blank()
-        });
-        Report {
-            format: FORMAT,
-            native_only: true,
-            entries: entries.collect(),
-            sides: crate::report::Sides::default(),
-            completions: Vec::new(),
-            coverage: None,
-            stale: Vec::new(),
-        }
+        let entries = lines.iter();
+        let entries = entries.map(|(line, v)| sample::entry("10.0-x86_64", line, "c", *v));
+        Report::of(entries.collect())
     }
 
     #[test]
-    fn lines_that_stand_twice_are_two_lines() {
+    fn lines_that_come_twice_are_two_lines() {
         let before = report(&[
             ("a", Verdict::Identical),
             ("a", Verdict::Pending),
@@ -149,8 +140,13 @@ mod tests {
                 ("gone", Some(0), None)
             ]
         );
-        assert_eq!(trend.worst["c"]["10.0-x86_64"], pending);
-        assert_eq!(trend.lines["10.0-x86_64"].iter().sum::<usize>(), 3);
+        assert_eq!(trend.worst["c"][&sample::qemu("10.0-x86_64")], pending);
+        assert_eq!(
+            trend.lines[&sample::qemu("10.0-x86_64")]
+                .iter()
+                .sum::<usize>(),
+            3
+        );
     }
 
     #[test]

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use hmp::client::address::Address;
+
+/// Compares the external human monitor with QEMU's built-in one.
+#[derive(Parser)]
+#[command(version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+/// What to do.
+pub enum Command {
+    /// Runs cases on real QEMUs.
+    Run(Run),
+    /// Records cases on real QEMUs.
+    Record(Record),
+    /// Compares what TAB does.
+    Complete(Complete),
+    /// Compares how random lines are read.
+    Fuzz(Fuzz),
+    /// The QMP interfaces that QEMU lacks, ranked by the commands that each would free.
+    Gaps(Gaps),
+    /// Which route every command would take on every QEMU whose schema is at hand, and what it
+    /// needs of QMP.
+    Coverage(Coverage),
+    /// How many commands take which route on each recorded QEMU, as the README shows it.
+    Status(Status),
+    /// Makes an HTML page of a report in JSON.
+    Dashboard(Dashboard),
+    /// Compares our rows with a QEMU source tree's .hx files.
+    #[command(subcommand)]
+    Hx(Hx),
+}
+
+/// `parity hx`.
+#[derive(Subcommand)]
+pub enum Hx {
+    /// What we have for each of its commands.
+    Coverage {
+        /// The source tree.
+        dir: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Every difference in name, args_type, params, flags and conditions.
+    Check {
+        /// The source tree.
+        dir: PathBuf,
+    },
+    /// Rows and handler stubs for commands that have no row.
+    Scaffold {
+        /// The source tree.
+        dir: PathBuf,
+    },
+}
+
+/// `parity record`.
+#[derive(Args)]
+pub struct Record {
+    /// A case, or a folder of cases.
+    #[arg(default_value = "parity/cases")]
+    pub cases: PathBuf,
+    #[command(flatten)]
+    pub programs: Programs,
+    /// Where recordings are kept.
+    #[arg(long, default_value = "recordings")]
+    pub out: PathBuf,
+}
+
+/// `parity fuzz`.
+#[derive(Args)]
+pub struct Fuzz {
+    /// The same seed gives the same lines.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Lines to try on each QEMU.
+    #[arg(long, default_value_t = 2000)]
+    pub count: usize,
+    #[command(flatten)]
+    pub programs: Programs,
+}
+
+/// QEMU programs.
+#[derive(Args)]
+pub struct Programs {
+    /// A QEMU program; repeatable. By default those of HMP_TEST_QEMUS, or qemu-system-x86_64.
+    #[arg(long)]
+    pub qemu: Vec<PathBuf>,
+}
+
+/// `parity gaps`.
+#[derive(Args)]
+pub struct Gaps {
+    /// Where recordings are kept: their QEMUs are looked at.
+    #[arg(long, default_value = "recordings")]
+    pub recordings: PathBuf,
+    /// A QMP socket: the QEMU behind it is looked at instead.
+    #[arg(long, value_name = "ADDRESS")]
+    pub at: Option<Address>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `parity coverage`.
+#[derive(Args)]
+pub struct Coverage {
+    #[command(flatten)]
+    pub of: Offers,
+    /// A QEMU source tree, for its tables of commands; repeatable.
+    #[arg(long, value_name = "DIR")]
+    pub tree: Vec<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `parity status`.
+#[derive(Args)]
+pub struct Status {
+    /// Where recordings are kept.
+    #[arg(long, default_value = "recordings")]
+    pub recordings: PathBuf,
+}
+
+/// `parity dashboard`.
+#[derive(Args)]
+pub struct Dashboard {
+    /// The report.
+    pub report: PathBuf,
+    /// An earlier report, to show what changed.
+    #[arg(long, value_name = "FILE")]
+    pub before: Option<PathBuf>,
+    /// The page.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+}
+
+/// QEMUs whose schemas are at hand.
+#[derive(Args)]
+pub struct Offers {
+    /// Where recordings are kept.
+    #[arg(long, default_value = "recordings")]
+    pub recordings: PathBuf,
+    /// A folder with libvirt's recordings (*.replies).
+    #[arg(long, value_name = "DIR")]
+    pub replies: Option<PathBuf>,
+}
+
+/// `parity complete`.
+#[derive(Args)]
+pub struct Complete {
+    /// Prefixes of lines; by default those of the list.
+    pub prefixes: Vec<String>,
+    /// The list of prefixes, and the VM to complete on.
+    #[arg(long, value_name = "FILE", default_value = "parity/completions.toml")]
+    pub list: PathBuf,
+    #[command(flatten)]
+    pub programs: Programs,
+    /// Take what was recorded in this folder instead of real QEMUs.
+    #[arg(long, value_name = "RECORDINGS", num_args = 0..=1, default_missing_value = "recordings")]
+    pub offline: Option<PathBuf>,
+    /// Record the list's prefixes in this folder instead.
+    #[arg(long, value_name = "RECORDINGS", num_args = 0..=1, default_missing_value = "recordings")]
+    pub record: Option<PathBuf>,
+    /// Expected differences.
+    #[arg(long, value_name = "FILE", default_value = "parity/known.toml")]
+    pub known: PathBuf,
+    /// Write what was found as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// `parity run`.
+#[derive(Args)]
+pub struct Run {
+    /// A case, or a folder of cases.
+    #[arg(default_value = "parity/cases")]
+    pub cases: PathBuf,
+    #[command(flatten)]
+    pub programs: Programs,
+    /// Never let the built-in monitor help our side.
+    #[arg(long)]
+    pub native_only: bool,
+    /// Cases to run at a time; twice as many as there are processors by default.
+    #[arg(long, short = 'j', value_name = "N")]
+    pub at_once: Option<usize>,
+    /// Let this program `hmp` answer for our side, instead of the engine in this process.
+    #[arg(long, value_name = "PROGRAM")]
+    pub hmp: Option<PathBuf>,
+    /// Ask the built-in by human-monitor-command, instead of its own socket.
+    #[arg(long, conflicts_with = "offline")]
+    pub by_qmp: bool,
+    /// Count only what native and derived routes answered.
+    #[arg(long)]
+    pub strict: bool,
+    /// Run the recordings of this folder instead of real QEMUs.
+    #[arg(long, value_name = "RECORDINGS", num_args = 0..=1, default_missing_value = "recordings")]
+    pub offline: Option<PathBuf>,
+    /// Write the report as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the report as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Write a summary in Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Write the report as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// An earlier report in JSON, for the changes in summary and page.
+    #[arg(long, value_name = "FILE")]
+    pub before: Option<PathBuf>,
+    /// Fail where a command is worse than in this file.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write the baseline file anew instead of comparing with it.
+    #[arg(long, requires = "baseline")]
+    pub update_baseline: bool,
+    /// Expected differences.
+    #[arg(long, value_name = "FILE", default_value = "parity/known.toml")]
+    pub known: PathBuf,
+    #[command(flatten)]
+    pub offers: Offers,
+    /// Prefixes to complete, where all cases are run.
+    #[arg(long, value_name = "FILE", default_value = "parity/completions.toml")]
+    pub completion_list: PathBuf,
+    /// Show every line.
+    #[arg(long, short)]
+    pub verbose: bool,
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `parity run`.
+
+use parity::case::recordings::{self, RecordingsError};
+use parity::case::{self, Prefixes};
+use parity::judge::baseline::Baseline;
+use parity::judge::{Completed, Entry, KnownList, known};
+use parity::live::complete;
+use parity::live::run::{self, Mode};
+use parity::live::side::{Ours, Theirs};
+use parity::recorded;
+use parity::report::{Report, Sides, html, junit, markdown, term};
+use parity::tables::forecast::{self, Forecast};
+
+use crate::cli::Run;
+use crate::common::{Done, Error, print, read_json, read_report, runtime, write, write_json};
+use crate::complete::recorded_completions;
+
+impl Run {
+    /// Runs cases or recordings, and reports.
+    pub fn run(&self) -> Done {
+        let mut known = KnownList::load(&self.known)?;
+        let entries = match &self.offline {
+            Some(folder) => {
+                let topics = recordings::topics(folder)?;
+                recorded::run::run(&topics, &self.ours(), &mut known)?
+            }
+            None => self.live(&mut known)?,
+        };
+        let completions = self.completions(&mut known)?;
+        let mut ran = known::lines(&entries);
+        ran.extend(known::lines(&completions));
+        // The lines that show a difference may be in other cases than those that don't, and where
+        // the built-in helps there may be none.
+        let all = self.offline.is_some() || self.cases.is_dir() && self.native_only;
+        let stale = if all {
+            known.stale(&ran, self.offline.is_none())
+        } else {
+            Vec::new()
+        };
+        let report = Report {
+            native_only: self.native_only || self.offline.is_some(),
+            stale: stale.into_iter().map(str::to_owned).collect(),
+            sides: self.sides(),
+            completions,
+            coverage: self.coverage()?,
+            ..Report::of(entries)
+        };
+        self.write(&report)?;
+        print(&term::render(&report, self.verbose))?;
+        if self.strict {
+            print(&term::strict(&report))?;
+        }
+        Ok(self.ratchet(&report)? && report.is_clean())
+    }
+
+    fn live(&self, known: &mut KnownList) -> Result<Vec<Entry>, Error> {
+        let cases = case::load(&self.cases)?;
+        let mode = Mode {
+            native_only: self.native_only,
+            ours: self.ours(),
+            theirs: self.theirs(),
+        };
+        let mut jobs = Vec::new();
+        for program in &self.programs.all()? {
+            let suiting = cases.iter().filter(|case| case.suits(&program.qemu));
+            jobs.extend(suiting.map(|case| (case.clone(), program.clone())));
+        }
+        let at_once = self.at_once.unwrap_or_else(|| {
+            // QEMUs that are paused leave much of a machine's time.
+            2 * std::thread::available_parallelism().map_or(1, usize::from)
+        });
+        Ok(runtime()?.block_on(run::cases(jobs, &mode, at_once, known)))
+    }
+
+    /// What TAB does, where all cases are run.
+    fn completions(&self, known: &mut KnownList) -> Result<Vec<Completed>, Error> {
+        if !self.completion_list.exists() {
+            return Ok(Vec::new());
+        }
+        let list = Prefixes::load(&self.completion_list)?;
+        let runtime = runtime()?;
+        if let Some(folder) = &self.offline {
+            return Ok(runtime.block_on(recorded_completions(folder, &list, known))?);
+        }
+        let mut found = Vec::new();
+        if self.cases.is_dir() {
+            let prefixes: Vec<_> = list.all().cloned().collect();
+            let programs = self.programs.all()?;
+            for program in programs.iter().filter(|p| list.vm.suits(&p.qemu)) {
+                found.extend(runtime.block_on(complete::live(&list, &prefixes, program, known)));
+            }
+        }
+        Ok(found)
+    }
+
+    fn write(&self, report: &Report) -> Result<(), Error> {
+        if let Some(path) = &self.json {
+            write_json(path, report)?;
+        }
+        if let Some(path) = &self.junit {
+            write(path, &junit::render(report)?)?;
+        }
+        let before = self.before.as_deref().map(read_report).transpose()?;
+        if let Some(path) = &self.markdown {
+            write(path, &markdown::render(report, before.as_ref()))?;
+        }
+        if let Some(path) = &self.html {
+            write(path, &html::render(report, before.as_ref())?)?;
+        }
+        Ok(())
+    }
+
+    fn coverage(&self) -> Result<Option<Forecast>, RecordingsError> {
+        if !self.offers.recordings.exists() {
+            return Ok(None);
+        }
+        Ok(Some(forecast::forecast(&self.offers.qemus()?, &[])))
+    }
+
+    fn sides(&self) -> Sides {
+        Sides {
+            ours: self.ours().word().into(),
+            builtin: match self.offline {
+                Some(_) => "recording".into(),
+                None => self.theirs().word().into(),
+            },
+        }
+    }
+
+    fn ours(&self) -> Ours {
+        self.hmp.clone().map_or(Ours::Engine, Ours::Hmp)
+    }
+
+    fn theirs(&self) -> Theirs {
+        if self.by_qmp {
+            Theirs::Qmp
+        } else {
+            Theirs::Socket
+        }
+    }
+
+    /// Whether no command got worse.
+    fn ratchet(&self, report: &Report) -> Done {
+        let Some(path) = &self.baseline else {
+            return Ok(true);
+        };
+        let now = Baseline::of(&report.entries);
+        if self.update_baseline {
+            write_json(path, &now)?;
+            return Ok(true);
+        }
+        let worse = now.worse_than(&read_json(path)?);
+        for sentence in &worse {
+            print(&format!("worse: {sentence}\n"))?;
+        }
+        if !worse.is_empty() {
+            print("If that is right, --update-baseline writes the new state down.\n")?;
+        }
+        Ok(worse.is_empty())
+    }
+}

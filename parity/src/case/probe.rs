@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Probes: what shows whether two VMs were changed alike. Asking them is for live runs.
+
+use hmp_engine::command::nature::Effect;
+use hmp_engine::table;
+use serde::Deserialize;
+
+/// One question.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Probe {
+    /// A QMP command, by name or as the whole request.
+    Qmp(String),
+    /// A line of the built-in monitor.
+    Hmp(String),
+    /// A file that QEMU wrote: its size and a checksum.
+    File(String),
+    /// What QEMU added to a trace file since the step began, without the process ids and times that
+    /// lines start with.
+    Trace(String),
+    /// What the guest would read from an image that QEMU wrote, whatever its format: its size and a
+    /// checksum.
+    Image(String),
+    /// Whether the VNC server on `vnc.sock` takes this password.
+    Vnc(String),
+    /// How QEMU ended.
+    Ends,
+}
+
+/// The probes of the command with that full name: what its row says shows a change.
+#[must_use]
+pub fn of_command(name: &str) -> Vec<Probe> {
+    match table::named(name).map(|row| row.effect) {
+        Some(Effect::Changes(questions)) => questions
+            .iter()
+            .map(|&question| Probe::Qmp(question.to_owned()))
+            .collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! One line on one QEMU, with its verdict: a part of the JSON report, see docs/parity.md.
+
+use serde::{Deserialize, Serialize};
+
+use super::known::Judged;
+use super::ran::RouteTaken;
+use super::verdict::Verdict;
+use crate::case::Qemu;
+
+/// One line on one QEMU.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Entry {
+    /// The case's name.
+    pub case: String,
+    /// The QEMU.
+    pub qemu: Qemu,
+    /// The machine type that the case asks for; empty where the report does not say it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub machine: String,
+    /// The line, with `{dir}` as in the case.
+    pub line: String,
+    /// The command's full name; empty where the line names none.
+    pub command: String,
+    /// The route that our side took; an empty word in JSON where there is none.
+    #[serde(with = "route_word")]
+    pub route: Option<RouteTaken>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What the built-in printed.
+    pub builtin: String,
+    /// What ours printed.
+    pub ours: String,
+    /// What our answer says of itself that it lacks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The masks that made the answers alike.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub masks: Vec<String>,
+    /// What the probes saw.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probed>,
+    /// Why the verdict is what it is, where the answers do not show it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// What a probe saw on both sides.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Probed {
+    /// The probe.
+    pub probe: String,
+    /// Whether both sides are alike.
+    pub alike: bool,
+    /// The built-in's VM.
+    pub builtin: String,
+    /// Ours.
+    pub ours: String,
+}
+
+impl Entry {
+    /// An entry for a line that did not run yet.
+    #[must_use]
+    pub fn new(case: &str, qemu: &Qemu, line: &str) -> Self {
+        Self {
+            case: case.to_owned(),
+            qemu: qemu.clone(),
+            machine: String::new(),
+            line: line.to_owned(),
+            command: String::new(),
+            route: None,
+            verdict: Verdict::NotRun,
+            builtin: String::new(),
+            ours: String::new(),
+            notes: Vec::new(),
+            masks: Vec::new(),
+            probes: Vec::new(),
+            note: String::new(),
+        }
+    }
+
+    /// Whether a native or a derived route gave the built-in's answer.
+    #[must_use]
+    pub fn passes_strictly(&self) -> bool {
+        let own = matches!(self.route, Some(RouteTaken::Native | RouteTaken::Derived));
+        self.verdict.passes() && own
+    }
+
+    /// Whether the line is neither different nor left out.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        !matches!(self.verdict, Verdict::Different | Verdict::NotRun)
+    }
+}
+
+impl Judged for Entry {
+    fn known_line(&self) -> String {
+        self.line.clone()
+    }
+
+    fn qemu(&self) -> &Qemu {
+        &self.qemu
+    }
+
+    fn judgement(&mut self) -> (&mut Verdict, &mut String) {
+        (&mut self.verdict, &mut self.note)
+    }
+}
+
+/// A route by its word.
+mod route_word {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::RouteTaken;
+
+    pub(super) fn serialize<S: Serializer>(
+        route: &Option<RouteTaken>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(route.map_or("", RouteTaken::word))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<RouteTaken>, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        match RouteTaken::of_word(&word) {
+            None if !word.is_empty() => {
+                Err(D::Error::custom(format!("no route is called {word:?}")))
+            }
+            route => Ok(route),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::sample;
+
+    #[test]
+    fn json_keeps_routes_as_words() {
+        let mut entry = sample::entry("10.0-x86_64", "stop", "stop", Verdict::Identical);
+        for (route, word) in [(Some(RouteTaken::Derived), "derived"), (None, "")] {
+            entry.route = route;
+            let json = serde_json::to_value(&entry).unwrap();
+            assert_eq!(json["route"], word);
+            let back: Entry = serde_json::from_value(json.clone()).unwrap();
+            assert_eq!(back.route, route);
+            let mut odd = json;
+            odd["route"] = "sideways".into();
+            assert!(serde_json::from_value::<Entry>(odd).is_err());
+        }
+    }
+}

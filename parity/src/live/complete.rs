@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Completion on real QEMUs: the same prefixes with TAB on the built-in monitor and on ours.
+
+use super::programs::Program;
+use super::vm::{Vm, VmError};
+use super::{engine, tabs};
+use crate::case::Prefixes;
+use crate::judge::{Completed, KnownList};
+
+/// Completes `prefixes` on a VM of `list`, by both monitors. A prefix that could not be tried has
+/// an entry too.
+pub async fn live(
+    list: &Prefixes,
+    prefixes: &[String],
+    program: &Program,
+    known: &mut KnownList,
+) -> Vec<Completed> {
+    let mut found = Vec::new();
+    let failed = match try_live(list, prefixes, program, &mut found).await {
+        Ok(()) => String::new(),
+        Err(error) => error.to_string(),
+    };
+    for prefix in &prefixes[found.len()..] {
+        found.push(Completed::not_run(&program.qemu, prefix, &failed));
+    }
+    known.excuse(&mut found);
+    found
+}
+
+async fn try_live(
+    list: &Prefixes,
+    prefixes: &[String],
+    program: &Program,
+    found: &mut Vec<Completed>,
+) -> Result<(), VmError> {
+    let mut vm = Vm::start(&list.vm, program).await?;
+    list.make_files(vm.dir())?;
+    tabs::load_modules(&vm.qmp).await?;
+    let mut monitor = engine::native(vm.qmp.clone()).await?;
+    for prefix in prefixes {
+        let text = vm.fill(prefix);
+        let builtin = vm.builtin.tab(&text).await?;
+        let ours = tabs::ours(&mut monitor, &text).await;
+        let dir = vm.dir().to_string_lossy();
+        found.push(Completed::of(&program.qemu, prefix, &builtin, ours, &dir));
+    }
+    vm.end().await;
+    Ok(())
+}

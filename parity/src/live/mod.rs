@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Real QEMUs: VMs, both sides on them, and the runs that compare there.
+
+pub mod builtin;
+pub mod complete;
+pub mod engine;
+mod folder;
+pub mod fuzz;
+mod pair;
+mod panics;
+pub mod probing;
+pub mod programs;
+pub mod run;
+mod screen;
+pub mod side;
+pub mod tabs;
+mod user;
+pub mod vm;
+mod vnc;

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Records cases: the QMP session of our engine, and the built-in monitor's text at the same
+//! moments.
+
+use std::iter;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hmp_engine::qmp::Qmp;
+use mock_qmp::record::{Proxy, Recorder};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use super::session::{DIR, folder_name, machine, through, tidy};
+use crate::case::Case;
+use crate::judge::{Refusal, RouteTaken, adapter};
+use crate::live::engine;
+use crate::live::programs::Program;
+use crate::live::vm::{Vm, VmError, in_dir};
+
+/// How long an event may take that a step waits for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Records `case` on `qemu` as a topic of a folder below `out`; returns the folder.
+///
+/// Only what needs no help of the built-in monitor is recorded. Two recordings can't be made at
+/// once on one machine.
+pub async fn record(case: &Case, program: &Program, out: &Path) -> Result<PathBuf, VmError> {
+    let mut ours = Vm::start_in(case, program, Path::new(DIR)).await?;
+    let twin_dir = format!("{DIR}.twin");
+    let mut twin = match case.twins {
+        true => Some(Vm::start_in(case, program, Path::new(&twin_dir)).await?),
+        false => None,
+    };
+    sleep(Duration::from_millis(case.boot)).await;
+
+    let machine = machine(case, program);
+    let name = folder_name(case, program);
+    let failed = |e: &dyn std::fmt::Display| VmError::Failed(e.to_string());
+    let mut recorder =
+        Recorder::create(out.join(&name), machine, &case.name).map_err(|e| failed(&e))?;
+    recorder.note(&format!("arguments: {}", case.args.join(" ")));
+    if let Ok(schema) = ours.aux.execute("query-qmp-schema", Value::Null).await {
+        recorder
+            .schema(&schema.to_string())
+            .map_err(|e| failed(&e))?;
+    }
+    let recorder = Proxy::new(recorder);
+
+    let (client, passing) = through(&recorder, &ours).await?;
+    let mut monitor = engine::native(client.clone()).await?;
+
+    for step in case.steps_on(&program.qemu) {
+        // Help texts of the built-in are not stored, and a replay has no user to ask for a
+        // password.
+        let is_help = step.line.trim_start().starts_with("help");
+        if is_help || step.answer.is_some() {
+            continue;
+        }
+        for vm in iter::once(&mut ours).chain(&mut twin) {
+            vm.forget_events();
+        }
+        let line = in_dir(&step.line, ours.dir());
+        let moment = recorder.recorder().moment();
+        let mut text = String::new();
+        let ran = monitor.run_line(&line, &mut text).await;
+        let ran = adapter::ran(adapter::plan(&monitor.explain(&line)), ran, text);
+        if ran.refusal == Some(Refusal::Harm) {
+            continue;
+        }
+        let (builtin, dir) = match &mut twin {
+            Some(twin) => (twin, twin_dir.as_str()),
+            None => (&mut ours, DIR),
+        };
+        let answer = builtin
+            .builtin_line_with(&line.replace(DIR, dir), None)
+            .await?;
+        recorder
+            .recorder()
+            .builtin_at(moment, &line, &answer.replace(dir, DIR));
+        let undone = ran.route == Some(RouteTaken::Refused);
+        if twin.is_some() && undone {
+            // What we can't do yet, the built-in does, so that the VMs stay alike for the lines
+            // behind it.
+            ours.builtin_line_with(&line, None).await?;
+            recorder.recorder().new_moment();
+        }
+        if let Some(event) = &step.event {
+            // Where it does not come, the replay shows the difference.
+            for vm in iter::once(&mut ours).chain(&mut twin) {
+                vm.wait_for(event, PATIENCE).await;
+            }
+        }
+        sleep(Duration::from_millis(step.wait)).await;
+    }
+    drop((monitor, client));
+    // The proxy ends with the client.
+    let _ = passing.await;
+    recorder.recorder().finish().map_err(|e| failed(&e))?;
+    let topic = out.join(&name).join(&case.name).with_extension("qmp");
+    tidy(&topic)?;
+    ours.end().await;
+    if let Some(twin) = twin {
+        twin.end().await;
+    }
+    Ok(out.join(name))
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Rows by QEMUs: what the tables say, with nothing running.
+
+pub mod coverage;
+pub mod forecast;
+pub mod gaps;
+pub mod hx;
+pub mod offered;
+mod since;
+pub mod status;
+pub mod tried;

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! How many commands take which route on each recorded QEMU: the README's table.
+
+use std::fmt::Write;
+
+use hmp_engine::command::route::{self, State};
+use hmp_engine::table;
+
+use super::offered::Offers;
+
+/// A Markdown table: states by QEMU, and the QMP interfaces that block the rest.
+#[must_use]
+pub fn table(qemus: &Offers) -> String {
+    let mut out = String::from("| QEMU | commands |");
+    for state in State::ALL {
+        // Writing to a string can't fail.
+        let _ = write!(out, " {} |", state.word());
+    }
+    out.push_str("\n|---|---:|");
+    out.push_str(&"---:|".repeat(State::ALL.len()));
+    out.push('\n');
+    for (qemu, caps) in qemus {
+        let states: Vec<State> = table::rows(caps)
+            .all()
+            .map(|(_, row)| route::state(row, caps))
+            .collect();
+        let _ = write!(out, "| {qemu} | {} |", states.len());
+        for state in State::ALL {
+            let count = states.iter().filter(|s| **s == state).count();
+            let _ = write!(out, " {count} |");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use hmp_engine::qemu::caps::Caps;
+    use hmp_engine::qmp::version::v;
+
+    use super::*;
+    use crate::case::Qemu;
+
+    #[test]
+    fn every_command_counts_once() {
+        let caps = Caps::from_parts(v(10, 0), Some("x86_64"), ["query-status", "stop"]);
+        let rows = table::rows(&caps).all().count();
+        let table = table(&Offers::from([(Qemu::of(&caps), caps)]));
+        let last = table.lines().last().unwrap();
+        let numbers: Vec<usize> = last
+            .split('|')
+            .filter_map(|c| c.trim().parse().ok())
+            .collect();
+        assert_eq!(numbers[0], rows);
+        assert_eq!(numbers[1..].iter().sum::<usize>(), rows);
+        assert_eq!(numbers[1], 2, "stop and info status are native: {last}");
+    }
+}

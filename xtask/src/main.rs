@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The repository's own tools: `cargo xtask NAME`.
+
+#![allow(clippy::print_stdout, reason = "tools print what they find")]
+
+mod error;
+mod mutants;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use error::Error;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The repository's own tools")]
+enum Cli {
+    /// Tries the tests on changed engines
+    #[command(subcommand)]
+    Mutants(Mutants),
+}
+
+#[derive(Subcommand)]
+enum Mutants {
+    /// Changes a copy of the project and tries all checks on each change
+    Run {
+        /// A copy of the project, which is changed
+        tree: PathBuf,
+        /// What `cargo mutants --list --json` printed
+        list: PathBuf,
+        /// Where the outcomes are written, one change a line: outcome, check, change
+        out: PathBuf,
+        /// Tries only the changes that this file of outcomes calls missed
+        #[arg(long)]
+        missed: Option<PathBuf>,
+        /// How many are tried at once
+        #[arg(short, default_value_t = 2)]
+        jobs: usize,
+    },
+    /// Compares one recorded topic with the built-in's text, as `parity run --offline` does; fails
+    /// on a difference
+    Topic {
+        /// The topic, or the recorded completions
+        file: PathBuf,
+    },
+}
+
+fn main() -> Result<ExitCode, Error> {
+    match Cli::parse() {
+        Cli::Mutants(command) => command.run(),
+    }
+}
+
+impl Mutants {
+    fn run(self) -> Result<ExitCode, Error> {
+        match self {
+            Self::Topic { file } => Ok(match mutants::topic(&file)? {
+                true => ExitCode::SUCCESS,
+                false => ExitCode::FAILURE,
+            }),
+            Self::Run {
+                tree,
+                list,
+                out,
+                missed,
+                jobs,
+            } => {
+                mutants::run(&tree, &list, &out, missed.as_deref(), jobs)?;
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
