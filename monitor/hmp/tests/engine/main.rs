@@ -11,5 +11,4 @@ mod help;
 mod hosts;
 mod migration_info;
 mod option_strings;
-mod recorded_lines;
 mod sessions;
