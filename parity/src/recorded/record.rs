@@ -18,6 +18,9 @@ use crate::live::engine;
 use crate::live::programs::Program;
 use crate::live::vm::{Vm, VmError, in_dir};
 
+/// Commands whose answers are help sentences of QEMU's.
+const HELP: &[&str] = &["help", "info"];
+
 /// How long an event may take that a step waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -53,7 +56,8 @@ pub async fn record(case: &Case, program: &Program, out: &Path) -> Result<PathBu
     for step in case.steps_on(&program.qemu) {
         // Help texts of the built-in are not stored, and a replay has no user to ask for a
         // password.
-        let is_help = step.line.trim_start().starts_with("help");
+        let plan = adapter::plan(&monitor.explain(&step.line));
+        let is_help = HELP.contains(&plan.command.as_str());
         if is_help || step.answer.is_some() {
             continue;
         }
