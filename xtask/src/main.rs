@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, reason = "tools print what they find")]
 
 mod error;
+mod generate;
+mod learn_devices;
 mod mutants;
 
 use std::path::PathBuf;
@@ -19,6 +21,35 @@ enum Cli {
     /// Tries the tests on changed engines
     #[command(subcommand)]
     Mutants(Mutants),
+    /// Writes all parts of the repository that are made from the tables
+    Generate {
+        /// Writes nothing, and fails where something is stale
+        #[arg(long)]
+        check: bool,
+    },
+    /// Learns what QMP does not say of types of devices, from real QEMUs
+    #[command(subcommand)]
+    LearnDevices(LearnDevices),
+}
+
+#[derive(Subcommand)]
+enum LearnDevices {
+    /// Adds to TABLE in which order QEMUs of one release print properties in `info qtree`
+    Order {
+        /// The table of that release
+        table: PathBuf,
+        /// QEMU programs, for different targets
+        #[arg(required = true)]
+        programs: Vec<PathBuf>,
+    },
+    /// Adds to TABLE what QEMUs of one release say of types in `info qdm`
+    Models {
+        /// The table of that release
+        table: PathBuf,
+        /// QEMU programs, for different targets
+        #[arg(required = true)]
+        programs: Vec<PathBuf>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -49,6 +80,24 @@ enum Mutants {
 fn main() -> Result<ExitCode, Error> {
     match Cli::parse() {
         Cli::Mutants(command) => command.run(),
+        Cli::Generate { check } => {
+            let stale = generate::run(check)?;
+            for path in &stale {
+                println!("{} {path}", if check { "stale:" } else { "written:" });
+            }
+            Ok(match check && !stale.is_empty() {
+                true => ExitCode::FAILURE,
+                false => ExitCode::SUCCESS,
+            })
+        }
+        Cli::LearnDevices(LearnDevices::Order { table, programs }) => {
+            learn_devices::order(&table, &programs)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Cli::LearnDevices(LearnDevices::Models { table, programs }) => {
+            learn_devices::models(&table, &programs)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

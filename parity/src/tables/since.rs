@@ -24,10 +24,8 @@ mod tests {
 
     #[test]
     fn every_line_has_a_release() {
-        let names: Vec<&str> = TABLE
-            .lines()
-            .map(|l| l.split('\t').next().unwrap())
-            .collect();
+        let rows = TABLE.lines().filter(|line| !line.starts_with('#'));
+        let names: Vec<&str> = rows.map(|l| l.split('\t').next().unwrap()).collect();
         assert!(names.len() > 200 && names.is_sorted());
         for name in names {
             assert!(

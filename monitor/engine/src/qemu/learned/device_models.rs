@@ -81,7 +81,12 @@ impl Models {
             };
             Some((name, model))
         };
-        Self(text.lines().filter_map(model).collect())
+        Self(
+            text.lines()
+                .filter(|line| !line.starts_with('#'))
+                .filter_map(model)
+                .collect(),
+        )
     }
 
     /// The table as text.

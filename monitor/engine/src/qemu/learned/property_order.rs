@@ -90,7 +90,7 @@ impl Order {
     #[must_use]
     pub fn read(text: &str) -> Self {
         let mut order = Self::default();
-        for line in text.lines() {
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
             let mut columns = line.split('\t');
             let (Some(what), Some(kind)) = (columns.next(), columns.next()) else {
                 continue;

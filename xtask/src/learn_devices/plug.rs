@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use super::Failure;
 use super::qemu::Blocking;
+use crate::error::Error;
 
 /// Buses that a QEMU for learning may have, beside those that QEMU finds itself.
 const BUSES: &[&str] = &[
@@ -13,7 +13,7 @@ const BUSES: &[&str] = &[
 
 /// Plugs one device of every type, on whatever bus takes it, with what it may need behind it.
 /// It starts at `next`, which it moves on, so that another QEMU can go on where one ended.
-pub fn plug(qmp: &Blocking, next: &mut usize) -> Result<(), Failure> {
+pub fn plug(qmp: &Blocking, next: &mut usize) -> Result<(), Error> {
     let types = qmp.call(
         "qom-list-types",
         &json!({"implements": "device", "abstract": false}),

@@ -7,8 +7,8 @@ use hmp_engine::qemu::devices::{Devices, Entry, Kind};
 use hmp_engine::qemu::learned::property_order::{Order, Region};
 use serde_json::json;
 
-use super::Failure;
 use super::qemu::{Blocking, ready};
+use crate::error::Error;
 
 /// What `info qtree` says of one device.
 #[derive(Default)]
@@ -67,7 +67,7 @@ impl Types {
 }
 
 /// Which types say what, learned from one QEMU.
-pub fn learn(qmp: &Blocking, types: &mut Types, order: &mut Order) -> Result<(), Failure> {
+pub fn learn(qmp: &Blocking, types: &mut Types, order: &mut Order) -> Result<(), Error> {
     let line = json!({"command-line": "info qtree"});
     let tree = qmp.call("human-monitor-command", &line)?;
     let printed = read(tree.as_str().unwrap_or_default());
@@ -126,7 +126,7 @@ fn learn_regions(
     entry: &Entry,
     printed: &[(u64, u64)],
     order: &mut Order,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     let key = format!("{}@{}", entry.name, devices.board);
     if !devices.ancestry(&entry.name).contains(&"sys-bus-device")
         || order.regions.contains_key(&key)

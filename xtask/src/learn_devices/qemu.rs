@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use hmp_engine::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 use serde_json::{Value, json};
 
-use super::Failure;
+use crate::error::Error;
 
 /// Longer than any QEMU takes to start or to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,7 +30,7 @@ pub struct Qemu {
 impl Qemu {
     /// Starts `program`; fails where it ends at once, as it does with arguments that it does not
     /// take. The error has what it said.
-    pub fn start(program: &Path, arguments: &[String]) -> Result<Self, Failure> {
+    pub fn start(program: &Path, arguments: &[String]) -> Result<Self, Error> {
         // A QEMU in another root shares this folder.
         let socket = PathBuf::from(format!("/tmp/learn-{}", std::process::id()));
         let _ = std::fs::remove_file(&socket);
@@ -57,7 +57,7 @@ impl Qemu {
     }
 }
 
-fn connect(child: &mut Child, socket: &Path) -> Result<Blocking, Failure> {
+fn connect(child: &mut Child, socket: &Path) -> Result<Blocking, Error> {
     let begun = Instant::now();
     loop {
         // It listens before the machine is made, and greets afterwards.
@@ -86,7 +86,7 @@ impl Drop for Qemu {
 pub struct Blocking(Mutex<BufReader<UnixStream>>);
 
 impl Blocking {
-    fn connect(path: &Path) -> Result<Self, Failure> {
+    fn connect(path: &Path) -> Result<Self, Error> {
         let stream = UnixStream::connect(path)?;
         // A QEMU that hangs is not to hang this program.
         stream.set_read_timeout(Some(PATIENCE))?;

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Learns what QMP does not tell of types of devices, for `guest/property_order` and
-//! `guest/device_models`.
+//! Learns what QMP does not say of types of devices, for `qemu/learned` of the engine.
 //!
-//! `cargo run --example learn_devices -- order TABLE QEMU...` adds to TABLE, a file, in which order
-//! these QEMUs of one release, for different targets, print properties in `info qtree`: each is
-//! started with every machine that it has, with all devices that can be plugged into some machines,
-//! and with each other device by itself. Expect a QEMU to take some minutes. `models TABLE QEMU...`
-//! adds what they say in `info qdm`.
+//! `order` adds to a table in which order the QEMUs of one release, for different targets, print
+//! properties in `info qtree`: each is started with every machine that it has, with all devices that
+//! can be plugged into some machines, and with each other device by itself. Expect a QEMU to take
+//! some minutes. `models` adds what they say in `info qdm`.
 
 mod learn;
 mod models;
@@ -20,11 +18,11 @@ use std::process::Command;
 
 use hmp_engine::qemu::learned::device_models::Models;
 use hmp_engine::qemu::learned::property_order::Order;
-use learn::{Types, learn};
-use qemu::Qemu;
 use serde_json::json;
 
-type Failure = Box<dyn std::error::Error>;
+use self::learn::{Types, learn};
+use self::qemu::Qemu;
+use crate::error::Error;
 
 /// Machines to plug devices into, where a QEMU has them.
 const PLUGGABLE: &[&str] = &["q35", "pc", "virt", "pseries", "s390-ccw-virtio"];
@@ -79,7 +77,7 @@ fn avoided(kind: &str) -> bool {
 }
 
 /// The machines of a QEMU by their names without a release.
-fn machines(program: &Path) -> Result<Vec<String>, Failure> {
+fn machines(program: &Path) -> Result<Vec<String>, Error> {
     let help = Command::new(program).args(["-M", "help"]).output()?.stdout;
     let help = String::from_utf8(help)?;
     let names = help.lines().skip(1).filter_map(|l| l.split(' ').next());
@@ -92,7 +90,7 @@ fn machines(program: &Path) -> Result<Vec<String>, Failure> {
 }
 
 /// The types of devices that a QEMU has and `order` does not.
-fn unknown(qemu: &Qemu, order: &Order) -> Result<Vec<String>, Failure> {
+fn unknown(qemu: &Qemu, order: &Order) -> Result<Vec<String>, Error> {
     let devices = json!({"implements": "device", "abstract": false});
     let types = qemu.qmp.call("qom-list-types", &devices)?;
     let names = types.as_array().into_iter().flatten();
@@ -116,7 +114,7 @@ impl Learner {
         }
     }
 
-    fn program(&mut self, program: &Path) -> Result<(), Failure> {
+    fn program(&mut self, program: &Path) -> Result<(), Error> {
         let machines = machines(program)?;
         for machine in &machines {
             let mut arguments = vec!["-M".to_owned(), machine.clone()];
@@ -141,7 +139,7 @@ impl Learner {
     }
 
     /// Devices that a user may add to `machine`.
-    fn devices(&mut self, program: &Path, machine: &str) -> Result<(), Failure> {
+    fn devices(&mut self, program: &Path, machine: &str) -> Result<(), Error> {
         let mut base = vec!["-M".to_owned(), machine.to_owned()];
         base.extend(BACK_ENDS.iter().map(|&argument| argument.to_owned()));
         for device in WITH_BUSES {
@@ -193,39 +191,51 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-fn models_of(table: &Path, programs: impl Iterator<Item = PathBuf>) -> Result<(), Failure> {
-    let mut models = Models::read(&std::fs::read_to_string(table).unwrap_or_default());
+/// Adds to `table` in which order these programs print properties.
+pub fn order(table: &Path, programs: &[PathBuf]) -> Result<(), Error> {
+    let mut learner = Learner {
+        types: Types::default(),
+        order: Order::read(&std::fs::read_to_string(table).unwrap_or_default()),
+        never: HashSet::new(),
+    };
     for program in programs {
-        let qemu = Qemu::start(&program, &["-M".into(), "none".into()])?;
-        models::learn(&qemu.qmp, &mut models)?;
+        say(&program.display().to_string());
+        learner.types = Types::default();
+        learner.program(program)?;
+        let mut order = learner.order.clone();
+        order.simplify();
+        std::fs::write(table, header("order", programs)? + &order.write())?;
     }
-    std::fs::write(table, models.write())?;
     Ok(())
 }
 
-fn main() -> Result<(), Failure> {
-    let usage = "usage: learn_devices order|models TABLE QEMU...";
-    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let what = args.next().ok_or(usage)?;
-    let table = args.next().ok_or(usage)?;
-    if what == Path::new("models") {
-        return models_of(&table, args);
+/// Adds to `table` what these programs say of types of devices in `info qdm`.
+pub fn models(table: &Path, programs: &[PathBuf]) -> Result<(), Error> {
+    let mut models = Models::read(&std::fs::read_to_string(table).unwrap_or_default());
+    for program in programs {
+        let qemu = Qemu::start(program, &["-M".into(), "none".into()])?;
+        models::learn(&qemu.qmp, &mut models)?;
     }
-    if what != Path::new("order") {
-        return Err(usage.into());
-    }
-    let mut learner = Learner {
-        types: Types::default(),
-        order: Order::read(&std::fs::read_to_string(&table).unwrap_or_default()),
-        never: HashSet::new(),
-    };
-    for program in args {
-        say(&program.display().to_string());
-        learner.types = Types::default();
-        learner.program(&program)?;
-        let mut order = learner.order.clone();
-        order.simplify();
-        std::fs::write(&table, order.write())?;
-    }
+    std::fs::write(table, header("models", programs)? + &models.write())?;
     Ok(())
+}
+
+/// The line above a table: what made it, and from which programs.
+fn header(what: &str, programs: &[PathBuf]) -> Result<String, Error> {
+    let mut names = Vec::new();
+    for program in programs {
+        let said = Command::new(program).arg("--version").output()?.stdout;
+        let said = String::from_utf8_lossy(&said);
+        let version = said
+            .split_whitespace()
+            .skip_while(|w| *w != "version")
+            .nth(1);
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let target = name.rsplit('-').next().unwrap_or_default();
+        names.push(format!("{} {target}", version.unwrap_or("unknown")));
+    }
+    Ok(format!(
+        "# Learned by `cargo xtask learn-devices {what}` from QEMU {}\n",
+        names.join(", ")
+    ))
 }

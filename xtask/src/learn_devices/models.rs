@@ -4,11 +4,11 @@
 use hmp_engine::qemu::learned::device_models::{Model, Models};
 use serde_json::json;
 
-use super::Failure;
 use super::qemu::Blocking;
+use crate::error::Error;
 
 /// Adds the types of one QEMU.
-pub fn learn(qmp: &Blocking, models: &mut Models) -> Result<(), Failure> {
+pub fn learn(qmp: &Blocking, models: &mut Models) -> Result<(), Error> {
     let line = json!({"command-line": "info qdm"});
     let text = qmp.call("human-monitor-command", &line)?;
     let mut category = "";

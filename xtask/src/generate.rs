@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The parts of the repository that are made from the tables: nobody writes them by hand.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use hmp_engine::command::nature::Effect;
+use hmp_engine::table::MAIN;
+use parity::tables::{offered, status};
+
+use crate::error::Error;
+
+/// A part of a file, or a whole one.
+struct Part {
+    /// The file, from the repository's root.
+    path: &'static str,
+    /// The name in the marks around it, `<!-- NAME -->` and `<!-- /NAME -->`; none for a whole file.
+    mark: Option<&'static str>,
+    /// Makes the text.
+    make: fn(&Path) -> Result<String, Error>,
+}
+
+const PARTS: &[Part] = &[
+    Part {
+        path: "README.md",
+        mark: Some("status"),
+        make: routes,
+    },
+    Part {
+        path: "docs/mock-qmp.md",
+        mark: Some("faults"),
+        make: |_| Ok(mock_qmp::fault_table()),
+    },
+    Part {
+        path: "docs/hmp.md",
+        mark: Some("secrets"),
+        make: |_| Ok(secrets()),
+    },
+    Part {
+        path: "docs/architecture.md",
+        mark: Some("layers"),
+        make: layers,
+    },
+    Part {
+        path: "mock-qmp/src/schema/looking_lines.txt",
+        mark: None,
+        make: |_| Ok(looking_lines()),
+    },
+];
+
+/// Makes all parts and writes those that are stale, or, with `check`, only says which those are.
+pub fn run(check: bool) -> Result<Vec<String>, Error> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    let root = root.ok_or("no repository around the tool")?;
+    let mut stale = Vec::new();
+    for part in PARTS {
+        let path = root.join(part.path);
+        let made = (part.make)(root)?;
+        let old = std::fs::read_to_string(&path).unwrap_or_default();
+        let new = match part.mark {
+            None => made,
+            Some(mark) => within(&old, mark, &made)
+                .ok_or_else(|| format!("{}: the marks of {mark} are missing", part.path))?,
+        };
+        if new != old {
+            stale.push(part.path.to_owned());
+            if !check {
+                std::fs::write(&path, new)?;
+            }
+        }
+    }
+    Ok(stale)
+}
+
+/// The text with what is between the marks replaced.
+fn within(text: &str, mark: &str, made: &str) -> Option<String> {
+    let (open, close) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
+    let (before, rest) = text.split_once(&open)?;
+    let (_, after) = rest.split_once(&close)?;
+    Some(format!("{before}{open}{made}{close}{after}"))
+}
+
+/// Which routes the commands of the recorded QEMUs take.
+fn routes(root: &Path) -> Result<String, Error> {
+    Ok(status::table(&offered::recorded(&root.join("recordings"))?))
+}
+
+/// The commands whose lines may hold a secret.
+fn secrets() -> String {
+    use hmp_engine::command::nature::Secret;
+    let mut out = String::from("| command | kept out of the history |\n|---|---|\n");
+    for row in MAIN {
+        let when = match row.secret {
+            Secret::Never => continue,
+            Secret::Always => "always".to_owned(),
+            Secret::Mentions(parts) => {
+                let parts: Vec<String> = parts.iter().map(|part| format!("`{part}`")).collect();
+                format!("where a word holds {}", parts.join(" or "))
+            }
+        };
+        // Writing to a string can't fail.
+        let _ = writeln!(out, "| `{}` | {when} |", row.name);
+    }
+    out
+}
+
+/// The drawings of the crates' front pages.
+fn layers(root: &Path) -> Result<String, Error> {
+    let mut out = String::new();
+    for (name, source) in [
+        ("hmp-engine", "monitor/engine/src/lib.rs"),
+        ("hmp", "monitor/hmp/src/lib.rs"),
+        ("mock-qmp", "mock-qmp/src/lib.rs"),
+        ("parity", "parity/src/lib.rs"),
+    ] {
+        let page = std::fs::read_to_string(root.join(source))?;
+        let drawing = page
+            .split_once("//! ```text\n")
+            .and_then(|(_, rest)| rest.split_once("//! ```\n"))
+            .ok_or_else(|| format!("{source}: no drawing"))?;
+        let lines = drawing.0.lines().map(|line| line.trim_start_matches("//!"));
+        let lines: String = lines
+            .map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line)))
+            .collect();
+        // Writing to a string can't fail.
+        let _ = write!(out, "`{name}`, `{source}`:\n\n```text\n{lines}```\n\n");
+    }
+    Ok(out)
+}
+
+/// First words of lines that leave the VM as it is: the mock, which knows nothing of the engine,
+/// takes them from a file.
+fn looking_lines() -> String {
+    let looks = |effect| matches!(effect, Effect::Looks | Effect::Writes);
+    let rows = MAIN.iter().filter(|row| looks(row.effect));
+    let names: BTreeSet<&str> = rows.flat_map(|row| row.names()).collect();
+    let names: String = names.iter().map(|name| format!("{name}\n")).collect();
+    format!("# Written by `cargo xtask generate` from the engine's rows.\n{names}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_generated_is_stale() {
+        let stale = run(true).unwrap();
+        assert!(stale.is_empty(), "`cargo xtask generate` writes {stale:?}");
+    }
+
+    #[test]
+    fn a_part_is_replaced_between_its_marks() {
+        let text = "a\n<!-- x -->\nold\n<!-- /x -->\nb\n";
+        let new = within(text, "x", "new\n").unwrap();
+        assert_eq!(new, "a\n<!-- x -->\nnew\n<!-- /x -->\nb\n");
+        assert_eq!(within(text, "y", ""), None);
+    }
+}
