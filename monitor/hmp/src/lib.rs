@@ -30,6 +30,7 @@
 //!
 //! ```text
 //! repl       the program: connecting, batches, the prompt, exit codes
+//! terminal   the terminal that a user sits at: modes, what is typed, what may be shown
 //! discover   running QEMUs and their sockets, from /proc
 //! client     the QMP client: addresses, connecting, requests, replies, events
 //! host       clock, memory files, private files
@@ -40,3 +41,5 @@ pub mod discover;
 pub mod host;
 #[cfg(feature = "repl")]
 pub mod repl;
+#[cfg(feature = "repl")]
+pub mod terminal;

@@ -66,6 +66,10 @@ struct Arguments {
     #[arg(long, value_name = "RECORDING", conflicts_with = "address")]
     replay: Option<PathBuf>,
 
+    /// Write no escape sequences to the terminal: a plain prompt, for programs that drive it.
+    #[arg(long)]
+    plain: bool,
+
     /// End the jobs that an earlier hmp began and left behind, and clear them away.
     #[arg(long, conflicts_with_all = ["lines", "complete", "explain", "replay", "null"])]
     end_jobs: bool,
@@ -145,6 +149,7 @@ fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
         task,
         form,
         null: arguments.null,
+        plain: arguments.plain,
         timeout: arguments.timeout,
         passthrough,
         allow,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What our completion makes of a line with TAB, the way `hmp`'s line editor does.
 
-use hmp::host::files;
+use hmp::host::files::{self, Place};
 use hmp_engine::engine::Monitor;
 use hmp_engine::qmp::{Qmp, QmpError};
 use serde_json::json;
@@ -30,7 +30,7 @@ async fn tab(monitor: &mut Monitor, text: &str) -> Tab {
     let completion = monitor.complete(text, text.len()).await;
     let (start, mut words) = (completion.start, completion.candidates);
     if completion.files {
-        words.extend(files::complete(&text[start..]));
+        words.extend(files::complete(&Place::ours(None), &text[start..]));
     }
     let (line, list) = inserted(text, start, words);
     Tab { line, list }

@@ -4,12 +4,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::repl::editor::with_files;
+use crate::repl::candidates::with_files;
 use crate::repl::exit::Exit;
-use crate::repl::lines::{self, Line};
+use crate::repl::lines::{Input, Line};
 use crate::repl::screen::say;
 use crate::repl::worker::{End, Next, Worker};
 
@@ -47,13 +46,12 @@ pub(super) async fn lines(worker: &mut Worker, lines: &[String]) -> Exit {
 }
 
 /// Runs the lines of standard input as they come.
-pub(super) async fn input(worker: &mut Worker) -> Exit {
-    let mut input = lines::stdin();
+pub(super) async fn input(worker: &mut Worker, input: &Input) -> Exit {
     loop {
         let line = tokio::select! {
             biased;
-            line = input.recv() => line,
-            end = worker.end() => return ended(worker, &mut input, end).await,
+            line = input.next() => line,
+            end = worker.end() => return ended(worker, input, end).await,
         };
         let next = match line {
             None => return worker.exit(),
@@ -71,7 +69,7 @@ pub(super) async fn input(worker: &mut Worker) -> Exit {
             Next::Lost(error) => return worker.lost(&error.to_string()),
             Next::Quit => {
                 worker.gone().await;
-                return match timeout(GRACE, input.recv()).await {
+                return match timeout(GRACE, input.next()).await {
                     Ok(Some(_)) => lost("QEMU has quit; lines of input were not run"),
                     Ok(None) | Err(_) => worker.exit(),
                 };
@@ -87,7 +85,7 @@ pub(super) async fn complete(worker: &mut Worker, text: &str) -> Exit {
         return lost("QEMU does not answer");
     };
     let failed = completion.failed.clone();
-    for candidate in with_files(completion, text, text.len()) {
+    for candidate in with_files(completion, &worker.place(), text, text.len()) {
         let _ = writeln!(worker.screen, "{candidate}");
     }
     worker.screen.end_answer(worker.null);
@@ -98,8 +96,8 @@ pub(super) async fn complete(worker: &mut Worker, text: &str) -> Exit {
 }
 
 /// The connection ended between two lines. Where no more lines come, nothing was lost.
-async fn ended(worker: &Worker, input: &mut mpsc::Receiver<Line>, end: End) -> Exit {
-    if let Ok(None) = timeout(GRACE, input.recv()).await {
+async fn ended(worker: &Worker, input: &Input, end: End) -> Exit {
+    if let Ok(None) = timeout(GRACE, input.next()).await {
         return worker.exit();
     }
     match (end, worker.client.end()) {

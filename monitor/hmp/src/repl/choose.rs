@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::client::address::Address;
 use crate::discover::Found;
-use crate::repl::escape::for_terminal;
+use crate::terminal::escape::for_terminal;
 
 /// Finds the one socket to use. An error is the text that explains why there is none.
 pub(super) fn choose(found: &[Found]) -> Result<Address, String> {

@@ -1,34 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The line editor, on a thread of its own: it blocks while a user types, and the connection must
-//! not wait for that.
+//! The prompt's line editor, on a thread of its own: it blocks while a user types, and the
+//! connection must not wait for that.
 
-use std::borrow::Cow;
 use std::io;
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
-use hmp_engine::engine::complete::Completion;
 use hmp_engine::engine::secret;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-use rustyline::completion::{Completer, Pair};
+use rustix::process::{Signal, getpid, kill_process};
+use rustyline::config::{BellStyle, Configurer};
 use rustyline::error::ReadlineError;
-use rustyline::highlight::{CmdKind, Highlighter};
-use rustyline::hint::Hinter;
-use rustyline::history::FileHistory;
-use rustyline::validate::Validator;
-use rustyline::{ColorMode, CompletionType, Config, Context, Helper};
+use rustyline::history::MemHistory;
+use rustyline::{ColorMode, Config, ExternalPrinter};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::host::files;
-use crate::repl::history;
+use super::assistant::Assistant;
+use super::candidates::Offer;
+use super::history::HistoryFile;
+use super::question::{Questions, Said};
+use crate::terminal::feed;
+use crate::terminal::input::Input;
+use crate::terminal::messages::Messages;
+use crate::terminal::mode::{Mode, Terminal};
+use crate::terminal::plain::{self, Completed, Read};
+use crate::terminal::suspend;
 
 /// The built-in monitor's prompt.
 const PROMPT: &str = "(qemu) ";
-/// A list longer than this is shown only when the user says so. The built-in keeps 256.
-const LIST: usize = 256;
-/// How long TAB waits for candidates: QEMU may be busy.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What the editor's thread is asked to do.
 enum Ask {
@@ -39,49 +37,44 @@ enum Ask {
     },
 }
 
-/// What the editor's thread says.
-pub(super) enum Said {
-    /// What could stand at byte `pos` of `line`? The thread waits for the answer.
-    Complete {
-        line: String,
-        pos: usize,
-        reply: SyncSender<Completion>,
-    },
-    /// A line is complete.
-    Line(String),
-    /// Ctrl-C.
-    Interrupted,
-    /// Ctrl-D, or the end of the terminal.
-    End,
-    /// The terminal can't be read.
-    Failed(String),
-}
-
 /// The line editor's handle. When it goes, the terminal is as it was.
 pub(super) struct Editor {
     asks: Sender<Ask>,
     said: mpsc::UnboundedReceiver<Said>,
-    /// The terminal's state before the first prompt.
-    before: Option<Termios>,
+    terminal: Arc<Terminal>,
+    input: Arc<Input>,
+    messages: Arc<Messages>,
 }
 
 /// Asks for secrets through the line editor.
 pub(super) struct Asker(std::sync::Mutex<Sender<Ask>>);
 
 impl Editor {
-    /// Starts the thread. With `remember`, lines are kept in the history file.
-    pub(super) fn start(remember: bool) -> Result<Self, String> {
+    /// Starts the thread. `plain`: no escape sequence is written.
+    pub(super) fn start(plain: bool, history: Option<HistoryFile>) -> io::Result<Self> {
+        let terminal = Arc::new(Terminal::new(feed::terminal()?)?);
+        let input = Input::start(Arc::clone(&terminal))?;
+        if !plain {
+            feed::start(Arc::clone(&input))?;
+        }
+        let messages = Arc::new(Messages::default());
         let (asks, asked) = channel();
         let (say, said) = mpsc::unbounded_channel();
-        let history = remember.then(history_file).flatten();
+        let prompt = Prompt {
+            terminal: Arc::clone(&terminal),
+            input: Arc::clone(&input),
+            messages: Arc::clone(&messages),
+            questions: Questions(say),
+        };
         std::thread::Builder::new()
             .name("line-editor".into())
-            .spawn(move || edit(&asked, &say, history))
-            .map_err(|error| error.to_string())?;
+            .spawn(move || prompt.serve(&asked, plain, history))?;
         Ok(Self {
             asks,
             said,
-            before: None,
+            terminal,
+            input,
+            messages,
         })
     }
 
@@ -90,11 +83,8 @@ impl Editor {
     }
 
     /// Shows the prompt; what the user does then comes through [`said`](Self::said).
-    pub(super) fn prompt(&mut self) {
-        if self.before.is_none() {
-            self.before = tcgetattr(io::stdin()).ok();
-        }
-        // Without the thread, `said` says.
+    pub(super) fn prompt(&self) {
+        // Without the thread, `said` says so.
         let _ = self.asks.send(Ask::Line);
     }
 
@@ -103,15 +93,29 @@ impl Editor {
         let said = self.said.recv().await;
         said.unwrap_or_else(|| Said::Failed("the line editor ended".into()))
     }
+
+    /// Shows a text, with its line ends, above the line that is typed.
+    pub(super) fn above(&self, text: String) {
+        self.messages.add(text);
+        self.input.call();
+    }
+
+    /// Takes what was typed ahead, so that it is not run.
+    pub(super) fn typed_ahead(&self) -> Vec<String> {
+        self.input.take()
+    }
+
+    /// Gives the terminal back while the program is stopped; to be polled beside everything else.
+    pub(super) fn watch(&self) -> io::Result<impl Future<Output = io::Result<()>> + use<>> {
+        suspend::watch(Arc::clone(&self.terminal), Arc::clone(&self.input))
+    }
 }
 
 impl Drop for Editor {
-    /// The thread may be in the middle of a line; it ends with the program. Where there was no
-    /// prompt the terminal is left alone: touching it would stop a program in the background.
+    /// The thread may be in the middle of a line; it ends with the program.
     fn drop(&mut self) {
-        if let Some(before) = &self.before {
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
-        }
+        self.messages.close();
+        let _ = self.terminal.set(Mode::Original);
     }
 }
 
@@ -128,196 +132,154 @@ impl Asker {
     }
 }
 
-fn history_file() -> Option<PathBuf> {
-    let path = history::path(|name| std::env::var_os(name))?;
-    // Without a place for it there is no history.
-    history::prepare(&path).ok()?;
-    Some(path)
+/// What the thread has.
+struct Prompt {
+    terminal: Arc<Terminal>,
+    input: Arc<Input>,
+    messages: Arc<Messages>,
+    questions: Questions,
 }
 
-type Readline = rustyline::Editor<Assistant, FileHistory>;
+type Readline = rustyline::Editor<Assistant, MemHistory>;
 
-fn edit(asked: &Receiver<Ask>, say: &mpsc::UnboundedSender<Said>, history: Option<PathBuf>) {
-    let config = Config::builder()
-        .completion_type(CompletionType::List)
-        .completion_show_all_if_ambiguous(true)
-        .completion_prompt_limit(LIST)
-        // Lines of a pasted text are commands of their own.
-        .bracketed_paste(false)
-        .history_ignore_space(true)
-        .build();
-    let mut readline = match Readline::with_config(config) {
-        Ok(readline) => readline,
-        Err(error) => {
-            let _ = say.send(Said::Failed(error.to_string()));
-            return;
+impl Prompt {
+    fn serve(&self, asked: &Receiver<Ask>, plain: bool, mut history: Option<HistoryFile>) {
+        let rich = if plain {
+            Ok(None)
+        } else {
+            self.rich(history.as_mut()).map(Some)
+        };
+        let mut rich = match rich {
+            Ok(rich) => rich,
+            Err(error) => {
+                let _ = self.questions.0.send(Said::Failed(error.to_string()));
+                return;
+            }
+        };
+        for ask in asked {
+            let hidden = match &ask {
+                Ask::Line => None,
+                Ask::Secret { prompt, .. } => Some(prompt.as_str()),
+            };
+            // Where the terminal is gone, reading says so.
+            let _ = self.terminal.set(Mode::Editing);
+            self.input.want();
+            let read = match &mut rich {
+                Some(readline) => read_rich(readline, hidden),
+                None => self.read_plain(hidden),
+            };
+            let interrupts = self.input.unwant();
+            let _ = self.terminal.set(Mode::Running);
+            if interrupts {
+                let _ = kill_process(getpid(), Signal::INT);
+            }
+            match ask {
+                Ask::Line => {
+                    if let Read::Line(line) = &read
+                        && !secret::may_hold_one(line)
+                    {
+                        remember(line, rich.as_mut(), history.as_mut());
+                    }
+                    let _ = self.questions.0.send(match read {
+                        Read::Line(line) => Said::Line(line),
+                        Read::Interrupted => Said::Interrupted,
+                        Read::End => Said::End,
+                        Read::Failed(text) => Said::Failed(text),
+                    });
+                }
+                Ask::Secret { reply, .. } => {
+                    let _ = reply.send(match read {
+                        Read::Line(secret) => Some(secret),
+                        _ => None,
+                    });
+                }
+            }
         }
-    };
-    readline.set_helper(Some(Assistant {
-        say: say.clone(),
-        masked: false,
-    }));
-    if let Some(path) = &history {
-        let _ = readline.load_history(path);
     }
-    for ask in asked {
-        match ask {
-            Ask::Line => {
-                let _ = say.send(read_line(&mut readline, history.as_ref()));
-            }
-            Ask::Secret { prompt, reply } => {
-                let _ = reply.send(read_secret(&mut readline, &prompt));
-            }
+
+    /// The editor for terminals that understand it.
+    fn rich(&self, history: Option<&mut HistoryFile>) -> rustyline::Result<Readline> {
+        let config = Config::builder()
+            .bell_style(BellStyle::None)
+            // Marks around pasted text are taken out before the editor sees them.
+            .bracketed_paste(false)
+            .history_ignore_space(true)
+            .build();
+        let kept = MemHistory::with_config(&config);
+        let mut readline = Readline::with_history(config, kept)?;
+        readline.enable_synchronized_output(false);
+        readline.set_helper(Some(Assistant {
+            questions: self.questions.clone(),
+            messages: Arc::clone(&self.messages),
+            masked: false,
+        }));
+        for line in history.map(HistoryFile::load).unwrap_or_default() {
+            let _ = readline.add_history_entry(line);
         }
+        let mut printer = readline.create_external_printer()?;
+        let messages = Arc::clone(&self.messages);
+        // The editor takes one at a time, and none while it waits for candidates.
+        std::thread::Builder::new()
+            .name("messages".into())
+            .spawn(move || {
+                while let Some(text) = messages.wait() {
+                    if printer.print(text).is_err() {
+                        return;
+                    }
+                }
+            })?;
+        Ok(readline)
+    }
+
+    fn read_plain(&self, hidden: Option<&str>) -> Read {
+        let mut complete = |text: &str| {
+            let (start, candidates) = self.questions.candidates(text, text.len());
+            let typed = text.get(start..).unwrap_or_default();
+            let Offer { replacement, list } = Offer::new(candidates, typed, self.questions.width());
+            // What was typed can't be taken back in all cases: only more is put in.
+            let insert = replacement.and_then(|r| r.strip_prefix(typed).map(str::to_owned));
+            Completed {
+                insert: insert.unwrap_or_default(),
+                list,
+            }
+        };
+        plain::read_line(
+            &self.input,
+            &self.messages,
+            &mut io::stdout(),
+            hidden.unwrap_or(PROMPT),
+            hidden.is_some(),
+            &mut complete,
+        )
     }
 }
 
-fn read_line(readline: &mut Readline, history: Option<&PathBuf>) -> Said {
-    match readline.readline(PROMPT) {
-        Ok(line) => {
-            if !secret::may_hold_one(&line) && readline.add_history_entry(&line).is_ok() {
-                // Written at once: a session may end in any way.
-                let _ = history.map(|path| readline.append_history(path));
-            }
-            Said::Line(line)
-        }
-        Err(ReadlineError::Interrupted) => Said::Interrupted,
-        Err(ReadlineError::Eof) => Said::End,
-        Err(error) => Said::Failed(error.to_string()),
+fn read_rich(readline: &mut Readline, hidden: Option<&str>) -> Read {
+    if let Some(helper) = readline.helper_mut() {
+        helper.masked = hidden.is_some();
     }
-}
-
-/// Reads a line that is neither shown nor kept; none on Ctrl-C, Ctrl-D, and on terminals that can't
-/// hide it.
-fn read_secret(readline: &mut Readline, prompt: &str) -> Option<String> {
-    use rustyline::config::Configurer;
-    if is_plain(std::env::var("TERM").ok().as_deref()) {
-        return None;
-    }
-    readline.helper_mut()?.masked = true;
     // Masking is highlighting, which is off where colours are.
-    readline.set_color_mode(ColorMode::Forced);
-    let secret = readline.readline(prompt).ok();
-    readline.set_color_mode(ColorMode::Enabled);
-    readline.helper_mut()?.masked = false;
-    secret
-}
-
-/// The terminals on which rustyline leaves the echo to the system.
-fn is_plain(term: Option<&str>) -> bool {
-    matches!(term, Some("dumb" | "cons25" | "emacs"))
-}
-
-struct Assistant {
-    say: mpsc::UnboundedSender<Said>,
-    masked: bool,
-}
-
-impl Helper for Assistant {}
-impl Hinter for Assistant {
-    type Hint = String;
-}
-impl Validator for Assistant {}
-
-impl Highlighter for Assistant {
-    /// As the built-in shows passwords: a star for each character.
-    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
-        if self.masked {
-            Cow::Owned("*".repeat(line.chars().count()))
-        } else {
-            Cow::Borrowed(line)
-        }
-    }
-
-    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
-        self.masked
+    readline.set_color_mode(match hidden {
+        Some(_) => ColorMode::Forced,
+        None => ColorMode::Enabled,
+    });
+    match readline.readline(hidden.unwrap_or(PROMPT)) {
+        Ok(line) => Read::Line(line),
+        Err(ReadlineError::Interrupted) => Read::Interrupted,
+        Err(ReadlineError::Eof) => Read::End,
+        Err(error) => Read::Failed(error.to_string()),
     }
 }
 
-impl Completer for Assistant {
-    type Candidate = Pair;
-
-    fn complete(
-        &self,
-        line: &str,
-        pos: usize,
-        _: &Context<'_>,
-    ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        if self.masked {
-            return Ok((pos, Vec::new()));
-        }
-        let (reply, candidates) = sync_channel(1);
-        let question = Said::Complete {
-            line: line.to_owned(),
-            pos,
-            reply,
-        };
-        let _ = self.say.send(question);
-        let completion = candidates.recv_timeout(PATIENCE).unwrap_or_default();
-        let start = completion.start.min(pos);
-        Ok((start, pairs(with_files(completion, line, pos))))
+/// Keeps a line for later; written at once, since a session may end in any way.
+fn remember(line: &str, readline: Option<&mut Readline>, history: Option<&mut HistoryFile>) {
+    if line.trim().is_empty() || line.starts_with(|c: char| c.is_whitespace()) {
+        return;
     }
-}
-
-/// The candidates, names of files included where the argument is one.
-pub(super) fn with_files(completion: Completion, line: &str, pos: usize) -> Vec<String> {
-    let mut candidates = completion.candidates;
-    if completion.files {
-        candidates.extend(files::complete(
-            line.get(completion.start..pos).unwrap_or_default(),
-        ));
+    if let Some(readline) = readline {
+        let _ = readline.add_history_entry(line);
     }
-    candidates
-}
-
-/// What is shown and what is put in: a word that is alone is finished, so a blank follows,
-/// unless it is a folder.
-fn pairs(candidates: Vec<String>) -> Vec<Pair> {
-    let alone = candidates.len() == 1;
-    let pair = |word: String| Pair {
-        replacement: if alone && !word.ends_with('/') {
-            format!("{word} ")
-        } else {
-            word.clone()
-        },
-        display: word,
-    };
-    candidates.into_iter().map(pair).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_finished_word_gets_a_blank() {
-        let replacements = |words: &[&str]| -> Vec<String> {
-            let words = words.iter().map(|&word| word.to_owned()).collect();
-            pairs(words).into_iter().map(|p| p.replacement).collect()
-        };
-        assert_eq!(replacements(&["info"]), ["info "]);
-        assert_eq!(replacements(&["/tmp/"]), ["/tmp/"]);
-        assert_eq!(replacements(&["stop", "sum"]), ["stop", "sum"]);
-    }
-
-    #[test]
-    fn secrets_are_masked() {
-        let (say, _said) = mpsc::unbounded_channel();
-        let mut assistant = Assistant { say, masked: true };
-        assert_eq!(assistant.highlight("hünter2", 0), "*******");
-        assistant.masked = false;
-        assert_eq!(assistant.highlight("stop", 0), "stop");
-    }
-
-    #[test]
-    fn tab_gives_up_where_nobody_answers() {
-        let (say, said) = mpsc::unbounded_channel();
-        drop(said);
-        let assistant = Assistant { say, masked: false };
-        let history = FileHistory::new();
-        let (start, found) = assistant
-            .complete("in", 2, &Context::new(&history))
-            .unwrap();
-        assert_eq!((start, found.len()), (0, 0));
+    if let Some(history) = history {
+        history.add(line);
     }
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The lines of this and earlier sessions: where they are kept, and what `info history` shows.
 
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
-use std::io;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hmp_engine::engine::secret;
+use rustix::fs::OFlags;
 
 /// Lines that the built-in monitor remembers.
 const SHOWN: usize = 64;
@@ -51,21 +52,108 @@ pub(super) fn path(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Opt
     Some(state?.join("hmp/history"))
 }
 
-/// Makes the file and its folder where they are missing, and shuts others out of both.
-pub(super) fn prepare(path: &Path) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-        fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+/// Lines that the file keeps; it is cut down to them when it has twice as many.
+const KEPT: usize = 1000;
+
+/// Most bytes of the file that are read.
+const READ: u64 = 4 << 20;
+
+/// The history's file.
+#[derive(Debug)]
+pub(super) struct HistoryFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl HistoryFile {
+    /// Opens the file, or makes it, shut to others. Only a regular file will do, not a link to one
+    /// or a pipe; the folder above ours must be there: who has no home gets none made.
+    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            make(folder)?;
+        }
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(flags.bits().cast_signed())
+            .open(&path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        Ok(Self { path, file })
     }
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
-    file.set_permissions(Permissions::from_mode(0o600))
+
+    /// The lines, oldest first.
+    pub(super) fn load(&mut self) -> Vec<String> {
+        let mut bytes = Vec::new();
+        let mut file = &self.file;
+        let read = file
+            .rewind()
+            .and_then(|()| file.take(READ).read_to_end(&mut bytes));
+        if read.is_err() {
+            return Vec::new();
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        // The first line of files of another kind.
+        let lines = text
+            .lines()
+            .filter(|line| !line.is_empty() && *line != "#V2");
+        let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+        if lines.len() > 2 * KEPT {
+            lines.drain(..lines.len() - KEPT);
+            let _ = self.replace(&lines);
+        }
+        lines
+    }
+
+    /// Adds a line.
+    pub(super) fn add(&mut self, line: &str) {
+        if !line.contains(['\n', '\r']) {
+            // In one piece: another session may write too. Without a place for it there is none.
+            let _ = self.file.write_all(format!("{line}\n").as_bytes());
+        }
+    }
+
+    /// Writes the lines beside the file, and puts them in its place.
+    fn replace(&mut self, lines: &[String]) -> io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+        for line in lines {
+            writeln!(beside, "{line}")?;
+        }
+        beside.persist(&self.path)?;
+        *self = Self::open(self.path.clone())?;
+        Ok(())
+    }
+}
+
+/// Makes our folder, and those between it and a home that is there, shut to others.
+fn make(folder: &Path) -> io::Result<()> {
+    // `hmp` in `state` in `.local`: what is above those is somebody's home, or a place that was
+    // named.
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|path| !path.exists())
+        .collect();
+    if missing.len() > 3 {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    if missing.len() > 1
+        && !missing
+            .last()
+            .is_some_and(|top| top.ends_with(".local") || top.ends_with("state"))
+    {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    fs::set_permissions(folder, Permissions::from_mode(0o700))
 }
 
 #[cfg(test)]
@@ -105,15 +193,61 @@ mod tests {
 
     #[test]
     fn others_are_shut_out() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("x/hmp/history");
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join(".local/state/hmp/history");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        prepare(&file).unwrap();
+        HistoryFile::open(file.clone()).unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-        fs::write(&file, "kept").unwrap();
-        prepare(&file).unwrap();
+        fs::write(&file, "kept\n").unwrap();
+        let mut history = HistoryFile::open(file.clone()).unwrap();
         assert_eq!(mode(&file), 0o600);
         assert_eq!(mode(file.parent().unwrap()), 0o700);
-        assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
+        history.add("more");
+        history.add("two\nlines");
+        assert_eq!(history.load(), ["kept", "more"]);
+    }
+
+    #[test]
+    fn a_home_that_is_missing_is_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("nobody");
+        assert!(HistoryFile::open(home.join(".local/state/hmp/history")).is_err());
+        assert!(!home.exists());
+        let state = folder.path().join("named");
+        assert!(HistoryFile::open(state.join("hmp/history")).is_err());
+        fs::create_dir(&state).unwrap();
+        assert!(HistoryFile::open(state.join("hmp/history")).is_ok());
+    }
+
+    #[test]
+    fn links_and_pipes_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        fs::write(&target, "x").unwrap();
+        fs::set_permissions(&target, Permissions::from_mode(0o644)).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(HistoryFile::open(link).is_err());
+        let mode = fs::metadata(&target).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644);
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        if made.is_ok_and(|status| status.success()) {
+            assert!(HistoryFile::open(pipe).is_err());
+        }
+    }
+
+    #[test]
+    fn a_long_file_is_cut_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history");
+        let lines: String = (0..2 * KEPT + 1).map(|n| format!("line {n}\n")).collect();
+        fs::write(&path, lines).unwrap();
+        let mut history = HistoryFile::open(path.clone()).unwrap();
+        assert_eq!(history.load().len(), KEPT);
+        history.add("last");
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), KEPT + 1);
+        assert!(text.ends_with(&format!("line {}\nlast\n", 2 * KEPT)));
     }
 }

@@ -9,15 +9,15 @@ use hmp_engine::host::{Host, MemoryFile, PrivateFile};
 use hmp_engine::qmp::BoxFuture;
 
 use crate::host::Unattended;
+use crate::repl::asker::Asker;
 use crate::repl::descriptors::Descriptors;
-use crate::repl::editor::Asker;
 use crate::repl::history::Session;
 
 /// This program.
 pub(super) struct Program {
     pub(super) descriptors: Descriptors,
     /// Asks the user, where there is one.
-    pub(super) asker: Option<Asker>,
+    pub(super) asker: Asker,
     /// The lines typed so far, where lines are typed.
     pub(super) history: Option<Arc<Session>>,
 }
@@ -28,7 +28,7 @@ impl Host for Program {
     }
 
     fn secret<'a>(&'a self, prompt: &'a str) -> BoxFuture<'a, Option<String>> {
-        Box::pin(async move { self.asker.as_ref()?.secret(prompt).await })
+        Box::pin(self.asker.secret(prompt))
     }
 
     fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {

@@ -8,8 +8,10 @@ use hmp_engine::qmp::QmpError;
 use tokio::signal::unix::Signal;
 use tokio::time::timeout;
 
-use crate::repl::editor::{Editor, Said};
+use crate::repl::candidates::with_files;
+use crate::repl::editor::Editor;
 use crate::repl::exit::Exit;
+use crate::repl::question::Said;
 use crate::repl::screen::say;
 use crate::repl::worker::{End, Next, Worker};
 
@@ -110,9 +112,10 @@ async fn prompt(worker: &mut Worker, editor: &mut Editor, interrupts: &mut Signa
         match said {
             Said::Complete { line, pos, reply } => {
                 let question = worker.monitor.complete(&line, pos);
-                let found = timeout(PATIENCE, question).await;
+                let found = timeout(PATIENCE, question).await.unwrap_or_default();
+                let (start, place) = (found.start, worker.place());
                 // The editor may have given up.
-                let _ = reply.send(found.unwrap_or_default());
+                let _ = reply.send((start, with_files(found, &place, &line, pos)));
             }
             Said::Line(line) => return Typed::Line(line),
             Said::Interrupted => return Typed::Interrupted,

@@ -3,8 +3,9 @@
 //! a read blocks.
 
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 /// Bytes of a line that are kept. The built-in's limit is 4095.
 const LONGEST: u64 = 1 << 20;
@@ -18,8 +19,20 @@ pub(super) enum Line {
     TooLong,
 }
 
-/// Starts reading standard input. The channel ends with it.
-pub(super) fn stdin() -> mpsc::Receiver<Line> {
+/// Standard input as lines. Whoever asks takes the next one: a batch, or a command that wants a
+/// secret.
+#[derive(Clone)]
+pub(super) struct Input(Arc<Mutex<mpsc::Receiver<Line>>>);
+
+impl Input {
+    /// The next line; none at the end.
+    pub(super) async fn next(&self) -> Option<Line> {
+        self.0.lock().await.recv().await
+    }
+}
+
+/// Starts reading standard input.
+pub(super) fn stdin() -> Input {
     let (lines, receiver) = mpsc::channel(16);
     // Without a thread there are no lines.
     let _ = std::thread::Builder::new()
@@ -32,7 +45,7 @@ pub(super) fn stdin() -> mpsc::Receiver<Line> {
                 }
             }
         });
-    receiver
+    Input(Arc::new(Mutex::new(receiver)))
 }
 
 fn next(input: &mut impl BufRead) -> io::Result<Option<Line>> {

@@ -3,11 +3,13 @@
 //!
 //! It must not know clap, and the engine must not know it.
 
+mod asker;
+mod assistant;
 mod batch;
+mod candidates;
 mod choose;
 mod descriptors;
 mod editor;
-mod escape;
 mod exit;
 mod history;
 mod host;
@@ -15,6 +17,7 @@ mod interactive;
 mod leftovers;
 mod lines;
 mod options;
+mod question;
 mod replay;
 mod run;
 mod screen;

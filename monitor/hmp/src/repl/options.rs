@@ -61,6 +61,8 @@ pub struct Options {
     pub form: Form,
     /// Whether to end each answer with a NUL byte.
     pub null: bool,
+    /// Whether no escape sequence is written to a terminal.
+    pub plain: bool,
     /// How long a QMP command may take.
     pub timeout: Option<Duration>,
     /// Whether the built-in monitor may be used.

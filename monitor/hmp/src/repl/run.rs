@@ -13,14 +13,16 @@ use tokio::time::timeout;
 use crate::client::address::Address;
 use crate::client::{self, Client, Events};
 use crate::discover::discover;
+use crate::repl::asker::Asker;
 use crate::repl::editor::Editor;
 use crate::repl::exit::Exit;
-use crate::repl::history::Session;
+use crate::repl::history::{self, HistoryFile, Session};
 use crate::repl::host::Program;
 use crate::repl::options::{Form, Options, Target, Task};
 use crate::repl::screen::{Screen, say};
 use crate::repl::worker::Worker;
-use crate::repl::{batch, choose, interactive, leftovers, replay};
+use crate::repl::{batch, choose, interactive, leftovers, lines, replay};
+use crate::terminal::kind::is_plain;
 
 /// How long QEMU may take to tell what it offers: without that no command can run, so this belongs
 /// to connecting.
@@ -79,17 +81,27 @@ async fn to_address(
 async fn start(options: Options, client: Client, events: Events) -> Exit {
     let person = io::stdin().is_terminal() && io::stdout().is_terminal();
     let prompt = person && options.task == Task::Input;
-    let mut editor = match person.then(|| Editor::start(prompt)).transpose() {
+    let plain = options.plain || is_plain(std::env::var("TERM").ok().as_deref());
+    let kept = || HistoryFile::open(history::path(|name| std::env::var_os(name))?).ok();
+    let mut editor = match prompt.then(|| Editor::start(plain, kept())).transpose() {
         Ok(editor) => editor,
-        Err(text) => {
-            say(&format!("can't start the line editor: {text}"));
+        Err(error) => {
+            say(&format!("can't start the line editor: {error}"));
             return Exit::Failed;
         }
     };
+    let input = (options.task == Task::Input && !prompt).then(lines::stdin);
     let history = Arc::new(Session::default());
     let host = Program {
         descriptors: options.descriptors,
-        asker: editor.as_ref().map(Editor::asker),
+        asker: match &editor {
+            Some(editor) => Asker::Prompt(editor.asker()),
+            None if person => Asker::Terminal,
+            None => match &input {
+                Some(input) => Asker::Lines(input.clone()),
+                None => Asker::Nobody,
+            },
+        },
         history: prompt.then(|| Arc::clone(&history)),
     };
     let host = Arc::new(host);
@@ -131,14 +143,26 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
         (Task::Complete(text), _) => batch::complete(&mut worker, &text).await,
         (Task::Input, Some(editor)) => match signal(SignalKind::interrupt()) {
             Ok(mut interrupts) => {
-                interactive::run(&mut worker, editor, &history, &mut interrupts).await
+                let watching = match editor.watch() {
+                    Ok(watch) => tokio::spawn(watch),
+                    Err(error) => {
+                        say(&format!("can't catch Ctrl-Z: {error}"));
+                        return Exit::Failed;
+                    }
+                };
+                let exit = interactive::run(&mut worker, editor, &history, &mut interrupts).await;
+                watching.abort();
+                exit
             }
             Err(error) => {
                 say(&format!("can't catch Ctrl-C: {error}"));
                 Exit::Failed
             }
         },
-        (Task::Input, None) => batch::input(&mut worker).await,
+        (Task::Input, None) => match &input {
+            Some(input) => batch::input(&mut worker, input).await,
+            None => Exit::Success,
+        },
         (Task::EndJobs, _) => {
             leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await
         }

@@ -4,12 +4,14 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
-use crate::repl::escape::{CLEAR, for_terminal};
+use crate::terminal::escape::{CLEAR, for_terminal, on_one_line, with_clear};
 
 /// Where commands write their text: standard output, made harmless where it is a terminal.
 pub(super) struct Screen {
     out: Box<dyn Write + Send>,
     terminal: bool,
+    /// Whether the command may clear the terminal.
+    clears: bool,
     line_start: bool,
     error: Option<io::Error>,
 }
@@ -25,6 +27,7 @@ impl Screen {
         Self {
             out,
             terminal,
+            clears: false,
             line_start: true,
             error: None,
         }
@@ -50,6 +53,11 @@ impl Screen {
         }
     }
 
+    /// Whether the answer that comes next is that of `clear`, whose sequence passes.
+    pub(super) fn clears(&mut self, clears: bool) {
+        self.clears = clears;
+    }
+
     /// Why no more can be written.
     pub(super) fn error(&self) -> Option<&io::Error> {
         self.error.as_ref()
@@ -67,7 +75,9 @@ impl fmt::Write for Screen {
         if let Some(last) = text.bytes().last() {
             self.line_start = last == b'\n' || text.ends_with(CLEAR);
         }
-        if self.terminal {
+        if self.terminal && self.clears {
+            self.put(with_clear(text).as_bytes());
+        } else if self.terminal {
             self.put(for_terminal(text).as_bytes());
         } else {
             self.put(text.as_bytes());
@@ -79,11 +89,16 @@ impl fmt::Write for Screen {
     }
 }
 
-/// The program's own message, on standard error. Nothing can be done where that fails.
+/// The program's own message, on one line of standard error. Nothing can be done where that fails.
 pub(super) fn say(text: &str) {
-    let text = format!("hmp: {text}");
     let mut err = io::stderr().lock();
-    let _ = writeln!(err, "{}", for_terminal(&text));
+    let _ = writeln!(err, "hmp: {}", on_one_line(text));
+}
+
+/// A message of several lines, whose foreign parts are escaped already.
+pub(super) fn say_lines(text: &str) {
+    let mut err = io::stderr().lock();
+    let _ = writeln!(err, "hmp: {}", for_terminal(text));
 }
 
 #[cfg(test)]
@@ -140,6 +155,7 @@ mod tests {
             screen.fresh_line();
             screen.write_str("b\n").unwrap();
             screen.fresh_line();
+            screen.clears(true);
             screen.write_str(CLEAR).unwrap();
             screen.fresh_line();
         });

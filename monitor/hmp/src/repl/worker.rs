@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::client::{Client, Events};
+use crate::host::files::Place;
 use crate::repl::exit::Exit;
 use crate::repl::options::Form;
 use crate::repl::screen::{Screen, say};
@@ -57,6 +58,9 @@ impl Worker {
         let outcome = match self.form {
             Form::Plan => self.explain_line(line),
             Form::Text => {
+                // Nobody else's text may do that.
+                let command = self.monitor.explain(line).command;
+                self.screen.clears(command.as_deref() == Some("clear"));
                 let ran = self.monitor.run_line(line, &mut self.screen).await;
                 let _ = self.screen.write_str(&ran.shown_notes());
                 ran.outcome
@@ -103,6 +107,11 @@ impl Worker {
         answer["text"] = text.into();
         let _ = writeln!(self.screen, "{answer}");
         ran.outcome
+    }
+
+    /// Where names of files are looked up.
+    pub(super) fn place(&self) -> Place {
+        Place::ours(std::env::var("HOME").ok())
     }
 
     /// The exit code as long as nothing worse than a failed command happened.

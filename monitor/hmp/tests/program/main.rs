@@ -14,3 +14,4 @@ mod newer_interfaces;
 mod private_files;
 mod replay;
 mod terminal;
+mod typing;

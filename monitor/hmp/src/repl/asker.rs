@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Who is asked for a secret.
+
+use std::io::{self, BufRead, Write};
+use std::os::fd::AsFd;
+
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+use super::editor;
+use super::lines::{Input, Line};
+
+/// Who is asked for a secret.
+pub(super) enum Asker {
+    /// The user, through the line editor of the prompt.
+    Prompt(editor::Asker),
+    /// The user, where lines come from the command line.
+    Terminal,
+    /// The next line of standard input.
+    Lines(Input),
+    /// Nobody.
+    Nobody,
+}
+
+impl Asker {
+    /// The secret; none where nobody gave one.
+    pub(super) async fn secret(&self, prompt: &str) -> Option<String> {
+        match self {
+            Self::Prompt(editor) => editor.secret(prompt).await,
+            Self::Terminal => {
+                let prompt = prompt.to_owned();
+                tokio::task::spawn_blocking(move || hidden(&prompt).ok()?)
+                    .await
+                    .ok()?
+            }
+            Self::Lines(input) => match input.next().await? {
+                Line::Text(text) => Some(text),
+                _ => None,
+            },
+            Self::Nobody => None,
+        }
+    }
+}
+
+/// Reads a line from a terminal that does not show it meanwhile; none at its end.
+fn hidden(prompt: &str) -> io::Result<Option<String>> {
+    let stdin = io::stdin();
+    let before = tcgetattr(stdin.as_fd())?;
+    let mut quiet = before.clone();
+    quiet.local_modes -= LocalModes::ECHO;
+    quiet.local_modes |= LocalModes::ICANON | LocalModes::ISIG;
+    tcsetattr(stdin.as_fd(), OptionalActions::Now, &quiet)?;
+    let mut out = io::stdout();
+    let read = (|| {
+        write!(out, "{prompt}")?;
+        out.flush()?;
+        let mut bytes = Vec::new();
+        let length = stdin.lock().read_until(b'\n', &mut bytes)?;
+        writeln!(out)?;
+        Ok((length > 0).then(|| {
+            let text = String::from_utf8_lossy(&bytes);
+            text.trim_end_matches(['\r', '\n']).to_owned()
+        }))
+    })();
+    tcsetattr(stdin.as_fd(), OptionalActions::Now, &before)?;
+    read
+}

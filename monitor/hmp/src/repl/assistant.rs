@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What the line editor asks of us while a line is typed: candidates, and stars for a password.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use rustyline::completion::{Completer, Pair};
+use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::hint::Hinter;
+use rustyline::validate::Validator;
+use rustyline::{Context, Helper};
+
+use super::candidates::Offer;
+use super::question::Questions;
+use crate::terminal::messages::Messages;
+
+pub(super) struct Assistant {
+    pub(super) questions: Questions,
+    /// Lists of candidates are shown above the line, by the same way as messages.
+    pub(super) messages: Arc<Messages>,
+    pub(super) masked: bool,
+}
+
+impl Helper for Assistant {}
+impl Hinter for Assistant {
+    type Hint = String;
+}
+impl Validator for Assistant {}
+
+impl Highlighter for Assistant {
+    /// As the built-in shows passwords: a star for each character.
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        if self.masked {
+            Cow::Owned("*".repeat(line.chars().count()))
+        } else {
+            Cow::Borrowed(line)
+        }
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
+        self.masked
+    }
+}
+
+impl Completer for Assistant {
+    type Candidate = Pair;
+
+    /// At most one candidate, so that the editor lists none: it has a pager that takes keys away.
+    fn complete(
+        &self,
+        line: &str,
+        pos: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
+        if self.masked {
+            return Ok((pos, Vec::new()));
+        }
+        let (start, candidates) = self.questions.candidates(line, pos);
+        let typed = line.get(start..pos).unwrap_or_default();
+        let Offer { replacement, list } = Offer::new(candidates, typed, self.questions.width());
+        if !list.is_empty() {
+            self.messages.add(list);
+        }
+        let pair = replacement.map(|replacement| Pair {
+            display: replacement.clone(),
+            replacement,
+        });
+        Ok((start, pair.into_iter().collect()))
+    }
+}

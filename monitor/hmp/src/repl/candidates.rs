@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What TAB puts in and lists.
+
+use std::fmt::Write;
+
+use hmp_engine::engine::complete::Completion;
+
+use crate::host::files::{self, Place};
+use crate::terminal::escape::is_harmless;
+
+/// Candidates that are listed; how many more there are is said.
+const LISTED: usize = 256;
+
+/// The candidates, names of files in `place` included where the argument is one.
+pub(super) fn with_files(
+    completion: Completion,
+    place: &Place,
+    line: &str,
+    pos: usize,
+) -> Vec<String> {
+    let mut candidates = completion.candidates;
+    if completion.files {
+        let typed = line.get(completion.start..pos).unwrap_or_default();
+        candidates.extend(files::complete(place, unquoted(typed)));
+    }
+    candidates
+}
+
+/// A word in quotes, without them.
+fn unquoted(word: &str) -> &str {
+    let inner = word.strip_prefix('"').unwrap_or(word);
+    inner.strip_suffix('"').unwrap_or(inner)
+}
+
+/// What TAB does with these candidates, where `typed` is there already.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Offer {
+    /// What takes the place of the word; none where it stays.
+    pub(super) replacement: Option<String>,
+    /// What is listed, with line ends.
+    pub(super) list: String,
+}
+
+impl Offer {
+    /// `width` is the terminal's, in columns. What can't be typed, or would steer the terminal, is
+    /// left out.
+    pub(super) fn new(candidates: Vec<String>, typed: &str, width: usize) -> Self {
+        let mut candidates: Vec<String> = candidates;
+        candidates.retain(|candidate| is_harmless(candidate));
+        match candidates.as_slice() {
+            [] => Self::default(),
+            [one] => {
+                let mut word = quoted(one);
+                // A word that is alone is finished, unless it is a folder.
+                if !one.ends_with('/') {
+                    word.push(' ');
+                }
+                Self {
+                    replacement: Some(word),
+                    list: String::new(),
+                }
+            }
+            several => {
+                let common = common(several);
+                let longer = common.len() > unquoted(typed).len();
+                Self {
+                    replacement: longer
+                        .then(|| common.to_owned())
+                        .filter(|c| !needs_quotes(c)),
+                    list: columns(several, width),
+                }
+            }
+        }
+    }
+}
+
+/// What all of them begin with.
+fn common(words: &[String]) -> &str {
+    let Some((first, rest)) = words.split_first() else {
+        return "";
+    };
+    let mut length = first.len();
+    for word in rest {
+        let same = first.bytes().zip(word.bytes()).take_while(|(a, b)| a == b);
+        length = length.min(same.count());
+    }
+    while !first.is_char_boundary(length) {
+        length -= 1;
+    }
+    &first[..length]
+}
+
+fn needs_quotes(word: &str) -> bool {
+    word.starts_with('"') || word.contains(|c: char| c.is_ascii_whitespace())
+}
+
+/// The word as the monitor reads it: in quotes where it holds blanks.
+fn quoted(word: &str) -> String {
+    if !needs_quotes(word) {
+        return word.to_owned();
+    }
+    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Words in columns, downwards.
+fn columns(words: &[String], width: usize) -> String {
+    let shown = &words[..words.len().min(LISTED)];
+    let longest = shown.iter().map(|word| word.chars().count()).max();
+    let wide = longest.unwrap_or(0) + 2;
+    let count = (width / wide).max(1);
+    let rows = shown.len().div_ceil(count);
+    let mut text = String::new();
+    for row in 0..rows {
+        let words: Vec<&String> = shown.iter().skip(row).step_by(rows).collect();
+        for (column, word) in words.iter().enumerate() {
+            let pad = if column + 1 == words.len() { 0 } else { wide };
+            // Writing to a string can't fail.
+            let _ = write!(text, "{word:pad$}");
+        }
+        text.push('\n');
+    }
+    if words.len() > shown.len() {
+        let _ = writeln!(text, "and {} more", words.len() - shown.len());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(words: &[&str], typed: &str) -> Offer {
+        Offer::new(words.iter().map(|&w| w.to_owned()).collect(), typed, 20)
+    }
+
+    #[test]
+    fn one_word_is_put_in() {
+        let puts = |word, typed| offer(&[word], typed).replacement.unwrap();
+        assert_eq!(puts("info", "i"), "info ");
+        assert_eq!(puts("/tmp/", "/t"), "/tmp/");
+        assert_eq!(puts("/a b.img", "/a"), "\"/a b.img\" ");
+        assert_eq!(puts("/a \"b\\", "/a"), "\"/a \\\"b\\\\\" ");
+    }
+
+    #[test]
+    fn several_are_listed_behind_what_they_share() {
+        let both = offer(&["status", "stats", "stop"], "s");
+        assert_eq!(both.replacement.as_deref(), Some("st"));
+        assert_eq!(both.list, "status  stop\nstats\n");
+        assert_eq!(offer(&["stats", "status"], "stat").replacement, None);
+        assert_eq!(offer(&["ä", "å"], "").replacement, None);
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_left_out() {
+        let left = offer(&["a\x1b[2J", "ab", "a\u{202e}"], "a");
+        assert_eq!(left.replacement.as_deref(), Some("ab "));
+        assert_eq!(offer(&["\x07"], ""), Offer::default());
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let words: Vec<String> = (0..70_000).map(|n| format!("n{n}")).collect();
+        let text = Offer::new(words, "n", 80).list;
+        assert!(text.ends_with("and 69744 more\n"), "{text}");
+    }
+}

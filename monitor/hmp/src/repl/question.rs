@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What the line editor's thread says, and what it asks while a line is typed.
+
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
+
+use rustix::termios::tcgetwinsize;
+use tokio::sync::mpsc;
+
+/// How long TAB waits for candidates: QEMU may be busy.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Columns of a terminal that does not say how many it has.
+const WIDTH: usize = 80;
+
+/// What the editor's thread says.
+pub(super) enum Said {
+    /// What could stand at byte `pos` of `line`? The thread waits for the answer: where the word
+    /// starts, and candidates.
+    Complete {
+        line: String,
+        pos: usize,
+        reply: SyncSender<(usize, Vec<String>)>,
+    },
+    /// A line is complete.
+    Line(String),
+    /// Ctrl-C.
+    Interrupted,
+    /// Ctrl-D, or the end of the terminal.
+    End,
+    /// The terminal can't be read.
+    Failed(String),
+}
+
+/// Asks whoever has the connection.
+#[derive(Clone)]
+pub(super) struct Questions(pub(super) mpsc::UnboundedSender<Said>);
+
+impl Questions {
+    /// Where the word at byte `pos` of `line` starts, and what it could be.
+    pub(super) fn candidates(&self, line: &str, pos: usize) -> (usize, Vec<String>) {
+        let (reply, answer) = sync_channel(1);
+        let question = Said::Complete {
+            line: line.to_owned(),
+            pos,
+            reply,
+        };
+        let _ = self.0.send(question);
+        let (start, candidates) = answer.recv_timeout(PATIENCE).unwrap_or_default();
+        (start.min(pos), candidates)
+    }
+
+    /// Columns of the terminal.
+    pub(super) fn width(&self) -> usize {
+        let size = tcgetwinsize(rustix::stdio::stdout());
+        match size.map_or(0, |size| usize::from(size.ws_col)) {
+            0 => WIDTH,
+            columns => columns,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Hands what is typed to a line editor that reads standard input: through a pseudo-terminal in
+//! place of descriptor 0, one line at a time.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::io::dup;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::stdio::{dup2_stdin, stdin};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+use super::input::{ENDS, Input, Next};
+
+/// How long the editor may take to end a line. A key that ends most lines may not end this one
+/// (Ctrl-V and Enter): then what is behind it waits so long, and goes to the same line.
+const ENDING: Duration = Duration::from_millis(300);
+
+/// How soon the editor is told again that the terminal is gone, in case it did not listen.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// The terminal that standard input was, on a descriptor of its own: descriptor 0 may be needed for
+/// the line editor.
+pub fn terminal() -> io::Result<OwnedFd> {
+    Ok(dup(stdin())?)
+}
+
+/// Puts a pseudo-terminal in place of descriptor 0, and feeds it from `input` as long as somebody
+/// waits at a prompt.
+pub fn start(input: Arc<Input>) -> io::Result<()> {
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&ours)?;
+    unlockpt(&ours)?;
+    let name = ptsname(&ours, Vec::new())?;
+    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
+    let theirs = rustix::fs::open(&*name, flags, rustix::fs::Mode::empty())?;
+    // Nothing is acted on or echoed here, also between prompts.
+    let mut raw = tcgetattr(&theirs)?;
+    raw.make_raw();
+    raw.local_modes -= LocalModes::ECHO;
+    tcsetattr(&theirs, OptionalActions::Now, &raw)?;
+    dup2_stdin(&theirs)?;
+    std::thread::Builder::new()
+        .name("feed".into())
+        .spawn(move || {
+            // Held open: between two prompts nobody else may have it open.
+            let _theirs = theirs;
+            feed(&input, &ours);
+        })?;
+    Ok(())
+}
+
+fn feed(input: &Input, ours: &OwnedFd) {
+    loop {
+        let prompt = input.wanted();
+        match input.next() {
+            Next::Bytes(bytes) => {
+                if write_all(ours, &bytes).is_err() {
+                    return;
+                }
+                // What is behind the end of a line is for whoever reads next: the editor would read
+                // it too, and lose it.
+                if bytes.last().is_some_and(|last| ENDS.contains(last)) {
+                    input.over(prompt, ENDING);
+                }
+            }
+            Next::Ended(_) => {
+                // What was half typed is not run: it is taken back before the Ctrl-D.
+                if write_all(ours, b"\x05\x15\x04").is_err() {
+                    return;
+                }
+                std::thread::sleep(AGAIN);
+            }
+            // Messages are shown by the editor's own means.
+            Next::Called | Next::Unwanted => {}
+        }
+    }
+}
+
+fn write_all(to: &impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(to, bytes) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What is typed: read from the terminal on a thread of its own, and kept until somebody asks.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, getpid, kill_process};
+
+use super::clean::Cleaner;
+use super::mode::{Mode, Terminal};
+
+/// Bytes that are kept; what is typed beyond waits in the terminal.
+const KEPT: usize = 1 << 20;
+
+/// How long the rest of a character or of a key may take. A lone Esc is a key too.
+const REST: Duration = Duration::from_millis(30);
+
+/// Keys that end a line in some way: behind them nothing may be handed out before they were acted
+/// on. Ctrl-C, Ctrl-D, LF, CR.
+pub const ENDS: [u8; 4] = [0x03, 0x04, b'\n', b'\r'];
+
+/// Ctrl-Z.
+const SUSPEND: u8 = 0x1a;
+
+/// What is typed.
+#[derive(Debug)]
+pub struct Input {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    bytes: VecDeque<u8>,
+    /// Why no more comes: the terminal is gone, or can't be read.
+    ended: Option<Result<(), String>>,
+    /// Whether somebody waits at a prompt.
+    wanted: bool,
+    /// How many prompts there were.
+    prompts: u64,
+    /// What is to be shown to whoever waits, in whatever mode.
+    called: bool,
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Bytes up to one of [`ENDS`], or all there are.
+    Bytes(Vec<u8>),
+    /// The terminal is gone; the text says why it can't be read, where that is an error.
+    Ended(Result<(), String>),
+    /// [`Input::call`] was called.
+    Called,
+    /// Nobody waits at a prompt any more.
+    Unwanted,
+}
+
+impl Input {
+    /// Starts to read a terminal.
+    pub fn start(terminal: Arc<Terminal>) -> io::Result<Arc<Self>> {
+        let input = Arc::new(Self {
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let reader = Arc::clone(&input);
+        std::thread::Builder::new()
+            .name("terminal".into())
+            .spawn(move || reader.read(&terminal))?;
+        Ok(input)
+    }
+
+    /// Somebody waits at a prompt.
+    pub fn want(&self) {
+        self.lock().wanted = true;
+        self.changed.notify_all();
+    }
+
+    /// Nobody waits any more. Whether the next key is a Ctrl-C: then it is for what runs now.
+    pub fn unwant(&self) -> bool {
+        let mut queue = self.lock();
+        queue.wanted = false;
+        queue.prompts += 1;
+        self.changed.notify_all();
+        let interrupts = queue.bytes.front() == Some(&ENDS[0]);
+        if interrupts {
+            queue.bytes.pop_front();
+        }
+        interrupts
+    }
+
+    /// Lets whoever waits in [`next`](Self::next) know that there is something to be shown.
+    pub fn call(&self) {
+        self.lock().called = true;
+        self.changed.notify_all();
+    }
+
+    /// Whether something was typed that nobody took yet.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        !self.lock().bytes.is_empty()
+    }
+
+    /// Waits for what comes next.
+    pub fn next(&self) -> Next {
+        let mut queue = self.lock();
+        loop {
+            if !queue.wanted {
+                return Next::Unwanted;
+            }
+            if std::mem::take(&mut queue.called) {
+                return Next::Called;
+            }
+            if !queue.bytes.is_empty() {
+                let end = queue.bytes.iter().position(|byte| ENDS.contains(byte));
+                let length = end.map_or(queue.bytes.len(), |end| end + 1);
+                let bytes = queue.bytes.drain(..length).collect();
+                self.changed.notify_all();
+                return Next::Bytes(bytes);
+            }
+            if let Some(end) = &queue.ended {
+                return Next::Ended(end.clone());
+            }
+            queue = self.wait(queue);
+        }
+    }
+
+    /// Waits until somebody waits at a prompt; returns its number.
+    pub fn wanted(&self) -> u64 {
+        let mut queue = self.lock();
+        while !queue.wanted {
+            queue = self.wait(queue);
+        }
+        queue.prompts
+    }
+
+    /// Waits until the prompt of that number is over, though not for longer than `limit`.
+    pub fn over(&self, prompt: u64, limit: Duration) {
+        let queue = self.lock();
+        let same = |queue: &mut Queue| queue.prompts == prompt;
+        drop(self.changed.wait_timeout_while(queue, limit, same));
+    }
+
+    /// Takes what was typed and not handed out, as lines; the last one may be incomplete.
+    pub fn take(&self) -> Vec<String> {
+        let mut queue = self.lock();
+        let bytes: Vec<u8> = queue.bytes.drain(..).collect();
+        self.changed.notify_all();
+        drop(queue);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let lines = text.split(['\r', '\n']).map(str::to_owned);
+        lines.filter(|line| !line.is_empty()).collect()
+    }
+
+    fn read(&self, terminal: &Terminal) {
+        let mut cleaner = Cleaner::default();
+        let mut chunk = [0; 4096];
+        loop {
+            self.room();
+            let patience = cleaner.holds().then_some(REST);
+            match readable(terminal, patience) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.add(&cleaner.flush(), terminal);
+                    continue;
+                }
+                Err(error) => return self.end(Err(error.to_string())),
+            }
+            match rustix::io::read(terminal, &mut chunk) {
+                // A terminal whose other end is closed gives an error.
+                Ok(0) | Err(rustix::io::Errno::IO) => {
+                    self.add(&cleaner.flush(), terminal);
+                    return self.end(Ok(()));
+                }
+                Ok(length) => self.add(&cleaner.push(&chunk[..length]), terminal),
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
+                Err(error) => return self.end(Err(error.to_string())),
+            }
+        }
+    }
+
+    fn add(&self, bytes: &[u8], terminal: &Terminal) {
+        let editing = terminal.mode() == Mode::Editing;
+        let mut queue = self.lock();
+        for &byte in bytes {
+            match byte {
+                SUSPEND if editing => {
+                    let _ = kill_process(getpid(), Signal::TSTP);
+                }
+                // It was typed while a command ran, and read when that had ended, or the other way
+                // round: it is for what runs now.
+                0x03 if !editing && queue.bytes.is_empty() => {
+                    let _ = kill_process(getpid(), Signal::INT);
+                }
+                byte => queue.bytes.push_back(byte),
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    fn end(&self, end: Result<(), String>) {
+        self.lock().ended = Some(end);
+        self.changed.notify_all();
+    }
+
+    fn room(&self) {
+        let mut queue = self.lock();
+        while queue.bytes.len() >= KEPT {
+            queue = self.wait(queue);
+        }
+    }
+
+    fn wait<'q>(&self, queue: MutexGuard<'q, Queue>) -> MutexGuard<'q, Queue> {
+        let woken = self.changed.wait(queue);
+        woken.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether something can be read within this time; without one, whenever that is.
+fn readable(terminal: &Terminal, patience: Option<Duration>) -> io::Result<bool> {
+    let limit = patience.map(|patience| Timespec {
+        tv_sec: 0,
+        tv_nsec: patience.subsec_nanos().into(),
+    });
+    loop {
+        let fd = terminal.as_fd();
+        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], limit.as_ref()) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

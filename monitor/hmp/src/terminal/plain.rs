@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A line editor for terminals that understand no escape sequences, and for programs that drive
+//! one: what is typed is echoed, Backspace, Ctrl-U and Ctrl-W take back, and the prompt is the last
+//! thing written.
+
+use std::io::{self, Write};
+use std::iter::Peekable;
+use std::str::Chars;
+
+use super::escape::for_terminal;
+use super::input::{Input, Next};
+use super::messages::Messages;
+
+/// How a line ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Read {
+    /// By Enter.
+    Line(String),
+    /// By Ctrl-C.
+    Interrupted,
+    /// By Ctrl-D, or with the terminal.
+    End,
+    /// The terminal can't be read, or written to.
+    Failed(String),
+}
+
+/// What TAB does.
+#[derive(Debug, Default)]
+pub struct Completed {
+    /// Text that is put in.
+    pub insert: String,
+    /// What is listed, with line ends.
+    pub list: String,
+}
+
+/// The line that is typed.
+struct Line<'w> {
+    out: &'w mut dyn Write,
+    prompt: &'w str,
+    text: String,
+    hidden: bool,
+}
+
+/// Reads a line. `hidden`: what is typed is shown as stars. `complete` is asked what could stand at
+/// the end of the text.
+pub fn read_line(
+    input: &Input,
+    messages: &Messages,
+    out: &mut dyn Write,
+    prompt: &str,
+    hidden: bool,
+    complete: &mut dyn FnMut(&str) -> Completed,
+) -> Read {
+    let mut line = Line {
+        out,
+        prompt,
+        text: String::new(),
+        hidden,
+    };
+    match line.edit(input, messages, complete) {
+        Ok(read) => read,
+        Err(error) => Read::Failed(error.to_string()),
+    }
+}
+
+impl Line<'_> {
+    fn edit(
+        &mut self,
+        input: &Input,
+        messages: &Messages,
+        complete: &mut dyn FnMut(&str) -> Completed,
+    ) -> io::Result<Read> {
+        self.show()?;
+        loop {
+            let bytes = match input.next() {
+                Next::Bytes(bytes) => bytes,
+                Next::Called => {
+                    let text = messages.take().unwrap_or_default();
+                    write!(self.out, "\n{text}")?;
+                    self.show()?;
+                    continue;
+                }
+                Next::Ended(Ok(())) | Next::Unwanted => return Ok(Read::End),
+                Next::Ended(Err(text)) => return Ok(Read::Failed(text)),
+            };
+            let text = String::from_utf8_lossy(&bytes);
+            let mut keys = text.chars().peekable();
+            while let Some(key) = keys.next() {
+                match key {
+                    '\r' | '\n' => {
+                        writeln!(self.out)?;
+                        self.out.flush()?;
+                        return Ok(Read::Line(std::mem::take(&mut self.text)));
+                    }
+                    '\x03' => {
+                        writeln!(self.out, "^C")?;
+                        self.out.flush()?;
+                        return Ok(Read::Interrupted);
+                    }
+                    '\x04' if self.text.is_empty() => {
+                        writeln!(self.out)?;
+                        self.out.flush()?;
+                        return Ok(Read::End);
+                    }
+                    '\x08' | '\x7f' => self.take_back(1)?,
+                    '\x15' => self.take_back(usize::MAX)?,
+                    '\x17' => self.take_back_word()?,
+                    '\x16' => {
+                        if let Some(verbatim) = keys.next() {
+                            self.put(verbatim)?;
+                        }
+                    }
+                    '\t' if !self.hidden => self.complete(complete)?,
+                    '\x1b' => skip_sequence(&mut keys),
+                    key if key.is_control() => {}
+                    key => self.put(key)?,
+                }
+            }
+            self.out.flush()?;
+        }
+    }
+
+    /// Shows the prompt and what was typed.
+    fn show(&mut self) -> io::Result<()> {
+        let shown = self.shown(&self.text);
+        write!(self.out, "{}{shown}", self.prompt)?;
+        self.out.flush()
+    }
+
+    fn shown(&self, text: &str) -> String {
+        if self.hidden {
+            "*".repeat(text.chars().count())
+        } else {
+            for_terminal(text).into_owned()
+        }
+    }
+
+    fn put(&mut self, key: char) -> io::Result<()> {
+        self.text.push(key);
+        let shown = self.shown(key.encode_utf8(&mut [0; 4]));
+        write!(self.out, "{shown}")
+    }
+
+    fn take_back(&mut self, count: usize) -> io::Result<()> {
+        for _ in 0..count {
+            let Some(key) = self.text.pop() else { break };
+            let width = self.shown(key.encode_utf8(&mut [0; 4])).chars().count();
+            for _ in 0..width {
+                self.out.write_all(b"\x08 \x08")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_back_word(&mut self) -> io::Result<()> {
+        let kept = self.text.trim_end();
+        let start = kept.rfind(' ').map_or(0, |blank| blank + 1);
+        self.take_back(self.text[start..].chars().count())
+    }
+
+    fn complete(&mut self, complete: &mut dyn FnMut(&str) -> Completed) -> io::Result<()> {
+        let Completed { insert, list } = complete(&self.text);
+        for key in insert.chars() {
+            self.put(key)?;
+        }
+        if !list.is_empty() {
+            write!(self.out, "\n{list}")?;
+            self.show()?;
+        }
+        Ok(())
+    }
+}
+
+/// Passes over the rest of a key's escape sequence, as far as it is there: `[ 1 ; 5 C`, `O P`.
+fn skip_sequence(keys: &mut Peekable<Chars<'_>>) {
+    let Some(&kind) = keys.peek() else { return };
+    if !matches!(kind, '[' | 'O') {
+        return;
+    }
+    keys.next();
+    while let Some(&key) = keys.peek() {
+        if !key.is_ascii() || key.is_ascii_control() {
+            return;
+        }
+        keys.next();
+        if ('\x40'..='\x7e').contains(&key) {
+            return;
+        }
+    }
+}

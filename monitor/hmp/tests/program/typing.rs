@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What is typed and pasted at a pseudo-terminal: nothing is lost, nothing is run in pieces,
+//! wherever what comes is cut.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use mock_qmp::Answer;
+use rustix::process::ioctl_tiocsctty;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+use serde_json::json;
+
+use crate::common::program::{Mock, binary};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `hmp` on a pseudo-terminal.
+struct Terminal {
+    child: Child,
+    keys: File,
+    /// The terminal's own end: its modes can be looked at.
+    theirs: OwnedFd,
+    shown: Receiver<Vec<u8>>,
+    /// What was shown and not looked for yet.
+    rest: Vec<u8>,
+    /// All that was shown.
+    all: Vec<u8>,
+}
+
+impl Terminal {
+    fn start(mock: &Mock, term: &str, more: &[&str]) -> Self {
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let name = ptsname(&ours, Vec::new()).unwrap();
+        let path = name.to_str().unwrap().to_owned();
+        let open = || File::options().read(true).write(true).open(&path).unwrap();
+        let mut command = Command::new(binary());
+        command
+            .arg(mock.path())
+            .args(more)
+            .env("TERM", term)
+            .env_remove("NO_COLOR")
+            .env("XDG_STATE_HOME", mock.folder.path())
+            .stdin(Stdio::from(open()))
+            .stdout(Stdio::from(open()))
+            .stderr(Stdio::from(open()));
+        // SAFETY: only calls that are safe between fork and exec.
+        #[expect(
+            unsafe_code,
+            reason = "a terminal is made the controlling one in the child"
+        )]
+        unsafe {
+            command.pre_exec(|| {
+                rustix::process::setsid()?;
+                ioctl_tiocsctty(rustix::stdio::stdin())?;
+                Ok(())
+            });
+        }
+        let child = command.spawn().unwrap();
+        let mut screen = File::from(ours.try_clone().unwrap());
+        let (sender, shown) = channel();
+        std::thread::spawn(move || {
+            let mut chunk = [0; 65536];
+            while let Ok(length) = screen.read(&mut chunk) {
+                if length == 0 || sender.send(chunk[..length].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut terminal = Self {
+            child,
+            keys: File::from(ours),
+            theirs: open().into(),
+            shown,
+            rest: Vec::new(),
+            all: Vec::new(),
+        };
+        terminal.sees("(qemu) ");
+        terminal
+    }
+
+    fn types(&mut self, bytes: &[u8]) {
+        self.keys.write_all(bytes).unwrap();
+    }
+
+    /// Waits for a text; returns what came before it.
+    #[track_caller]
+    fn sees(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found = self
+                .rest
+                .windows(text.len())
+                .position(|window| window == text.as_bytes());
+            if let Some(found) = found {
+                let before = self.rest.drain(..found + text.len()).collect::<Vec<u8>>();
+                return String::from_utf8_lossy(&before[..found]).into_owned();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.shown.recv_timeout(left) {
+                Ok(bytes) => {
+                    self.rest.extend_from_slice(&bytes);
+                    self.all.extend_from_slice(&bytes);
+                }
+                Err(error) => {
+                    let rest = String::from_utf8_lossy(&self.rest).into_owned();
+                    assert_eq!(error, RecvTimeoutError::Timeout, "no {text:?}: {rest:?}");
+                    panic!("no {text:?} in time: {rest:?}");
+                }
+            }
+        }
+    }
+
+    fn echoes(&self) -> bool {
+        let modes = tcgetattr(self.theirs.as_fd()).unwrap().local_modes;
+        modes.contains(LocalModes::ECHO)
+    }
+
+    /// The exit code.
+    fn ends(mut self) -> i32 {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            while self.shown.try_recv().is_ok() {}
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `print` lines, with their answers.
+fn lines(count: usize) -> (String, Vec<String>) {
+    let numbers = 1000..1000 + count;
+    let text = numbers.clone().map(|n| format!("print/d {n}\r")).collect();
+    (text, numbers.map(|n| format!("\n{n}\r\n")).collect())
+}
+
+#[track_caller]
+fn answers(terminal: &mut Terminal, answers: &[String]) {
+    for answer in answers {
+        terminal.sees(answer);
+    }
+    terminal.sees("(qemu) ");
+}
+
+#[test]
+fn two_hundred_lines_in_one_write_have_two_hundred_answers() {
+    for term in ["xterm", "dumb"] {
+        let mock = Mock::start();
+        let mut terminal = Terminal::start(&mock, term, &[]);
+        let (text, expected) = lines(200);
+        terminal.types(text.as_bytes());
+        answers(&mut terminal, &expected);
+        terminal.types(b"\x04");
+        assert_eq!(terminal.ends(), 0);
+    }
+}
+
+#[test]
+fn lines_that_trickle_in_are_run_whole() {
+    let mock = Mock::start();
+    let mut terminal = Terminal::start(&mock, "xterm", &[]);
+    let (text, expected) = lines(60);
+    for piece in text.as_bytes().chunks(7) {
+        terminal.types(piece);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    answers(&mut terminal, &expected);
+}
+
+/// A paste of some 300 bytes, with odd ones, keys and marks, cut at every place.
+#[test]
+fn where_a_paste_is_cut_does_not_matter() {
+    let paste: &[u8] = b"print/d 1\rprint/d 2\r\x1b[200~print/d 3\rprint/d 4\r\x1b[201~\
+        print/d 5\xff\rprint/d \xe9\rprint/d 6\r\nhalf a line\x15print/d 7\r\x80\x81\xc3\x28\rprint/d 8\r\
+        print/d '\xc3\xbc'\rprint/d 9\r\x1b[Aprint\x1b[D\x1b[C\x15print/d 10\rinfo name\rprint/d 11\r\
+        print/d 12\rprint/d 13\rprint/d 14\rprint/d 15\rprint/d 16\rprint/d 17\rprint/d 18\rprint/d 19\r";
+    for term in ["xterm", "dumb"] {
+        let mock = Mock::start();
+        let mut terminal = Terminal::start(&mock, term, &[]);
+        for cut in (0..paste.len()).step_by(3) {
+            terminal.types(&paste[..cut]);
+            // Long enough for a read to come back with what is there, not for the rest of a key.
+            std::thread::sleep(Duration::from_millis(2));
+            terminal.types(&paste[cut..]);
+            for number in 1..=19 {
+                if number == 5 {
+                    continue;
+                }
+                let before = terminal.sees(&format!("\n{number}\r\n"));
+                assert!(
+                    !before.contains("unknown command: 'rint"),
+                    "cut at {cut}: {before:?}"
+                );
+                if number == 11 {
+                    assert!(before.contains("\nvm\r\n"), "cut at {cut}: {before:?}");
+                }
+            }
+        }
+        assert!(mock.changes.try_recv().is_err());
+        terminal.types(b"\r\x04");
+        assert_eq!(terminal.ends(), 1);
+    }
+}
+
+#[test]
+fn what_is_typed_while_a_command_runs_comes_after_it_unseen() {
+    let mock = Mock::start_with(|mock| {
+        mock.command_with("query-kvm", |_| {
+            std::thread::sleep(Duration::from_millis(700));
+            Answer::from(json!({"enabled": false, "present": false}))
+        })
+    });
+    let mut terminal = Terminal::start(&mock, "xterm", &[]);
+    let (text, expected) = lines(50);
+    terminal.types(b"info kvm\r");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(!terminal.echoes());
+    terminal.types(text.as_bytes());
+    terminal.sees("kvm support: not compiled\r\n");
+    let between = terminal.sees("(qemu) ");
+    assert!(!between.contains("print"), "{between:?}");
+    answers(&mut terminal, &expected);
+}
+
+#[test]
+fn ctrl_d_typed_ahead_leaves_behind_the_command() {
+    let mock = Mock::start_with(|mock| {
+        mock.command_with("query-kvm", |_| {
+            std::thread::sleep(Duration::from_millis(500));
+            Answer::from(json!({"enabled": false, "present": false}))
+        })
+    });
+    let mut terminal = Terminal::start(&mock, "xterm", &[]);
+    terminal.types(b"info kvm\r\x04");
+    terminal.sees("kvm support: not compiled");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
+fn a_password_takes_the_next_pasted_line_and_is_not_shown() {
+    for term in ["xterm", "dumb", "xterm-256color"] {
+        let mock = Mock::start_with(|mock| {
+            mock.command_with("change-vnc-password", |arguments| {
+                match arguments.get("password").and_then(|p| p.as_str()) {
+                    Some("hunter2") => Answer::from(json!({})),
+                    _ => Answer::error("GenericError", "another password"),
+                }
+            })
+            .command("blockdev-change-medium", json!({}))
+            .command("query-vnc", json!({"enabled": true}))
+            .command("query-vnc-servers", json!([]))
+        });
+        let mut terminal = Terminal::start(&mock, term, &[]);
+        terminal.types(b"change vnc password\rhunter2\rprint/d 77\r");
+        terminal.sees("\n77\r\n");
+        terminal.sees("(qemu) ");
+        let all = String::from_utf8_lossy(&terminal.all).into_owned();
+        assert!(
+            !all.contains("hunter2") && !all.contains("another"),
+            "{term}: {all:?}"
+        );
+        assert!(all.contains('*'), "{term}: {all:?}");
+    }
+}
+
+#[test]
+fn a_plain_prompt_is_the_last_thing_written() {
+    for (term, more) in [
+        ("dumb", &[][..]),
+        ("", &[]),
+        ("vt100", &[]),
+        ("xterm", &["--plain"]),
+    ] {
+        let mock = Mock::start();
+        let mut terminal = Terminal::start(&mock, term, more);
+        terminal.types(b"info name\r");
+        terminal.sees("vm\r\n(qemu) ");
+        std::thread::sleep(Duration::from_millis(100));
+        while let Ok(bytes) = terminal.shown.try_recv() {
+            terminal.rest.extend(bytes);
+        }
+        assert_eq!(terminal.rest, b"", "{term}");
+        assert!(!terminal.all.contains(&0x1b), "{term}: {:?}", terminal.all);
+        terminal.types(b"stopx\x7f\x17info na\t");
+        terminal.sees("info name ");
+        terminal.types(b"\r");
+        terminal.sees("vm\r\n(qemu) ");
+    }
+}
+
+#[test]
+fn the_terminal_is_as_it_was_after_ctrl_z_and_at_the_end() {
+    let mock = Mock::start();
+    let mut terminal = Terminal::start(&mock, "xterm", &[]);
+    assert!(!terminal.echoes());
+    terminal.types(b"info na\x1a");
+    let deadline = Instant::now() + PATIENCE;
+    while !terminal.echoes() {
+        assert!(Instant::now() < deadline, "the terminal was not given back");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let pid = rustix::process::Pid::from_child(&terminal.child);
+    std::thread::sleep(Duration::from_millis(100));
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    while terminal.echoes() {
+        assert!(
+            Instant::now() < deadline,
+            "the terminal was not taken again"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // Without waiting for Enter the line is there again, and goes on.
+    terminal.types(b"me\r");
+    terminal.sees("\nvm\r\n");
+    terminal.sees("(qemu) ");
+    terminal.types(b"\x04");
+    let theirs = terminal.theirs.try_clone().unwrap();
+    assert_eq!(terminal.ends(), 0);
+    let modes = tcgetattr(&theirs).unwrap().local_modes;
+    assert!(modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG));
+}
