@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What this machine needs for .ci/run, and what it may have beside the checkout. All that reaches outside the checkout is
+# here: packages are installed where apt-get and root are at hand (one package source is added for QEMU), and nothing is
+# required: what is missing is said, and its tests are skipped.
+
+# One QEMU for the live tests (and a TPM for it), from Debian 12's backports; the other releases are covered by recordings.
+install_qemu() {
+    command -v qemu-system-x86_64 >/dev/null && command -v qemu-img >/dev/null && return
+    if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+        echo "no QEMU and no way to install one: live tests will be skipped"
+        return
+    fi
+    local sources=/etc/apt/sources.list.d/debian.sources mirror
+    mirror=$(awk '/^URIs:/ { print $2; exit }' "$sources")
+    echo "deb $mirror bookworm-backports main" > /etc/apt/sources.list.d/qemu-backports.list
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -t bookworm-backports \
+        qemu-system-x86 qemu-utils swtpm
+}
+
+# For the dashboard's tests; they say that they were skipped where it is missing.
+install_chromium() {
+    command -v chromium >/dev/null && command -v chromedriver >/dev/null && return
+    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive timeout 180 \
+        apt-get install -y -q --no-install-recommends chromium chromium-driver
+}
+
+step "QEMU for the live tests"
+install_qemu > /tmp/ci-install.log 2>&1 || { tail -20 /tmp/ci-install.log; echo "QEMU could not be installed: live tests will be skipped"; }
+command -v qemu-system-x86_64 && qemu-system-x86_64 --version | head -1
+
+step "Chromium for the dashboard's tests"
+install_chromium > /tmp/ci-chromium.log 2>&1 || echo "no chromium: the dashboard's tests in a browser will be skipped"
+command -v chromium || true
+
+# Libvirt's recordings, where a folder of them stands beside the checkout.
+if [ -z "${HMP_TEST_REPLIES:-}" ] && [ -d ../shared/data/libvirt-replies ]; then
+    HMP_TEST_REPLIES=$(cd ../shared/data/libvirt-replies && pwd)
+    export HMP_TEST_REPLIES
+fi
