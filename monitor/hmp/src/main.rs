@@ -77,7 +77,8 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 all done, 1 some command failed, 2 usage, 3 no connection, 4 connection lost with work left or in flight.";
+Exit codes: 0 all done, 1 some command failed, 2 usage, 3 no connection, 4 connection lost with work left or in flight, \
+129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM.";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Allow {

@@ -9,6 +9,7 @@ mod passthrough;
 mod ran;
 mod run;
 pub mod secret;
+mod tidy;
 
 pub use self::decide::Decision;
 pub use self::monitor::{Builder, Monitor};

@@ -27,6 +27,12 @@ impl Monitor {
     /// Runs one line, without its line end, and writes what it prints to `out`, with LF line ends.
     pub async fn run_line(&mut self, line: &str, out: Sink<'_>) -> Ran {
         self.session.goes_on.clear();
+        if !self.is_tidy()
+            && let Err(error) = self.tidy_once().await
+            && error.is_fatal()
+        {
+            return Ran::new(Outcome::Disconnected(error));
+        }
         if self.caps.preconfig {
             if let Err(error) = self.caps.probe_target(self.qmp.as_ref()).await {
                 return Ran::new(Outcome::Disconnected(error));
@@ -112,6 +118,7 @@ impl Monitor {
             hazards: HAZARDS,
             manual: &self.rows,
             allow: self.policy.allow,
+            patience: self.patience,
             notes: Vec::new(),
             qmp: self.qmp.as_ref(),
             out,

@@ -174,7 +174,7 @@ async fn dialogue(
     }
     request["id"] = json!(id);
     let request = Request {
-        text: request.to_string(),
+        text: format!("{request}\n"),
         descriptor: None,
     };
     writer

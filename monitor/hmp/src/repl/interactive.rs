@@ -62,10 +62,9 @@ pub(super) async fn run(
         worker.screen.fresh_line();
         match next {
             None => {
-                let goes_on = worker.monitor.given_up();
-                say(goes_on
-                    .as_deref()
-                    .unwrap_or("cancelled; QEMU goes on with what it was asked already"));
+                let goes_on = worker.give_up().await;
+                let goes_on = goes_on.map_or_else(String::new, |text| format!("; {text}"));
+                say(&format!("cancelled{goes_on}"));
             }
             Some(Next::Go) => {}
             Some(Next::Unheard) => return worker.unheard(),
@@ -75,10 +74,10 @@ pub(super) async fn run(
             }
             // A limit of ours was passed: the connection is as good as before.
             Some(Next::Lost(error @ QmpError::Timeout { .. })) if worker.client.end().is_none() => {
-                worker.lost(&error.to_string());
+                worker.lost(&error.to_string()).await;
                 worker.failed = true;
             }
-            Some(Next::Lost(error)) => return worker.lost(&error.to_string()),
+            Some(Next::Lost(error)) => return worker.lost(&error.to_string()).await,
         }
     }
 }

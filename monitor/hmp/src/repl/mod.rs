@@ -18,9 +18,11 @@ mod options;
 mod replay;
 mod run;
 mod screen;
+mod signals;
 mod worker;
 
 pub use crate::repl::descriptors::{Descriptors, DescriptorsError};
 pub use crate::repl::exit::Exit;
 pub use crate::repl::options::{Form, Options, Target, Task};
 pub use crate::repl::run::run;
+pub use crate::repl::signals::Caught;

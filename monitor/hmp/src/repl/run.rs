@@ -13,12 +13,14 @@ use tokio::time::timeout;
 use crate::client::address::Address;
 use crate::client::{self, Client, Events};
 use crate::discover::discover;
+use crate::host::private_file;
 use crate::repl::editor::Editor;
 use crate::repl::exit::Exit;
 use crate::repl::history::Session;
 use crate::repl::host::Program;
 use crate::repl::options::{Form, Options, Target, Task};
 use crate::repl::screen::{Screen, say};
+use crate::repl::signals::Signals;
 use crate::repl::worker::Worker;
 use crate::repl::{batch, choose, interactive, leftovers, replay};
 
@@ -34,31 +36,17 @@ pub async fn run(options: Options) -> Exit {
         screen.end_answer(false);
         return Exit::Success;
     }
-    let settings = client::Options {
-        command_timeout: options.timeout,
-        ..client::Options::default()
-    };
+    let person = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let mut signals = Signals::catch(person && options.task == Task::Input);
     // Ends with the program, not before.
     let mut mock = None;
-    let connected = match &options.target {
-        Target::Recording(path) => match replay::connect(path, &settings).await {
-            Ok((server, client, events)) => {
-                mock = Some(server);
-                Ok((client, events))
-            }
-            Err(text) => Err(text),
-        },
-        Target::Address(address) => to_address(address, &settings).await,
-        Target::Discover => match choose::choose(&discover()) {
-            Ok(address) => {
-                say(&format!("using {address}"));
-                to_address(&address, &settings).await
-            }
-            Err(text) => Err(text),
-        },
+    let connected = tokio::select! {
+        biased;
+        caught = signals.recv() => return Exit::Signal(caught),
+        connected = connect(&options, &mut mock) => connected,
     };
     let exit = match connected {
-        Ok((client, events)) => start(options, client, events).await,
+        Ok((client, events)) => start(options, client, events, person, &mut signals).await,
         Err(text) => {
             say(&text);
             Exit::Unconnected
@@ -66,6 +54,29 @@ pub async fn run(options: Options) -> Exit {
     };
     drop(mock);
     exit
+}
+
+async fn connect(
+    options: &Options,
+    mock: &mut Option<mock_qmp::Server>,
+) -> Result<(Client, Events), String> {
+    let settings = client::Options {
+        command_timeout: options.timeout,
+        ..client::Options::default()
+    };
+    match &options.target {
+        Target::Recording(path) => {
+            let (server, client, events) = replay::connect(path, &settings).await?;
+            *mock = Some(server);
+            Ok((client, events))
+        }
+        Target::Address(address) => to_address(address, &settings).await,
+        Target::Discover => {
+            let address = choose::choose(&discover())?;
+            say(&format!("using {address}"));
+            to_address(&address, &settings).await
+        }
+    }
 }
 
 async fn to_address(
@@ -76,8 +87,13 @@ async fn to_address(
     connected.map_err(|error| format!("{address}: {error}"))
 }
 
-async fn start(options: Options, client: Client, events: Events) -> Exit {
-    let person = io::stdin().is_terminal() && io::stdout().is_terminal();
+async fn start(
+    options: Options,
+    client: Client,
+    events: Events,
+    person: bool,
+    signals: &mut Signals,
+) -> Exit {
     let prompt = person && options.task == Task::Input;
     let mut editor = match person.then(|| Editor::start(prompt)).transpose() {
         Ok(editor) => editor,
@@ -93,12 +109,23 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
         history: prompt.then(|| Arc::clone(&history)),
     };
     let host = Arc::new(host);
+    // Where lines are run, what programs left that are gone is cleared away.
+    let runs = matches!(options.task, Task::Lines(_) | Task::Input | Task::EndJobs);
+    let clears =
+        runs && options.form != Form::Plan && !matches!(options.target, Target::Recording(_));
     let building = Monitor::builder(Arc::new(client.clone()))
         .host(host.clone())
         .passthrough(options.passthrough)
         .allow(options.allow)
+        .patience(options.timeout)
+        .clear_leftovers(clears)
         .build();
-    let monitor = match timeout(FIRST_ANSWERS, building).await {
+    let building = tokio::select! {
+        biased;
+        caught = signals.recv() => return Exit::Signal(caught),
+        built = timeout(FIRST_ANSWERS, building) => built,
+    };
+    let monitor = match building {
         Ok(Ok(monitor)) => monitor,
         Ok(Err(error)) => {
             say(&error.to_string());
@@ -112,10 +139,6 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
             return Exit::Unconnected;
         }
     };
-    let looks = matches!(options.task, Task::Lines(_) | Task::Input);
-    if looks && options.form != Form::Plan && !matches!(options.target, Target::Recording(_)) {
-        leftovers::tell(&client, monitor.caps()).await;
-    }
     let mut worker = Worker {
         monitor,
         client,
@@ -124,24 +147,54 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
         form: options.form,
         null: options.null,
         failed: false,
+        running: None,
+        behind: None,
         shutdown: None,
     };
-    match (options.task, &mut editor) {
-        (Task::Lines(lines), _) => batch::lines(&mut worker, &lines).await,
-        (Task::Complete(text), _) => batch::complete(&mut worker, &text).await,
-        (Task::Input, Some(editor)) => match signal(SignalKind::interrupt()) {
-            Ok(mut interrupts) => {
-                interactive::run(&mut worker, editor, &history, &mut interrupts).await
-            }
-            Err(error) => {
-                say(&format!("can't catch Ctrl-C: {error}"));
-                Exit::Failed
-            }
-        },
-        (Task::Input, None) => batch::input(&mut worker).await,
-        (Task::EndJobs, _) => {
-            leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await
+    if clears {
+        private_file::clear(&std::env::temp_dir());
+    }
+    let work = async {
+        if clears && options.task != Task::EndJobs {
+            leftovers::tell(&worker.client, host.as_ref(), worker.monitor.caps()).await;
         }
-        (Task::List, _) => Exit::Success,
+        match (options.task, &mut editor) {
+            (Task::Lines(lines), _) => batch::lines(&mut worker, &lines).await,
+            (Task::Complete(text), _) => batch::complete(&mut worker, &text).await,
+            (Task::Input, Some(editor)) => match signal(SignalKind::interrupt()) {
+                Ok(mut interrupts) => {
+                    interactive::run(&mut worker, editor, &history, &mut interrupts).await
+                }
+                Err(error) => {
+                    say(&format!("can't catch Ctrl-C: {error}"));
+                    Exit::Failed
+                }
+            },
+            (Task::Input, None) => batch::input(&mut worker).await,
+            (Task::EndJobs, _) => {
+                leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await
+            }
+            (Task::List, _) => Exit::Success,
+        }
+    };
+    let ended = tokio::select! {
+        biased;
+        caught = signals.recv() => Err(caught),
+        exit = work => Ok(exit),
+    };
+    let tidying = async {
+        match ended {
+            Ok(exit) => {
+                worker.tidy().await;
+                exit
+            }
+            Err(caught) => worker.stopped(caught).await,
+        }
+    };
+    // Who asks twice means it.
+    tokio::select! {
+        biased;
+        exit = tidying => exit,
+        caught = signals.recv() => Exit::Signal(caught),
     }
 }

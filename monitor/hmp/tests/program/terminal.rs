@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::common::program::{Mock, binary};
@@ -220,8 +220,8 @@ fn ctrl_c_leaves_a_migration_running_and_says_so() {
     person.types("migrate tcp:127.0.0.1:4444\r");
     std::thread::sleep(Duration::from_millis(300));
     person.presses('c');
-    person
-        .sees("hmp: the migration goes on; 'info migrate' shows it, 'migrate_cancel' ends it\r\n");
+    person.sees("hmp: cancelled; ");
+    person.sees("the migration goes on; 'info migrate' shows it, 'migrate_cancel' ends it\r\n");
     person.sees(PROMPT);
     assert!(!cancelled.load(Ordering::Relaxed));
     // Detached, it comes back at once.
@@ -234,29 +234,35 @@ fn ctrl_c_leaves_a_migration_running_and_says_so() {
 
 #[test]
 fn ctrl_c_leaves_a_job_running_and_says_so() {
-    let job = json!([{"id": "hmp-savevm", "type": "snapshot-save", "status": "running"}]);
+    let begun = Arc::new(Mutex::new(json!([])));
     let mock = Mock::start_with(|mock| {
+        let jobs = Arc::clone(&begun);
         mock.command("query-block", json!([]))
             .command("query-named-block-nodes", json!([]))
-            .command("snapshot-save", json!({}))
+            .command_with("snapshot-save", move |arguments| {
+                let id = arguments["job-id"].clone();
+                *begun.lock().unwrap() =
+                    json!([{"id": id, "type": "snapshot-save", "status": "running"}]);
+                json!({}).into()
+            })
             .command("snapshot-delete", json!({}))
             .command("query-migrate", json!({}))
+            .command("job-cancel", json!({}))
             .command("job-dismiss", json!({}))
-            .command_sequence(
-                "query-jobs",
-                vec![json!([]).into(), json!([]).into(), job.into()],
-            )
+            .command_with("query-jobs", move |_| jobs.lock().unwrap().clone().into())
     });
     let mut person = Person::at_prompt(&mock);
     person.types("savevm new\r");
     std::thread::sleep(Duration::from_millis(300));
     person.presses('c');
-    person.sees("hmp: the job hmp-savevm may go on or have ended; 'hmp --end-jobs' ends it");
+    person.sees("hmp: cancelled; the job hmp-savevm-");
+    person.sees(" may go on or have ended; 'hmp --end-jobs' ends it");
     person.sees(PROMPT);
     person.presses('d');
     assert_eq!(person.leaves().1, 0);
     let mut next = Person::with(&mock, &[]);
-    next.sees("hmp: the job hmp-savevm (snapshot-save, running) is there from another");
+    next.sees("hmp: the job hmp-savevm-");
+    next.sees(" (snapshot-save, running) is there from another");
     next.sees(PROMPT);
     next.presses('d');
     assert_eq!(next.leaves().1, 0);

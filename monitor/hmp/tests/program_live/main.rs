@@ -8,3 +8,4 @@ mod common;
 
 mod connections;
 mod disks;
+mod interruptions;

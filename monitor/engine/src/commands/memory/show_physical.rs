@@ -52,7 +52,7 @@ async fn physical(cx: &mut Cx<'_>, args: Show, devices: bool) -> CmdResult {
             "xp: QMP does not tell whether a device there refuses to be read".into(),
         ));
     }
-    let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
+    let reader = Reader::open(cx.means()).await?;
     let result = physical_lines(cx, &reader, &layout, start, &plan).await;
     reader.close(result).await?;
     if plan.devices {
