@@ -14,6 +14,8 @@ use std::pin::Pin;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::quote::quote;
+
 /// A future that the engine can hold without knowing its type.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -138,7 +140,7 @@ impl QmpError {
     pub fn unexpected(command: &str, reason: impl std::fmt::Display) -> Self {
         Self::Unexpected {
             command: command.to_owned(),
-            reason: reason.to_string(),
+            reason: quote(&reason.to_string()).into_owned(),
         }
     }
 

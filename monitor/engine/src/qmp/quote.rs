@@ -6,19 +6,31 @@ use std::borrow::Cow;
 /// The most characters that a message quotes.
 pub const QUOTED: usize = 200;
 
-/// The first line of a text, and no more than [`QUOTED`] characters of it, with dots where something
-/// is left out.
+/// How many of them are from the end of what is too long: a reason often comes last.
+const TAIL: usize = 60;
+
+/// What stands for what is left out.
+const DOTS: &str = " ... ";
+
+/// A text on one line, and of a long one the beginning and the end.
 #[must_use]
 pub fn quote(text: &str) -> Cow<'_, str> {
-    let end = text.find(['\n', '\r']).unwrap_or(text.len());
-    let end = text[..end]
-        .char_indices()
-        .nth(QUOTED)
-        .map_or(end, |(at, _)| at);
-    if end == text.len() {
-        Cow::Borrowed(text)
+    let head = QUOTED - TAIL - DOTS.len();
+    let is_long = text.char_indices().nth(QUOTED).is_some();
+    let cut = if is_long {
+        let start = text.char_indices().nth(head).map_or(0, |(at, _)| at);
+        let end = text
+            .char_indices()
+            .nth_back(TAIL - 1)
+            .map_or(0, |(at, _)| at);
+        Cow::Owned(format!("{}{DOTS}{}", &text[..start], &text[end..]))
     } else {
-        Cow::Owned(format!("{}...", &text[..end]))
+        Cow::Borrowed(text)
+    };
+    if cut.contains(['\n', '\r']) {
+        Cow::Owned(cut.replace(['\n', '\r'], " "))
+    } else {
+        cut
     }
 }
 
@@ -29,10 +41,14 @@ mod tests {
     #[test]
     fn a_line_of_text_is_quoted() {
         assert_eq!(quote("abc"), "abc");
-        assert_eq!(quote("abc\r\ndef"), "abc...");
+        assert_eq!(quote("abc\r\ndef"), "abc  def");
         assert_eq!(quote(""), "");
         let long = "\u{e4}".repeat(QUOTED);
         assert_eq!(quote(&long), long);
-        assert_eq!(quote(&format!("{long}x")), format!("{long}..."));
+        let longer = format!("{long}\n{long}, expected a number");
+        let quoted = quote(&longer);
+        assert_eq!(quoted.chars().count(), QUOTED);
+        assert!(quoted.contains("\u{e4} ... \u{e4}"), "{quoted}");
+        assert!(quoted.ends_with("\u{e4}, expected a number"), "{quoted}");
     }
 }

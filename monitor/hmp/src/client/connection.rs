@@ -5,6 +5,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hmp_engine::qmp::quote::quote;
 use hmp_engine::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 use serde::Serialize;
 use serde_json::Value;
@@ -402,7 +403,7 @@ fn dispatch(message: Message, shared: &Shared) -> Result<(), String> {
     let Some(id) = value.get("id") else {
         // QEMU leaves the id out where it could not read the request.
         return Err(match reply {
-            Err(error) => format!("a reply without id: {error}"),
+            Err(error) => format!("a reply without id: {}", quote(&error.to_string())),
             Ok(_) => "a reply without id".into(),
         });
     };
