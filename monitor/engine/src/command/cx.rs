@@ -14,6 +14,7 @@ use crate::command::manual::Manual;
 use crate::command::session::Session;
 use crate::guest::memory::{Means, ReadError};
 use crate::host::{Host, Risk};
+use crate::qemu::builtin;
 use crate::qemu::caps::Caps;
 use crate::qemu::missing::Missing;
 use crate::qmp::{Qmp, QmpError};
@@ -86,6 +87,8 @@ pub struct Cx<'a> {
     pub manual: &'a dyn Manual,
     /// The highest risk class that the user permits.
     pub allow: Risk,
+    /// Whether the built-in monitor may be asked, and is there.
+    pub has_builtin: bool,
     /// How long something that a line waits for may make no progress; none: as long as it takes.
     pub patience: Option<Duration>,
     /// What QMP can't say, or what is left out of an answer: a sentence each, see
@@ -161,6 +164,12 @@ impl<'a> Cx<'a> {
             return Ok(());
         }
         Err(CmdError::User(format!("invalid parameter value: {value}")))
+    }
+
+    /// The built-in monitor's answer to a line, for a part of our own.
+    pub async fn builtin(&mut self, line: &str) -> Result<String, CmdError> {
+        let cpu = self.session.cpu;
+        Ok(builtin::answer(self.qmp, line, cpu).await?)
     }
 
     /// What reading guest memory needs.

@@ -6,6 +6,7 @@ mod decide;
 mod explain;
 mod monitor;
 mod passthrough;
+mod pieces;
 mod ran;
 mod run;
 pub mod secret;

@@ -72,7 +72,9 @@ impl Monitor {
             }
             (Some(Plan::Passthrough), _) => {
                 ran.route = Some(Taken::Passthrough);
-                self.pass_through(&decision.passed_on, out).await
+                let (command, args) = (decision.command.as_deref(), decision.arguments.as_ref());
+                self.pass_through(command, args, &decision.passed_on, out)
+                    .await
             }
             (Some(Plan::Refused(refusal)), _) => {
                 ran.refusal = Some(*refusal);
@@ -97,7 +99,10 @@ impl Monitor {
         if matches!(result, Err(CmdError::Unavailable(_) | CmdError::Blocked(_))) {
             if self.builtin_allowed() {
                 ran.route = Some(Taken::Passthrough);
-                return self.pass_through(passed_on, out).await;
+                let command = ran.command.clone();
+                return self
+                    .pass_through(command.as_deref(), Some(&args), passed_on, out)
+                    .await;
             }
             if let Some(run) = route::partial(row, &self.caps) {
                 result = self.run(run, args, ran, out).await;
@@ -111,6 +116,7 @@ impl Monitor {
     }
 
     async fn run(&mut self, run: Run, args: Args, ran: &mut Ran, out: Sink<'_>) -> CmdResult {
+        let has_builtin = self.builtin_allowed();
         let mut cx = Cx {
             caps: &self.caps,
             session: &mut self.session,
@@ -119,6 +125,7 @@ impl Monitor {
             manual: &self.rows,
             allow: self.policy.allow,
             patience: self.patience,
+            has_builtin,
             notes: Vec::new(),
             qmp: self.qmp.as_ref(),
             out,
