@@ -214,6 +214,7 @@ pub const HAZARDS: &[Hazard] = &[
         seen: "7.2.22, vhostfd=nosuch: assertion in net_client_init1; 10.0.2 and 11.1.3 answer an error",
         certain: false,
         may: conditions::gets_vhost,
+        is: is!(may_make_tap),
         ..HAZARD
     },
     Hazard {
@@ -223,6 +224,7 @@ pub const HAZARDS: &[Hazard] = &[
         seen: "11.1.3, vhostfd=99: double free; 7.2.22 (with vhostforce=on) and 10.0.2 answer an error",
         certain: false,
         may: conditions::gets_vhost_by_number,
+        is: is!(may_make_tap),
         ..HAZARD
     },
     Hazard {

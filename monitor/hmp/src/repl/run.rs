@@ -146,6 +146,7 @@ async fn start(
         screen: Screen::stdout(),
         form: options.form,
         null: options.null,
+        prompt,
         failed: false,
         running: None,
         behind: None,

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use hmp_engine::engine::{Monitor, Outcome, secret};
-use hmp_engine::qmp::QmpError;
 use hmp_engine::qmp::quote::quote;
-use serde_json::json;
+use hmp_engine::qmp::{Qmp, QmpError};
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::client::{Client, Events, Life};
@@ -55,6 +55,8 @@ pub(super) struct Worker {
     pub(super) screen: Screen,
     pub(super) form: Form,
     pub(super) null: bool,
+    /// Whether a user reads the answers at a prompt.
+    pub(super) prompt: bool,
     pub(super) failed: bool,
     /// The line that runs; one whose future was dropped stays here.
     pub(super) running: Option<String>,
@@ -85,6 +87,9 @@ impl Worker {
             Form::Text => {
                 let ran = self.monitor.run_line(line, &mut self.screen).await;
                 let _ = self.screen.write_str(&ran.shown_notes());
+                if self.prompt && ran.outcome == Outcome::Failed {
+                    self.tell_of_pause(ran.command.as_deref()).await;
+                }
                 ran.outcome
             }
             Form::Json => self.json_line(line).await,
@@ -109,6 +114,20 @@ impl Worker {
             return Next::Unheard;
         }
         next
+    }
+
+    /// A `loadvm` that fails leaves a VM stopped that ran: its text says nothing of that.
+    async fn tell_of_pause(&mut self, command: Option<&str>) {
+        if command != Some("loadvm") {
+            return;
+        }
+        let status = self.client.execute("query-status", Value::Null).await;
+        let restoring =
+            status.is_ok_and(|s| s.get("status").and_then(Value::as_str) == Some("restore-vm"));
+        if restoring {
+            self.screen.end_answer(false);
+            say("the VM is paused now; 'cont' lets it go on as it was");
+        }
     }
 
     fn explain_line(&mut self, line: &str) -> Outcome {

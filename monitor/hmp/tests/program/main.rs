@@ -13,4 +13,5 @@ mod faults;
 mod newer_interfaces;
 mod private_files;
 mod replay;
+mod signals;
 mod terminal;

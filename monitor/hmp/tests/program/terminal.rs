@@ -199,6 +199,10 @@ fn ctrl_c_cancels_the_running_command() {
     person.presses('c');
     person.sees("hmp: cancelled; QEMU goes on");
     person.sees(PROMPT);
+    person.types("info name\r");
+    person.sees("hmp: QEMU still answers an earlier line: system_powerdown\r\n");
+    person.sees("vm\r\n");
+    person.sees(PROMPT);
     assert!(person.runs("info name").contains("vm\r\n"));
     person.presses('d');
     assert_eq!(person.leaves().1, 0);
@@ -396,4 +400,29 @@ fn a_terminal_without_abilities_will_do() {
     person.sees(PROMPT);
     person.presses('d');
     assert_eq!(person.leaves().1, 0);
+}
+
+#[test]
+fn a_failed_loadvm_says_that_the_vm_is_paused() {
+    let mock = Mock::start_with(|mock| {
+        mock.command("query-block", json!([]))
+            .command("query-named-block-nodes", json!([]))
+            .command("query-jobs", json!([]))
+            .command("job-dismiss", json!({}))
+            .command(
+                "query-status",
+                json!({"status": "restore-vm", "running": false}),
+            )
+            .command(
+                "snapshot-load",
+                Answer::error("GenericError", "no such snapshot"),
+            )
+    });
+    let mut person = Person::at_prompt(&mock);
+    person.types("loadvm x\r");
+    person.sees("Error: no such snapshot\r\n");
+    person.sees("hmp: the VM is paused now; 'cont' lets it go on as it was\r\n");
+    person.sees(PROMPT);
+    person.presses('d');
+    assert_eq!(person.leaves().1, 1);
 }

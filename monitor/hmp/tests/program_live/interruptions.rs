@@ -176,7 +176,7 @@ async fn only_what_was_left_behind_is_cleared() {
     }
 }
 
-/// A job of a living one stays, and is said to; one that is left behind is ended.
+/// A commit is cancelled, and no job stays.
 #[test]
 fn a_commit_that_is_interrupted_leaves_no_job() {
     for program in qemus() {
@@ -210,11 +210,21 @@ fn a_commit_that_is_interrupted_leaves_no_job() {
             eprintln!("skipped: no qemu-io");
             return;
         }
+        // The base is slow: the commit takes seconds.
+        let slow = format!(
+            "driver=throttle,node-name=base,throttle-group=t,file.driver=qcow2,\
+             file.file.driver=file,file.file.filename={}",
+            base.display()
+        );
         let drive = format!(
-            "if=none,id=disk0,file={},throttling.bps-total=4194304",
+            "if=none,id=disk0,driver=qcow2,file.driver=file,file.filename={},backing=base",
             top.display()
         );
-        let qemu = Qemu::start(&program, &["-drive", &drive]);
+        let group = "throttle-group,id=t,x-bps-total=33554432";
+        let qemu = Qemu::start(
+            &program,
+            &["-object", group, "-blockdev", &slow, "-drive", &drive],
+        );
         let child = Command::new(binary())
             .arg(qemu.socket())
             .args(["--native-only", "-c", "commit disk0"])
@@ -230,5 +240,31 @@ fn a_commit_that_is_interrupted_leaves_no_job() {
         let next = run(hmp().arg(qemu.socket()).args(["-c", "info name"]));
         assert_eq!(next.stderr, "", "{ran:?}");
         assert!(ran.stderr.contains("has ended"), "{ran:?}");
+    }
+}
+
+/// Nothing goes on in a process that has ended.
+#[test]
+fn a_migration_of_a_qemu_that_was_killed() {
+    for program in qemus() {
+        let mut qemu = Qemu::start(&program, &[]);
+        let child = Command::new(binary())
+            .arg(qemu.socket())
+            .args(["-c", "migrate \"exec:sleep 5\""])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        let pid = qemu.pid();
+        qemu.kill();
+        let ran = ends(child);
+        assert_eq!(ran.code, Some(4), "{ran:?}");
+        assert!(!ran.stderr.contains("goes on"), "{ran:?}");
+        assert!(
+            ran.stderr
+                .contains(&format!("QEMU (process {pid}) has ended")),
+            "{ran:?}"
+        );
     }
 }

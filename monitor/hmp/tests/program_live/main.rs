@@ -8,4 +8,5 @@ mod common;
 
 mod connections;
 mod disks;
+mod hazards;
 mod interruptions;

@@ -288,8 +288,17 @@ pub fn gets_vhost_by_number(args: &Map<String, Value>, _: Version) -> bool {
 }
 
 /// Whether QEMU may not be able to open the kernel's vhost.
-pub async fn lacks_vhost(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
-    qmp.can_open("/dev/vhost-net") != Some(true)
+pub async fn lacks_vhost(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    may_make_tap(qmp, caps, args).await && qmp.can_open("/dev/vhost-net") != Some(true)
+}
+
+/// Whether QEMU may be able to make the tap, which comes first.
+pub async fn may_make_tap(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let netdev = netdev(args);
+    let given = ["fd", "fds", "helper"]
+        .iter()
+        .any(|key| netdev.contains_key(*key));
+    given || qmp.can_open("/dev/net/tun") != Some(false)
 }
 
 /// Boards that bring no display adapter of their own.
