@@ -18,6 +18,17 @@ pub enum Risk {
     Risky,
 }
 
+/// What became of a program that left something in QEMU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It runs: what is its own is left alone.
+    Lives,
+    /// It is gone: what it left may be cleared away.
+    Gone,
+    /// Nobody here can say, as yet.
+    Unknown,
+}
+
 /// What a command needs of the program around it. Every method has an answer for programs that
 /// offer nothing.
 pub trait Host: Send + Sync {
@@ -50,6 +61,19 @@ pub trait Host: Send + Sync {
     /// descriptor; `None` where the program makes none.
     fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
         None
+    }
+
+    /// Text that names this program and this moment, and is different each time: what is left in
+    /// QEMU for a while carries it. Letters of ASCII, digits and dots; `None` where nothing is
+    /// marked.
+    fn owner(&self) -> Option<String> {
+        None
+    }
+
+    /// What became of the program that gave itself this text as its [`owner`](Self::owner).
+    fn fate(&self, owner: &str) -> Fate {
+        let _ = owner;
+        Fate::Unknown
     }
 
     /// The lines typed so far, oldest first; `None` where there is no line editing.

@@ -70,6 +70,14 @@ struct Arguments {
     #[arg(long)]
     plain: bool,
 
+    /// At a prompt, connect anew when the QEMU that went is back.
+    #[arg(long)]
+    reconnect: bool,
+
+    /// At a prompt, end when QEMU ends, instead of staying.
+    #[arg(long, conflicts_with = "reconnect")]
+    exit_on_end: bool,
+
     /// End the jobs that an earlier hmp began and left behind, and clear them away.
     #[arg(long, conflicts_with_all = ["lines", "complete", "explain", "replay", "null"])]
     end_jobs: bool,
@@ -81,7 +89,8 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 all done, 1 some command failed, 2 usage, 3 no connection, 4 connection lost with work left or in flight.";
+Exit codes: 0 all done, 1 some command failed, 2 usage, 3 no connection, 4 connection lost with work left or in flight, \
+129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM.";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Allow {
@@ -150,6 +159,8 @@ fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
         form,
         null: arguments.null,
         plain: arguments.plain,
+        reconnect: arguments.reconnect,
+        exit_on_end: arguments.exit_on_end,
         timeout: arguments.timeout,
         passthrough,
         allow,

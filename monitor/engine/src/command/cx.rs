@@ -4,6 +4,7 @@
 
 use std;
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -11,8 +12,9 @@ use serde_json::{Map, Value};
 use crate::command::hazard::{self, Hazard, Met};
 use crate::command::manual::Manual;
 use crate::command::session::Session;
-use crate::guest::memory::ReadError;
+use crate::guest::memory::{Means, ReadError};
 use crate::host::{Host, Risk};
+use crate::qemu::builtin;
 use crate::qemu::caps::Caps;
 use crate::qemu::missing::Missing;
 use crate::qmp::{Qmp, QmpError};
@@ -85,6 +87,10 @@ pub struct Cx<'a> {
     pub manual: &'a dyn Manual,
     /// The highest risk class that the user permits.
     pub allow: Risk,
+    /// Whether the built-in monitor may be asked, and is there.
+    pub has_builtin: bool,
+    /// How long something that a line waits for may make no progress; none: as long as it takes.
+    pub patience: Option<Duration>,
     /// What QMP can't say, or what is left out of an answer: a sentence each, see
     /// [`note`](Self::note).
     pub notes: Vec<String>,
@@ -158,6 +164,24 @@ impl<'a> Cx<'a> {
             return Ok(());
         }
         Err(CmdError::User(format!("invalid parameter value: {value}")))
+    }
+
+    /// The built-in monitor's answer to a line, for a part of our own.
+    pub async fn builtin(&mut self, line: &str) -> Result<String, CmdError> {
+        let cpu = self.session.cpu;
+        Ok(builtin::answer(self.qmp, line, cpu).await?)
+    }
+
+    /// What reading guest memory needs.
+    #[must_use]
+    pub fn means(&self) -> Means<'a> {
+        Means {
+            qmp: self.qmp,
+            host: self.host,
+            version: self.caps.version,
+            allow: self.allow,
+            given: self.session.given.clone(),
+        }
     }
 
     /// The connection itself, for commands that keep several requests in flight or pass a

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Jobs that we start, wait for, and clear away.
 //!
-//! Their ids start with [`PREFIX`], so that one that was left behind by a lost connection can be
-//! told from others: [`leftover`] finds those, and [`end`] ends them.
+//! Their ids start with [`PREFIX`] and end with their [owner](Host::owner), so that one that was
+//! left behind can be told from others: [`leftover`] finds those, and [`end`] ends them.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::command::cx::{CmdError, Cx};
-use crate::host::Host;
-use crate::qmp::{Qmp, QmpError};
+use crate::command::progress::Progress;
+use crate::host::{Fate, Host};
+use crate::qmp::{self, Qmp, QmpError};
 
 /// How the ids of our jobs start.
 pub const PREFIX: &str = "hmp-";
@@ -26,8 +27,29 @@ pub struct Job {
     pub kind: String,
     /// Its state: `running`, `ready`, `concluded`, ...
     pub status: String,
+    /// How far it is, in steps of its own.
+    #[serde(rename = "current-progress")]
+    pub progress: Option<u64>,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+impl Job {
+    /// What became of the program that began it; gone where its id says nothing of that, as those
+    /// of releases before 0.2.
+    #[must_use]
+    pub fn fate(&self, host: &dyn Host) -> Fate {
+        match owner(&self.id) {
+            Some(owner) => host.fate(owner),
+            None => Fate::Gone,
+        }
+    }
+}
+
+/// The owner's text in the id of a job of ours: what is behind the last hyphen, if it has dots.
+fn owner(id: &str) -> Option<&str> {
+    let (_, owner) = id.strip_prefix(PREFIX)?.rsplit_once('-')?;
+    owner.contains('.').then_some(owner)
 }
 
 /// The jobs that this QEMU has.
@@ -46,21 +68,28 @@ pub async fn start(
 ) -> Result<String, CmdError> {
     let jobs = list(cx).await?;
     let taken = |id: &str| jobs.iter().any(|job| job.id == id);
-    let mut id = format!("{PREFIX}{purpose}");
+    let owner = cx
+        .host
+        .owner()
+        .map_or_else(String::new, |o| format!("-{o}"));
+    let mut id = format!("{PREFIX}{purpose}{owner}");
     let mut number = 1;
     while taken(&id) {
         number += 1;
-        id = format!("{PREFIX}{purpose}-{number}");
+        id = format!("{PREFIX}{purpose}-{number}{owner}");
     }
     arguments.insert("job-id".into(), id.clone().into());
-    cx.session.goes_on.push(format!(
-        "the job {id} may go on or have ended; 'hmp --end-jobs' ends it, or clears it away"
-    ));
+    cx.session.jobs.push(id.clone());
     let started = cx.execute(command, arguments.into()).await;
     if matches!(&started, Err(error) if !is_fatal(error)) {
-        cx.session.goes_on.pop();
+        forget(cx, &id);
     }
     started.map(|_| id)
+}
+
+/// A job is not there any more, as far as this line is concerned.
+fn forget(cx: &mut Cx<'_>, id: &str) {
+    cx.session.jobs.retain(|job| job != id);
 }
 
 /// Whether the outcome is not known.
@@ -76,18 +105,25 @@ const PAUSES: [Duration; 4] = [
     Duration::from_millis(500),
 ];
 
-/// Waits until a job has one of these states, or has ended, or is gone.
+/// Waits until a job has one of these states, or has ended, or is gone. Where commands have a limit
+/// of time, a job that makes no progress for that long ends the wait as theirs does.
 pub async fn wait(cx: &mut Cx<'_>, id: &str, states: &[&str]) -> Result<Option<Job>, CmdError> {
     let mut looks = 0;
+    let mut progress = Progress::new(cx.patience);
     loop {
         let job = list(cx).await?.into_iter().find(|job| job.id == id);
-        match job {
-            Some(job) if job.status != "concluded" && !states.contains(&job.status.as_str()) => {}
+        let state = match job {
+            Some(job) if job.status != "concluded" && !states.contains(&job.status.as_str()) => {
+                (job.kind, job.status, job.progress)
+            }
             ended => return Ok(ended),
-        }
+        };
+        let kind = state.0.clone();
+        progress.look(&kind, state)?;
         let pause = PAUSES[PAUSES.len().min(looks + 1) - 1];
         looks += 1;
         cx.host.sleep(pause).await;
+        progress.paused(pause);
     }
 }
 
@@ -95,12 +131,12 @@ pub async fn wait(cx: &mut Cx<'_>, id: &str, states: &[&str]) -> Result<Option<J
 /// row's style.
 pub async fn finish(cx: &mut Cx<'_>, id: &str) -> Result<(), CmdError> {
     let Some(job) = wait(cx, id, &[]).await? else {
-        cx.session.goes_on.pop();
+        forget(cx, id);
         let text = format!("the job {id} is gone, its outcome is not known");
         return Err(CmdError::Plain(text));
     };
     cx.execute("job-dismiss", json!({"id": id})).await?;
-    cx.session.goes_on.pop();
+    forget(cx, id);
     match job.error {
         Some(error) => Err(CmdError::User(error)),
         None => Ok(()),
@@ -110,9 +146,7 @@ pub async fn finish(cx: &mut Cx<'_>, id: &str) -> Result<(), CmdError> {
 /// The jobs of ours that are there while no line of this connection runs: left behind, or of
 /// another connection.
 pub async fn leftover(qmp: &dyn Qmp) -> Result<Vec<Job>, QmpError> {
-    let answer = qmp.execute("query-jobs", Value::Null).await?;
-    let jobs: Vec<Job> =
-        serde_json::from_value(answer).map_err(|e| QmpError::unexpected("query-jobs", e))?;
+    let jobs: Vec<Job> = qmp::query(qmp, "query-jobs", Value::Null).await?;
     let ours = jobs.into_iter().filter(|job| job.id.starts_with(PREFIX));
     Ok(ours.collect())
 }

@@ -2,6 +2,7 @@
 //! What a monitor remembers between lines.
 
 use crate::grammar::args::Format;
+use crate::guest::given::Given;
 
 /// State of one monitor: the built-in keeps the CPU per monitor, the format per process.
 
@@ -16,6 +17,10 @@ pub struct Session {
     /// What to tell a user whose running line is given up or loses its connection: what may go on
     /// without it, and how to end that.
     pub goes_on: Vec<String>,
+    /// The jobs that the running line began and has not cleared away.
+    pub jobs: Vec<String>,
+    /// The descriptors that the running line gave to QEMU and has not taken back.
+    pub given: Given,
     /// Whether `quit` was carried out.
     pub quit: bool,
 }

@@ -6,9 +6,11 @@ mod decide;
 mod explain;
 mod monitor;
 mod passthrough;
+mod pieces;
 mod ran;
 mod run;
 pub mod secret;
+mod tidy;
 
 pub use self::decide::Decision;
 pub use self::monitor::{Builder, Monitor};

@@ -2,11 +2,15 @@
 //! A monitor over one connection, and how one is made.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join;
 
 use crate::command::route::{Passthrough, Policy};
 use crate::command::rows::Rows;
 use crate::command::session::Session;
 use crate::engine::complete::{self, Completion};
+use crate::guest::given::{self, Given};
 use crate::host::{Host, NoHost, Risk};
 use crate::qemu::caps::Caps;
 use crate::qmp::{Qmp, QmpError};
@@ -17,6 +21,7 @@ pub struct Monitor {
     pub(super) qmp: Arc<dyn Qmp>,
     pub(super) host: Arc<dyn Host>,
     pub(super) policy: Policy,
+    pub(super) patience: Option<Duration>,
     pub(super) caps: Caps,
     pub(super) rows: Rows,
     pub(super) session: Session,
@@ -27,6 +32,9 @@ pub struct Builder {
     qmp: Arc<dyn Qmp>,
     host: Arc<dyn Host>,
     policy: Policy,
+    patience: Option<Duration>,
+    clears: bool,
+    given: Given,
 }
 
 impl Builder {
@@ -52,9 +60,38 @@ impl Builder {
         self
     }
 
+    /// How long a job or a migration that a line waits for may make no progress before the line
+    /// is given up; by default as long as it takes. Like [`Host::sleep`], it needs a clock.
+    #[must_use]
+    pub fn patience(mut self, limit: Option<Duration>) -> Self {
+        self.patience = limit;
+        self
+    }
+
+    /// Whether [`build`](Self::build) also takes back the descriptors that programs left in QEMU
+    /// which are gone (see [`Host::fate`]); by default not.
+    #[must_use]
+    pub fn clear_leftovers(mut self, clears: bool) -> Self {
+        self.clears = clears;
+        self
+    }
+
+    /// Goes on where an earlier monitor of the same QEMU lost its connection: what that one gave to
+    /// QEMU is taken back by this one.
+    #[must_use]
+    pub fn after(mut self, earlier: &Monitor) -> Self {
+        self.given = earlier.session.given.clone();
+        self
+    }
+
     /// Asks QEMU what it offers. Fails where it does not answer as QEMU does.
     pub async fn build(self) -> Result<Monitor, QmpError> {
-        let caps = Caps::probe(self.qmp.as_ref()).await?;
+        let (qmp, host) = (self.qmp.as_ref(), self.host.as_ref());
+        let caps = if self.clears {
+            join(Caps::probe(qmp), given::clear(qmp, host)).await.0?
+        } else {
+            Caps::probe(qmp).await?
+        };
         Ok(self.build_with(caps))
     }
 
@@ -66,8 +103,12 @@ impl Builder {
             qmp: self.qmp,
             host: self.host,
             policy: self.policy,
+            patience: self.patience,
             caps,
-            session: Session::default(),
+            session: Session {
+                given: self.given,
+                ..Session::default()
+            },
         }
     }
 }
@@ -80,6 +121,9 @@ impl Monitor {
             qmp,
             host: Arc::new(NoHost),
             policy: Policy::default(),
+            patience: None,
+            clears: false,
+            given: Given::default(),
         }
     }
 
@@ -93,13 +137,6 @@ impl Monitor {
     #[must_use]
     pub fn rows(&self) -> &Rows {
         &self.rows
-    }
-
-    /// What may go on in QEMU although the line that started it was given up (its future dropped)
-    /// or lost its connection; told once.
-    pub fn given_up(&mut self) -> Option<String> {
-        let goes_on = std::mem::take(&mut self.session.goes_on);
-        (!goes_on.is_empty()).then(|| goes_on.join("; "))
     }
 
     /// What could stand at byte `pos` of `line`.

@@ -27,6 +27,12 @@ impl Monitor {
     /// Runs one line, without its line end, and writes what it prints to `out`, with LF line ends.
     pub async fn run_line(&mut self, line: &str, out: Sink<'_>) -> Ran {
         self.session.goes_on.clear();
+        if !self.is_tidy()
+            && let Err(error) = self.tidy_once().await
+            && error.is_fatal()
+        {
+            return Ran::new(Outcome::Disconnected(error));
+        }
         if self.caps.preconfig {
             if let Err(error) = self.caps.probe_target(self.qmp.as_ref()).await {
                 return Ran::new(Outcome::Disconnected(error));
@@ -66,7 +72,9 @@ impl Monitor {
             }
             (Some(Plan::Passthrough), _) => {
                 ran.route = Some(Taken::Passthrough);
-                self.pass_through(&decision.passed_on, out).await
+                let (command, args) = (decision.command.as_deref(), decision.arguments.as_ref());
+                self.pass_through(command, args, &decision.passed_on, out)
+                    .await
             }
             (Some(Plan::Refused(refusal)), _) => {
                 ran.refusal = Some(*refusal);
@@ -91,7 +99,10 @@ impl Monitor {
         if matches!(result, Err(CmdError::Unavailable(_) | CmdError::Blocked(_))) {
             if self.builtin_allowed() {
                 ran.route = Some(Taken::Passthrough);
-                return self.pass_through(passed_on, out).await;
+                let command = ran.command.clone();
+                return self
+                    .pass_through(command.as_deref(), Some(&args), passed_on, out)
+                    .await;
             }
             if let Some(run) = route::partial(row, &self.caps) {
                 result = self.run(run, args, ran, out).await;
@@ -105,6 +116,7 @@ impl Monitor {
     }
 
     async fn run(&mut self, run: Run, args: Args, ran: &mut Ran, out: Sink<'_>) -> CmdResult {
+        let has_builtin = self.builtin_allowed();
         let mut cx = Cx {
             caps: &self.caps,
             session: &mut self.session,
@@ -112,6 +124,8 @@ impl Monitor {
             hazards: HAZARDS,
             manual: &self.rows,
             allow: self.policy.allow,
+            patience: self.patience,
+            has_builtin,
             notes: Vec::new(),
             qmp: self.qmp.as_ref(),
             out,

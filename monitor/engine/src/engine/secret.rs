@@ -2,6 +2,7 @@
 //! Which lines carry a secret, so that programs keep them out of histories and recordings.
 
 use crate::command::rows;
+use crate::grammar::secret::is_secret;
 use crate::table::MAIN;
 
 /// Whether a line may hold a password or a key. In doubt it does: a line that is missing from a
@@ -22,12 +23,6 @@ fn sets_secret(word: &str) -> bool {
     word.split([',', '{'])
         .filter_map(|option| option.split(['=', ':']).next().filter(|key| *key != option))
         .any(is_secret)
-}
-
-/// Whether a name is that of a secret. `password-secret` is none: its value names an object.
-fn is_secret(name: &str) -> bool {
-    let parts = ["passw", "passphrase", "secret", "private-key"];
-    parts.iter().any(|part| name.contains(part)) && !name.ends_with("-secret")
 }
 
 #[cfg(test)]

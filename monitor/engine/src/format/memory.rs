@@ -18,6 +18,72 @@ pub struct Layout {
     pub zero_before_padding: bool,
 }
 
+/// Lines that the built-in monitor is asked for at once, where much memory is shown: some KiB of
+/// text.
+pub const PIECE: u64 = 64;
+
+/// What a line of `x` or `xp` shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown<'a> {
+    /// `x` or `xp`.
+    pub name: &'a str,
+    /// How many items, or instructions.
+    pub count: u64,
+    /// The format.
+    pub letter: char,
+    /// Bytes per item; of no meaning for instructions.
+    pub size: u64,
+    /// Where the first one is.
+    pub address: u64,
+}
+
+impl Shown<'_> {
+    /// The line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let size = match (self.letter, self.size) {
+            ('i', _) => "",
+            (_, 1) => "b",
+            (_, 2) => "h",
+            (_, 4) => "w",
+            _ => "g",
+        };
+        let Self {
+            name,
+            count,
+            letter,
+            address,
+            ..
+        } = self;
+        format!("{name}/{count}{letter}{size} {address:#x}")
+    }
+
+    /// Bytes that a line of the answer shows.
+    #[must_use]
+    pub fn bytes_per_line(&self) -> u64 {
+        if self.size == 1 { 8 } else { 16 }
+    }
+
+    /// Takes the first [`PIECE`] lines off.
+    pub fn next_piece(&mut self) -> Option<Self> {
+        let items = (PIECE * self.bytes_per_line() / self.size).min(self.count);
+        let piece = Self {
+            count: items,
+            ..*self
+        };
+        self.count -= items;
+        self.address = self.address.wrapping_add(items * self.size);
+        (items > 0).then_some(piece)
+    }
+
+    /// Whether an answer has all its items: it ends at the first line that can't be read.
+    #[must_use]
+    pub fn is_complete(&self, answer: &str) -> bool {
+        let lines = (self.count * self.size).div_ceil(self.bytes_per_line());
+        answer.lines().count() as u64 == lines && !answer.ends_with("Cannot access memory\n")
+    }
+}
+
 impl Layout {
     /// Bytes per line.
     #[must_use]

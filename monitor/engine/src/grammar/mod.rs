@@ -7,6 +7,7 @@ pub mod keyval;
 pub mod line;
 pub mod number;
 pub mod qjson;
+pub mod secret;
 pub mod shell;
 pub mod size;
 pub mod socket_address;

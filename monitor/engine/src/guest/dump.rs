@@ -9,11 +9,9 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, FileKind};
 use serde_json::json;
 
+use crate::guest::given::{DUMP, Given};
 use crate::host::Host;
 use crate::qmp::{Qmp, QmpError};
-
-/// The name by which QEMU knows the descriptor for a moment.
-const NAME: &str = "hmp-guest-memory";
 
 /// What a dump may hold beside memory: headers, and notes with the registers of each CPU, some KiB
 /// of them.
@@ -40,6 +38,7 @@ pub enum DumpError {
 pub async fn read(
     qmp: &dyn Qmp,
     host: &dyn Host,
+    given: &Given,
     address: u64,
     size: u64,
 ) -> Result<Vec<u8>, DumpError> {
@@ -51,13 +50,14 @@ pub async fn read(
     let file = host
         .memory_file()
         .ok_or_else(|| refused("this program can't make files in memory"))?;
-    let name = json!({"fdname": NAME});
+    let name = json!({"fdname": DUMP});
+    let entry = given.named(DUMP);
     qmp.execute_with_fd("getfd", name.clone(), file.fd())
         .await
         .map_err(failed)?;
     let range = json!({
         "paging": false,
-        "protocol": format!("fd:{NAME}"),
+        "protocol": format!("fd:{DUMP}"),
         "begin": address.cast_signed(),
         "length": size.cast_signed(),
     });
@@ -72,6 +72,7 @@ pub async fn read(
         {
             return Err(failed(lost));
         }
+        entry.strike();
         return Err(match error {
             QmpError::Command { desc, .. } if desc.contains("no guest memory to dump") => {
                 DumpError::NoMemory(address)
@@ -79,6 +80,7 @@ pub async fn read(
             other => failed(other),
         });
     }
+    entry.strike();
     let limit = usize::try_from(size.saturating_add(MOST_NOTES)).unwrap_or(usize::MAX);
     let dump = file
         .read(limit)

@@ -14,8 +14,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::guest::dump::{self, DumpError};
+use crate::guest::given::{self, Entry, Given};
 use crate::host::{Host, MemoryFile, PrivateFile, Risk};
+use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError, QmpResult};
+
+/// The first release that drops a descriptor set when it is told to; earlier ones keep it as long as
+/// the VM is stopped (monitor/fds.c).
+const SETS_GO: Version = v(9, 1);
 
 /// Bytes of the longest list of storage keys that is read: that of a guest of about 32 GiB.
 const MOST_KEYS: u64 = 512 << 20;
@@ -24,6 +30,7 @@ const MOST_KEYS: u64 = 512 << 20;
 pub struct Reader<'a> {
     qmp: &'a dyn Qmp,
     host: &'a dyn Host,
+    given: Given,
     passed: Option<Passed>,
     /// Whether the VM may be stopped for a moment.
     pausing: bool,
@@ -38,8 +45,32 @@ pub struct Reader<'a> {
 /// A file of which QEMU has a descriptor.
 struct Passed {
     file: Box<dyn MemoryFile>,
-    fdset: i64,
+    held: Held,
     path: String,
+    entry: Entry,
+}
+
+/// How QEMU holds a descriptor.
+enum Held {
+    /// In the set of this number.
+    Set(i64),
+    /// By the name [`given::MEMORY`].
+    Named,
+}
+
+/// What reading memory needs.
+#[derive(Clone)]
+pub struct Means<'a> {
+    /// The connection.
+    pub qmp: &'a dyn Qmp,
+    /// The program around.
+    pub host: &'a dyn Host,
+    /// QEMU's release.
+    pub version: Version,
+    /// The highest risk class that the user permits.
+    pub allow: Risk,
+    /// Where it is written down what QEMU was given.
+    pub given: Given,
 }
 
 /// Why guest memory can't be read.
@@ -72,20 +103,16 @@ struct AddedFd {
 }
 
 impl<'a> Reader<'a> {
-    /// Gives QEMU a new file to write into. [`close`](Self::close) takes it back; QEMU also drops a
-    /// descriptor when the connection ends. `allow` is the highest risk class that the user
-    /// permits.
-    pub async fn open(
-        qmp: &'a dyn Qmp,
-        host: &'a dyn Host,
-        allow: Risk,
-    ) -> Result<Self, ReadError> {
-        let passed = pass(qmp, host).await;
+    /// Gives QEMU a new file to write into. [`close`](Self::close) takes it back; where the future is
+    /// dropped before, [`Given::take_back`] does.
+    pub async fn open(means: Means<'a>) -> Result<Self, ReadError> {
+        let passed = pass(&means).await;
         let reader = |passed| Self {
-            qmp,
-            host,
+            qmp: means.qmp,
+            host: means.host,
+            given: means.given,
             passed,
-            pausing: allow >= Risk::Pausing,
+            pausing: means.allow >= Risk::Pausing,
             dumps: AtomicBool::new(false),
             private: OnceLock::new(),
             lost: AtomicBool::new(false),
@@ -140,7 +167,7 @@ impl<'a> Reader<'a> {
                 Err(_) => self.dumps.store(true, Ordering::Relaxed),
             }
         }
-        match dump::read(self.qmp, self.host, address, size).await {
+        match dump::read(self.qmp, self.host, &self.given, address, size).await {
             Ok(bytes) => Ok(bytes),
             Err(DumpError::Lost(error)) => Err(self.explained(error)),
             // A device, or no dump at this moment: nothing is guessed.
@@ -177,12 +204,23 @@ impl<'a> Reader<'a> {
 
     /// Takes the descriptor back. What came of the reading counts more than what comes of that.
     pub async fn close<T, E: From<ReadError>>(self, result: Result<T, E>) -> Result<T, E> {
-        // QEMU drops the descriptor when the connection ends.
+        // Without a connection there is nobody to ask; with a time-out, it may still come back.
         let Some(passed) = self.passed.filter(|_| !self.lost.load(Ordering::Relaxed)) else {
             return result;
         };
-        let remove = json!({"fdset-id": passed.fdset});
-        let removed = self.qmp.execute("remove-fd", remove).await;
+        let removed = match passed.held {
+            Held::Set(id) => {
+                let remove = json!({"fdset-id": id});
+                self.qmp.execute("remove-fd", remove).await
+            }
+            Held::Named => {
+                let close = json!({"fdname": given::MEMORY});
+                self.qmp.execute("closefd", close).await
+            }
+        };
+        if !matches!(&removed, Err(error) if error.is_fatal()) {
+            passed.entry.strike();
+        }
         let value = result?;
         removed.map_err(ReadError::Qmp)?;
         Ok(value)
@@ -264,25 +302,95 @@ impl<'a> Reader<'a> {
 }
 
 /// Passes QEMU a descriptor of a file in memory.
-async fn pass(qmp: &dyn Qmp, host: &dyn Host) -> Result<Passed, ReadError> {
-    let Some(file) = host.memory_file() else {
+async fn pass(means: &Means<'_>) -> Result<Passed, ReadError> {
+    let Some(file) = means.host.memory_file() else {
         return Err(unavailable("this program can't make files in memory"));
     };
-    let opaque = json!({"opaque": "hmp"});
-    let added = match qmp.execute_with_fd("add-fd", opaque, file.fd()).await {
-        Err(QmpError::Unsupported(why)) => return Err(unavailable(&why)),
-        Err(QmpError::Command { desc, .. }) => {
-            return Err(unavailable(&format!("QEMU takes no descriptor: {desc}")));
+    if means.version < SETS_GO {
+        match pass_by_name(means, file).await? {
+            Ok(passed) => Ok(passed),
+            Err(_) if is_stopped(means.qmp).await? => Err(unavailable(
+                "this QEMU would keep the descriptor as long as the VM is stopped",
+            )),
+            Err(file) => pass_in_set(means, file).await,
         }
-        other => other?,
+    } else {
+        pass_in_set(means, file).await
+    }
+}
+
+async fn pass_in_set(means: &Means<'_>, file: Box<dyn MemoryFile>) -> Result<Passed, ReadError> {
+    let (entry, opaque) = means.given.set(means.host);
+    let request = json!({"opaque": opaque});
+    let added = match means
+        .qmp
+        .execute_with_fd("add-fd", request, file.fd())
+        .await
+    {
+        Err(error) => return Err(not_taken(entry, error)),
+        Ok(added) => added,
     };
     let added: AddedFd =
         serde_json::from_value(added).map_err(|e| QmpError::unexpected("add-fd", e))?;
+    entry.numbered(added.fdset_id);
     Ok(Passed {
         file,
-        fdset: added.fdset_id,
+        held: Held::Set(added.fdset_id),
         path: format!("/proc/self/fd/{}", added.fd),
+        entry,
     })
+}
+
+/// Passes the file by name, which needs its number in QEMU from elsewhere; gives the file back where
+/// that is not to be had.
+async fn pass_by_name(
+    means: &Means<'_>,
+    file: Box<dyn MemoryFile>,
+) -> Result<Result<Passed, Box<dyn MemoryFile>>, ReadError> {
+    if !means.qmp.sees_numbers() {
+        return Ok(Err(file));
+    }
+    let entry = means.given.named(given::MEMORY);
+    let name = json!({"fdname": given::MEMORY});
+    if let Err(error) = means
+        .qmp
+        .execute_with_fd("getfd", name.clone(), file.fd())
+        .await
+    {
+        return Err(not_taken(entry, error));
+    }
+    if let Some(number) = means.qmp.number_of(file.fd()) {
+        return Ok(Ok(Passed {
+            file,
+            held: Held::Named,
+            path: format!("/proc/self/fd/{number}"),
+            entry,
+        }));
+    }
+    means.qmp.execute("closefd", name).await?;
+    entry.strike();
+    Ok(Err(file))
+}
+
+/// QEMU took no descriptor, or did not say so.
+fn not_taken(entry: Entry, error: QmpError) -> ReadError {
+    if error.is_fatal() {
+        return error.into();
+    }
+    entry.strike();
+    match error {
+        QmpError::Unsupported(why) => unavailable(&why),
+        QmpError::Command { desc, .. } => unavailable(&format!("QEMU takes no descriptor: {desc}")),
+        other => other.into(),
+    }
+}
+
+async fn is_stopped(qmp: &dyn Qmp) -> Result<bool, QmpError> {
+    match qmp.execute("query-status", Value::Null).await {
+        Ok(status) => Ok(status.get("running") == Some(&Value::Bool(false))),
+        Err(error) if error.is_fatal() => Err(error),
+        Err(_) => Ok(false),
+    }
 }
 
 // Old releases take signed addresses only, new ones read them as unsigned.

@@ -2,6 +2,7 @@
 //! The guest as QMP shows it: memory, regions, registers.
 
 pub mod dump;
+pub mod given;
 pub mod instructions;
 pub mod memory;
 pub mod per_cpu;

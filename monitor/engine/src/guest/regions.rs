@@ -212,6 +212,17 @@ impl Map {
         u64::try_from(end - address).map_or(size, |len| len.min(size))
     }
 
+    /// How many of `size` bytes at `address` come before the first where a device may be.
+    #[must_use]
+    pub fn before_device(&self, address: u64, size: u64) -> u64 {
+        let start = u128::from(address);
+        let behind = self.unknown.iter().filter(|range| range.end > start);
+        let first = behind.map(|range| range.start.max(start)).min();
+        first.map_or(size, |first| {
+            u64::try_from(first - start).map_or(size, |len| len.min(size))
+        })
+    }
+
     /// Whether a device may be among `size` bytes at `address`.
     #[must_use]
     pub fn may_be_device(&self, address: u64, size: u64) -> bool {
@@ -298,6 +309,10 @@ mod tests {
         assert_eq!(map.covered(0xfdff_fff0, 32), 16);
         assert_eq!(map.covered(0xfed0_03ff, 1), 1);
         assert_eq!(map.covered(u64::MAX, 1), 0);
+        assert_eq!(map.before_device(0xfed0_0000 - 16, 32), 16);
+        assert_eq!(map.before_device(0xfed0_03ff, 32), 0);
+        assert_eq!(map.before_device(0xfed0_0400, 32), 32);
+        assert_eq!(map.before_device(0, 32), 32);
         assert!(map.may_be_device(0xfed0_03ff, 1));
         assert!(!map.may_be_device(0xfed0_0400, u64::MAX));
     }

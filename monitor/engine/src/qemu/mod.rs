@@ -3,6 +3,7 @@
 //! its releases.
 
 pub mod block_graph;
+pub mod builtin;
 pub mod caps;
 pub mod devices;
 pub mod learned;

@@ -4,6 +4,7 @@
 //! The engine knows no socket. [`Client`](client) is the implementation over unix and TCP sockets;
 //! a test may bring its own.
 
+pub mod quote;
 pub mod version;
 
 use std::future::Future;
@@ -12,6 +13,8 @@ use std::pin::Pin;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use self::quote::quote;
 
 /// A future that the engine can hold without knowing its type.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -36,6 +39,25 @@ pub trait Qmp: Send + Sync {
     ) -> BoxFuture<'a, QmpResult> {
         let error = QmpError::Unsupported("this connection passes no descriptors".into());
         Box::pin(async { Err(error) })
+    }
+
+    /// Whether [`number_of`](Self::number_of) may have answers.
+    fn sees_numbers(&self) -> bool {
+        false
+    }
+
+    /// The number by which the process at the other end has this file open, as far as this side
+    /// can see.
+    fn number_of(&self, fd: BorrowedFd<'_>) -> Option<i32> {
+        let _ = fd;
+        None
+    }
+
+    /// Whether the process at the other end can open this path for reading and writing; `None` where
+    /// this side can't say.
+    fn can_open(&self, path: &str) -> Option<bool> {
+        let _ = path;
+        None
     }
 
     /// Whether QEMU may see the files of this machine. That it does is known only when one that it
@@ -74,6 +96,15 @@ pub enum QmpError {
         /// The limit, in seconds.
         seconds: u64,
     },
+    /// Something that a command began got no further within the time allowed: how it ends is not
+    /// known.
+    #[error("{what} made no progress within {seconds} s, its outcome is unknown")]
+    Stalled {
+        /// What that is: a job's type, `migrate`.
+        what: String,
+        /// The limit, in seconds.
+        seconds: u64,
+    },
     /// The other end sent what is not QMP; the connection is closed, and what the command did is
     /// not known.
     #[error("not QMP: {reason}; outcome of {command} unknown")]
@@ -109,7 +140,7 @@ impl QmpError {
     pub fn unexpected(command: &str, reason: impl std::fmt::Display) -> Self {
         Self::Unexpected {
             command: command.to_owned(),
-            reason: reason.to_string(),
+            reason: quote(&reason.to_string()).into_owned(),
         }
     }
 
@@ -118,7 +149,10 @@ impl QmpError {
     pub fn is_fatal(&self) -> bool {
         matches!(
             self,
-            Self::Disconnected { .. } | Self::Timeout { .. } | Self::Protocol { .. }
+            Self::Disconnected { .. }
+                | Self::Timeout { .. }
+                | Self::Stalled { .. }
+                | Self::Protocol { .. }
         )
     }
 }

@@ -178,6 +178,56 @@ pub const HAZARDS: &[Hazard] = &[
         ..HAZARD
     },
     Hazard {
+        at: &[At::Line("migrate"), At::Qmp("migrate")],
+        harm: "aborts QEMU in the state restore-vm, which a failed loadvm left; cont ends that \
+               state",
+        seen: "7.2.22 and 10.0.2 exec:, 10.0.2 and 11.1.3 file: too: invalid runstate transition \
+               restore-vm to finish-migrate",
+        may: conditions::goes_to_a_command_or_file,
+        is: is!(is_restoring),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("migrate"), At::Qmp("migrate")],
+        harm: "aborts QEMU in the state restore-vm, which a failed loadvm left, once somebody answers; \
+               cont ends that state",
+        seen: "7.2.22, 10.0.2, 11.1.3: as with exec:, unix: with a reader; one that nobody reads only fails",
+        certain: false,
+        may: conditions::goes_to_a_socket,
+        is: is!(is_restoring),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("netdev_add"), At::Qmp("netdev_add")],
+        until: v(10, 0),
+        harm: "of a tap with vhost=on aborts this QEMU where it can't open /dev/vhost-net",
+        seen: "7.2.22: assertion in net_client_init1; vhostforce=on, 10.0.2 and 11.1.3 answer an error",
+        certain: false,
+        may: conditions::opens_vhost,
+        is: is!(lacks_vhost),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("netdev_add"), At::Qmp("netdev_add")],
+        until: v(10, 0),
+        harm: "of a tap with vhostfd aborts this QEMU where that is no descriptor of /dev/vhost-net",
+        seen: "7.2.22, vhostfd=nosuch: assertion in net_client_init1; 10.0.2 and 11.1.3 answer an error",
+        certain: false,
+        may: conditions::gets_vhost,
+        is: is!(may_make_tap),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("netdev_add"), At::Qmp("netdev_add")],
+        since: v(11, 0),
+        harm: "of a tap with vhostfd aborts this QEMU where no descriptor of that number is open",
+        seen: "11.1.3, vhostfd=99: double free; 7.2.22 (with vhostforce=on) and 10.0.2 answer an error",
+        certain: false,
+        may: conditions::gets_vhost_by_number,
+        is: is!(may_make_tap),
+        ..HAZARD
+    },
+    Hazard {
         at: &[
             At::Line("xp"),
             At::Line("sum"),

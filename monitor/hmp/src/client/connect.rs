@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::Duration;
 
+use hmp_engine::qmp::quote::quote;
 use serde_json::{Value, json};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
@@ -69,7 +70,7 @@ pub enum ConnectError {
 const GREETING: Limits = Limits {
     bytes: 64 << 10,
     depth: 16,
-    values: 1000,
+    memory: 256 << 10,
 };
 
 /// The longest path that a unix socket's address holds.
@@ -174,7 +175,7 @@ async fn dialogue(
     }
     request["id"] = json!(id);
     let request = Request {
-        text: request.to_string(),
+        text: format!("{request}\n"),
         descriptor: None,
     };
     writer
@@ -186,12 +187,16 @@ async fn dialogue(
         // Before our answer the late reply to an earlier client's command may come.
         if message.get("id").and_then(Value::as_u64) != Some(id) {
             if message.get("error").is_some() && message.get("id").is_none() {
-                return Err(ConnectError::Refused(read_error(&message).1));
+                return Err(ConnectError::Refused(
+                    quote(&read_error(&message).1).into_owned(),
+                ));
             }
             continue;
         }
         if message.get("error").is_some() {
-            return Err(ConnectError::Refused(read_error(&message).1));
+            return Err(ConnectError::Refused(
+                quote(&read_error(&message).1).into_owned(),
+            ));
         }
         return Ok(greeting);
     }

@@ -5,6 +5,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hmp_engine::qmp::quote::quote;
 use hmp_engine::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 use serde::Serialize;
 use serde_json::Value;
@@ -18,6 +19,7 @@ use crate::client::address::Address;
 use crate::client::connect::{ConnectError, negotiate, of_unix, open, whole_seconds};
 use crate::client::events::{Event, Events, Queue};
 use crate::client::options::Options;
+use crate::client::peer::Peer;
 use crate::client::pending::{End, Pending, Waiting};
 use crate::client::wire::{Message, ReadError, Reader, Request, Writer, read_error};
 
@@ -37,6 +39,7 @@ struct Connection {
     turn: Arc<Mutex<()>>,
     takes_descriptors: bool,
     may_be_local: bool,
+    peer: Option<Peer>,
     timeout: Option<Duration>,
     greeting: Value,
     tasks: [AbortHandle; 2],
@@ -117,6 +120,7 @@ impl Client {
         });
         let takes_descriptors = writer.takes_descriptors();
         let may_be_local = writer.may_be_local();
+        let peer = writer.peer();
         let tasks = [
             tokio::spawn(read(reader, Arc::clone(&shared))).abort_handle(),
             tokio::spawn(write(writer, queue, Arc::clone(&shared))).abort_handle(),
@@ -127,6 +131,7 @@ impl Client {
             turn: Arc::default(),
             takes_descriptors,
             may_be_local,
+            peer,
             timeout: options.command_timeout,
             greeting,
             tasks,
@@ -144,6 +149,19 @@ impl Client {
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.0.shared.pending.end()
+    }
+
+    /// The process that made the socket, where that can be known.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Peer> {
+        self.0.peer.as_ref()
+    }
+
+    /// Whether QEMU has yet to answer a request that was given up (its future dropped): what comes
+    /// next waits for that.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.0.shared.pending.is_behind()
     }
 
     /// How many replies came that nobody waited for (late, duplicate, an earlier client's).
@@ -244,6 +262,18 @@ impl Qmp for Client {
         })
     }
 
+    fn sees_numbers(&self) -> bool {
+        self.0.takes_descriptors && self.0.peer.as_ref().is_some_and(Peer::is_open)
+    }
+
+    fn number_of(&self, fd: BorrowedFd<'_>) -> Option<i32> {
+        self.0.peer.as_ref()?.number_of(fd)
+    }
+
+    fn can_open(&self, path: &str) -> Option<bool> {
+        self.0.peer.as_ref()?.can_open(path)
+    }
+
     fn may_share_files(&self) -> bool {
         self.0.may_be_local
     }
@@ -271,7 +301,9 @@ fn encode(command: &str, arguments: &Value, id: u64) -> String {
         id,
     };
     // Text and numbers: nothing in there fails to serialise.
-    serde_json::to_string(&wire).unwrap_or_default()
+    let mut text = serde_json::to_string(&wire).unwrap_or_default();
+    text.push('\n');
+    text
 }
 
 /// Refuses the noncharacters of Unicode: QEMU would answer that the JSON is broken, without an id.
@@ -303,16 +335,36 @@ async fn write(
     mut queue: mpsc::UnboundedReceiver<(u64, Request)>,
     shared: Arc<Shared>,
 ) {
-    while let Some((id, request)) = queue.recv().await {
+    let mut next = queue.recv().await;
+    while let Some((id, mut request)) = next {
+        next = None;
+        let mut ids = vec![id];
+        // What is there already goes out in the same write; what has a descriptor goes alone.
+        while request.descriptor.is_none()
+            && let Ok((id, more)) = queue.try_recv()
+        {
+            if more.descriptor.is_some() {
+                next = Some((id, more));
+                break;
+            }
+            ids.push(id);
+            request.text.push_str(&more.text);
+        }
         if writer.send(&request).await.is_err() {
             // Replies to what went out before may still be on their way: only the reader ends the
             // connection.
-            shared.pending.unsent(id);
             queue.close();
+            ids.extend(next.map(|(id, _)| id));
             while let Some((id, _)) = queue.recv().await {
+                ids.push(id);
+            }
+            for id in ids {
                 shared.pending.unsent(id);
             }
             return;
+        }
+        if next.is_none() {
+            next = queue.recv().await;
         }
     }
 }
@@ -351,7 +403,7 @@ fn dispatch(message: Message, shared: &Shared) -> Result<(), String> {
     let Some(id) = value.get("id") else {
         // QEMU leaves the id out where it could not read the request.
         return Err(match reply {
-            Err(error) => format!("a reply without id: {error}"),
+            Err(error) => format!("a reply without id: {}", quote(&error.to_string())),
             Ok(_) => "a reply without id".into(),
         });
     };

@@ -18,18 +18,18 @@ pub struct Limits {
     pub bytes: usize,
     /// Brackets open at once. QEMU's own limit is 1024.
     pub depth: usize,
-    /// Values in one message (counted by commas and brackets), since a value takes far more memory
-    /// than its text.
-    pub values: usize,
+    /// Bytes of memory that the values of one message take, about: far more than their text may. As
+    /// estimated by commas and brackets, before any of it is taken.
+    pub memory: usize,
 }
 
 impl Default for Limits {
-    /// 512 MiB, 1024 deep, 32 Mi values.
+    /// 512 MiB, 1024 deep, 512 MiB of memory.
     fn default() -> Self {
         Self {
             bytes: 512 << 20,
             depth: 1024,
-            values: 32 << 20,
+            memory: 512 << 20,
         }
     }
 }
@@ -46,9 +46,9 @@ pub enum FrameError {
     /// More open brackets than allowed.
     #[error("a message is nested deeper than {0} levels")]
     TooDeep(usize),
-    /// More values than allowed.
-    #[error("a message holds more than {0} values")]
-    TooMany(usize),
+    /// More memory than allowed.
+    #[error("the values of a message would take more than {0} bytes of memory")]
+    TooMuch(usize),
     /// Brackets in order, but no JSON.
     #[error("{0}")]
     Json(String),
@@ -80,6 +80,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, FrameError> {
     Ok(value)
 }
 
+/// Bytes of memory that a bracket or a comma makes, at most: an object with room for four members
+/// and its index, a list with room for four values, and a further value with a name in a list that
+/// may be half empty. Measured with serde_json's objects that keep their order.
+const OBJECT: usize = 600;
+const LIST: usize = 400;
+const MEMBER: usize = 260;
+
 /// Room that is kept when the buffer runs empty; what a long message took beyond that is given
 /// back.
 const KEEP: usize = 1 << 20;
@@ -96,7 +103,7 @@ pub struct Framer {
     state: State,
     depth: usize,
     deepest: usize,
-    values: usize,
+    memory: usize,
     /// The message found last and its depth.
     found: (Range<usize>, usize),
 }
@@ -121,7 +128,7 @@ impl Framer {
             state: State::Between,
             depth: 0,
             deepest: 0,
-            values: 0,
+            memory: 0,
             found: (0..0, 0),
         }
     }
@@ -134,6 +141,13 @@ impl Framer {
     /// Adds the next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
         self.make_room();
+        let (len, room) = (self.buffer.len(), self.buffer.capacity());
+        if room - len < bytes.len() {
+            // Twice as much, but no more than the longest message takes.
+            let most = self.limits.bytes.saturating_add(KEEP);
+            let wanted = (2 * room).min(most).max(len + bytes.len());
+            self.buffer.reserve_exact(wanted - len);
+        }
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -160,7 +174,7 @@ impl Framer {
         };
         self.start = range.end;
         self.found = (range, self.deepest);
-        (self.depth, self.deepest, self.values) = (0, 0, 0);
+        (self.depth, self.deepest, self.memory) = (0, 0, 0);
         Ok(true)
     }
 
@@ -212,13 +226,14 @@ impl Framer {
                 (State::Between, b'{') => {
                     self.start = at;
                     self.state = State::Inside;
-                    self.open()?;
+                    self.open(OBJECT)?;
                 }
                 (State::Between, _) => return Err(self.garbage(at)),
                 (State::Escape, _) => self.state = State::String,
                 (State::Inside, b'"') => self.state = State::String,
-                (State::Inside, b'{' | b'[') => self.open()?,
-                (State::Inside, b',') => self.value()?,
+                (State::Inside, b'{') => self.open(OBJECT)?,
+                (State::Inside, b'[') => self.open(LIST)?,
+                (State::Inside, b',') => self.take(MEMBER)?,
                 (State::Inside, b'}' | b']') => {
                     self.depth -= 1;
                     if self.depth == 0 {
@@ -243,19 +258,19 @@ impl Framer {
         Ok(())
     }
 
-    fn open(&mut self) -> Result<(), FrameError> {
+    fn open(&mut self, memory: usize) -> Result<(), FrameError> {
         self.depth += 1;
         self.deepest = self.deepest.max(self.depth);
         if self.depth > self.limits.depth {
             return Err(FrameError::TooDeep(self.limits.depth));
         }
-        self.value()
+        self.take(memory)
     }
 
-    fn value(&mut self) -> Result<(), FrameError> {
-        self.values += 1;
-        if self.values > self.limits.values {
-            return Err(FrameError::TooMany(self.limits.values));
+    fn take(&mut self, memory: usize) -> Result<(), FrameError> {
+        self.memory += memory;
+        if self.memory > self.limits.memory {
+            return Err(FrameError::TooMuch(self.limits.memory));
         }
         Ok(())
     }
@@ -293,11 +308,11 @@ mod tests {
         all(&mut framer)
     }
 
-    fn small(bytes: usize, depth: usize, values: usize) -> Framer {
+    fn small(bytes: usize, depth: usize, memory: usize) -> Framer {
         Framer::new(Limits {
             bytes,
             depth,
-            values,
+            memory,
         })
     }
 
@@ -334,23 +349,26 @@ mod tests {
 
     #[test]
     fn limits_are_exact() {
-        let mut framer = small(10, 2, 3);
+        let mut framer = small(10, 2, OBJECT);
         framer.push(b"{\"a\":\"bc\"}");
         assert_eq!(all(&mut framer).unwrap().len(), 1);
         framer.push(b"{\"a\":\"bcd\"}");
         assert_eq!(all(&mut framer), Err(FrameError::TooLong(10)));
 
-        let mut framer = small(10, 2, 9);
+        let mut framer = small(10, 2, OBJECT);
         framer.push(b"{\"a\":\"bcdefgh");
         assert_eq!(all(&mut framer), Err(FrameError::TooLong(10)));
 
-        let mut framer = small(99, 2, 9);
+        let mut framer = small(99, 2, 9000);
         framer.push(b"{\"a\":[]}{\"a\":[[");
         assert_eq!(all(&mut framer), Err(FrameError::TooDeep(2)));
 
-        let mut framer = small(99, 9, 3);
+        let mut framer = small(99, 9, OBJECT + LIST + MEMBER);
         framer.push(b"{\"a\":[1,2]}{\"a\":[1,2,3]}");
-        assert_eq!(all(&mut framer), Err(FrameError::TooMany(3)));
+        assert_eq!(
+            all(&mut framer),
+            Err(FrameError::TooMuch(OBJECT + LIST + MEMBER))
+        );
     }
 
     #[test]
@@ -367,6 +385,26 @@ mod tests {
         framer.push(b"}");
         assert!(framer.buffer.capacity() <= KEEP);
         assert_eq!(framer.next_frame().unwrap().unwrap().bytes, b"{}");
+    }
+
+    /// What a reply of 64 MB may cost was 3.9 GB once.
+    #[test]
+    fn many_small_values_are_refused_before_they_are_made() {
+        let mut framer = Framer::new(Limits::default());
+        framer.push(b"{\"return\":[");
+        let piece = "{\"a\":1},".repeat(100_000);
+        let mut pushed = 0;
+        let error = loop {
+            framer.push(piece.as_bytes());
+            pushed += piece.len();
+            match framer.find() {
+                Ok(found) => assert!(!found && pushed < 64 << 20),
+                Err(error) => break error,
+            }
+        };
+        let text = "the values of a message would take more than 536870912 bytes of memory";
+        assert_eq!(error.to_string(), text);
+        assert!(pushed < 8 << 20, "{pushed}");
     }
 
     #[test]
@@ -437,7 +475,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..9)) {
-            let mut framer = small(30, 4, 8);
+            let mut framer = small(30, 4, 2000);
             for piece in pieces {
                 framer.push(&piece);
                 while let Ok(Some(frame)) = framer.next_frame() {
@@ -448,7 +486,7 @@ mod tests {
 
         #[test]
         fn no_brackets_panic(text in "[{}\\[\\]\",\\\\a ]{0,60}") {
-            let mut framer = small(30, 4, 8);
+            let mut framer = small(30, 4, 2000);
             framer.push(text.as_bytes());
             while let Ok(Some(frame)) = framer.next_frame() {
                 let _ = frame.parse();

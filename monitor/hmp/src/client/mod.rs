@@ -11,6 +11,7 @@ mod connection;
 mod events;
 pub mod frame;
 mod options;
+mod peer;
 mod pending;
 mod wire;
 
@@ -18,4 +19,5 @@ pub use self::connect::ConnectError;
 pub use self::connection::Client;
 pub use self::events::{Event, Events};
 pub use self::options::Options;
+pub use self::peer::{Life, Peer};
 pub use self::pending::End;

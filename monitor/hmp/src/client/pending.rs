@@ -129,6 +129,13 @@ impl Pending {
         self.lock().end.clone()
     }
 
+    /// Whether a request is without its reply whose caller gave up.
+    pub(super) fn is_behind(&self) -> bool {
+        let state = self.lock();
+        let mut waiting = state.waiting.values();
+        waiting.any(|waiting| waiting.reply.is_closed())
+    }
+
     /// Replies that nobody waited for.
     pub(super) fn strays(&self) -> u64 {
         self.lock().strays

@@ -13,6 +13,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::oneshot;
 
 use crate::client::frame::{FrameError, Framer, Limits};
+use crate::client::peer::Peer;
 
 /// Bytes asked for at a time.
 const CHUNK: usize = 64 << 10;
@@ -126,6 +127,7 @@ impl Reader {
 /// A request on its way out.
 #[derive(Debug)]
 pub(super) struct Request {
+    /// JSON with a line end behind it: QEMU needs none, but what stands between may read lines.
     pub(super) text: String,
     pub(super) descriptor: Option<OwnedFd>,
 }
@@ -142,6 +144,14 @@ pub(super) enum Writer {
 impl Writer {
     pub(super) fn takes_descriptors(&self) -> bool {
         matches!(self, Self::Unix(_))
+    }
+
+    /// The process at the other end, where it can be known.
+    pub(super) fn peer(&self) -> Option<Peer> {
+        match self {
+            Self::Unix(half) => Peer::of(half.as_ref()),
+            Self::Other { .. } => None,
+        }
     }
 
     pub(super) fn may_be_local(&self) -> bool {

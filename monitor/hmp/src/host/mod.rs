@@ -3,11 +3,12 @@
 
 pub mod files;
 pub mod memfd;
+pub mod owner;
 pub mod private_file;
 
 use std::time::Duration;
 
-use hmp_engine::host::{Host, MemoryFile, PrivateFile};
+use hmp_engine::host::{Fate, Host, MemoryFile, PrivateFile};
 use hmp_engine::qmp::BoxFuture;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -31,6 +32,14 @@ impl Host for Unattended {
 
     fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
         private_file::create(&std::env::temp_dir())
+    }
+
+    fn owner(&self) -> Option<String> {
+        owner::text()
+    }
+
+    fn fate(&self, owner: &str) -> Fate {
+        owner::fate(owner)
     }
 }
 

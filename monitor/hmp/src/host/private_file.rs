@@ -7,11 +7,13 @@
 use std;
 use std::fs::{File, Permissions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use hmp_engine::host::PrivateFile;
+use hmp_engine::host::{Fate, PrivateFile};
 use tempfile::{Builder, NamedTempFile, TempDir};
+
+use crate::host::owner;
 
 const RANDOM: usize = 16;
 
@@ -22,14 +24,21 @@ struct Private {
     _folder: TempDir,
 }
 
+/// How the names of the folders start.
+const PREFIX: &str = "hmp-";
+
 /// A new one in a new folder below `parent`; `None` where it can't be made, or where its path is
 /// not Unicode, as QMP's strings are. A program that is killed leaves both behind, with what was
-/// not read yet.
+/// not read yet; [`clear`] of a later one removes them.
 #[must_use]
 pub fn create(parent: &Path) -> Option<Box<dyn PrivateFile>> {
     let parent = std::path::absolute(parent).ok()?;
+    let prefix = match owner::text() {
+        Some(owner) => format!("{PREFIX}{owner}-"),
+        None => PREFIX.to_owned(),
+    };
     let folder = Builder::new()
-        .prefix("hmp-")
+        .prefix(&prefix)
         .rand_bytes(RANDOM)
         .permissions(Permissions::from_mode(0o700))
         .tempdir_in(parent)
@@ -44,6 +53,27 @@ pub fn create(parent: &Path) -> Option<Box<dyn PrivateFile>> {
         file,
         _folder: folder,
     }))
+}
+
+/// Removes from `parent` the folders of this user's programs that are gone.
+pub fn clear(parent: &Path) {
+    let user = rustix::process::geteuid().as_raw();
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.rsplit_once('-'));
+        let gone = owner.is_some_and(|(owner, _)| owner::fate(owner) == Fate::Gone);
+        // Of the entry itself, not of what a link names.
+        if gone
+            && entry
+                .metadata()
+                .is_ok_and(|m| m.is_dir() && m.uid() == user)
+        {
+            // What can't be removed stays for the next one.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 impl PrivateFile for Private {
@@ -64,8 +94,6 @@ impl PrivateFile for Private {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
 
     #[test]
@@ -89,5 +117,27 @@ mod tests {
     #[test]
     fn no_folder_no_file() {
         assert!(create(Path::new("/no/such/folder")).is_none());
+    }
+
+    #[test]
+    fn folders_of_programs_that_are_gone_are_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let ours = create(parent.path()).unwrap();
+        let mine = owner::text().unwrap();
+        let (before, _) = mine.rsplit_once('.').unwrap();
+        let (before, _) = before.rsplit_once('.').unwrap();
+        let gone = parent.path().join(format!("hmp-{before}.0.0-abc"));
+        let link = parent.path().join(format!("hmp-{before}.0.0-link"));
+        let other = parent.path().join("hmp-other");
+        let elsewhere = tempfile::tempdir().unwrap();
+        for folder in [&gone, &other] {
+            std::fs::create_dir(folder).unwrap();
+            std::fs::write(folder.join("file"), "abc").unwrap();
+        }
+        std::os::unix::fs::symlink(elsewhere.path(), &link).unwrap();
+        clear(parent.path());
+        assert!(Path::new(ours.path()).exists());
+        assert!(!gone.exists() && other.join("file").exists());
+        assert!(link.exists() && elsewhere.path().exists());
     }
 }

@@ -35,9 +35,17 @@ pub(super) async fn lines(worker: &mut Worker, lines: &[String]) -> Exit {
             }
             Next::Lost(error) => {
                 return match left {
-                    0 => worker.lost(&error.to_string()),
-                    1 => worker.lost(&format!("{error}; one more line was not run")),
-                    _ => worker.lost(&format!("{error}; {left} more lines were not run")),
+                    0 => worker.lost(&error.to_string()).await,
+                    1 => {
+                        worker
+                            .lost(&format!("{error}; one more line was not run"))
+                            .await
+                    }
+                    _ => {
+                        worker
+                            .lost(&format!("{error}; {left} more lines were not run"))
+                            .await
+                    }
                 };
             }
         }
@@ -66,7 +74,7 @@ pub(super) async fn input(worker: &mut Worker, input: &Input) -> Exit {
         match next {
             Next::Go => {}
             Next::Unheard => return worker.unheard(),
-            Next::Lost(error) => return worker.lost(&error.to_string()),
+            Next::Lost(error) => return worker.lost(&error.to_string()).await,
             Next::Quit => {
                 worker.gone().await;
                 return match timeout(GRACE, input.next()).await {

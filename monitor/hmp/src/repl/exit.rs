@@ -3,7 +3,10 @@
 
 use std::process::ExitCode;
 
-/// How `hmp` ends. Where several apply, the first of usage, unconnected, lost and failed counts.
+use crate::repl::signals::Caught;
+
+/// How `hmp` ends. Where several apply, the first of usage, unconnected, signal, lost and
+/// failed counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Everything asked for was done.
@@ -16,6 +19,8 @@ pub enum Exit {
     Unconnected,
     /// The connection was lost with work left or in flight.
     Lost,
+    /// A signal asked for the end: 128 and its number, as a shell says it.
+    Signal(Caught),
 }
 
 impl Exit {
@@ -28,6 +33,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Unconnected => 3,
             Self::Lost => 4,
+            Self::Signal(caught) => 128 + caught.number(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmp_engine::host::{Host, MemoryFile, PrivateFile};
+use hmp_engine::host::{Fate, Host, MemoryFile, PrivateFile};
 use hmp_engine::qmp::BoxFuture;
 
 use crate::host::Unattended;
@@ -45,6 +45,14 @@ impl Host for Program {
 
     fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
         Unattended.private_file()
+    }
+
+    fn owner(&self) -> Option<String> {
+        Unattended.owner()
+    }
+
+    fn fate(&self, owner: &str) -> Fate {
+        Unattended.fate(owner)
     }
 
     fn history(&self) -> Option<Vec<String>> {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use hmp_engine::command::jobs::{self, Ended, Job};
-use hmp_engine::host::Host;
+use hmp_engine::host::{Fate, Host};
 use hmp_engine::qemu::caps::Caps;
 use hmp_engine::qmp::Qmp;
 use tokio::time::timeout;
@@ -16,8 +16,9 @@ use crate::repl::screen::{Screen, say};
 /// How long the question may hold up the first line.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Lists them, with how to end them. A lost connection is left to the first line to tell.
-pub(super) async fn tell(qmp: &dyn Qmp, caps: &Caps) {
+/// Lists those that were left behind, with how to end them. A lost connection is left to the first
+/// line to tell.
+pub(super) async fn tell(qmp: &dyn Qmp, host: &dyn Host, caps: &Caps) {
     if !caps.has("query-jobs") || caps.preconfig {
         return;
     }
@@ -25,14 +26,20 @@ pub(super) async fn tell(qmp: &dyn Qmp, caps: &Caps) {
         return;
     };
     for job in jobs {
-        say(&format!(
-            "{} is there from another connection; 'hmp --end-jobs' ends it, or clears it away",
-            described(&job)
-        ));
+        let what = described(&job);
+        match job.fate(host) {
+            Fate::Lives => say(&format!("{what} is another hmp's, which is at work")),
+            Fate::Gone => say(&format!(
+                "{what} is there from another connection; \
+                 'hmp --end-jobs' ends it, or clears it away"
+            )),
+            Fate::Unknown => say(&format!("{what} is that of an hmp elsewhere")),
+        }
     }
 }
 
-/// Ends them and prints what became of each.
+/// Ends those that were left behind and prints what became of each. What may be another's is left
+/// alone.
 pub(super) async fn end(qmp: &dyn Qmp, host: &dyn Host, screen: &mut Screen) -> Exit {
     let jobs = match jobs::leftover(qmp).await {
         Ok(jobs) => jobs,
@@ -41,6 +48,17 @@ pub(super) async fn end(qmp: &dyn Qmp, host: &dyn Host, screen: &mut Screen) -> 
     let mut exit = Exit::Success;
     for job in jobs {
         let before = described(&job);
+        let left_alone = match job.fate(host) {
+            Fate::Gone => None,
+            Fate::Lives => Some("left alone: the hmp that began it is at work"),
+            Fate::Unknown => Some(
+                "left alone: an hmp elsewhere began it less than an hour ago, and may be at work",
+            ),
+        };
+        if let Some(why) = left_alone {
+            let _ = writeln!(screen, "{before}: {why}");
+            continue;
+        }
         match jobs::end(qmp, host, job).await {
             Ok(Ended::Dismissed(job)) => {
                 let _ = writeln!(screen, "{before}: cleared away{}", reason(&job));

@@ -63,6 +63,10 @@ pub struct Options {
     pub null: bool,
     /// Whether no escape sequence is written to a terminal.
     pub plain: bool,
+    /// Whether a prompt connects anew when its QEMU is back.
+    pub reconnect: bool,
+    /// Whether a prompt ends with its QEMU.
+    pub exit_on_end: bool,
     /// How long a QMP command may take.
     pub timeout: Option<Duration>,
     /// Whether the built-in monitor may be used.

@@ -3,30 +3,28 @@
 
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
+use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hmp_engine::engine::Monitor;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::timeout;
 
 use crate::client::address::Address;
 use crate::client::{self, Client, Events};
 use crate::discover::discover;
+use crate::host::private_file;
 use crate::repl::asker::Asker;
 use crate::repl::editor::Editor;
 use crate::repl::exit::Exit;
 use crate::repl::history::{self, HistoryFile, Session};
+use crate::repl::home::Home;
 use crate::repl::host::Program;
+use crate::repl::interactive::Prompt;
 use crate::repl::options::{Form, Options, Target, Task};
 use crate::repl::screen::{Screen, say};
+use crate::repl::signals::Signals;
 use crate::repl::worker::Worker;
-use crate::repl::{batch, choose, interactive, leftovers, lines, replay};
+use crate::repl::{batch, choose, leftovers, lines, replay};
 use crate::terminal::kind::is_plain;
-
-/// How long QEMU may take to tell what it offers: without that no command can run, so this belongs
-/// to connecting.
-const FIRST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// Does what the options ask for. It needs a tokio runtime with I/O and time.
 pub async fn run(options: Options) -> Exit {
@@ -36,31 +34,17 @@ pub async fn run(options: Options) -> Exit {
         screen.end_answer(false);
         return Exit::Success;
     }
-    let settings = client::Options {
-        command_timeout: options.timeout,
-        ..client::Options::default()
-    };
+    let person = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let mut signals = Signals::catch(person && options.task == Task::Input);
     // Ends with the program, not before.
     let mut mock = None;
-    let connected = match &options.target {
-        Target::Recording(path) => match replay::connect(path, &settings).await {
-            Ok((server, client, events)) => {
-                mock = Some(server);
-                Ok((client, events))
-            }
-            Err(text) => Err(text),
-        },
-        Target::Address(address) => to_address(address, &settings).await,
-        Target::Discover => match choose::choose(&discover()) {
-            Ok(address) => {
-                say(&format!("using {address}"));
-                to_address(&address, &settings).await
-            }
-            Err(text) => Err(text),
-        },
+    let connected = tokio::select! {
+        biased;
+        caught = signals.recv() => return Exit::Signal(caught),
+        connected = connect(&options, &mut mock) => connected,
     };
     let exit = match connected {
-        Ok((client, events)) => start(options, client, events).await,
+        Ok((client, events)) => start(options, client, events, person, &mut signals).await,
         Err(text) => {
             say(&text);
             Exit::Unconnected
@@ -68,6 +52,34 @@ pub async fn run(options: Options) -> Exit {
     };
     drop(mock);
     exit
+}
+
+async fn connect(
+    options: &Options,
+    mock: &mut Option<mock_qmp::Server>,
+) -> Result<(Client, Events), String> {
+    let settings = settings(options);
+    match &options.target {
+        Target::Recording(path) => {
+            let (server, client, events) = replay::connect(path, &settings).await?;
+            *mock = Some(server);
+            Ok((client, events))
+        }
+        Target::Address(address) => to_address(address, &settings).await,
+        Target::Discover => {
+            let address = choose::choose(&discover())?;
+            say(&format!("using {address}"));
+            to_address(&address, &settings).await
+        }
+    }
+}
+
+/// How connections are made.
+fn settings(options: &Options) -> client::Options {
+    client::Options {
+        command_timeout: options.timeout,
+        ..client::Options::default()
+    }
 }
 
 async fn to_address(
@@ -78,8 +90,13 @@ async fn to_address(
     connected.map_err(|error| format!("{address}: {error}"))
 }
 
-async fn start(options: Options, client: Client, events: Events) -> Exit {
-    let person = io::stdin().is_terminal() && io::stdout().is_terminal();
+async fn start(
+    mut options: Options,
+    client: Client,
+    events: Events,
+    person: bool,
+    signals: &mut Signals,
+) -> Exit {
     let prompt = person && options.task == Task::Input;
     let plain = options.plain || is_plain(std::env::var("TERM").ok().as_deref());
     let kept = || HistoryFile::open(history::path(|name| std::env::var_os(name))?).ok();
@@ -93,7 +110,7 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
     let input = (options.task == Task::Input && !prompt).then(lines::stdin);
     let history = Arc::new(Session::default());
     let host = Program {
-        descriptors: options.descriptors,
+        descriptors: mem::take(&mut options.descriptors),
         asker: match &editor {
             Some(editor) => Asker::Prompt(editor.asker()),
             None if person => Asker::Terminal,
@@ -105,29 +122,32 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
         history: prompt.then(|| Arc::clone(&history)),
     };
     let host = Arc::new(host);
-    let building = Monitor::builder(Arc::new(client.clone()))
-        .host(host.clone())
-        .passthrough(options.passthrough)
-        .allow(options.allow)
-        .build();
-    let monitor = match timeout(FIRST_ANSWERS, building).await {
-        Ok(Ok(monitor)) => monitor,
-        Ok(Err(error)) => {
-            say(&error.to_string());
-            return Exit::Unconnected;
-        }
-        Err(_) => {
-            let seconds = FIRST_ANSWERS.as_secs();
-            say(&format!(
-                "connected, but QEMU does not answer within {seconds} s; it may be busy or stuck"
-            ));
+    // Where lines are run, what programs left that are gone is cleared away.
+    let runs = matches!(options.task, Task::Lines(_) | Task::Input | Task::EndJobs);
+    let clears =
+        runs && options.form != Form::Plan && !matches!(options.target, Target::Recording(_));
+    let home = Home {
+        settings: settings(&options),
+        target: options.target,
+        host: Arc::clone(&host),
+        passthrough: options.passthrough,
+        allow: options.allow,
+        clears,
+        reconnect: options.reconnect,
+        exit_on_end: options.exit_on_end,
+    };
+    let built = tokio::select! {
+        biased;
+        caught = signals.recv() => return Exit::Signal(caught),
+        built = home.monitor(&client) => built,
+    };
+    let monitor = match built {
+        Ok(monitor) => monitor,
+        Err(text) => {
+            say(&text);
             return Exit::Unconnected;
         }
     };
-    let looks = matches!(options.task, Task::Lines(_) | Task::Input);
-    if looks && options.form != Form::Plan && !matches!(options.target, Target::Recording(_)) {
-        leftovers::tell(&client, monitor.caps()).await;
-    }
     let mut worker = Worker {
         monitor,
         client,
@@ -135,37 +155,76 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
         screen: Screen::stdout(),
         form: options.form,
         null: options.null,
+        prompt,
         failed: false,
+        running: None,
+        behind: None,
         shutdown: None,
     };
-    match (options.task, &mut editor) {
-        (Task::Lines(lines), _) => batch::lines(&mut worker, &lines).await,
-        (Task::Complete(text), _) => batch::complete(&mut worker, &text).await,
-        (Task::Input, Some(editor)) => match signal(SignalKind::interrupt()) {
-            Ok(mut interrupts) => {
-                let watching = match editor.watch() {
-                    Ok(watch) => tokio::spawn(watch),
-                    Err(error) => {
-                        say(&format!("can't catch Ctrl-Z: {error}"));
-                        return Exit::Failed;
-                    }
-                };
-                let exit = interactive::run(&mut worker, editor, &history, &mut interrupts).await;
-                watching.abort();
+    if clears {
+        private_file::clear(&std::env::temp_dir());
+    }
+    let work = async {
+        if clears && options.task != Task::EndJobs {
+            leftovers::tell(&worker.client, host.as_ref(), worker.monitor.caps()).await;
+        }
+        match (options.task, &mut editor) {
+            (Task::Lines(lines), _) => batch::lines(&mut worker, &lines).await,
+            (Task::Complete(text), _) => batch::complete(&mut worker, &text).await,
+            (Task::Input, Some(editor)) => match signal(SignalKind::interrupt()) {
+                Ok(mut interrupts) => {
+                    let watching = match editor.watch() {
+                        Ok(watch) => tokio::spawn(watch),
+                        Err(error) => {
+                            say(&format!("can't catch Ctrl-Z: {error}"));
+                            return Exit::Failed;
+                        }
+                    };
+                    let mut prompt = Prompt {
+                        worker: &mut worker,
+                        editor,
+                        history: &history,
+                        interrupts: &mut interrupts,
+                        home: &home,
+                        gone: false,
+                    };
+                    let exit = prompt.run().await;
+                    watching.abort();
+                    exit
+                }
+                Err(error) => {
+                    say(&format!("can't catch Ctrl-C: {error}"));
+                    Exit::Failed
+                }
+            },
+            (Task::Input, None) => match &input {
+                Some(input) => batch::input(&mut worker, input).await,
+                None => Exit::Success,
+            },
+            (Task::EndJobs, _) => {
+                leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await
+            }
+            (Task::List, _) => Exit::Success,
+        }
+    };
+    let ended = tokio::select! {
+        biased;
+        caught = signals.recv() => Err(caught),
+        exit = work => Ok(exit),
+    };
+    let tidying = async {
+        match ended {
+            Ok(exit) => {
+                worker.tidy().await;
                 exit
             }
-            Err(error) => {
-                say(&format!("can't catch Ctrl-C: {error}"));
-                Exit::Failed
-            }
-        },
-        (Task::Input, None) => match &input {
-            Some(input) => batch::input(&mut worker, input).await,
-            None => Exit::Success,
-        },
-        (Task::EndJobs, _) => {
-            leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await
+            Err(caught) => worker.stopped(caught).await,
         }
-        (Task::List, _) => Exit::Success,
+    };
+    // Who asks twice means it.
+    tokio::select! {
+        biased;
+        exit = tidying => exit,
+        caught = signals.recv() => Exit::Signal(caught),
     }
 }

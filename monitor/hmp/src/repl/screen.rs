@@ -53,6 +53,12 @@ impl Screen {
         }
     }
 
+    /// Ends a line that somebody else began.
+    pub(super) fn break_line(&mut self) {
+        self.put(b"\r\n");
+        self.end_answer(false);
+    }
+
     /// Whether the answer that comes next is that of `clear`, whose sequence passes.
     pub(super) fn clears(&mut self, clears: bool) {
         self.clears = clears;
@@ -96,6 +102,7 @@ pub(super) fn say(text: &str) {
 }
 
 /// A message of several lines, whose foreign parts are escaped already.
+#[expect(dead_code, reason = "lists of VMs")]
 pub(super) fn say_lines(text: &str) {
     let mut err = io::stderr().lock();
     let _ = writeln!(err, "hmp: {}", for_terminal(text));

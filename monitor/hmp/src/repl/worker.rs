@@ -4,19 +4,28 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use hmp_engine::engine::{Monitor, Outcome};
-use hmp_engine::qmp::QmpError;
-use serde_json::json;
+use hmp_engine::engine::{Monitor, Outcome, secret};
+use hmp_engine::qmp::quote::quote;
+use hmp_engine::qmp::{Qmp, QmpError};
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::client::{Client, Events};
+use crate::client::{self, Client, Events, Life};
 use crate::host::files::Place;
 use crate::repl::exit::Exit;
 use crate::repl::options::Form;
 use crate::repl::screen::{Screen, say};
+use crate::repl::signals::Caught;
 
 /// How long `quit` waits for QEMU to be gone.
 const QUIT: Duration = Duration::from_secs(10);
+
+/// How long QEMU may take to take back what a line left.
+const TIDYING: Duration = Duration::from_secs(2);
+
+/// How often, and between what pauses, a process is looked at that may be about to end.
+const DYING: u32 = 50;
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// What to do after a line.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +56,13 @@ pub(super) struct Worker {
     pub(super) screen: Screen,
     pub(super) form: Form,
     pub(super) null: bool,
+    /// Whether a user reads the answers at a prompt.
+    pub(super) prompt: bool,
     pub(super) failed: bool,
+    /// The line that runs; one whose future was dropped stays here.
+    pub(super) running: Option<String>,
+    /// The line that was given up last, as long as QEMU may be at it.
+    pub(super) behind: Option<String>,
     /// The reason of the last SHUTDOWN event.
     pub(super) shutdown: Option<String>,
 }
@@ -55,6 +70,19 @@ pub(super) struct Worker {
 impl Worker {
     /// Runs or explains one line and writes its answer.
     pub(super) async fn line(&mut self, line: &str) -> Next {
+        if let Some(earlier) = self.behind.take_if(|_| self.client.is_behind()) {
+            say(&format!("QEMU still answers an earlier line: {earlier}"));
+            self.behind = Some(earlier);
+        } else {
+            self.behind = None;
+        }
+        self.running = Some(line.to_owned());
+        let next = self.carried_out(line).await;
+        self.running = None;
+        next
+    }
+
+    async fn carried_out(&mut self, line: &str) -> Next {
         let outcome = match self.form {
             Form::Plan => self.explain_line(line),
             Form::Text => {
@@ -63,6 +91,9 @@ impl Worker {
                 self.screen.clears(command.as_deref() == Some("clear"));
                 let ran = self.monitor.run_line(line, &mut self.screen).await;
                 let _ = self.screen.write_str(&ran.shown_notes());
+                if self.prompt && ran.outcome == Outcome::Failed {
+                    self.tell_of_pause(ran.command.as_deref()).await;
+                }
                 ran.outcome
             }
             Form::Json => self.json_line(line).await,
@@ -89,6 +120,20 @@ impl Worker {
         next
     }
 
+    /// A `loadvm` that fails leaves a VM stopped that ran: its text says nothing of that.
+    async fn tell_of_pause(&mut self, command: Option<&str>) {
+        if command != Some("loadvm") {
+            return;
+        }
+        let status = self.client.execute("query-status", Value::Null).await;
+        let restoring =
+            status.is_ok_and(|s| s.get("status").and_then(Value::as_str) == Some("restore-vm"));
+        if restoring {
+            self.screen.end_answer(false);
+            say("the VM is paused now; 'cont' lets it go on as it was");
+        }
+    }
+
     fn explain_line(&mut self, line: &str) -> Outcome {
         let decision = self.monitor.explain(line);
         let _ = writeln!(self.screen, "{}", json!(decision));
@@ -111,7 +156,15 @@ impl Worker {
 
     /// Where names of files are looked up.
     pub(super) fn place(&self) -> Place {
-        Place::ours(std::env::var("HOME").ok())
+        let home = std::env::var("HOME").ok();
+        match self
+            .client
+            .peer()
+            .and_then(|peer| u32::try_from(peer.pid).ok())
+        {
+            Some(pid) => Place::of_process(pid, home),
+            None => Place::ours(home),
+        }
     }
 
     /// The exit code as long as nothing worse than a failed command happened.
@@ -123,13 +176,104 @@ impl Worker {
         }
     }
 
-    /// Ends because the connection is lost: says so, and what may go on without it.
-    pub(super) fn lost(&mut self, text: &str) -> Exit {
+    /// Ends because the connection is lost, or a time-out passed: says so, and what may go on
+    /// without it.
+    pub(super) async fn lost(&mut self, text: &str) -> Exit {
         say(text);
-        if let Some(goes_on) = self.monitor.given_up() {
-            say(&goes_on);
+        self.tidy().await;
+        let goes_on = self.monitor.given_up();
+        match self.life().await {
+            Life::Runs => goes_on.iter().for_each(|text| say(text)),
+            Life::Ended => {
+                if let Some(peer) = self.client.peer() {
+                    say(&format!("QEMU (process {}) has ended", peer.pid));
+                }
+            }
+            Life::Unknown => {
+                if let Some(goes_on) = goes_on {
+                    say(&format!(
+                        "whether QEMU still runs is not known; if it does: {goes_on}"
+                    ));
+                }
+            }
         }
         Exit::Lost
+    }
+
+    /// Whether there is a QEMU behind the connection. One that closes its connection because it ends
+    /// takes a moment more.
+    async fn life(&self) -> Life {
+        if self.client.end().is_none() {
+            return Life::Runs;
+        }
+        let Some(peer) = self.client.peer() else {
+            return Life::Unknown;
+        };
+        for _ in 0..DYING {
+            if peer.life() != Life::Runs {
+                break;
+            }
+            tokio::time::sleep(MOMENT).await;
+        }
+        peer.life()
+    }
+
+    /// What became of the QEMU whose connection ended while nothing ran.
+    pub(super) async fn farewell(&self, end: End) -> String {
+        let life = self.life().await;
+        let process = match self.client.peer() {
+            Some(peer) => format!("QEMU (process {})", peer.pid),
+            None => "QEMU".to_owned(),
+        };
+        match (end, self.client.end(), life) {
+            (End::Shutdown(reason), ..) => format!("{process} has ended ({reason})"),
+            (End::Lost, Some(end @ client::End::Garbage(_)), _) => end.to_string(),
+            (End::Lost, _, Life::Ended) => {
+                format!("{process} is gone: it crashed, or was killed")
+            }
+            (End::Lost, _, Life::Runs) => {
+                format!("connection to QEMU lost; {process} is there")
+            }
+            (End::Lost, ..) => "connection to QEMU lost".to_owned(),
+        }
+    }
+
+    /// Goes on with another connection.
+    pub(super) fn renew(&mut self, client: Client, events: Events, monitor: Monitor) {
+        self.client = client;
+        self.events = events;
+        self.monitor = monitor;
+        (self.running, self.behind, self.shutdown) = (None, None, None);
+    }
+
+    /// Clears away what lines that were given up left in QEMU, if it answers in time.
+    pub(super) async fn tidy(&mut self) {
+        if !self.monitor.is_tidy() && self.client.end().is_none() {
+            // What is left then is told, and tried again before the next line.
+            let _ = timeout(TIDYING, self.monitor.tidy()).await;
+        }
+    }
+
+    /// The running line was given up (its future dropped): tidies up, and says what goes on in QEMU.
+    pub(super) async fn give_up(&mut self) -> Option<String> {
+        let line = self.running.take()?;
+        self.tidy().await;
+        let goes_on = self.monitor.given_up();
+        let behind = self.client.is_behind();
+        if behind {
+            self.behind = Some(shown(&line));
+        }
+        goes_on.or_else(|| behind.then(|| "QEMU goes on with what it was asked already".into()))
+    }
+
+    /// Ends because a signal asked for it.
+    pub(super) async fn stopped(&mut self, caught: Caught) -> Exit {
+        let name = caught.name();
+        match self.give_up().await {
+            Some(goes_on) => say(&format!("ended by {name}; {goes_on}")),
+            None => say(&format!("ended by {name}")),
+        }
+        Exit::Signal(caught)
     }
 
     /// Ends because nobody reads our output: quietly for a closed pipe.
@@ -161,4 +305,13 @@ impl Worker {
     pub(super) async fn gone(&mut self) {
         let _ = timeout(QUIT, self.end()).await;
     }
+}
+
+/// A line for a message: not what may be secret, and not all of a long one.
+pub(super) fn shown(line: &str) -> String {
+    if secret::may_hold_one(line) {
+        let command = line.split_ascii_whitespace().next().unwrap_or_default();
+        return format!("{} ...", quote(command));
+    }
+    quote(line).into_owned()
 }

@@ -424,3 +424,41 @@ async fn waiting_for_a_place_is_limited_too() {
         begun.elapsed()
     );
 }
+
+/// What stands between may read lines.
+#[tokio::test]
+async fn requests_end_with_a_line_end() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let (ours, mut theirs) = tokio::io::duplex(4096);
+    let server = tokio::spawn(async move {
+        let mut text = Vec::new();
+        theirs.write_all(GREETING.as_bytes()).await.unwrap();
+        let mut replies = 0;
+        while replies < 3 {
+            let mut chunk = [0; 4096];
+            let count = theirs.read(&mut chunk).await.unwrap();
+            text.extend_from_slice(&chunk[..count]);
+            let whole = text.iter().filter(|&&byte| byte == b'\n').count();
+            let lines = String::from_utf8(text.clone()).unwrap();
+            for line in lines.lines().take(whole).skip(replies) {
+                let request: Value = serde_json::from_str(line).unwrap();
+                let reply = json!({"return": {}, "id": request["id"]});
+                theirs
+                    .write_all(format!("{reply}\r\n").as_bytes())
+                    .await
+                    .unwrap();
+            }
+            replies = whole;
+        }
+    });
+    let (client, _events) = Client::from_stream(ours, &Options::default())
+        .await
+        .unwrap();
+    let (a, b) = tokio::join!(
+        client.execute("query-name", Value::Null),
+        client.execute("query-status", Value::Null),
+    );
+    assert_eq!((a, b), (Ok(json!({})), Ok(json!({}))));
+    server.await.unwrap();
+}

@@ -163,8 +163,11 @@ async fn a_descriptor_goes_with_its_request() {
             }
             // The next descriptor must not come before this one was used.
             tokio::time::sleep(Duration::from_millis(20)).await;
-            let early = theirs.try_read(&mut [0; 1]);
-            assert!(early.is_err() || request["execute"] == "qmp_capabilities");
+            let mut early = [0; 2];
+            let count = theirs.try_read(&mut early).unwrap_or(0);
+            // The line end behind this one may.
+            let line_end = &early[..count] == b"\n" || count == 0;
+            assert!(line_end || request["execute"] == "qmp_capabilities");
             let reply = json!({"return": request["execute"], "id": request["id"]});
             theirs.try_write(reply.to_string().as_bytes()).unwrap();
         }

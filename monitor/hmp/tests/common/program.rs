@@ -21,6 +21,15 @@ pub struct Mock {
 impl Mock {
     /// A mock of QEMU 10.0.2 that is running; `more` may add to it.
     pub fn start_with(more: impl FnOnce(MockQmp) -> MockQmp) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), more)
+    }
+
+    /// One in the place of an earlier one.
+    pub fn start_at(folder: TempDir) -> Self {
+        Self::start_in(folder, |mock| mock)
+    }
+
+    fn start_in(folder: TempDir, more: impl FnOnce(MockQmp) -> MockQmp) -> Self {
         let (note, changes) = channel();
         let mut mock = MockQmp::scripted()
             .version("10.0.2")
@@ -42,7 +51,6 @@ impl Mock {
             let _ = note.send("system_powerdown");
             Answer::silence()
         });
-        let folder = tempfile::tempdir().unwrap();
         let server = more(mock).serve_unix(folder.path().join("q")).unwrap();
         Self {
             server: Some(server),

@@ -343,3 +343,27 @@ async fn options_of_character_devices() {
         );
     }
 }
+
+/// What was secret is not read in order to write it anew.
+#[tokio::test]
+async fn a_secret_is_not_read() {
+    for (kind, line) in [
+        ("string", "qom-set /objects/s data hunter2"),
+        ("string", "qom-set -j /objects/s data 'hunter2'"),
+        ("str", "qom-set /d password hunter2"),
+        ("Any", "qom-set /d password hunter2"),
+    ] {
+        let (read, written) = (Requests::default(), Requests::default());
+        let mock = MockQmp::scripted().command(
+            "qom-list",
+            json!([{"name": "data", "type": kind}, {"name": "password", "type": kind}]),
+        );
+        let mock = read.of(mock, "qom-get", |_| json!("old").into());
+        let mock = written.of(mock, "qom-set", |_| json!({}).into());
+        let (_server, mut monitor) = on_mock(mock).await;
+        let mut text = String::new();
+        let ran = monitor.run_line(line, &mut text).await;
+        assert_eq!(read.seen(), [json!(null); 0], "{line}: {ran:?} {text}");
+        assert_eq!(written.seen().len(), 1, "{line}: {ran:?} {text}");
+    }
+}

@@ -88,7 +88,7 @@ impl NoProc {
                 }
                 let (begin, length) = (arguments["begin"].as_u64(), arguments["length"].as_u64());
                 let (begin, length) = (begin.unwrap(), length.unwrap());
-                assert_eq!(arguments["protocol"], "fd:hmp-guest-memory");
+                assert_eq!(arguments["protocol"], "fd:hmp-guest-dump");
                 let mut file = named.take().unwrap();
                 let (start, end) = (begin.max(0x1000), (begin + length).min(0x1008));
                 if start >= end {
@@ -102,7 +102,7 @@ impl NoProc {
                 json!({})
             }
             "closefd" if named.take().is_none() => {
-                return refused("File descriptor named 'hmp-guest-memory' not found");
+                return refused("File descriptor named 'hmp-guest-dump' not found");
             }
             "closefd" | "remove-fd" => json!({}),
             other => panic!("{other} was asked for"),

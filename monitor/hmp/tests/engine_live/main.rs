@@ -8,6 +8,7 @@ mod common;
 
 #[cfg(feature = "disassembly")]
 mod instructions;
+mod long_memory;
 mod memory;
 mod qom_tree;
 mod qtree;

@@ -122,8 +122,9 @@ const COMMANDS: &[&str] = &[
     "snapshot-save",
 ];
 
-/// How many requests belong to connecting: version, commands, target.
-const CONNECTING: usize = 3;
+/// How many requests belong to connecting: version, commands, target, and three after what programs
+/// that are gone left.
+const CONNECTING: usize = 6;
 
 /// Where to cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,7 +265,7 @@ fn what_does_not_end_is_told() {
     let model = Arc::new(Mutex::new(Model::new()));
     let job = ("hmp-commit".to_owned(), "commit", "running");
     model.lock().unwrap().jobs.push(job);
-    let ran = connect(&model, Cut::After(4), &["--end-jobs"]);
+    let ran = connect(&model, Cut::After(CONNECTING + 1), &["--end-jobs"]);
     assert_eq!(ran.code, Some(4), "{ran:?}");
     assert!(ran.stderr.contains("connection to QEMU lost"), "{ran:?}");
     let ran = connect(&model, Cut::Never, &["--end-jobs"]);

@@ -13,5 +13,6 @@ mod faults;
 mod newer_interfaces;
 mod private_files;
 mod replay;
+mod signals;
 mod terminal;
 mod typing;

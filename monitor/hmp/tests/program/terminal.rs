@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::common::program::{Mock, binary};
@@ -199,6 +199,10 @@ fn ctrl_c_cancels_the_running_command() {
     person.presses('c');
     person.sees("hmp: cancelled; QEMU goes on");
     person.sees(PROMPT);
+    person.types("info name\r");
+    person.sees("hmp: QEMU still answers an earlier line: system_powerdown\r\n");
+    person.sees("vm\r\n");
+    person.sees(PROMPT);
     assert!(person.runs("info name").contains("vm\r\n"));
     person.presses('d');
     assert_eq!(person.leaves().1, 0);
@@ -220,8 +224,8 @@ fn ctrl_c_leaves_a_migration_running_and_says_so() {
     person.types("migrate tcp:127.0.0.1:4444\r");
     std::thread::sleep(Duration::from_millis(300));
     person.presses('c');
-    person
-        .sees("hmp: the migration goes on; 'info migrate' shows it, 'migrate_cancel' ends it\r\n");
+    person.sees("hmp: cancelled; ");
+    person.sees("the migration goes on; 'info migrate' shows it, 'migrate_cancel' ends it\r\n");
     person.sees(PROMPT);
     assert!(!cancelled.load(Ordering::Relaxed));
     // Detached, it comes back at once.
@@ -234,39 +238,68 @@ fn ctrl_c_leaves_a_migration_running_and_says_so() {
 
 #[test]
 fn ctrl_c_leaves_a_job_running_and_says_so() {
-    let job = json!([{"id": "hmp-savevm", "type": "snapshot-save", "status": "running"}]);
+    let begun = Arc::new(Mutex::new(json!([])));
     let mock = Mock::start_with(|mock| {
+        let jobs = Arc::clone(&begun);
         mock.command("query-block", json!([]))
             .command("query-named-block-nodes", json!([]))
-            .command("snapshot-save", json!({}))
+            .command_with("snapshot-save", move |arguments| {
+                let id = arguments["job-id"].clone();
+                *begun.lock().unwrap() =
+                    json!([{"id": id, "type": "snapshot-save", "status": "running"}]);
+                json!({}).into()
+            })
             .command("snapshot-delete", json!({}))
             .command("query-migrate", json!({}))
+            .command("job-cancel", json!({}))
             .command("job-dismiss", json!({}))
-            .command_sequence(
-                "query-jobs",
-                vec![json!([]).into(), json!([]).into(), job.into()],
-            )
+            .command_with("query-jobs", move |_| jobs.lock().unwrap().clone().into())
     });
     let mut person = Person::at_prompt(&mock);
     person.types("savevm new\r");
     std::thread::sleep(Duration::from_millis(300));
     person.presses('c');
-    person.sees("hmp: the job hmp-savevm may go on or have ended; 'hmp --end-jobs' ends it");
+    person.sees("hmp: cancelled; the job hmp-savevm-");
+    person.sees(" may go on or have ended; 'hmp --end-jobs' ends it");
     person.sees(PROMPT);
     person.presses('d');
     assert_eq!(person.leaves().1, 0);
     let mut next = Person::with(&mock, &[]);
-    next.sees("hmp: the job hmp-savevm (snapshot-save, running) is there from another");
+    next.sees("hmp: the job hmp-savevm-");
+    next.sees(" (snapshot-save, running) is there from another");
     next.sees(PROMPT);
     next.presses('d');
     assert_eq!(next.leaves().1, 0);
 }
 
 #[test]
-fn a_lost_connection_is_told_at_the_prompt() {
+fn a_lost_connection_is_said_above_the_line_and_the_prompt_stays() {
     let mut mock = Mock::start();
     let mut person = Person::at_prompt(&mock);
     person.runs("info name");
+    person.types("info st");
+    person.sees("info st");
+    drop(mock.server.take());
+    person.sees("hmp: connection to QEMU lost\r\n");
+    // The line is whole, and is not run.
+    person.sees("(qemu) info st");
+    person.types("atus\r");
+    person.sees("hmp: there is no VM; 'connect' looks for it again");
+    person.sees(PROMPT);
+    person.types("\r");
+    person.sees(PROMPT);
+    person.types("connect\r");
+    person.sees("hmp: ");
+    person.sees(PROMPT);
+    person.presses('d');
+    assert_eq!(person.leaves().1, 1);
+}
+
+#[test]
+fn a_prompt_can_end_with_qemu() {
+    let mut mock = Mock::start();
+    let mut person = Person::with(&mock, &["--exit-on-end"]);
+    person.sees(PROMPT);
     person.types("info st");
     person.sees("info st");
     drop(mock.server.take());
@@ -279,20 +312,25 @@ fn a_lost_connection_is_told_at_the_prompt() {
 }
 
 #[test]
-fn a_connection_lost_in_mid_command_is_told() {
+fn a_connection_lost_in_mid_command_is_said_and_what_was_typed_is_not_run() {
     let mut mock = Mock::start();
     let mut person = Person::at_prompt(&mock);
-    person.types("system_powerdown\r");
+    person.types("system_powerdown\rstop\rset_password vnc hunter2\reject cd0");
     assert_eq!(mock.change(), "system_powerdown");
     drop(mock.server.take());
+    person.sees("hmp: connection to QEMU lost, outcome of system_powerdown unknown\r\n");
+    person.sees("hmp: not run: stop\r\n");
+    person.sees("hmp: not run: set_password ...\r\n");
+    person.sees("hmp: not run: eject cd0\r\n");
+    person.sees(PROMPT);
+    person.types("quit\r");
     let (rest, code) = person.leaves();
-    let message = "hmp: connection to QEMU lost, outcome of system_powerdown unknown\r\n";
-    assert!(rest.contains(message), "{rest:?}");
-    assert_eq!(code, 4);
+    assert!(!rest.contains("hmp:"), "{rest:?}");
+    assert_eq!(code, 1);
 }
 
 #[test]
-fn a_guest_that_powers_off_ends_the_session() {
+fn a_guest_that_powers_off_leaves_the_prompt() {
     let event = json!({
         "event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown"},
         "timestamp": {"seconds": 1, "microseconds": 2}
@@ -304,12 +342,46 @@ fn a_guest_that_powers_off_ends_the_session() {
     });
     let mut person = Person::at_prompt(&mock);
     person.types("system_reset\r");
-    let (rest, code) = person.leaves();
-    assert!(
-        rest.contains("hmp: QEMU has ended (guest-shutdown)\r\n"),
-        "{rest:?}"
-    );
-    assert_eq!(code, 0);
+    person.sees("has ended (guest-shutdown)\r\n");
+    person.sees(PROMPT);
+    person.presses('d');
+    assert_eq!(person.leaves().1, 0);
+}
+
+#[test]
+fn a_qemu_that_is_back_is_connected_to() {
+    for reconnect in [true, false] {
+        let mut mock = Mock::start();
+        let more: &[&str] = if reconnect { &["--reconnect"] } else { &[] };
+        let mut person = Person::with(&mock, more);
+        person.sees(PROMPT);
+        drop(mock.server.take());
+        person.sees("hmp: connection to QEMU lost\r\n");
+        person.sees(PROMPT);
+        let again = Mock::start_at(mock.folder);
+        if !reconnect {
+            person.types("connect\r");
+        }
+        person.sees("hmp: connected to QEMU 10.0.2");
+        person.sees(PROMPT);
+        assert!(person.runs("info name").contains("vm\r\n"));
+        person.presses('d');
+        assert_eq!(person.leaves().1, 0);
+        drop(again);
+    }
+}
+
+#[test]
+fn a_prompt_can_go_to_another_qemu() {
+    let mock = Mock::start();
+    let other = Mock::start_with(|mock| mock.command("query-name", json!({"name": "other"})));
+    let mut person = Person::at_prompt(&mock);
+    let shown = person.runs("connect");
+    assert!(shown.contains("hmp: connected already"), "{shown}");
+    person.runs(&format!("connect {}", other.path().display()));
+    assert!(person.runs("info name").contains("other\r\n"));
+    person.runs("connect /nowhere/at/all");
+    assert!(person.runs("info name").contains("other\r\n"));
 }
 
 #[test]
@@ -390,4 +462,29 @@ fn a_terminal_without_abilities_will_do() {
     person.sees(PROMPT);
     person.presses('d');
     assert_eq!(person.leaves().1, 0);
+}
+
+#[test]
+fn a_failed_loadvm_says_that_the_vm_is_paused() {
+    let mock = Mock::start_with(|mock| {
+        mock.command("query-block", json!([]))
+            .command("query-named-block-nodes", json!([]))
+            .command("query-jobs", json!([]))
+            .command("job-dismiss", json!({}))
+            .command(
+                "query-status",
+                json!({"status": "restore-vm", "running": false}),
+            )
+            .command(
+                "snapshot-load",
+                Answer::error("GenericError", "no such snapshot"),
+            )
+    });
+    let mut person = Person::at_prompt(&mock);
+    person.types("loadvm x\r");
+    person.sees("Error: no such snapshot\r\n");
+    person.sees("hmp: the VM is paused now; 'cont' lets it go on as it was\r\n");
+    person.sees(PROMPT);
+    person.presses('d');
+    assert_eq!(person.leaves().1, 1);
 }

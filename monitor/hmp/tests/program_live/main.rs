@@ -8,3 +8,5 @@ mod common;
 
 mod connections;
 mod disks;
+mod hazards;
+mod interruptions;

@@ -4,10 +4,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::grammar::secret::is_secret;
 use crate::grammar::{keyval, number, qjson, size};
 use crate::guest::per_cpu;
 use crate::qemu::caps::Caps;
-use crate::qmp::version::Version;
+use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError};
 
 fn text<'a>(args: &'a Map<String, Value>, key: &str) -> &'a str {
@@ -37,10 +38,21 @@ pub fn is_plain(args: &Map<String, Value>, _: Version) -> bool {
     !args.contains_key("json")
 }
 
+/// Whether measuring in another mode than by samples begins: where QEMU finds fault with the
+/// arguments, it answers before (qmp_calc_dirty_rate in migration/dirtyrate.c).
 pub fn uses_dirty_log(args: &Map<String, Value>, _: Version) -> bool {
-    args.contains_key("dirty_ring")
-        || args.contains_key("dirty_bitmap")
-        || matches!(text(args, "mode"), "dirty-ring" | "dirty-bitmap")
+    let mode = text(args, "mode");
+    let ring = args.contains_key("dirty_ring") || mode == "dirty-ring";
+    let bitmap = args.contains_key("dirty_bitmap") || mode == "dirty-bitmap";
+    let number = |keys: [&str; 2]| keys.iter().find_map(|key| args.get(*key)?.as_i64());
+    // The built-in takes -1 for "not given".
+    let samples = number(["sample_pages_per_GB", "sample-pages"]).filter(|pages| *pages != -1);
+    let fits = match samples {
+        None => true,
+        Some(pages) => !ring && (128..=16384).contains(&pages),
+    };
+    let period = number(["second", "calc-time"]).is_some_and(|s| (1..=60).contains(&s));
+    ring != bitmap && fits && period
 }
 
 pub async fn kvm_is_off(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
@@ -94,30 +106,62 @@ pub fn image_has_bad_value(args: &Map<String, Value>, version: Version) -> bool 
     files.iter().any(|items| is_bad(items, version))
 }
 
+/// The types of QOM properties that are certainly scalars, as `qom-list` names them.
+const SCALARS: &[&str] = &["string", "str", "bool", "int", "uint", "size", "number"];
+
+/// The type of `rtc-time` and its like: QEMU makes them without a way to set them
+/// (object_property_add_tm in qom/object.c).
+const MOMENT: &str = "struct tm";
+
+/// Nothing is read that may be a secret: scalars are told by their type.
 pub async fn plain_set_of_structure(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
     let (path, property) = (text(args, "path"), text(args, "property"));
-    let get = json!({"path": path, "property": property});
-    match qmp.execute("qom-get", get).await {
-        Ok(value) => value.is_object(),
-        Err(QmpError::Command { .. }) => is_structure_by_type(qmp, path, property).await,
-        Err(_) => false,
-    }
-}
-
-/// For properties that can't be read: scalars, links and lists of numbers have lower-case type
-/// names in QOM.
-async fn is_structure_by_type(qmp: &dyn Qmp, path: &str, property: &str) -> bool {
-    let Ok(Value::Array(list)) = qmp.execute("qom-list", json!({"path": path})).await else {
+    let Some(kind) = kind_of(qmp, path, property).await else {
         return false;
     };
-    list.iter()
-        .find(|p| p.get("name").and_then(Value::as_str) == Some(property))
-        .and_then(|p| p.get("type").and_then(Value::as_str))
-        .is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_uppercase()) || kind == "struct")
+    let kind = kind.as_str();
+    let scalar = SCALARS.contains(&kind.trim_end_matches(|c: char| c.is_ascii_digit()))
+        || kind.starts_with("link<")
+        || kind.starts_with("child<");
+    if scalar || kind == MOMENT || is_secret(property) {
+        return false;
+    }
+    let get = json!({"path": path, "property": property});
+    let structure = match qmp.execute("qom-get", get).await {
+        Ok(value) => value.is_object(),
+        // For properties that can't be read: scalars, links and lists of numbers have lower-case
+        // type names in QOM.
+        Err(QmpError::Command { .. }) => {
+            kind.starts_with(|c: char| c.is_ascii_uppercase()) || kind == "struct"
+        }
+        Err(_) => false,
+    };
+    structure && is_writable(qmp, path, property).await
 }
 
+/// The type of a property, as `qom-list` names it.
+async fn kind_of(qmp: &dyn Qmp, path: &str, property: &str) -> Option<String> {
+    let list = qmp.execute("qom-list", json!({"path": path})).await;
+    let found = find_in(list, "name", property)?;
+    Some(found.get("type")?.as_str()?.to_owned())
+}
+
+/// Whether a property that is a structure can be set. QMP shows that only when it is tried: with an
+/// array, which no structure can be read from, so that nothing is set (object_property_set looks for
+/// a setter first, in qom/object.c).
+async fn is_writable(qmp: &dyn Qmp, path: &str, property: &str) -> bool {
+    let set = json!({"path": path, "property": property, "value": []});
+    !matches!(
+        qmp.execute("qom-set", set).await,
+        Err(QmpError::Command { desc, .. }) if desc.ends_with("is not writable")
+    )
+}
+
+/// The type of a device's properties that name a drive, among others.
+const DRIVE: &str = "str";
+
 /// The node's parent asks to be given the child that it has. A property of a device with a drive of
-/// its own name shows that name, any other the node's.
+/// its own name shows that name, any other the node's. A secret, which is none, is not read.
 pub async fn sets_the_same_node(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
     let wanted = match args.get("value") {
         Some(Value::String(json)) if args.contains_key("json") => {
@@ -125,7 +169,11 @@ pub async fn sets_the_same_node(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, V
         }
         other => other.cloned(),
     };
-    let get = json!({"path": text(args, "path"), "property": text(args, "property")});
+    let (path, property) = (text(args, "path"), text(args, "property"));
+    if is_secret(property) || kind_of(qmp, path, property).await.as_deref() != Some(DRIVE) {
+        return false;
+    }
+    let get = json!({"path": path, "property": property});
     let (Some(Value::String(wanted)), Ok(Value::String(current))) =
         (wanted, qmp.execute("qom-get", get).await)
     else {
@@ -158,6 +206,99 @@ async fn kvm_enabled(qmp: &dyn Qmp) -> bool {
     qmp.execute("query-kvm", Value::Null)
         .await
         .is_ok_and(|v| v.get("enabled") == Some(&Value::Bool(true)))
+}
+
+/// The scheme of where a migration goes to. One that is to be resumed goes nowhere, for none was
+/// paused in that state.
+fn scheme(args: &Map<String, Value>) -> &str {
+    if args.get("resume") == Some(&Value::Bool(true)) {
+        return "";
+    }
+    text(args, "uri").split_once(':').map_or("", |(s, _)| s)
+}
+
+/// Whether a migration goes where it can certainly begin. Files came with 8.2.
+pub fn goes_to_a_command_or_file(args: &Map<String, Value>, version: Version) -> bool {
+    match scheme(args) {
+        "exec" => true,
+        "file" => version >= v(8, 2),
+        _ => false,
+    }
+}
+
+/// Whether a migration goes where somebody may answer.
+pub fn goes_to_a_socket(args: &Map<String, Value>, _: Version) -> bool {
+    matches!(scheme(args), "tcp" | "unix" | "vsock" | "rdma" | "fd")
+}
+
+/// The state that a `loadvm` leaves which failed while the VM ran.
+pub async fn is_restoring(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    let status = qmp.execute("query-status", Value::Null).await;
+    status.is_ok_and(|s| s.get("status").and_then(Value::as_str) == Some("restore-vm"))
+}
+
+/// What `netdev_add` is given, as text: a line has it as one option string.
+fn netdev(args: &Map<String, Value>) -> Map<String, Value> {
+    match args.get("netdev").and_then(Value::as_str) {
+        Some(options) => {
+            let pairs = keyval::pairs(options, Some("type")).into_iter();
+            pairs.map(|pair| (pair.key, pair.value.into())).collect()
+        }
+        None => args.clone(),
+    }
+}
+
+/// Whether an option of a backend is switched on; none where it is not given.
+fn switch(netdev: &Map<String, Value>, key: &str) -> Option<bool> {
+    match netdev.get(key)? {
+        Value::Bool(on) => Some(*on),
+        other => keyval::boolean(other.as_str().unwrap_or_default()),
+    }
+}
+
+/// Whether a tap uses the kernel's vhost if it can, and goes without it otherwise.
+fn tries_vhost(netdev: &Map<String, Value>) -> bool {
+    let vhost = switch(netdev, "vhost").unwrap_or_else(|| has_vhost_descriptor(netdev));
+    let forced = switch(netdev, "vhostforce") == Some(true);
+    text(netdev, "type") == "tap" && vhost && !forced
+}
+
+fn has_vhost_descriptor(netdev: &Map<String, Value>) -> bool {
+    netdev.contains_key("vhostfd") || netdev.contains_key("vhostfds")
+}
+
+/// Whether a tap opens the kernel's vhost itself.
+pub fn opens_vhost(args: &Map<String, Value>, _: Version) -> bool {
+    let netdev = netdev(args);
+    tries_vhost(&netdev) && !has_vhost_descriptor(&netdev)
+}
+
+/// Whether a tap gets the kernel's vhost by a descriptor.
+pub fn gets_vhost(args: &Map<String, Value>, _: Version) -> bool {
+    let netdev = netdev(args);
+    tries_vhost(&netdev) && has_vhost_descriptor(&netdev)
+}
+
+/// Whether a tap gets the kernel's vhost by the number of a descriptor, which need not be open.
+pub fn gets_vhost_by_number(args: &Map<String, Value>, _: Version) -> bool {
+    let netdev = netdev(args);
+    text(&netdev, "type") == "tap"
+        && switch(&netdev, "vhost") != Some(false)
+        && text(&netdev, "vhostfd").starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether QEMU may not be able to open the kernel's vhost.
+pub async fn lacks_vhost(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    may_make_tap(qmp, caps, args).await && qmp.can_open("/dev/vhost-net") != Some(true)
+}
+
+/// Whether QEMU may be able to make the tap, which comes first.
+pub async fn may_make_tap(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let netdev = netdev(args);
+    let given = ["fd", "fds", "helper"]
+        .iter()
+        .any(|key| netdev.contains_key(*key));
+    given || qmp.can_open("/dev/net/tun") != Some(false)
 }
 
 /// Boards that bring no display adapter of their own.

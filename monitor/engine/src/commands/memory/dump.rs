@@ -98,7 +98,7 @@ const S390_PAGE: u64 = 4096;
 
 /// `info skeys`: one of the keys that QEMU writes for all pages.
 pub async fn info_skeys(cx: &mut Cx<'_>, args: Skeys) -> CmdResult {
-    let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
+    let reader = Reader::open(cx.means()).await?;
     let keys = reader.storage_keys().await;
     let keys = match reader.close(keys).await {
         Err(ReadError::Qmp(QmpError::Command { desc, .. })) => {

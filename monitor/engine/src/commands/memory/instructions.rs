@@ -56,7 +56,7 @@ async fn mode(cx: &mut Cx<'_>) -> Result<Mode, CmdError> {
 
 async fn show(cx: &mut Cx<'_>, args: &Show, mode: Mode, mut memory: Memory) -> CmdResult {
     let listing = Listing::new(mode, args.addr.cast_unsigned(), args.count);
-    let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
+    let reader = Reader::open(cx.means()).await?;
     let result = list(cx, &reader, listing, &mut memory).await;
     reader.close(result).await?;
     if let Memory::Physical { device: true, .. } = memory {

@@ -7,7 +7,7 @@ use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::commands::memory::instructions;
 use crate::commands::memory::map::{DEVICE_NOTE, memory_map};
 use crate::commands::memory::show::{NEW_LAYOUT, Show, chunk, print_lines};
-use crate::format::memory::Layout;
+use crate::format::memory::{Layout, PIECE, Shown};
 use crate::guest::memory::{ReadError, Reader};
 use crate::guest::ram;
 use crate::guest::regions::Map;
@@ -34,31 +34,104 @@ async fn physical(cx: &mut Cx<'_>, args: Show, devices: bool) -> CmdResult {
     if bytes == 0 {
         return Ok(());
     }
-    let plan = if ram::certain(cx.qmp(), cx.caps)
+    if ram::certain(cx.qmp(), cx.caps)
         .await?
         .iter()
         .any(|range| range.contains(&start) && bytes <= range.end - start)
     {
-        Plan {
+        let plan = Plan {
             readable: bytes,
             broken: false,
             devices: false,
-        }
-    } else {
-        plan(&memory_map(cx).await?, start, bytes, layout.line() as u64)
-    };
+        };
+        return own(cx, &layout, start, &plan).await;
+    }
+    let map = memory_map(cx).await?;
+    let plan = plan(&map, start, bytes, layout.line() as u64);
     if plan.devices && !devices {
+        if cx.has_builtin && bytes > 2 * PIECE * layout.line() as u64 {
+            return with_builtin(cx, &args, &layout, &map, &plan).await;
+        }
         return Err(CmdError::Unavailable(
             "xp: QMP does not tell whether a device there refuses to be read".into(),
         ));
     }
-    let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
-    let result = physical_lines(cx, &reader, &layout, start, &plan).await;
-    reader.close(result).await?;
+    own(cx, &layout, start, &plan).await?;
     if plan.devices {
         cx.note(DEVICE_NOTE);
     }
     Ok(())
+}
+
+async fn own(cx: &mut Cx<'_>, layout: &Layout, start: u64, plan: &Plan) -> CmdResult {
+    let reader = Reader::open(cx.means()).await?;
+    let result = physical_lines(cx, &reader, layout, start, plan).await;
+    reader.close(result).await
+}
+
+/// Shows much memory with a device among it: memory is read as ever, and the built-in monitor is
+/// asked for the device, piece by piece.
+async fn with_builtin(
+    cx: &mut Cx<'_>,
+    args: &Show,
+    layout: &Layout,
+    map: &Map,
+    plan: &Plan,
+) -> CmdResult {
+    let (line, size) = (layout.line() as u64, layout.size as u64);
+    let mut start = args.addr.cast_unsigned();
+    let mut left = plan.readable;
+    while left > 0 {
+        let memory = map.before_device(start, left);
+        let whole = if memory < left {
+            memory / line * line
+        } else {
+            left
+        };
+        if whole > 0 {
+            let plan = Plan {
+                readable: whole,
+                broken: false,
+                devices: false,
+            };
+            match own(cx, layout, start, &plan).await {
+                // Lines may be out: it is too late for another route.
+                Err(CmdError::Unavailable(why)) => return Err(CmdError::Plain(why)),
+                other => other?,
+            }
+        } else {
+            let piece = Shown {
+                name: "xp",
+                count: (PIECE * line).min(left) / size,
+                letter: args.format,
+                size,
+                address: start,
+            };
+            let text = cx.builtin(&piece.line()).await?;
+            cx.write_str(&text)?;
+            if !piece.is_complete(&text) {
+                return Ok(());
+            }
+        }
+        let done = if whole > 0 {
+            whole
+        } else {
+            (PIECE * line).min(left)
+        };
+        start = start.wrapping_add(done);
+        left -= done;
+    }
+    if plan.broken {
+        let shown = shown_address(cx);
+        writeln!(cx, "{} Cannot access memory", shown(start))?;
+    }
+    Ok(())
+}
+
+/// How addresses are shown.
+fn shown_address(cx: &Cx<'_>) -> impl Fn(u64) -> String + use<> {
+    let digits = if cx.caps.version >= NEW_LAYOUT { 8 } else { 16 };
+    move |address: u64| format!("{address:0digits$x}:")
 }
 
 /// What `xp` is to show.
@@ -90,8 +163,7 @@ async fn physical_lines(
     plan: &Plan,
 ) -> CmdResult {
     let line = layout.line() as u64;
-    let digits = if cx.caps.version >= NEW_LAYOUT { 8 } else { 16 };
-    let shown = |address: u64| format!("{address:0digits$x}:");
+    let shown = shown_address(cx);
     let chunk = chunk(start, plan.readable, line);
     let mut done = 0;
     while done < plan.readable {
@@ -102,7 +174,7 @@ async fn physical_lines(
             Err(ReadError::Unavailable(why)) if done > 0 => return Err(CmdError::Plain(why)),
             content => content?,
         };
-        print_lines(cx, layout, address, &content, shown)?;
+        print_lines(cx, layout, address, &content, &shown)?;
         done += size;
     }
     if plan.broken {

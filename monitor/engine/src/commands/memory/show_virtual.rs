@@ -25,7 +25,7 @@ pub async fn show_virtual(cx: &mut Cx<'_>, args: Show) -> CmdResult {
         (true, false) => format!("{address:08x}:"),
         (false, _) => format!("{address:016x}:"),
     };
-    let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
+    let reader = Reader::open(cx.means()).await?;
     let result = lines(
         cx,
         &reader,

@@ -20,7 +20,7 @@ pub struct Sum {
 /// `sum`: the checksum of BSD's `sum` over physical memory; a range that reaches 4 GiB counts as
 /// empty.
 pub async fn sum(cx: &mut Cx<'_>, args: Sum) -> CmdResult {
-    let reader = Reader::open(cx.qmp(), cx.host, cx.allow).await?;
+    let reader = Reader::open(cx.means()).await?;
     let result = checksum(&reader, args.start, args.start.wrapping_add(args.size)).await;
     let sum = reader.close(result).await?;
     writeln!(cx, "{sum:05}")?;

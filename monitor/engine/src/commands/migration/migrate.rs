@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::command::progress::Progress;
 
 /// Arguments of `migrate`; `blk` and `inc` are those of releases before 9.1.
 #[derive(Deserialize)]
@@ -28,6 +29,12 @@ pub struct Migrate {
 struct Info {
     status: Option<String>,
     error_desc: Option<String>,
+    ram: Option<Ram>,
+}
+
+#[derive(Deserialize)]
+struct Ram {
+    transferred: Option<u64>,
 }
 
 /// How long the built-in waits between two looks.
@@ -58,10 +65,16 @@ pub async fn migrate(cx: &mut Cx<'_>, args: Migrate) -> CmdResult {
 /// Looks until migration is neither about to start nor going on; states like `postcopy-active` end
 /// the wait too.
 async fn wait(cx: &mut Cx<'_>) -> CmdResult {
+    let mut progress = Progress::new(cx.patience);
     loop {
         let info: Info = cx.query("query-migrate").await?;
         match info.status.as_deref() {
-            None | Some("none" | "setup" | "active") => cx.host.sleep(PAUSE).await,
+            None | Some("none" | "setup" | "active") => {
+                let sent = info.ram.map(|ram| ram.transferred);
+                progress.look("migrate", (info.status, sent))?;
+                cx.host.sleep(PAUSE).await;
+                progress.paused(PAUSE);
+            }
             Some(status) => {
                 // The built-in reports this where only QEMU's standard error shows it.
                 return match info.error_desc {

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The process at the other end of a unix socket, as far as this machine shows it.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::net::sockopt::socket_peercred;
+use tokio::net::UnixStream;
+
+use crate::host::owner::start_of;
+
+/// How `/proc` shows files in memory.
+const MEMFD: &[u8] = b"/memfd:";
+
+/// Whether a process is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It runs, and it is a QEMU.
+    Runs,
+    /// It has ended.
+    Ended,
+    /// That can't be seen from here.
+    Unknown,
+}
+
+/// A process, by its number and start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its number, as this process counts.
+    pub pid: i32,
+    start: u64,
+    /// Whether it calls itself a QEMU. A socket that a manager made for its QEMU shows the manager.
+    qemu: bool,
+}
+
+impl Peer {
+    /// Who made the socket that this connection leads to; `None` where that is nobody of this
+    /// machine, or this process itself.
+    pub(super) fn of(stream: &UnixStream) -> Option<Self> {
+        let pid = socket_peercred(stream).ok()?.pid.as_raw_nonzero().get();
+        if pid.unsigned_abs() == std::process::id() {
+            return None;
+        }
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+        Some(Self {
+            pid,
+            start: start_of(pid)?,
+            qemu: name.contains("qemu") || name.trim_end() == "kvm",
+        })
+    }
+
+    /// Whether it is there.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        match start_of(self.pid) {
+            Some(start) if start == self.start && self.qemu => Life::Runs,
+            Some(start) if start == self.start => Life::Unknown,
+            _ => Life::Ended,
+        }
+    }
+
+    /// The number by which it has a file open.
+    pub(super) fn number_of(&self, fd: BorrowedFd<'_>) -> Option<i32> {
+        let ours = File::from(fd.try_clone_to_owned().ok()?).metadata().ok()?;
+        let folder = PathBuf::from(format!("/proc/{}/fd", self.pid));
+        let entries = fs::read_dir(&folder).ok()?.flatten();
+        // By its name first: asking after a file of another kind might wait for its server.
+        let named = |path: &Path| {
+            fs::read_link(path).is_ok_and(|link| link.as_os_str().as_bytes().starts_with(MEMFD))
+        };
+        let same = |path: &Path| {
+            fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (ours.dev(), ours.ino()))
+        };
+        entries
+            .filter(|entry| named(&entry.path()) && same(&entry.path()))
+            .find_map(|entry| entry.file_name().to_str()?.parse().ok())
+    }
+
+    /// Whether it can open a path for reading and writing. Where it has our rights and our root, it
+    /// can what we can.
+    pub(super) fn can_open(&self, path: &str) -> Option<bool> {
+        let its = PathBuf::from(format!("/proc/{}/root{path}", self.pid));
+        match fs::symlink_metadata(&its) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(false),
+            Err(_) => return None,
+            Ok(_) => {}
+        }
+        let rights = |pid: &str| {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            let lines = ["Uid:", "Gid:", "Groups:", "CapEff:", "Seccomp:"].map(|key| {
+                let line = status.lines().find(|line| line.starts_with(key));
+                line.map(str::to_owned)
+            });
+            Some(lines)
+        };
+        let same = rights("self")? == rights(&self.pid.to_string())?;
+        same.then(|| File::options().read(true).write(true).open(its).is_ok())
+    }
+
+    /// Whether its descriptors can be seen.
+    pub(super) fn is_open(&self) -> bool {
+        self.qemu && fs::read_dir(format!("/proc/{}/fd", self.pid)).is_ok()
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Where a prompt comes from and goes back to: making connections and monitors on them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hmp_engine::command::route::Passthrough;
+use hmp_engine::engine::Monitor;
+use hmp_engine::host::Risk;
+use tokio::time::timeout;
+
+use super::host::Program;
+use super::options::Target;
+use crate::client::address::Address;
+use crate::client::{Client, Events, Options};
+
+/// How long QEMU may take to say what it offers: without that no command can run, so this belongs
+/// to connecting.
+const FIRST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// How long one try to connect anew may take, and the pause between two.
+const TRY: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How connections are made, and what monitors on them may do.
+pub(super) struct Home {
+    pub(super) target: Target,
+    pub(super) settings: Options,
+    pub(super) host: Arc<Program>,
+    pub(super) passthrough: Passthrough,
+    pub(super) allow: Risk,
+    /// Whether what programs that are gone left in QEMU is cleared away.
+    pub(super) clears: bool,
+    /// Whether a QEMU that comes back is connected to unasked.
+    pub(super) reconnect: bool,
+    /// Whether the program ends with QEMU.
+    pub(super) exit_on_end: bool,
+}
+
+impl Home {
+    /// A monitor on a connection; the error says why there is none.
+    pub(super) async fn monitor(&self, client: &Client) -> Result<Monitor, String> {
+        let building = Monitor::builder(Arc::new(client.clone()))
+            .host(self.host.clone())
+            .passthrough(self.passthrough)
+            .allow(self.allow)
+            .patience(self.settings.command_timeout)
+            .clear_leftovers(self.clears)
+            .build();
+        match timeout(FIRST_ANSWERS, building).await {
+            Ok(Ok(monitor)) => Ok(monitor),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!(
+                "connected, but QEMU does not answer within {} s; it may be busy or stuck",
+                FIRST_ANSWERS.as_secs()
+            )),
+        }
+    }
+
+    /// A connection to `address`, or to where the prompt came from, and a monitor on it.
+    pub(super) async fn connect(
+        &self,
+        address: Option<&Address>,
+        settings: &Options,
+    ) -> Result<(Client, Events, Monitor), String> {
+        let address = match (address, &self.target) {
+            (Some(address), _) | (None, Target::Address(address)) => address,
+            (None, Target::Recording(_)) => return Err("a recording can't come back".into()),
+            (None, Target::Discover) => return Err("name the VM: connect ADDRESS".into()),
+        };
+        let connected = Client::connect(address, settings).await;
+        let (client, events) = connected.map_err(|error| format!("{address}: {error}"))?;
+        let monitor = self.monitor(&client).await?;
+        Ok((client, events, monitor))
+    }
+
+    /// Waits until the QEMU that the prompt came from is back; for ever where it is not waited for.
+    pub(super) async fn back(&self) -> (Client, Events, Monitor) {
+        if !self.reconnect || !matches!(self.target, Target::Address(_)) {
+            return std::future::pending().await;
+        }
+        let settings = Options {
+            connect_timeout: TRY,
+            ..self.settings
+        };
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            if let Ok(back) = self.connect(None, &settings).await {
+                return back;
+            }
+        }
+    }
+}
