@@ -442,7 +442,7 @@ async fn requests_end_with_a_line_end() {
             let whole = text.iter().filter(|&&byte| byte == b'\n').count();
             let lines = String::from_utf8(text.clone()).unwrap();
             for line in lines.lines().take(whole).skip(replies) {
-                let request: serde_json::Value = serde_json::from_str(line).unwrap();
+                let request: Value = serde_json::from_str(line).unwrap();
                 let reply = json!({"return": {}, "id": request["id"]});
                 theirs
                     .write_all(format!("{reply}\r\n").as_bytes())
@@ -456,8 +456,8 @@ async fn requests_end_with_a_line_end() {
         .await
         .unwrap();
     let (a, b) = tokio::join!(
-        client.execute("query-name", serde_json::Value::Null),
-        client.execute("query-status", serde_json::Value::Null),
+        client.execute("query-name", Value::Null),
+        client.execute("query-status", Value::Null),
     );
     assert_eq!((a, b), (Ok(json!({})), Ok(json!({}))));
     server.await.unwrap();
