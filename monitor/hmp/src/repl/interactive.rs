@@ -73,7 +73,9 @@ pub(super) async fn run(
                 return worker.exit();
             }
             // A limit of ours was passed: the connection is as good as before.
-            Some(Next::Lost(error @ QmpError::Timeout { .. })) if worker.client.end().is_none() => {
+            Some(Next::Lost(error @ (QmpError::Timeout { .. } | QmpError::Stalled { .. })))
+                if worker.client.end().is_none() =>
+            {
                 worker.lost(&error.to_string()).await;
                 worker.failed = true;
             }
