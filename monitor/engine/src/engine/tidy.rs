@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::command::jobs;
 use crate::engine::monitor::Monitor;
 use crate::qmp::QmpError;
+use crate::qmp::quote::quote;
 
 /// The pauses between two looks at what is still at work.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -58,8 +59,8 @@ impl Monitor {
             if let Some(job) = job {
                 qmp.execute("job-dismiss", json!({"id": id})).await?;
                 let error = job.error.as_ref();
-                let error = error.map_or_else(String::new, |error| format!(": {error}"));
-                let ended = format!("the job {id} ({}) has ended{error}", job.kind);
+                let error = error.map_or_else(String::new, |error| format!(": {}", quote(error)));
+                let ended = format!("the job {id} ({}) has ended{error}", quote(&job.kind));
                 self.session.goes_on.push(ended);
             }
             self.session.jobs.retain(|other| *other != id);

@@ -8,6 +8,7 @@ use hmp_engine::command::jobs::{self, Ended, Job};
 use hmp_engine::host::{Fate, Host};
 use hmp_engine::qemu::caps::Caps;
 use hmp_engine::qmp::Qmp;
+use hmp_engine::qmp::quote::quote;
 use tokio::time::timeout;
 
 use crate::repl::exit::Exit;
@@ -78,7 +79,7 @@ pub(super) async fn end(qmp: &dyn Qmp, host: &dyn Host, screen: &mut Screen) -> 
 }
 
 fn failed(error: &hmp_engine::qmp::QmpError) -> Exit {
-    say(&error.to_string());
+    say(&quote(&error.to_string()));
     if error.is_fatal() {
         Exit::Lost
     } else {
@@ -88,13 +89,14 @@ fn failed(error: &hmp_engine::qmp::QmpError) -> Exit {
 
 /// `the job ID (TYPE, STATUS)`.
 fn described(job: &Job) -> String {
-    format!("the job {} ({}, {})", job.id, job.kind, job.status)
+    let (id, kind, status) = (quote(&job.id), quote(&job.kind), quote(&job.status));
+    format!("the job {id} ({kind}, {status})")
 }
 
 /// Why it failed, where it did.
 fn reason(job: &Job) -> String {
     match &job.error {
-        Some(error) => format!(", it had failed: {error}"),
+        Some(error) => format!(", it had failed: {}", quote(error)),
         None => String::new(),
     }
 }

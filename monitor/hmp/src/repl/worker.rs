@@ -292,7 +292,7 @@ impl Worker {
         while let Some(event) = self.events.recv().await {
             if event.name == "SHUTDOWN" {
                 let reason = event.data.get("reason").and_then(|r| r.as_str());
-                self.shutdown = Some(reason.unwrap_or("unknown").to_owned());
+                self.shutdown = Some(quote(reason.unwrap_or("unknown")).into_owned());
             }
         }
         match self.shutdown.take() {

@@ -24,15 +24,17 @@ pub fn qemus() -> Vec<PathBuf> {
             .collect(),
     };
     if found.is_empty() {
-        let thread = std::thread::current();
-        let test = thread.name().unwrap_or("a test");
-        // Not by a macro: what those print is shown only for tests that fail.
-        let _ = writeln!(
-            std::io::stderr(),
-            "{test} skipped: no QEMU (set HMP_TEST_QEMUS, or put qemu-system-x86_64 on PATH)"
-        );
+        skipped("no QEMU (set HMP_TEST_QEMUS, or put qemu-system-x86_64 on PATH)");
     }
     found
+}
+
+/// Says that a test can't do what it is for here.
+pub fn skipped(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    // Not by a macro: what those print is shown only for tests that fail.
+    let _ = writeln!(std::io::stderr(), "{test} skipped: {why}");
 }
 
 /// A QEMU without a guest, stopped, with a QMP socket. It ends with its handle.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Answers for hosts that no test has, from a mock that says what such a host would.
 
-use crate::common::engine::on_mock;
+use crate::common::engine::{Requests, on_mock};
 use mock_qmp::{Answer, MockQmp};
 use serde_json::json;
 
@@ -399,5 +399,25 @@ async fn images() {
             text.ends_with(&format!("{head}{rest}")),
             "{version}: {text}"
         );
+    }
+}
+
+/// Releases before 9.1 keep a descriptor set as long as the VM is stopped.
+#[tokio::test]
+async fn no_descriptor_is_given_that_would_stay() {
+    for (version, running, gives) in [
+        ("7.2.0", false, false),
+        ("7.2.0", true, true),
+        ("9.0.0", false, false),
+        ("9.1.0", false, true),
+    ] {
+        let given = Requests::default();
+        let mock = MockQmp::scripted()
+            .version(version)
+            .command("query-status", json!({"running": running, "status": "x"}))
+            .command("memsave", json!({}));
+        let mock = given.of(mock, "add-fd", |_| json!({"fdset-id": 1, "fd": 12}).into());
+        answer(mock.command("remove-fd", json!({})), "x 0").await;
+        assert_eq!(!given.seen().is_empty(), gives, "{version}, {running}");
     }
 }

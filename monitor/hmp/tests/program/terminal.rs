@@ -236,10 +236,10 @@ fn ctrl_c_leaves_a_migration_running_and_says_so() {
     assert_eq!(person.leaves().1, 0);
 }
 
-#[test]
-fn ctrl_c_leaves_a_job_running_and_says_so() {
+/// A mock whose jobs never end.
+fn with_an_endless_job() -> Mock {
     let begun = Arc::new(Mutex::new(json!([])));
-    let mock = Mock::start_with(|mock| {
+    Mock::start_with(|mock| {
         let jobs = Arc::clone(&begun);
         mock.command("query-block", json!([]))
             .command("query-named-block-nodes", json!([]))
@@ -254,7 +254,26 @@ fn ctrl_c_leaves_a_job_running_and_says_so() {
             .command("job-cancel", json!({}))
             .command("job-dismiss", json!({}))
             .command_with("query-jobs", move |_| jobs.lock().unwrap().clone().into())
-    });
+    })
+}
+
+#[test]
+fn a_job_without_progress_is_given_up_and_the_session_goes_on() {
+    let mock = with_an_endless_job();
+    let mut person = Person::with(&mock, &["--timeout", "1"]);
+    person.sees(PROMPT);
+    person.types("savevm new\r");
+    person.sees("hmp: snapshot-save made no progress within 1 s, its outcome is unknown\r\n");
+    person.sees(" may go on or have ended; 'hmp --end-jobs' ends it");
+    person.sees(PROMPT);
+    assert!(person.runs("info name").contains("vm\r\n"));
+    person.presses('d');
+    assert_eq!(person.leaves().1, 1);
+}
+
+#[test]
+fn ctrl_c_leaves_a_job_running_and_says_so() {
+    let mock = with_an_endless_job();
     let mut person = Person::at_prompt(&mock);
     person.types("savevm new\r");
     std::thread::sleep(Duration::from_millis(300));

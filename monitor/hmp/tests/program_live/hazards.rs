@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::program::{Ran, hmp, run};
-use crate::common::qemu::{Qemu, qemus};
+use crate::common::qemu::{Qemu, qemus, skipped};
 
 fn line(qemu: &Qemu, line: &str) -> Ran {
     run(hmp().arg(qemu.socket()).args(["-c", line]))
@@ -33,7 +33,7 @@ fn restoring(program: &Path, folder: &Path) -> Option<Qemu> {
         .args(["create", "-q", "-f", "qcow2", disk.to_str()?, "1M"])
         .status();
     if !made.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no qemu-img");
+        skipped("no qemu-img");
         return None;
     }
     let drive = format!("if=none,id=d,file={}", disk.display());

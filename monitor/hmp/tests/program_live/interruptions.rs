@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::common::engine::connect;
 use crate::common::program::{Ran, binary, hmp, run};
-use crate::common::qemu::{Qemu, qemus};
+use crate::common::qemu::{Qemu, qemus, skipped};
 
 /// A line that takes far longer than this test.
 const LONG: &str = "x /16777216xw 0";
@@ -197,7 +197,7 @@ fn a_commit_that_is_interrupted_leaves_no_job() {
             ],
         ] {
             let Ok(status) = Command::new("qemu-img").args(arguments).status() else {
-                eprintln!("skipped: no qemu-img");
+                skipped("no qemu-img");
                 return;
             };
             assert!(status.success());
@@ -207,7 +207,7 @@ fn a_commit_that_is_interrupted_leaves_no_job() {
             .stdout(Stdio::null())
             .status();
         if io.is_err() {
-            eprintln!("skipped: no qemu-io");
+            skipped("no qemu-io");
             return;
         }
         // The base is slow: the commit takes seconds.
