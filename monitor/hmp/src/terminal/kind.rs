@@ -32,11 +32,11 @@ const RICH: &[&str] = &[
 #[must_use]
 pub fn is_plain(term: Option<&str>) -> bool {
     let name = term.unwrap_or_default().to_ascii_lowercase();
-    let family = |rich: &&str| {
-        name.strip_prefix(*rich)
+    let family = |rich: &str| {
+        name.strip_prefix(rich)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.', '+']))
     };
-    !RICH.iter().any(|rich| family(&rich))
+    !RICH.iter().any(|rich| family(rich))
 }
 
 #[cfg(test)]
