@@ -8,10 +8,13 @@
 pub mod address;
 mod connect;
 mod connection;
+mod dial;
 mod events;
 pub mod frame;
+pub(crate) mod option_string;
 mod options;
 mod pending;
+mod refusal;
 mod wire;
 
 pub use self::connect::ConnectError;
@@ -19,3 +22,4 @@ pub use self::connection::Client;
 pub use self::events::{Event, Events};
 pub use self::options::Options;
 pub use self::pending::End;
+pub use self::refusal::Refusal;

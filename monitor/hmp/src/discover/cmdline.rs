@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use crate::client::option_string::OptionString;
 use crate::discover::found::Manager;
 
 /// A QEMU's command line, as far as it matters here.
@@ -71,15 +72,20 @@ pub(super) fn read(arguments: &[String]) -> CommandLine {
         }
         let Some(value) = rest.next() else { break };
         match option {
-            "name" => found.name = Options::read(value, "guest").take("guest").or(found.name),
+            "name" => {
+                found.name = OptionString::read(value, "guest")
+                    .get("guest")
+                    .map(str::to_owned)
+                    .or(found.name);
+            }
             "chardev" => {
-                let options = Options::read(value, "backend");
+                let options = OptionString::read(value, "backend");
                 if let (Some("socket"), Some(id)) = (options.get("backend"), options.get("id")) {
                     chardevs.insert(id.to_owned(), socket(&options));
                 }
             }
             "mon" => {
-                let options = Options::read(value, "chardev");
+                let options = OptionString::read(value, "chardev");
                 if let (Some("control"), Some(id)) = (options.get("mode"), options.get("chardev")) {
                     users.push(id.to_owned());
                 }
@@ -109,16 +115,16 @@ pub(super) fn read(arguments: &[String]) -> CommandLine {
 /// `unix:PATH,server=on,...` or `tcp:HOST:PORT,server=on,...`.
 fn short_form(value: &str) -> Option<Place> {
     if let Some(rest) = value.strip_prefix("unix:") {
-        return socket(&Options::read(rest, "path"));
+        return socket(&OptionString::read(rest, "path"));
     }
     let rest = value.strip_prefix("tcp:")?;
-    let options = Options::read(rest, "at");
+    let options = OptionString::read(rest, "at");
     let (host, port) = options.get("at")?.rsplit_once(':')?;
-    options.listens().then(|| tcp(host, port)).flatten()
+    options.flag("server").then(|| tcp(host, port)).flatten()
 }
 
-fn socket(options: &Options) -> Option<Place> {
-    if !options.listens() || options.flag("abstract") {
+fn socket(options: &OptionString) -> Option<Place> {
+    if !options.flag("server") || options.flag("abstract") {
         return None;
     }
     if let Some(path) = options.get("path") {
@@ -143,48 +149,6 @@ fn tcp(host: &str, port: &str) -> Option<Place> {
         host: host.to_owned(),
         port: port.parse().ok()?,
     })
-}
-
-/// An option string of QEMU: `value,key=value,flag`, where `,,` is a comma within a value.
-struct Options(Vec<(String, String)>);
-
-impl Options {
-    fn read(text: &str, implied: &str) -> Self {
-        let mut pieces = vec![String::new()];
-        let mut letters = text.chars().peekable();
-        while let Some(letter) = letters.next() {
-            match pieces.last_mut() {
-                Some(piece) if letter != ',' || letters.next_if_eq(&',').is_some() => {
-                    piece.push(letter);
-                }
-                _ => pieces.push(String::new()),
-            }
-        }
-        let pairs = pieces.into_iter().enumerate();
-        let pairs = pairs.map(|(number, piece)| match piece.split_once('=') {
-            Some((key, value)) => (key.to_owned(), value.to_owned()),
-            None if number == 0 => (implied.to_owned(), piece),
-            None => (piece, "on".to_owned()),
-        });
-        Self(pairs.collect())
-    }
-
-    fn get(&self, key: &str) -> Option<&str> {
-        let found = self.0.iter().rev().find(|(name, _)| name == key)?;
-        Some(&found.1)
-    }
-
-    fn take(&self, key: &str) -> Option<String> {
-        self.get(key).map(str::to_owned)
-    }
-
-    fn flag(&self, key: &str) -> bool {
-        matches!(self.get(key), Some("on" | "yes" | "true" | "y"))
-    }
-
-    fn listens(&self) -> bool {
-        self.flag("server")
-    }
 }
 
 #[cfg(test)]

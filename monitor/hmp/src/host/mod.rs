@@ -4,6 +4,7 @@
 pub mod files;
 pub mod memfd;
 pub mod private_file;
+pub mod users;
 
 use std::time::Duration;
 
