@@ -60,7 +60,7 @@ pub enum ConnectError {
     )]
     HumanMonitor,
     /// The other end greets in another protocol.
-    #[error("this socket speaks {0}; hmp needs QMP on a plain socket")]
+    #[error("this is not a QMP socket: it speaks {0}; hmp needs QMP on a plain socket")]
     Speaks(&'static str),
     /// The other end speaks something else.
     #[error("this is not a QMP socket: {0}")]

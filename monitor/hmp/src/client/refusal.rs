@@ -19,13 +19,15 @@ pub enum Refusal {
     #[error("this is {0}, not a socket")]
     NotASocket(&'static str),
     /// A socket that nobody listens at.
-    #[error("nobody listens at this socket: the program that made it has ended (a stale socket)")]
+    #[error(
+        "can't connect: Connection refused; nobody listens at this socket, the program that made it has ended"
+    )]
     Stale,
     /// No such name in the abstract namespace.
-    #[error("there is no abstract socket of this name here")]
+    #[error("can't connect: there is no abstract socket of this name here")]
     NoSuchName,
     /// A port that nobody listens at.
-    #[error("nobody listens at this port (connection refused)")]
+    #[error("can't connect: Connection refused; nobody listens at this port")]
     NobodyListens,
     /// A folder on the way that we may not enter.
     #[error("permission denied: a folder on the way to the socket is closed to you")]

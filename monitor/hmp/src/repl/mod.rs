@@ -5,6 +5,7 @@
 
 mod batch;
 mod choose;
+mod connect;
 mod descriptors;
 mod editor;
 mod escape;
@@ -14,13 +15,15 @@ mod host;
 mod interactive;
 mod leftovers;
 mod lines;
+mod list;
 mod options;
 mod replay;
 mod run;
 mod screen;
+mod streams;
 mod worker;
 
 pub use crate::repl::descriptors::{Descriptors, DescriptorsError};
 pub use crate::repl::exit::Exit;
 pub use crate::repl::options::{Form, Options, Target, Task};
-pub use crate::repl::run::run;
+pub use crate::repl::run::{print, run};

@@ -10,17 +10,18 @@ use hmp_engine::engine::Monitor;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
-use crate::client::address::Address;
 use crate::client::{self, Client, Events};
 use crate::discover::discover;
+use crate::repl::connect::connect;
 use crate::repl::editor::Editor;
 use crate::repl::exit::Exit;
 use crate::repl::history::Session;
 use crate::repl::host::Program;
+use crate::repl::list::list;
 use crate::repl::options::{Form, Options, Target, Task};
 use crate::repl::screen::{Screen, say};
 use crate::repl::worker::Worker;
-use crate::repl::{batch, choose, interactive, leftovers, replay};
+use crate::repl::{batch, interactive, leftovers, replay};
 
 /// How long QEMU may take to tell what it offers: without that no command can run, so this belongs
 /// to connecting.
@@ -29,12 +30,10 @@ const FIRST_ANSWERS: Duration = Duration::from_secs(10);
 /// Does what the options ask for. It needs a tokio runtime with I/O and time.
 pub async fn run(options: Options) -> Exit {
     if options.task == Task::List {
-        let mut screen = Screen::stdout();
-        let _ = screen.write_str(&choose::list(&discover()));
-        screen.end_answer(false);
-        return Exit::Success;
+        return print(&list(&discover()));
     }
     let settings = client::Options {
+        wait: options.wait,
         command_timeout: options.timeout,
         ..client::Options::default()
     };
@@ -46,34 +45,28 @@ pub async fn run(options: Options) -> Exit {
                 mock = Some(server);
                 Ok((client, events))
             }
-            Err(text) => Err(text),
+            Err(text) => Err(text.into()),
         },
-        Target::Address(address) => to_address(address, &settings).await,
-        Target::Discover => match choose::choose(&discover()) {
-            Ok(address) => {
-                say(&format!("using {address}"));
-                to_address(&address, &settings).await
-            }
-            Err(text) => Err(text),
-        },
+        Target::Named(text) => connect(Some(text), &settings).await,
+        Target::Discover => connect(None, &settings).await,
     };
     let exit = match connected {
         Ok((client, events)) => start(options, client, events).await,
-        Err(text) => {
-            say(&text);
-            Exit::Unconnected
+        Err(failure) => {
+            say(&failure.text);
+            failure.exit
         }
     };
     drop(mock);
     exit
 }
 
-async fn to_address(
-    address: &Address,
-    settings: &client::Options,
-) -> Result<(Client, Events), String> {
-    let connected = Client::connect(address, settings).await;
-    connected.map_err(|error| format!("{address}: {error}"))
+/// Writes a text of the program's own to standard output.
+pub fn print(text: &str) -> Exit {
+    let mut screen = Screen::stdout();
+    let _ = screen.write_str(text);
+    screen.end_answer(false);
+    screen.end(Exit::Success)
 }
 
 async fn start(options: Options, client: Client, events: Events) -> Exit {
@@ -90,7 +83,7 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
     let host = Program {
         descriptors: options.descriptors,
         asker: editor.as_ref().map(Editor::asker),
-        history: prompt.then(|| Arc::clone(&history)),
+        history: Arc::clone(&history),
     };
     let host = Arc::new(host);
     let building = Monitor::builder(Arc::new(client.clone()))
@@ -121,6 +114,7 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
         client,
         events,
         screen: Screen::stdout(),
+        history: Arc::clone(&history),
         form: options.form,
         null: options.null,
         failed: false,
@@ -140,7 +134,8 @@ async fn start(options: Options, client: Client, events: Events) -> Exit {
         },
         (Task::Input, None) => batch::input(&mut worker).await,
         (Task::EndJobs, _) => {
-            leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await
+            let exit = leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await;
+            worker.screen.end(exit)
         }
         (Task::List, _) => Exit::Success,
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
 use crate::repl::escape::{CLEAR, for_terminal};
+use crate::repl::exit::Exit;
+use crate::repl::streams;
 
 /// Where commands write their text: standard output, made harmless where it is a terminal.
 pub(super) struct Screen {
@@ -16,9 +18,7 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn stdout() -> Self {
-        let out = io::stdout();
-        let terminal = out.is_terminal();
-        Self::new(Box::new(out), terminal)
+        Self::new(streams::stdout(), io::stdout().is_terminal())
     }
 
     fn new(out: Box<dyn Write + Send>, terminal: bool) -> Self {
@@ -53,6 +53,18 @@ impl Screen {
     /// Why no more can be written.
     pub(super) fn error(&self) -> Option<&io::Error> {
         self.error.as_ref()
+    }
+
+    /// How the program ends that would end so if all it wrote had gone out. A pipe whose reader has
+    /// left is nobody's fault.
+    pub(super) fn end(&self, exit: Exit) -> Exit {
+        match &self.error {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                say(&format!("can't write: {error}"));
+                Exit::Failed
+            }
+            _ => exit,
+        }
     }
 
     fn put(&mut self, bytes: &[u8]) {

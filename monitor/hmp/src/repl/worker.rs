@@ -2,6 +2,7 @@
 //! Runs lines one after the other and keeps count of what happened.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hmp_engine::engine::{Monitor, Outcome};
@@ -11,6 +12,7 @@ use tokio::time::timeout;
 
 use crate::client::{Client, Events};
 use crate::repl::exit::Exit;
+use crate::repl::history::Session;
 use crate::repl::options::Form;
 use crate::repl::screen::{Screen, say};
 
@@ -44,6 +46,8 @@ pub(super) struct Worker {
     pub(super) client: Client,
     pub(super) events: Events,
     pub(super) screen: Screen,
+    /// The lines of this session.
+    pub(super) history: Arc<Session>,
     pub(super) form: Form,
     pub(super) null: bool,
     pub(super) failed: bool,
@@ -54,6 +58,7 @@ pub(super) struct Worker {
 impl Worker {
     /// Runs or explains one line and writes its answer.
     pub(super) async fn line(&mut self, line: &str) -> Next {
+        self.history.add(line);
         let outcome = match self.form {
             Form::Plan => self.explain_line(line),
             Form::Text => {
@@ -125,13 +130,7 @@ impl Worker {
 
     /// Ends because nobody reads our output: quietly for a closed pipe.
     pub(super) fn unheard(&self) -> Exit {
-        match self.screen.error() {
-            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                say(&format!("can't write: {error}"));
-                Exit::Failed
-            }
-            _ => self.exit(),
-        }
+        self.screen.end(self.exit())
     }
 
     /// Waits for the connection's end. Events that come before it are not shown.

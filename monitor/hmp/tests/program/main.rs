@@ -13,4 +13,6 @@ mod faults;
 mod newer_interfaces;
 mod private_files;
 mod replay;
+mod standard_streams;
 mod terminal;
+mod words;

@@ -6,5 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod choosing;
 mod connections;
 mod disks;
+mod waiting;
