@@ -243,8 +243,14 @@ mod tests {
     fn the_manual_knows_every_flag() {
         let manual = include_str!("../../../docs/hmp.md");
         for flag in Arguments::command().get_arguments() {
-            if let Some(long) = flag.get_long().filter(|_| !flag.is_hide_set()) {
+            if flag.is_hide_set() {
+                continue;
+            }
+            if let Some(long) = flag.get_long() {
                 assert!(manual.contains(&format!("`--{long}")), "--{long}");
+            }
+            if let Some(short) = flag.get_short() {
+                assert!(manual.contains(&format!("| `-{short}")), "-{short}");
             }
         }
     }

@@ -70,6 +70,9 @@ pub enum AddressError {
     /// The name of a character device, which only its QEMU knows.
     #[error("'chardev:{0}' names a device within QEMU; name the socket of -chardev ...,id={0}")]
     Chardev(String),
+    /// A device that is no socket.
+    #[error("'{0}' is a device that nothing can connect to; hmp needs a socket")]
+    Device(String),
     /// A protocol that QEMU can put around QMP, or another kind of device.
     #[error("hmp does not speak {0}; QMP must be served on a plain socket")]
     Protocol(&'static str),
@@ -97,7 +100,7 @@ const OPTIONS: &[&str] = &[
     "numeric",
 ];
 
-/// Texts that begin so are never paths; `./` before one makes it a path.
+/// Texts that begin so are neither paths nor hosts; `./` before one makes it a path.
 const OTHER_DEVICES: &[(&str, &str)] = &[
     ("telnet:", "telnet"),
     ("tn3270:", "TN3270"),
@@ -130,6 +133,12 @@ impl FromStr for Address {
         }
         if let Some(id) = text.strip_prefix("chardev:") {
             return Err(AddressError::Chardev(id.to_owned()));
+        }
+        if ["fd:", "file:", "pipe:", "serial:"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+        {
+            return Err(AddressError::Device(text.to_owned()));
         }
         for (prefix, protocol) in OTHER_DEVICES {
             if text.starts_with(prefix) {
@@ -378,8 +387,30 @@ mod tests {
     #[case("udp:h:1", AddressError::Protocol("UDP"))]
     #[case("chardev:mon0", AddressError::Chardev("mon0".into()))]
     #[case("socket,id=x", AddressError::NoPlace)]
+    #[case("fd:3", AddressError::Device("fd:3".into()))]
+    #[case("pipe:/tmp/p", AddressError::Device("pipe:/tmp/p".into()))]
     fn no_addresses(#[case] text: &str, #[case] error: AddressError) {
         assert_eq!(text.parse::<Address>(), Err(error));
+    }
+
+    #[test]
+    fn the_manuals_addresses_are_read() {
+        let manual = include_str!("../../../../docs/hmp.md");
+        let (_, table) = manual.split_once("| ADDRESS | what it names |\n").unwrap();
+        let (table, _) = table.split_once("\n\n").unwrap();
+        let columns = table.lines().filter_map(|line| line.split(" | ").next());
+        let texts: Vec<_> = columns
+            .flat_map(|column| column.split('`').skip(1).step_by(2))
+            .collect();
+        assert!(texts.len() > 15, "{texts:?}");
+        for text in texts
+            .iter()
+            .filter(|text| !text.ends_with("PID") && **text != "name:NAME")
+        {
+            let real = text.replace("HOST", "localhost").replace("PORT", "4444");
+            let real = real.replace("CID", "3").replace("PATH", "/tmp/q");
+            assert!(real.parse::<Address>().is_ok(), "{text}");
+        }
     }
 
     proptest! {

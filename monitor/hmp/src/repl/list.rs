@@ -135,6 +135,18 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_knows_every_column() {
+        let manual = include_str!("../../../../docs/hmp.md");
+        let (_, table) = manual.split_once("| column | meaning |\n").unwrap();
+        let rows = table
+            .lines()
+            .skip(1)
+            .map_while(|line| line.strip_prefix("| `"));
+        let names: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
+        assert_eq!(names.join("\t") + "\n", HEADER);
+    }
+
+    #[test]
     fn what_is_not_known() {
         let nameless = Vm {
             name: None,
