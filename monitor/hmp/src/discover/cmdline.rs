@@ -111,7 +111,7 @@ pub(super) fn read(arguments: &[String]) -> CommandLine {
             "monitor" => Some(User::Human),
             "serial" => Some(User::Serial),
             "parallel" => Some(User::Parallel),
-            "name" | "M" | "machine" | "chardev" | "mon" => None,
+            "name" | "M" | "machine" | "chardev" | "mon" | "object" => None,
             _ => continue,
         };
         let Some(value) = rest.next() else { break };
@@ -132,6 +132,7 @@ pub(super) fn read(arguments: &[String]) -> CommandLine {
                     chardevs.insert(id.to_owned(), socket(&options));
                 }
             }
+            (None, "object") => users.extend(monitor_object(value)),
             (None, _) => {
                 let options = OptionString::read(value, "chardev");
                 if let Some(id) = options.get("chardev") {
@@ -153,6 +154,22 @@ pub(super) fn read(arguments: &[String]) -> CommandLine {
         found.add(listener, User::Other, None);
     }
     found
+}
+
+/// `monitor-qmp,id=ID,chardev=CHARDEV`, or the same as JSON: a monitor as an object, QEMU 11.1.
+fn monitor_object(value: &str) -> Option<(String, User)> {
+    let json = serde_json::from_str::<serde_json::Value>(value).ok();
+    let options = OptionString::read(value, "qom-type");
+    let member = |key: &str| match &json {
+        Some(object) => object.get(key)?.as_str(),
+        None => options.get(key),
+    };
+    let user = match member("qom-type")? {
+        "monitor-qmp" => User::Qmp,
+        "monitor-hmp" => User::Human,
+        _ => return None,
+    };
+    Some((member("chardev")?.to_owned(), user))
 }
 
 impl CommandLine {
@@ -295,6 +312,10 @@ mod tests {
     #[case("-chardev socket,id=c,fd=22,server=on -mon chardev=c,mode=control", &[Place::Descriptor(22)])]
     #[case("-chardev socket,id=c,path=/tmp/q,server=on -mon chardev=c,mode=readline", &[])]
     #[case("-chardev socket,id=c,path=/tmp/q,server=on -mon chardev=d,mode=control", &[])]
+    #[case("-object monitor-qmp,id=m,chardev=c -chardev socket,id=c,path=/tmp/q,server=on", &[path("/tmp/q")])]
+    #[case(r#"-object {"qom-type":"monitor-qmp","id":"m","chardev":"c"} -chardev socket,id=c,path=/tmp/q,server=on"#, &[path("/tmp/q")])]
+    #[case("-object monitor-hmp,id=m,chardev=c -chardev socket,id=c,path=/tmp/q,server=on", &[])]
+    #[case("-object {} -object {\"qom-type\":5} -object rng-random,chardev=c", &[])]
     #[case("-chardev pty,id=c -mon chardev=c,mode=control", &[])]
     fn monitors(#[case] text: &str, #[case] expected: &[Place]) {
         let found = line(&format!("qemu-system-x86_64 -M q35 {text} -S"));

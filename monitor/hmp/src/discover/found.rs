@@ -14,8 +14,11 @@ pub struct Vm {
     pub name: Option<String>,
     /// The number of the user it runs as.
     pub owner: u32,
-    /// Whether that is the user who asks. Another one's may be anything that calls itself QEMU.
+    /// Whether that is the user who asks, outside of containers. Another one's may be anything that
+    /// calls itself QEMU.
     pub ours: bool,
+    /// Whether it runs in a container: in another namespace of processes or of users.
+    pub contained: bool,
     /// Whether the process is stopped (SIGSTOP, a debugger): it answers nothing.
     pub stopped: bool,
     /// The type of machine (`-machine`), where it is given.

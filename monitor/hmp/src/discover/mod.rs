@@ -9,6 +9,7 @@ mod netlink;
 mod scan;
 mod silence;
 mod sockets;
+mod tables;
 mod tcp;
 
 pub use self::found::{Holder, Manager, Socket, Vm};

@@ -11,6 +11,8 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, sendto, socket_with,
 };
 
+use crate::discover::tables::READINGS;
+
 /// `SOCK_DIAG_BY_FAMILY` (`linux/sock_diag.h`).
 const BY_FAMILY: u16 = 20;
 /// `NLMSG_ERROR` and `NLMSG_DONE` (`linux/netlink.h`).
@@ -27,10 +29,11 @@ const MESSAGE: usize = 16;
 /// How long the kernel may take: it answers at once.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// The inode of the other end, by the inode of a connected unix socket of our network namespace.
-/// Empty where the kernel does not say.
+/// The inode of the other end, by the inode of a unix socket of our network namespace; 0 where there
+/// is none, or none any more. Empty where the kernel does not say.
 pub(super) fn peers() -> HashMap<u64, u64> {
-    ask().unwrap_or_default()
+    let readings = (0..READINGS).map(|_| ask().unwrap_or_default());
+    readings.flatten().collect()
 }
 
 fn ask() -> io::Result<HashMap<u64, u64>> {
@@ -86,17 +89,16 @@ fn read(mut bytes: &[u8], peers: &mut HashMap<u64, u64>) -> bool {
         if kind == ERROR || kind == DONE {
             return false;
         }
-        if let Some((inode, peer)) = pair(message) {
-            peers.insert(inode, peer);
+        if let Some(inode) = word(message, 4) {
+            peers.insert(inode.into(), peer(message).unwrap_or_default());
         }
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
     true
 }
 
-/// Inode and peer of one `unix_diag_msg` with its attributes.
-fn pair(message: &[u8]) -> Option<(u64, u64)> {
-    let inode = word(message, 4)?;
+/// The peer in the attributes of one `unix_diag_msg`.
+fn peer(message: &[u8]) -> Option<u64> {
     let mut attributes = message.get(MESSAGE..)?;
     loop {
         let (length, kind) = (usize::from(half(attributes, 0)?), half(attributes, 2)?);
@@ -104,7 +106,7 @@ fn pair(message: &[u8]) -> Option<(u64, u64)> {
             return None;
         }
         if kind == PEER && length >= 8 {
-            return Some((inode.into(), word(attributes, 4)?.into()));
+            return Some(word(attributes, 4)?.into());
         }
         attributes = attributes.get(length.next_multiple_of(4)..)?;
     }
@@ -139,13 +141,15 @@ mod tests {
         };
         assert_eq!(peers.get(&inode(&one)), Some(&inode(&other)));
         assert_eq!(peers.get(&inode(&other)), Some(&inode(&one)));
+        drop(other);
+        assert_eq!(ask().unwrap().get(&inode(&one)), Some(&0), "none any more");
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(0_u8..40, 0..120)) {
             read(&bytes, &mut HashMap::new());
-            pair(&bytes);
+            peer(&bytes);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::discover::cmdline::{self, Place, is_qemu};
 use crate::discover::found::{Socket, Vm};
 use crate::discover::holders::{holders, is_stopped, processes, socket_inode};
 use crate::discover::netlink;
-use crate::discover::{sockets, tcp};
+use crate::discover::{sockets, tables, tcp};
 
 /// The running QEMUs, by process number; those of other users too, as far as they can be seen.
 #[must_use]
@@ -98,6 +98,7 @@ impl Process {
             return None;
         }
         let owner = self.owner()?;
+        let contained = !self.shares("ns/pid") || !self.shares("ns/user");
         let line = cmdline::read(&arguments);
         let tables = self.tables();
         let (mut served, mut clients) = (Vec::new(), Vec::new());
@@ -124,7 +125,8 @@ impl Process {
                 pid,
                 name: line.name,
                 owner,
-                ours: owner == scan.user,
+                ours: owner == scan.user && !contained,
+                contained,
                 stopped: is_stopped(&scan.proc, pid),
                 machine: line.machine,
                 sockets: served,
@@ -142,13 +144,11 @@ impl Process {
     }
 
     fn tables(&self) -> Tables {
-        let read = |name: &str| {
-            let bytes = fs::read(self.folder.join("net").join(name)).unwrap_or_default();
-            String::from_utf8_lossy(&bytes).into_owned()
-        };
+        let net = self.folder.join("net");
+        let tcp = ["tcp", "tcp6"].map(|name| tables::all(&net.join(name), tcp::read));
         Tables {
-            unix: sockets::read(&read("unix")),
-            tcp: [tcp::read(&read("tcp")), tcp::read(&read("tcp6"))].concat(),
+            unix: tables::all(&net.join("unix"), sockets::read),
+            tcp: tcp.concat(),
         }
     }
 
@@ -248,7 +248,7 @@ impl Tables {
         match (&at.address, &at.seen) {
             (Address::Tcp { port, .. }, _) => tcp::clients(&self.tcp, *port),
             (_, Some(path)) => {
-                let accepted = sockets::accepted(&self.unix, path);
+                let accepted = sockets::accepted(&self.unix, path, peers);
                 let ends = accepted.iter().filter_map(|end| peers.get(end).copied());
                 (!accepted.is_empty(), ends.collect())
             }
@@ -333,6 +333,7 @@ mod tests {
             name: Some("vm".into()),
             owner: rustix::process::geteuid().as_raw(),
             ours: true,
+            contained: false,
             stopped: false,
             machine: Some("q35".into()),
             sockets: vec![Socket {
@@ -424,6 +425,17 @@ mod tests {
         assert_eq!(found[0].address, Address::Unix(path));
         assert_eq!(found[0].manager, Some(Manager::Libvirt));
         assert!(!found[0].taken);
+    }
+
+    #[test]
+    fn what_runs_in_a_container_is_not_ours() {
+        for namespace in ["ns/pid", "ns/user"] {
+            let fake = Fake::new(Path::new("/"), "q -qmp tcp::4444,server=on", "");
+            fake.link("x:[1]", &format!("self/{namespace}"));
+            fake.link("x:[2]", &format!("42/{namespace}"));
+            let vm = fake.scan().remove(0);
+            assert!(vm.contained && !vm.ours, "{namespace}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::client::address::Address;
 use crate::discover::found::{Holder, Vm};
 use crate::discover::holders::{holders, is_stopped};
 use crate::discover::scan::{Scan, Seen};
-use crate::discover::sockets;
+use crate::discover::{sockets, tables};
 
 /// Why a socket is silent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,17 +77,13 @@ fn of_vm(vm: &Vm, address: &Address) -> Option<Silence> {
 
 /// Why the socket of an unknown program is silent, by the names that the kernel may know it by.
 fn of_names(scan: &Scan, names: &[String]) -> Silence {
-    let table = fs::read(scan.proc.join("self/net/unix")).unwrap_or_default();
-    let table = sockets::read(&String::from_utf8_lossy(&table));
+    let table = tables::all(&scan.proc.join("self/net/unix"), sockets::read);
     let named = |s: &&sockets::Socket| names.contains(&s.path);
     let listener = table.iter().filter(named).find(|s| s.listens);
-    let accepted = table
+    let accepted = names
         .iter()
-        .filter(named)
-        .filter(|s| !s.listens && s.inode != 0);
-    let ends: Vec<_> = accepted
-        .map(|s| scan.peers.get(&s.inode).copied())
-        .collect();
+        .flat_map(|name| sockets::accepted(&table, name, &scan.peers));
+    let ends: Vec<_> = accepted.map(|end| scan.peers.get(&end).copied()).collect();
     let wanted: HashSet<u64> = ends.iter().flatten().copied().collect();
     let wanted = wanted.into_iter().chain(listener.map(|s| s.inode));
     let processes: HashMap<u64, Holder> = holders(&scan.proc, &wanted.collect());

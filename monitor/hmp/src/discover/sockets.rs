@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The kernel's table of unix sockets (`/proc/PID/net/unix`), as far as it matters here.
 
+use std::collections::HashMap;
+
 /// A socket with a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Socket {
@@ -36,11 +38,13 @@ fn entry(line: &str) -> Option<Socket> {
 }
 
 /// The accepted ends of the connections to the socket of this path: they carry the listener's.
-/// Those that nobody has accepted yet have no inode.
-pub(super) fn accepted(sockets: &[Socket], path: &str) -> Vec<u64> {
+/// Those that nobody has accepted yet have no inode; those whose client has left by what `peers`
+/// knows (0 is nobody) don't count.
+pub(super) fn accepted(sockets: &[Socket], path: &str, peers: &HashMap<u64, u64>) -> Vec<u64> {
     let ends = sockets
         .iter()
-        .filter(|s| !s.listens && s.inode != 0 && s.path == path);
+        .filter(|s| !s.listens && s.inode != 0 && s.path == path)
+        .filter(|s| peers.get(&s.inode) != Some(&0));
     ends.map(|s| s.inode).collect()
 }
 
@@ -81,8 +85,14 @@ mod tests {
     #[test]
     fn who_is_connected() {
         let sockets = read(TABLE);
-        assert!(accepted(&sockets, "/tmp/q.sock").is_empty());
-        assert_eq!(accepted(&sockets, "/tmp/with blank"), [99]);
+        let accepted = |path, peer: &[(u64, u64)]| {
+            let peers = peer.iter().copied().collect();
+            accepted(&sockets, path, &peers)
+        };
+        assert!(accepted("/tmp/q.sock", &[]).is_empty());
+        assert_eq!(accepted("/tmp/with blank", &[]), [99]);
+        assert_eq!(accepted("/tmp/with blank", &[(99, 5)]), [99]);
+        assert!(accepted("/tmp/with blank", &[(99, 0)]).is_empty());
     }
 
     #[test]

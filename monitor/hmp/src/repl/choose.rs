@@ -6,7 +6,6 @@ use std::path::Path;
 
 use crate::client::address::Address;
 use crate::discover::Vm;
-use crate::host::users;
 use crate::repl::list::{described, list};
 
 /// Why there is nothing to connect to.
@@ -147,8 +146,8 @@ fn by_name<'a>(name: &str, running: &'a [Vm]) -> Result<&'a Vm, Unchosen> {
             "no running QEMU is called '{name}'"
         ))),
         ([], Some(other)) => Err(Unchosen::Refused(format!(
-            "'{name}' is a QEMU of {}; to use it all the same: hmp pid:{}",
-            users::shown(other.owner),
+            "{} is not yours; to use it all the same: hmp pid:{}",
+            described(other),
             other.pid
         ))),
         _ => {
@@ -182,6 +181,7 @@ mod tests {
             name: Some(name.into()),
             owner: 0,
             ours: true,
+            contained: false,
             stopped: false,
             machine: None,
             sockets: vec![socket(&format!("/tmp/{pid}"), None, false)],
@@ -237,7 +237,10 @@ mod tests {
         let text = refused(any(&[foreign(3, "b")]));
         assert!(text.contains("no running QEMU of yours"), "{text}");
         let text = refused(named("b", || vec![foreign(3, "b")]));
-        assert!(text.contains("of 4000000001; to use it") && text.ends_with("hmp pid:3"));
+        assert!(
+            text.contains("user 4000000001) is not yours; to use it")
+                && text.ends_with("hmp pid:3")
+        );
         assert_eq!(
             named("b", || vec![foreign(3, "b"), vm(2, "b")]),
             at("/tmp/2")

@@ -31,27 +31,25 @@ pub(super) fn list(vms: &[Vm]) -> String {
 /// A QEMU as a part of a sentence.
 pub(super) fn described(vm: &Vm) -> String {
     let name = field(vm.name.as_deref().unwrap_or("a QEMU without a name"));
-    match vm.ours {
-        true => format!("{name} (process {})", vm.pid),
-        false => format!(
-            "{name} (process {}, user {})",
-            vm.pid,
-            field(&users::shown(vm.owner))
-        ),
+    if vm.ours {
+        return format!("{name} (process {})", vm.pid);
     }
+    let owner = field(&users::shown(vm.owner));
+    let contained = if vm.contained { ", in a container" } else { "" };
+    format!("{name} (process {}, user {owner}{contained})", vm.pid)
 }
 
 fn remarks(vm: &Vm, shown: Option<&Socket>) -> String {
-    let Some(shown) = shown else {
-        return (if vm.ours {
-            "no QMP socket"
-        } else {
-            "no QMP socket within reach"
-        })
-        .to_owned();
-    };
-    let mut remarks = about(shown);
-    for other in vm.sockets.iter().filter(|other| *other != shown) {
+    let mut remarks: Vec<String> = Vec::new();
+    if vm.contained {
+        remarks.push("in a container".to_owned());
+    }
+    match shown {
+        Some(shown) => remarks.extend(about(shown)),
+        None if vm.ours => remarks.push("no QMP socket".to_owned()),
+        None => remarks.push("no QMP socket within reach".to_owned()),
+    }
+    for other in vm.sockets.iter().filter(|other| Some(*other) != shown) {
         let about = about(other);
         remarks.push(match about.is_empty() {
             true => format!("also {}", other.address),
@@ -102,6 +100,7 @@ mod tests {
             name: Some("web1".into()),
             owner: 0,
             ours: true,
+            contained: false,
             stopped: false,
             machine: Some("q35".into()),
             sockets,
@@ -154,15 +153,16 @@ mod tests {
             stopped: true,
             owner: 4_000_000_001,
             ours: false,
+            contained: true,
             ..vm(Vec::new())
         };
         assert_eq!(
             described(&nameless),
-            "a QEMU without a name (process 5, user 4000000001)"
+            "a QEMU without a name (process 5, user 4000000001, in a container)"
         );
         assert_eq!(
             line(nameless),
-            "5\t-\t4000000001\tstopped\t-\t-\tno QMP socket within reach\n"
+            "5\t-\t4000000001\tstopped\t-\t-\tin a container; no QMP socket within reach\n"
         );
     }
 

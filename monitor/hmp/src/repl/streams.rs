@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Standard input and output as they really are. Those of `std` take one that is closed, or open
-//! the wrong way, for an empty or endless one, and an error would be lost.
+//! the wrong way, for an empty or endless one, and an error would be lost. Whoever shares them may
+//! have made them non-blocking: that is waited out.
 
 use std::fs::File;
-use std::io::{self, BufReader, LineWriter, Write};
+use std::io::{self, BufReader, LineWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 /// A bit for each stream that was closed when the program started: `std` opens `/dev/null` in its
@@ -45,16 +47,56 @@ pub(super) fn stdout() -> Box<dyn Write + Send> {
 }
 
 /// Standard input.
-pub(super) fn stdin() -> io::Result<BufReader<File>> {
+pub(super) fn stdin() -> io::Result<BufReader<impl Read>> {
     Ok(BufReader::new(file(io::stdin().as_fd(), INPUT)?))
 }
 
 /// A descriptor of our own for a stream.
-fn file(stream: BorrowedFd<'_>, bit: u8) -> io::Result<File> {
+fn file(stream: BorrowedFd<'_>, bit: u8) -> io::Result<Patient> {
     if CLOSED.load(Ordering::Relaxed) & bit != 0 {
         return Err(Errno::BADF.into());
     }
-    Ok(stream.try_clone_to_owned()?.into())
+    Ok(Patient(stream.try_clone_to_owned()?.into()))
+}
+
+/// A file that blocks, whatever its mode.
+struct Patient(File);
+
+impl Patient {
+    /// Runs `work` until it does not ask to wait.
+    fn patiently<T>(
+        &mut self,
+        flags: PollFlags,
+        mut work: impl FnMut(&mut File) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            match work(&mut self.0) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match poll(&mut [PollFd::new(&self.0, flags)], None) {
+                        Ok(_) | Err(Errno::INTR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Read for Patient {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.patiently(PollFlags::IN, |file| file.read(buffer))
+    }
+}
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.patiently(PollFlags::OUT, |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// A stream that is closed.

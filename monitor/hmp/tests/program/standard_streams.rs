@@ -103,6 +103,43 @@ fn readers_that_leave_are_no_fault() {
 }
 
 #[test]
+fn streams_that_do_not_block_are_waited_for() {
+    use std::io::{Read, Write};
+
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    let mock = Mock::start();
+    let ((input, mut lines), (mut answers, output)) =
+        (std::io::pipe().unwrap(), std::io::pipe().unwrap());
+    for stream in [&input as &dyn std::os::fd::AsFd, &output] {
+        let flags = fcntl_getfl(stream).unwrap();
+        fcntl_setfl(stream, flags | OFlags::NONBLOCK).unwrap();
+    }
+    let mut child = Command::new(binary())
+        .arg(mock.path())
+        .stdin(input)
+        .stdout(output)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let writer = std::thread::spawn(move || {
+        for _ in 0..20 {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            // Its answers are more than a pipe holds.
+            lines.write_all(b"help\n").unwrap();
+        }
+    });
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let mut text = String::new();
+    answers.read_to_string(&mut text).unwrap();
+    writer.join().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mock = Mock::start();
+    let once = run(mock.hmp().args(["-c", "help"])).stdout;
+    assert!(once.len() * 20 > 1 << 16);
+    assert_eq!(text, once.repeat(20));
+}
+
+#[test]
 fn a_line_with_a_nul_is_not_run() {
     let mock = Mock::start();
     let ran = run(mock

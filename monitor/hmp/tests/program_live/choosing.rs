@@ -202,7 +202,7 @@ fn another_users_vm_is_entered_by_number_only() {
         assert_eq!((&fields[1], &fields[2]), (&vm.name, &owner));
         let ran = run(hmp().args([&vm.name, "stop"]));
         assert_eq!((ran.stdout.as_str(), ran.code), ("", Some(3)));
-        let says = format!("is a QEMU of {owner}; to use it all the same: hmp pid:{pid}");
+        let says = format!("user {owner}) is not yours; to use it all the same: hmp pid:{pid}");
         assert!(ran.stderr.contains(&says), "{ran:?}");
         let ran = run(hmp().args([&format!("pid:{pid}"), "info", "name"]));
         assert_eq!(ran.stdout.trim_end(), vm.name, "{ran:?}");

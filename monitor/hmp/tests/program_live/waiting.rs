@@ -176,9 +176,20 @@ fn sockets_that_serve_something_else() {
         let websocket = format!("{},websocket=on", at("w"));
         let (human, device) = (at("h"), at("s"));
         let device = device.strip_prefix("unix:").unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let number = port.local_addr().unwrap().port();
+        drop(port);
+        let tls =
+            format!("socket,id=l,host=127.0.0.1,port={number},server=on,wait=off,tls-creds=c");
         let qemu = Qemu::start(
             &program,
             &[
+                "-object",
+                "tls-creds-anon,id=c,endpoint=server",
+                "-chardev",
+                &tls,
+                "-mon",
+                "chardev=l,mode=control",
                 "-qmp",
                 &telnet,
                 "-qmp",
@@ -189,14 +200,16 @@ fn sockets_that_serve_something_else() {
                 &format!("socket,id=s,path={device}"),
             ],
         );
+        let tls = format!("127.0.0.1:{number}");
         for (name, says) in [
+            (tls.as_str(), "serves QMP within TLS"),
             ("t", "speaks telnet"),
             ("w", "serves QMP within websocket"),
             ("h", "human monitor"),
             ("s", "serves a character device of the guest"),
         ] {
             let begun = Instant::now();
-            let ran = run(hmp().arg(folder.path().join(name)).args(["-c", "stop"]));
+            let ran = run(hmp().current_dir(folder.path()).args([name, "-c", "stop"]));
             assert!(begun.elapsed() < Duration::from_secs(5), "{name}");
             assert_eq!((ran.stdout.as_str(), ran.code), ("", Some(3)), "{name}");
             assert!(ran.stderr.contains(says), "{name}: {}", ran.stderr);
