@@ -248,11 +248,13 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_one_is_named() {
-        let error = Recording::load("/nonexistent/x").unwrap_err();
-        assert!(
-            error.to_string().starts_with("/nonexistent/x.qmp: "),
-            "{error}"
-        );
+    fn a_missing_one_is_named_as_it_was_asked_for() {
+        for name in ["/nonexistent/x", "/nonexistent/x.qmp", "/nonexistent/1.0"] {
+            let error = Recording::load(name).unwrap_err();
+            assert!(
+                error.to_string().starts_with(&format!("{name}: ")),
+                "{error}"
+            );
+        }
     }
 }

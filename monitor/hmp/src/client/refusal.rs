@@ -61,6 +61,8 @@ pub(super) fn refusal(address: &Address, kind: ErrorKind) -> Option<Refusal> {
         (Address::Tcp { .. } | Address::Vsock { .. }, ErrorKind::ConnectionRefused) => {
             Some(Refusal::NobodyListens)
         }
+        // The other machine's answer where nobody listens.
+        (Address::Vsock { .. }, ErrorKind::ConnectionReset) => Some(Refusal::NobodyListens),
         _ => None,
     }
 }
@@ -103,6 +105,15 @@ mod tests {
     use std::os::unix::net::{UnixDatagram, UnixListener};
 
     use super::*;
+
+    #[test]
+    fn ports_that_nobody_listens_at() {
+        let refused = |text: &str, kind| refusal(&text.parse().unwrap(), kind);
+        let nobody = Some(Refusal::NobodyListens);
+        assert_eq!(refused("localhost:5", ErrorKind::ConnectionRefused), nobody);
+        assert_eq!(refused("vsock:2:5", ErrorKind::ConnectionReset), nobody);
+        assert_eq!(refused("localhost:5", ErrorKind::ConnectionReset), None);
+    }
 
     #[test]
     fn what_is_at_a_path() {
