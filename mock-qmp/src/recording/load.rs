@@ -31,7 +31,7 @@ impl Recording {
         } else {
             (
                 path.parent().map_or_else(PathBuf::new, Path::to_owned),
-                path.with_extension("qmp"),
+                topic_file(path),
             )
         };
         let file = if file.exists() {
@@ -176,6 +176,24 @@ fn fallback(path: &Path, folder: &Path) -> Option<PathBuf> {
     }
 }
 
+/// The file of a topic that is named with or without the end of its name. A name may hold dots
+/// (`10.0-x86_64-q35`), so only our own ends are replaced.
+fn topic_file(path: &Path) -> PathBuf {
+    let ours = |end: &std::ffi::OsStr| end == "qmp" || end == "hmp";
+    if path.extension().is_some_and(ours) {
+        return path.with_extension("qmp");
+    }
+    let mut named = path.as_os_str().to_owned();
+    named.push(".qmp");
+    let named = PathBuf::from(named);
+    // Where neither is there, the name as it was given is what is missing.
+    if named.exists() {
+        named
+    } else {
+        path.to_owned()
+    }
+}
+
 /// The version that the greeting states, or else the first answer to query-version.
 fn greeted(topic: &Topic) -> Option<QemuVersion> {
     let parse = |text: &str| {
@@ -198,6 +216,21 @@ fn greeted(topic: &Topic) -> Option<QemuVersion> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn names_of_topics_may_hold_dots() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let missing = at("10.0-x86_64-q35");
+        let error = Recording::load(&missing).err().unwrap().to_string();
+        assert!(error.contains(missing.to_str().unwrap()), "{error}");
+        assert!(!error.contains("10.qmp"), "{error}");
+        std::fs::write(at("10.0.qmp"), "").unwrap();
+        assert_eq!(topic_file(&at("10.0")), at("10.0.qmp"));
+        assert_eq!(topic_file(&at("10.0.hmp")), at("10.0.qmp"));
+        assert_eq!(topic_file(&at("10.0.qmp")), at("10.0.qmp"));
+        assert_eq!(topic_file(&at("session")), at("session"));
+    }
+
     const GREETING: &str = r#"{"QMP":{"version":{"qemu":{"micro":3,"minor":1,"major":11},"package":""},"capabilities":[]}}"#;
 
     #[test]
@@ -215,11 +248,13 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_one_is_named() {
-        let error = Recording::load("/nonexistent/x").unwrap_err();
-        assert!(
-            error.to_string().starts_with("/nonexistent/x.qmp: "),
-            "{error}"
-        );
+    fn a_missing_one_is_named_as_it_was_asked_for() {
+        for name in ["/nonexistent/x", "/nonexistent/x.qmp", "/nonexistent/1.0"] {
+            let error = Recording::load(name).unwrap_err();
+            assert!(
+                error.to_string().starts_with(&format!("{name}: ")),
+                "{error}"
+            );
+        }
     }
 }

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
-use hmp::client::address::{Address, AddressError};
-use hmp::repl::{Descriptors, Exit, Form, Options, Target, Task, run};
+use clap::{CommandFactory, Parser, ValueEnum};
+use hmp::repl::{Descriptors, Exit, Form, Options, Target, Task, print, run};
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::host::Risk;
 
@@ -17,9 +16,13 @@ use hmp_engine::host::Risk;
 #[derive(Parser)]
 #[command(name = "hmp", version, after_help = EXIT_CODES)]
 struct Arguments {
-    /// A QMP socket: PATH, unix:PATH or tcp:HOST:PORT. Without it, the one running QEMU is used.
-    #[arg(value_parser = address)]
-    address: Option<Address>,
+    /// A QMP socket (PATH, HOST:PORT, @NAME, vsock:CID:PORT, or as in QEMU's -qmp), or a running
+    /// QEMU by its name or process number. Without it, your only running QEMU is used.
+    address: Option<String>,
+
+    /// A line to run, its words joined by blanks. Options come before it.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, conflicts_with_all = ["lines", "complete", "end_jobs", "list"])]
+    line: Vec<String>,
 
     /// Run this line and end; may be given several times.
     #[arg(short = 'c', long = "command", value_name = "LINE")]
@@ -46,6 +49,10 @@ struct Arguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
 
+    /// Wait this long for the socket to appear and for its turn [default: 10 for its turn].
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with_all = ["replay", "list"])]
+    wait: Option<Duration>,
+
     /// Let commands use the open descriptor N by this name; may be given several times.
     #[arg(long = "fd", value_name = "NAME=N")]
     descriptors: Vec<String>,
@@ -63,7 +70,7 @@ struct Arguments {
     passthrough: Option<When>,
 
     /// Talk to a recording instead of a QEMU.
-    #[arg(long, value_name = "RECORDING", conflicts_with = "address")]
+    #[arg(long, value_name = "RECORDING")]
     replay: Option<PathBuf>,
 
     /// Write no escape sequences to the terminal: a plain prompt, for programs that drive it.
@@ -82,8 +89,8 @@ struct Arguments {
     #[arg(long, conflicts_with_all = ["lines", "complete", "explain", "replay", "null"])]
     end_jobs: bool,
 
-    /// Print the QMP sockets of running QEMUs: process, name, address and remarks, with tabs
-    /// between.
+    /// Print the running QEMUs: a header, then process, name, owner, state, machine, address and
+    /// remarks, with tabs between.
     #[arg(long, conflicts_with_all = ["address", "lines", "complete", "explain", "replay", "null", "end_jobs"])]
     list: bool,
 }
@@ -107,10 +114,6 @@ enum When {
     Always,
 }
 
-fn address(text: &str) -> Result<Address, AddressError> {
-    text.parse()
-}
-
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
@@ -121,10 +124,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
+    let mut words = arguments.line;
     let target = match (arguments.address, arguments.replay) {
-        (Some(address), _) => Target::Address(address),
-        (None, Some(path)) => Target::Recording(path),
+        (Some(address), None) => Target::Named(address),
         (None, None) => Target::Discover,
+        (first, Some(path)) => {
+            // Nothing is named beside a recording: all words are the line's.
+            words.splice(..0, first);
+            Target::Recording(path)
+        }
     };
     let task = if arguments.list {
         Task::List
@@ -132,6 +140,8 @@ fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
         Task::EndJobs
     } else if let Some(text) = arguments.complete {
         Task::Complete(text)
+    } else if !words.is_empty() {
+        Task::Lines(vec![words.join(" ")])
     } else if arguments.lines.is_empty() {
         Task::Input
     } else {
@@ -161,11 +171,29 @@ fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
         plain: arguments.plain,
         reconnect: arguments.reconnect,
         exit_on_end: arguments.exit_on_end,
+        wait: arguments.wait,
         timeout: arguments.timeout,
         passthrough,
         allow,
         descriptors,
     }
+}
+
+/// Reads the command line. What clap can't say by itself: an unknown option in front of the line is
+/// no line, and a recording leaves no place for an address beside lines of other kinds.
+fn read() -> Result<Arguments, clap::Error> {
+    let arguments = Arguments::try_parse()?;
+    let refuse = |kind, text: String| Err(Arguments::command().error(kind, text));
+    if let Some(option) = arguments.line.first().filter(|word| word.starts_with('-')) {
+        let text = format!("unexpected argument '{option}' found");
+        return refuse(clap::error::ErrorKind::UnknownArgument, text);
+    }
+    let other = !arguments.lines.is_empty() || arguments.complete.is_some();
+    if arguments.replay.is_some() && arguments.address.is_some() && other {
+        let text = "a recording is used instead of an address".to_owned();
+        return refuse(clap::error::ErrorKind::ArgumentConflict, text);
+    }
+    Ok(arguments)
 }
 
 /// Takes the descriptors before anything is opened whose number might be meant by mistake.
@@ -183,7 +211,15 @@ fn take(arguments: &Arguments) -> Result<Descriptors, clap::Error> {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match read() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            // Standard error may be closed; the code says too.
+            let _ = error.print();
+            return Exit::Usage.into();
+        }
+        Err(help) => return print(&help.render().to_string()).into(),
+    };
     let descriptors = match take(&arguments) {
         Ok(descriptors) => descriptors,
         Err(error) => {
@@ -212,8 +248,6 @@ fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -225,8 +259,14 @@ mod tests {
     fn the_manual_knows_every_flag() {
         let manual = include_str!("../../../docs/hmp.md");
         for flag in Arguments::command().get_arguments() {
-            if let Some(long) = flag.get_long().filter(|_| !flag.is_hide_set()) {
+            if flag.is_hide_set() {
+                continue;
+            }
+            if let Some(long) = flag.get_long() {
                 assert!(manual.contains(&format!("`--{long}")), "--{long}");
+            }
+            if let Some(short) = flag.get_short() {
+                assert!(manual.contains(&format!("| `-{short}")), "-{short}");
             }
         }
     }

@@ -2,18 +2,17 @@
 //! From an address to a connection that takes commands.
 
 use std::io;
-use std::os::fd::AsRawFd;
-use std::path::Path;
 use std::time::Duration;
 
 use hmp_engine::qmp::quote::quote;
 use serde_json::{Value, json};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::client::address::Address;
-use crate::client::frame::{FrameError, Limits};
+use crate::client::dial::dial;
+use crate::client::frame::Limits;
 use crate::client::options::Options;
+use crate::client::refusal::{Refusal, refusal};
 use crate::client::wire::{ReadError, Reader, Request, Writer, read_error};
 
 /// Why there is no connection.
@@ -21,22 +20,25 @@ use crate::client::wire::{ReadError, Reader, Request, Writer, read_error};
 pub enum ConnectError {
     /// The system said no.
     #[error("can't connect: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
+    /// The system said no, and why is known.
+    #[error("{0}")]
+    Place(#[from] Refusal),
     /// Nobody took the connection within the time allowed.
     #[error("can't connect within {seconds} s")]
     Unreachable {
         /// The limit, in seconds.
         seconds: u64,
     },
-    /// The queue of connections is full.
+    /// The queue of connections was full all the time.
     #[error(
         "the socket is held by another client, and more are waiting (QMP serves one at a time)"
     )]
     Queued,
     /// Connected, but nothing came.
     #[error(
-        "connected, but no greeting within {seconds} s: \
-         the socket is probably held by another client (QMP serves one at a time)"
+        "connected, but no greeting within {seconds} s: another client holds the socket (QMP serves \
+         one at a time), QEMU is stopped or stuck, or it is no plain QMP socket"
     )]
     NoGreeting {
         /// The limit, in seconds.
@@ -58,12 +60,24 @@ pub enum ConnectError {
         "this is the socket of a human monitor; hmp needs a QMP socket (-qmp, or -mon with mode=control)"
     )]
     HumanMonitor,
+    /// The other end greets in another protocol.
+    #[error("this is not a QMP socket: it speaks {0}; hmp needs QMP on a plain socket")]
+    Speaks(&'static str),
     /// The other end speaks something else.
     #[error("this is not a QMP socket: {0}")]
     NotQmp(String),
     /// QEMU refused the capabilities.
     #[error("QEMU refused to start the session: {0}")]
     Refused(String),
+}
+
+impl ConnectError {
+    /// Whether the other end is silent: held by another client, stopped, or waiting for us to speak
+    /// first.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Queued | Self::NoGreeting { .. })
+    }
 }
 
 /// What a greeting may cost: QEMU's has some 200 bytes.
@@ -73,85 +87,76 @@ const GREETING: Limits = Limits {
     memory: 256 << 10,
 };
 
-/// The longest path that a unix socket's address holds.
-const SUN_PATH: usize = 107;
+/// How soon a full queue, or a socket that is not there, is tried again. A session for one command
+/// takes some milliseconds.
+const PAUSE: Duration = Duration::from_millis(10);
 
-/// A unix socket's connection. A path too long for an address is reached through its directory's
-/// descriptor.
-pub(super) async fn unix(path: &Path) -> io::Result<UnixStream> {
-    use rustix::fs::{Mode, OFlags, open};
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return UnixStream::connect(path).await;
-    };
-    if path.as_os_str().len() <= SUN_PATH {
-        return UnixStream::connect(path).await;
-    }
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = open(parent, flags, Mode::empty())?;
-    let short = Path::new("/proc/self/fd")
-        .join(directory.as_raw_fd().to_string())
-        .join(name);
-    UnixStream::connect(short).await
-}
-
-/// Opens the stream of an address.
+/// Opens the stream of an address and starts the session with `id`; the third is the greeting's
+/// `QMP` member.
 pub(super) async fn open(
     address: &Address,
     options: &Options,
-) -> Result<(Reader, Writer), ConnectError> {
-    let deadline = Instant::now() + options.connect_timeout;
-    let connected = timeout_at(deadline, async {
-        match address {
-            Address::Unix(path) => unix(path).await.map(|stream| of_unix(stream, options)),
-            Address::Tcp { host, port } => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                let local = is_local(&stream);
-                let (read, write) = stream.into_split();
-                let reader = Reader::new(read, options.limits);
-                let stream = Box::new(write);
-                Ok((reader, Writer::Other { stream, local }))
+    id: u64,
+) -> Result<(Reader, Writer, Value), ConnectError> {
+    let limit = options.wait.unwrap_or(options.connect_timeout);
+    let deadline = Instant::now() + limit;
+    let (mut reader, mut writer) = loop {
+        let error = match timeout_at(deadline, dial(address, options.limits)).await {
+            Ok(Ok(stream)) => break stream,
+            Ok(Err(error)) => error,
+            Err(_) => {
+                let seconds = whole_seconds(limit);
+                return Err(ConnectError::Unreachable { seconds });
+            }
+        };
+        // A unix socket whose queue is full; a TCP connection waits by itself.
+        let full = error.kind() == io::ErrorKind::WouldBlock;
+        let next = Instant::now() + PAUSE;
+        if full && next >= deadline {
+            return Err(ConnectError::Queued);
+        }
+        if !full {
+            let refused = refusal(address, error.kind());
+            let comes = refused.as_ref().is_some_and(Refusal::may_pass);
+            if options.wait.is_none() || !comes || next >= deadline {
+                return Err(refused.map_or(ConnectError::Io(error), ConnectError::Place));
             }
         }
-    });
-    match connected.await {
-        Err(_) => Err(ConnectError::Unreachable {
-            seconds: whole_seconds(options.connect_timeout),
-        }),
-        // A unix socket's full queue; a TCP connection waits.
-        Ok(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Err(ConnectError::Queued),
-        Ok(result) => Ok(result?),
-    }
-}
-
-/// Whether a connection ends on this machine, or seems to: a tunnel may go on from there.
-fn is_local(stream: &TcpStream) -> bool {
-    let Ok(peer) = stream.peer_addr() else {
-        return false;
+        sleep_until(next).await;
     };
-    let own = stream.local_addr().is_ok_and(|own| own.ip() == peer.ip());
-    own || peer.ip().to_canonical().is_loopback()
+    let deadline = match options.wait {
+        Some(_) => deadline,
+        None => Instant::now() + limit,
+    };
+    let greeting = negotiate(&mut reader, &mut writer, options, id, (deadline, limit)).await?;
+    Ok((reader, writer, greeting))
 }
 
-pub(super) fn of_unix(stream: UnixStream, options: &Options) -> (Reader, Writer) {
-    let (read, write) = stream.into_split();
-    (Reader::new(read, options.limits), Writer::Unix(write))
-}
-
-/// Reads the greeting and leaves negotiation mode, with `oob` where it is offered; returns the
-/// greeting's `QMP` member.
-pub(super) async fn negotiate(
+/// Starts the session on a stream that is open already.
+pub(super) async fn adopt(
     reader: &mut Reader,
     writer: &mut Writer,
     options: &Options,
     id: u64,
 ) -> Result<Value, ConnectError> {
-    let deadline = Instant::now() + options.connect_timeout;
-    let seconds = whole_seconds(options.connect_timeout);
+    let limit = options.connect_timeout;
+    negotiate(reader, writer, options, id, (Instant::now() + limit, limit)).await
+}
+
+/// Reads the greeting and leaves negotiation mode, with `oob` where it is offered; returns the
+/// greeting's `QMP` member.
+async fn negotiate(
+    reader: &mut Reader,
+    writer: &mut Writer,
+    options: &Options,
+    id: u64,
+    (deadline, limit): (Instant, Duration),
+) -> Result<Value, ConnectError> {
+    let seconds = whole_seconds(limit);
     match timeout_at(deadline, dialogue(reader, writer, options.limits, id)).await {
         Ok(result) => result,
-        Err(_) if reader.received() => Err(ConnectError::Stalled { seconds }),
-        Err(_) => Err(ConnectError::NoGreeting { seconds }),
+        Err(_) if reader.head().is_empty() => Err(ConnectError::NoGreeting { seconds }),
+        Err(_) => Err(ConnectError::Stalled { seconds }),
     }
 }
 
@@ -162,7 +167,7 @@ async fn dialogue(
     id: u64,
 ) -> Result<Value, ConnectError> {
     reader.set_limits(GREETING);
-    let mut greeting = reader.message().await?.value;
+    let mut greeting = first(reader).await?;
     reader.set_limits(limits);
     let Some(greeting) = greeting.get_mut("QMP").map(Value::take) else {
         return Err(ConnectError::NotQmp("it sends no greeting".into()));
@@ -202,23 +207,74 @@ async fn dialogue(
     }
 }
 
+/// The first message, or what the first bytes show.
+async fn first(reader: &mut Reader) -> Result<Value, ConnectError> {
+    match reader.message().await {
+        Ok(message) => Ok(message.value),
+        Err(error @ ReadError::Garbage(_)) => {
+            Err(foreign(reader.head()).unwrap_or_else(|| error.into()))
+        }
+        Err(ReadError::Ended) => Err(ConnectError::Closed),
+    }
+}
+
 impl From<ReadError> for ConnectError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Ended => Self::Closed,
-            ReadError::Garbage(FrameError::Garbage(text)) if human(&text) => Self::HumanMonitor,
             ReadError::Garbage(error) => Self::NotQmp(error.to_string()),
         }
     }
 }
 
-/// Whether the first bytes (as shown in the error) are the built-in monitor's banner, possibly
-/// behind telnet's bytes.
-fn human(text: &str) -> bool {
-    text.contains("QEMU ") && text.contains(" monitor")
+/// What greets with these bytes, where that is known: the built-in monitor's banner, possibly
+/// behind telnet's bytes, or another protocol.
+fn foreign(head: &[u8]) -> Option<ConnectError> {
+    let holds = |text: &str| memchr::memmem::find(head, text.as_bytes()).is_some();
+    if holds("QEMU ") && holds(" monitor") {
+        return Some(ConnectError::HumanMonitor);
+    }
+    let protocol = match head {
+        // IAC and WILL, WONT, DO or DONT (RFC 854).
+        [0xff, 0xfb..=0xfe, ..] => "telnet",
+        // A record of an alert or a handshake (RFC 8446, 5.1).
+        [0x15 | 0x16, 0x03, ..] => "TLS",
+        _ if head.starts_with(b"HTTP/") => "HTTP",
+        _ if head.starts_with(b"RFB ") => "VNC",
+        _ if head.starts_with(b"SSH-") => "SSH",
+        _ => return None,
+    };
+    Some(ConnectError::Speaks(protocol))
 }
 
 /// A limit in seconds, for messages.
 pub(super) fn whole_seconds(limit: Duration) -> u64 {
     limit.as_secs() + u64::from(limit.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(b"QEMU 10.0.2 monitor - type 'help'", "human monitor")]
+    #[case(b"\xff\xfb\x01QEMU 7.2 monitor", "human monitor")]
+    #[case(b"\xff\xfb\x01\xff\xfb\x03{\"QMP\"", "speaks telnet")]
+    #[case(b"\x15\x03\x03\x00\x02", "speaks TLS")]
+    #[case(b"HTTP/1.1 400 Bad", "speaks HTTP")]
+    #[case(b"RFB 003.008", "speaks VNC")]
+    #[case(b"SSH-2.0-x", "speaks SSH")]
+    fn other_greetings(#[case] head: &[u8], #[case] says: &str) {
+        let text = foreign(head).unwrap().to_string();
+        assert!(text.contains(says), "{text}");
+    }
+
+    #[test]
+    fn unknown_greetings() {
+        for head in [&b""[..], b"login: ", b"\xff", b"\xff\xff"] {
+            assert!(foreign(head).is_none(), "{head:?}");
+        }
+    }
 }

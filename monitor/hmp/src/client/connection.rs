@@ -16,7 +16,8 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::client::address::Address;
-use crate::client::connect::{ConnectError, negotiate, of_unix, open, whole_seconds};
+use crate::client::connect::{ConnectError, adopt, open, whole_seconds};
+use crate::client::dial::of_unix;
 use crate::client::events::{Event, Events, Queue};
 use crate::client::options::Options;
 use crate::client::peer::Peer;
@@ -74,8 +75,9 @@ impl Client {
         address: &Address,
         options: &Options,
     ) -> Result<(Self, Events), ConnectError> {
-        let (reader, writer) = open(address, options).await?;
-        Self::start(reader, writer, options).await
+        let first = options.first_id();
+        let (reader, writer, greeting) = open(address, options, first).await?;
+        Ok(Self::start(reader, writer, greeting, first, options))
     }
 
     /// Takes over a connected unix socket.
@@ -83,8 +85,8 @@ impl Client {
         stream: UnixStream,
         options: &Options,
     ) -> Result<(Self, Events), ConnectError> {
-        let (reader, writer) = of_unix(stream, options);
-        Self::start(reader, writer, options).await
+        let (reader, writer) = of_unix(stream, options.limits);
+        Self::adopt(reader, writer, options).await
     }
 
     /// Takes over any other stream; descriptors can't be passed over it.
@@ -99,16 +101,27 @@ impl Client {
         let reader = Reader::new(read, options.limits);
         let stream = Box::new(write);
         let local = false;
-        Self::start(reader, Writer::Other { stream, local }, options).await
+        Self::adopt(reader, Writer::Other { stream, local }, options).await
     }
 
-    async fn start(
+    async fn adopt(
         mut reader: Reader,
         mut writer: Writer,
         options: &Options,
     ) -> Result<(Self, Events), ConnectError> {
         let first = options.first_id();
-        let greeting = negotiate(&mut reader, &mut writer, options, first).await?;
+        let greeting = adopt(&mut reader, &mut writer, options, first).await?;
+        Ok(Self::start(reader, writer, greeting, first, options))
+    }
+
+    /// Takes requests from here on; `first` was the session's first id.
+    fn start(
+        reader: Reader,
+        writer: Writer,
+        greeting: Value,
+        first: u64,
+        options: &Options,
+    ) -> (Self, Events) {
         // Never more than the requests in flight wait in it.
         let (requests, queue) = mpsc::unbounded_channel();
         let (events, listener) = Queue::new();
@@ -136,7 +149,7 @@ impl Client {
             greeting,
             tasks,
         };
-        Ok((Self(Arc::new(connection)), listener))
+        (Self(Arc::new(connection)), listener)
     }
 
     /// The `QMP` member of the greeting: version and capabilities.

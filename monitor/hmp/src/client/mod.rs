@@ -8,11 +8,14 @@
 pub mod address;
 mod connect;
 mod connection;
+mod dial;
 mod events;
 pub mod frame;
+pub(crate) mod option_string;
 mod options;
 mod peer;
 mod pending;
+mod refusal;
 mod wire;
 
 pub use self::connect::ConnectError;
@@ -21,3 +24,4 @@ pub use self::events::{Event, Events};
 pub use self::options::Options;
 pub use self::peer::{Life, Peer};
 pub use self::pending::End;
+pub use self::refusal::Refusal;

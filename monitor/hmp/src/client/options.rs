@@ -11,6 +11,9 @@ use crate::client::frame::Limits;
 pub struct Options {
     /// How long connecting may take, and then the greeting.
     pub connect_timeout: Duration,
+    /// How long to wait altogether, instead of that, for the socket to appear and for our turn at
+    /// it; none: a socket that is not there is an error at once.
+    pub wait: Option<Duration>,
     /// How long a command may take, counted from the moment it is sent; none: as long as it takes.
     pub command_timeout: Option<Duration>,
     /// What a message may cost.
@@ -25,6 +28,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
+            wait: None,
             command_timeout: None,
             limits: Limits::default(),
             first_id: None,

@@ -17,6 +17,8 @@ use crate::client::peer::Peer;
 
 /// Bytes asked for at a time.
 const CHUNK: usize = 64 << 10;
+/// First bytes that are kept.
+const HEAD: usize = 256;
 /// Messages longer or deeper than this are read as JSON on a thread of their own: the runtime's
 /// threads go on, and their stack need not be large.
 const INLINE_BYTES: usize = 1 << 20;
@@ -59,7 +61,8 @@ pub(super) struct Reader {
     framer: Framer,
     limits: Limits,
     chunk: Box<[u8]>,
-    received: bool,
+    /// The first bytes that came, a few of them: they show what the other end speaks.
+    head: Vec<u8>,
 }
 
 impl Reader {
@@ -69,7 +72,7 @@ impl Reader {
             framer: Framer::new(limits),
             limits,
             chunk: vec![0; CHUNK].into_boxed_slice(),
-            received: false,
+            head: Vec::new(),
         }
     }
 
@@ -79,9 +82,9 @@ impl Reader {
         self.framer.set_limits(limits);
     }
 
-    /// Whether anything came at all.
-    pub(super) fn received(&self) -> bool {
-        self.received
+    /// The first bytes that came; none as long as nothing came.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
     }
 
     /// The next message. Not to be called again when the future was dropped.
@@ -91,7 +94,8 @@ impl Reader {
             match self.stream.read(&mut self.chunk).await {
                 Ok(0) | Err(_) => return Err(ReadError::Ended),
                 Ok(count) => {
-                    self.received = true;
+                    let room = HEAD.saturating_sub(self.head.len());
+                    self.head.extend(&self.chunk[..count.min(room)]);
                     self.framer.push(&self.chunk[..count]);
                 }
             }

@@ -5,6 +5,7 @@ pub mod files;
 pub mod memfd;
 pub mod owner;
 pub mod private_file;
+pub mod users;
 
 use std::time::Duration;
 

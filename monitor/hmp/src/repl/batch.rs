@@ -64,11 +64,11 @@ pub(super) async fn input(worker: &mut Worker, input: &Input) -> Exit {
         let next = match line {
             None => return worker.exit(),
             Some(Line::Text(line)) => worker.line(&line).await,
-            Some(Line::TooLong) => {
-                say("a line of input is longer than 1 MiB");
-                worker.failed = true;
-                worker.screen.end_answer(worker.null);
-                Next::Go
+            Some(Line::TooLong) => not_run(worker, "is longer than 1 MiB"),
+            Some(Line::Nul) => not_run(worker, "holds a NUL byte"),
+            Some(Line::Unreadable(error)) => {
+                say(&format!("can't read standard input: {error}"));
+                return Exit::Failed;
             }
         };
         match next {
@@ -84,6 +84,14 @@ pub(super) async fn input(worker: &mut Worker, input: &Input) -> Exit {
             }
         }
     }
+}
+
+/// A line of input that is no line: an answer of its own all the same.
+fn not_run(worker: &mut Worker, why: &str) -> Next {
+    say(&format!("a line of input {why}; it was not run"));
+    worker.failed = true;
+    worker.screen.end_answer(worker.null);
+    Next::Go
 }
 
 /// Prints the candidates for the end of `text`, one per line.

@@ -9,10 +9,10 @@ use hmp_engine::engine::Monitor;
 use hmp_engine::host::Risk;
 use tokio::time::timeout;
 
+use super::connect::{Link, connect, dial};
 use super::host::Program;
-use super::options::Target;
 use crate::client::address::Address;
-use crate::client::{Client, Events, Options};
+use crate::client::{Client, Options};
 
 /// How long QEMU may take to say what it offers: without that no command can run, so this belongs
 /// to connecting.
@@ -24,7 +24,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// How connections are made, and what monitors on them may do.
 pub(super) struct Home {
-    pub(super) target: Target,
+    /// Where the prompt came from; none for a recording.
+    pub(super) address: Option<Address>,
     pub(super) settings: Options,
     pub(super) host: Arc<Program>,
     pub(super) passthrough: Passthrough,
@@ -57,36 +58,41 @@ impl Home {
         }
     }
 
-    /// A connection to `address`, or to where the prompt came from, and a monitor on it.
-    pub(super) async fn connect(
-        &self,
-        address: Option<&Address>,
-        settings: &Options,
-    ) -> Result<(Client, Events, Monitor), String> {
-        let address = match (address, &self.target) {
-            (Some(address), _) | (None, Target::Address(address)) => address,
-            (None, Target::Recording(_)) => return Err("a recording can't come back".into()),
-            (None, Target::Discover) => return Err("name the VM: connect ADDRESS".into()),
+    /// A connection to what a text names, or to where the prompt came from, and a monitor on it.
+    pub(super) async fn connect(&self, text: Option<&str>) -> Result<(Link, Monitor), String> {
+        let connected = match (text, &self.address) {
+            (Some(text), _) => connect(Some(text), &self.settings).await,
+            (None, Some(address)) => dial(address, &self.settings).await,
+            (None, None) => return Err("a recording can't come back".into()),
         };
-        let connected = Client::connect(address, settings).await;
-        let (client, events) = connected.map_err(|error| format!("{address}: {error}"))?;
-        let monitor = self.monitor(&client).await?;
-        Ok((client, events, monitor))
+        let link = connected.map_err(|failure| failure.text)?;
+        let monitor = self.monitor(&link.client).await?;
+        Ok((link, monitor))
     }
 
     /// Waits until the QEMU that the prompt came from is back; for ever where it is not waited for.
-    pub(super) async fn back(&self) -> (Client, Events, Monitor) {
-        if !self.reconnect || !matches!(self.target, Target::Address(_)) {
+    pub(super) async fn back(&self) -> (Link, Monitor) {
+        let Some(address) = self.address.as_ref().filter(|_| self.reconnect) else {
             return std::future::pending().await;
-        }
+        };
         let settings = Options {
             connect_timeout: TRY,
+            wait: None,
             ..self.settings
         };
         loop {
             tokio::time::sleep(PAUSE).await;
-            if let Ok(back) = self.connect(None, &settings).await {
-                return back;
+            // Nothing is said of the tries that fail.
+            let Ok((client, events)) = Client::connect(address, &settings).await else {
+                continue;
+            };
+            if let Ok(monitor) = self.monitor(&client).await {
+                let link = Link {
+                    client,
+                    events,
+                    address: Some(address.clone()),
+                };
+                return (link, monitor);
             }
         }
     }

@@ -18,8 +18,8 @@ pub(super) struct Program {
     pub(super) descriptors: Descriptors,
     /// Asks the user, where there is one.
     pub(super) asker: Asker,
-    /// The lines typed so far, where lines are typed.
-    pub(super) history: Option<Arc<Session>>,
+    /// The lines of this session.
+    pub(super) history: Arc<Session>,
 }
 
 impl Host for Program {
@@ -56,6 +56,6 @@ impl Host for Program {
     }
 
     fn history(&self) -> Option<Vec<String>> {
-        Some(self.history.as_ref()?.lines())
+        Some(self.history.lines())
     }
 }

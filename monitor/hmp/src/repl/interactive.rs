@@ -11,15 +11,13 @@ use tokio::signal::unix::Signal;
 use tokio::time::timeout;
 
 use super::candidates::with_files;
+use super::connect::Link;
 use super::editor::Editor;
 use super::exit::Exit;
-use super::history::Session;
 use super::home::Home;
 use super::question::Said;
-use super::screen::say;
+use super::screen::{say, say_lines};
 use super::worker::{End, Next, Worker, shown};
-use crate::client::address::Address;
-use crate::client::{Client, Events};
 
 /// How long QEMU may take to give candidates; the editor waits a little longer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,7 +37,6 @@ enum Typed {
 pub(super) struct Prompt<'p> {
     pub(super) worker: &'p mut Worker,
     pub(super) editor: &'p mut Editor,
-    pub(super) history: &'p Session,
     pub(super) interrupts: &'p mut Signal,
     pub(super) home: &'p Home,
     /// Whether the VM is gone.
@@ -64,7 +61,6 @@ impl Prompt<'_> {
                 Typed::Interrupted => continue,
                 Typed::Leave(exit) => return exit,
             };
-            self.history.add(&line);
             if let Some(exit) = self.line(&line).await {
                 return exit;
             }
@@ -74,7 +70,11 @@ impl Prompt<'_> {
     /// Runs a line; the exit code where it was the last.
     async fn line(&mut self, line: &str) -> Option<Exit> {
         let mut words = line.split_ascii_whitespace();
-        match words.next() {
+        let first = words.next();
+        if self.gone || first == Some("connect") {
+            self.worker.history.add(line);
+        }
+        match first {
             Some("connect") => {
                 let address = words.next().map(str::to_owned);
                 self.connect(address.as_deref()).await;
@@ -209,15 +209,7 @@ impl Prompt<'_> {
             say("connected already");
             return;
         }
-        let address: Option<Address> = match address.map(str::parse).transpose() {
-            Ok(address) => address,
-            Err(error) => {
-                say(&error.to_string());
-                self.worker.failed = true;
-                return;
-            }
-        };
-        let connecting = self.home.connect(address.as_ref(), &self.home.settings);
+        let connecting = self.home.connect(address);
         forget(self.interrupts).await;
         let connected = tokio::select! {
             biased;
@@ -230,15 +222,15 @@ impl Prompt<'_> {
                 say(&self.greeting());
             }
             Err(text) => {
-                say(&text);
+                say_lines(&text);
                 self.worker.failed = true;
             }
         }
     }
 
     /// Goes on with another connection.
-    fn took(&mut self, (client, events, monitor): (Client, Events, Monitor)) {
-        self.worker.renew(client, events, monitor);
+    fn took(&mut self, (link, monitor): (Link, Monitor)) {
+        self.worker.renew(link.client, link.events, monitor);
         self.gone = false;
     }
 

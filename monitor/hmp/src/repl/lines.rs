@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc};
 
+use crate::repl::streams;
+
 /// Bytes of a line that are kept. The built-in's limit is 4095.
 const LONGEST: u64 = 1 << 20;
 
@@ -17,6 +19,10 @@ pub(super) enum Line {
     Text(String),
     /// It was longer than a line may be, and was passed over.
     TooLong,
+    /// It holds a NUL byte, where commands would end.
+    Nul,
+    /// There may be more, and it can't be read.
+    Unreadable(String),
 }
 
 /// Standard input as lines. Whoever asks takes the next one: a batch, or a command that wants a
@@ -31,20 +37,28 @@ impl Input {
     }
 }
 
-/// Starts reading standard input.
+/// Starts reading standard input. No more lines come behind an error.
 pub(super) fn stdin() -> Input {
     let (lines, receiver) = mpsc::channel(16);
-    // Without a thread there are no lines.
-    let _ = std::thread::Builder::new()
+    let failed = lines.clone();
+    let started = std::thread::Builder::new()
         .name("stdin".into())
         .spawn(move || {
-            let mut input = io::stdin().lock();
-            while let Ok(Some(line)) = next(&mut input) {
-                if lines.blocking_send(line).is_err() {
-                    break;
+            let ended = streams::stdin().and_then(|mut input| {
+                while let Some(line) = next(&mut input)? {
+                    if lines.blocking_send(line).is_err() {
+                        break;
+                    }
                 }
+                Ok(())
+            });
+            if let Err(error) = ended {
+                let _ = lines.blocking_send(Line::Unreadable(error.to_string()));
             }
         });
+    if let Err(error) = started {
+        let _ = failed.try_send(Line::Unreadable(error.to_string()));
+    }
     Input(Arc::new(Mutex::new(receiver)))
 }
 
@@ -61,6 +75,9 @@ fn next(input: &mut impl BufRead) -> io::Result<Option<Line>> {
     }
     if bytes.ends_with(b"\r") {
         bytes.pop();
+    }
+    if bytes.contains(&0) {
+        return Ok(Some(Line::Nul));
     }
     let text = String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
@@ -105,6 +122,12 @@ mod tests {
     #[test]
     fn what_is_not_utf8_is_replaced() {
         assert_eq!(all(b"a\xffb\n"), [text("a\u{fffd}b")]);
+    }
+
+    #[test]
+    fn nothing_is_cut_at_a_nul() {
+        let lines = all(b"a\0b\n\0\nc\n");
+        assert_eq!(lines, [Line::Nul, Line::Nul, text("c")]);
     }
 
     #[test]

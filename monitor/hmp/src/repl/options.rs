@@ -7,15 +7,14 @@ use std::time::Duration;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::host::Risk;
 
-use crate::client::address::Address;
 use crate::repl::descriptors::Descriptors;
 
 /// What to talk to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A QMP socket.
-    Address(Address),
-    /// The QMP socket of the one running QEMU.
+    /// What this text names: an address, or a running QEMU by its name or process number.
+    Named(String),
+    /// This user's only running QEMU.
     Discover,
     /// A recording instead of a QEMU.
     Recording(PathBuf),
@@ -67,6 +66,8 @@ pub struct Options {
     pub reconnect: bool,
     /// Whether a prompt ends with its QEMU.
     pub exit_on_end: bool,
+    /// How long to wait for the socket to appear and for our turn at it.
+    pub wait: Option<Duration>,
     /// How long a QMP command may take.
     pub timeout: Option<Duration>,
     /// Whether the built-in monitor may be used.

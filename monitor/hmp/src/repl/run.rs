@@ -8,31 +8,29 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::client::address::Address;
-use crate::client::{self, Client, Events};
+use crate::client;
 use crate::discover::discover;
 use crate::host::private_file;
 use crate::repl::asker::Asker;
+use crate::repl::connect::{Failure, Link, connect};
 use crate::repl::editor::Editor;
 use crate::repl::exit::Exit;
 use crate::repl::history::{self, HistoryFile, Session};
 use crate::repl::home::Home;
 use crate::repl::host::Program;
 use crate::repl::interactive::Prompt;
+use crate::repl::list::list;
 use crate::repl::options::{Form, Options, Target, Task};
-use crate::repl::screen::{Screen, say};
+use crate::repl::screen::{Screen, say, say_lines};
 use crate::repl::signals::Signals;
 use crate::repl::worker::Worker;
-use crate::repl::{batch, choose, leftovers, lines, replay};
+use crate::repl::{batch, leftovers, lines, replay};
 use crate::terminal::kind::is_plain;
 
 /// Does what the options ask for. It needs a tokio runtime with I/O and time.
 pub async fn run(options: Options) -> Exit {
     if options.task == Task::List {
-        let mut screen = Screen::stdout();
-        let _ = screen.write_str(&choose::list(&discover()));
-        screen.end_answer(false);
-        return Exit::Success;
+        return print(&list(&discover()));
     }
     let person = io::stdin().is_terminal() && io::stdout().is_terminal();
     let mut signals = Signals::catch(person && options.task == Task::Input);
@@ -41,62 +39,54 @@ pub async fn run(options: Options) -> Exit {
     let connected = tokio::select! {
         biased;
         caught = signals.recv() => return Exit::Signal(caught),
-        connected = connect(&options, &mut mock) => connected,
+        connected = link(&options, &mut mock) => connected,
     };
     let exit = match connected {
-        Ok((client, events)) => start(options, client, events, person, &mut signals).await,
-        Err(text) => {
-            say(&text);
-            Exit::Unconnected
+        Ok(link) => start(options, link, person, &mut signals).await,
+        Err(failure) => {
+            say_lines(&failure.text);
+            failure.exit
         }
     };
     drop(mock);
     exit
 }
 
-async fn connect(
-    options: &Options,
-    mock: &mut Option<mock_qmp::Server>,
-) -> Result<(Client, Events), String> {
+async fn link(options: &Options, mock: &mut Option<mock_qmp::Server>) -> Result<Link, Failure> {
     let settings = settings(options);
     match &options.target {
         Target::Recording(path) => {
             let (server, client, events) = replay::connect(path, &settings).await?;
             *mock = Some(server);
-            Ok((client, events))
+            Ok(Link {
+                client,
+                events,
+                address: None,
+            })
         }
-        Target::Address(address) => to_address(address, &settings).await,
-        Target::Discover => {
-            let address = choose::choose(&discover())?;
-            say(&format!("using {address}"));
-            to_address(&address, &settings).await
-        }
+        Target::Named(text) => connect(Some(text), &settings).await,
+        Target::Discover => connect(None, &settings).await,
     }
 }
 
 /// How connections are made.
 fn settings(options: &Options) -> client::Options {
     client::Options {
+        wait: options.wait,
         command_timeout: options.timeout,
         ..client::Options::default()
     }
 }
 
-async fn to_address(
-    address: &Address,
-    settings: &client::Options,
-) -> Result<(Client, Events), String> {
-    let connected = Client::connect(address, settings).await;
-    connected.map_err(|error| format!("{address}: {error}"))
+/// Writes a text of the program's own to standard output.
+pub fn print(text: &str) -> Exit {
+    let mut screen = Screen::stdout();
+    let _ = screen.write_str(text);
+    screen.end_answer(false);
+    screen.end(Exit::Success)
 }
 
-async fn start(
-    mut options: Options,
-    client: Client,
-    events: Events,
-    person: bool,
-    signals: &mut Signals,
-) -> Exit {
+async fn start(mut options: Options, link: Link, person: bool, signals: &mut Signals) -> Exit {
     let prompt = person && options.task == Task::Input;
     let plain = options.plain || is_plain(std::env::var("TERM").ok().as_deref());
     let kept = || HistoryFile::open(history::path(|name| std::env::var_os(name))?).ok();
@@ -119,7 +109,7 @@ async fn start(
                 None => Asker::Nobody,
             },
         },
-        history: prompt.then(|| Arc::clone(&history)),
+        history: Arc::clone(&history),
     };
     let host = Arc::new(host);
     // Where lines are run, what programs left that are gone is cleared away.
@@ -128,7 +118,7 @@ async fn start(
         runs && options.form != Form::Plan && !matches!(options.target, Target::Recording(_));
     let home = Home {
         settings: settings(&options),
-        target: options.target,
+        address: link.address,
         host: Arc::clone(&host),
         passthrough: options.passthrough,
         allow: options.allow,
@@ -139,7 +129,7 @@ async fn start(
     let built = tokio::select! {
         biased;
         caught = signals.recv() => return Exit::Signal(caught),
-        built = home.monitor(&client) => built,
+        built = home.monitor(&link.client) => built,
     };
     let monitor = match built {
         Ok(monitor) => monitor,
@@ -150,9 +140,10 @@ async fn start(
     };
     let mut worker = Worker {
         monitor,
-        client,
-        events,
+        client: link.client,
+        events: link.events,
         screen: Screen::stdout(),
+        history: Arc::clone(&history),
         form: options.form,
         null: options.null,
         prompt,
@@ -183,7 +174,6 @@ async fn start(
                     let mut prompt = Prompt {
                         worker: &mut worker,
                         editor,
-                        history: &history,
                         interrupts: &mut interrupts,
                         home: &home,
                         gone: false,
@@ -202,7 +192,8 @@ async fn start(
                 None => Exit::Success,
             },
             (Task::EndJobs, _) => {
-                leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await
+                let exit = leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await;
+                worker.screen.end(exit)
             }
             (Task::List, _) => Exit::Success,
         }

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
+use crate::repl::exit::Exit;
+use crate::repl::streams;
 use crate::terminal::escape::{CLEAR, for_terminal, on_one_line, with_clear};
 
 /// Where commands write their text: standard output, made harmless where it is a terminal.
@@ -18,9 +20,7 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn stdout() -> Self {
-        let out = io::stdout();
-        let terminal = out.is_terminal();
-        Self::new(Box::new(out), terminal)
+        Self::new(streams::stdout(), io::stdout().is_terminal())
     }
 
     fn new(out: Box<dyn Write + Send>, terminal: bool) -> Self {
@@ -69,6 +69,18 @@ impl Screen {
         self.error.as_ref()
     }
 
+    /// How the program ends that would end so if all it wrote had gone out. A pipe whose reader has
+    /// left is nobody's fault.
+    pub(super) fn end(&self, exit: Exit) -> Exit {
+        match &self.error {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                say(&format!("can't write: {error}"));
+                Exit::Failed
+            }
+            _ => exit,
+        }
+    }
+
     fn put(&mut self, bytes: &[u8]) {
         if self.error.is_none() {
             self.error = self.out.write_all(bytes).err();
@@ -102,7 +114,6 @@ pub(super) fn say(text: &str) {
 }
 
 /// A message of several lines, whose foreign parts are escaped already.
-#[expect(dead_code, reason = "lists of VMs")]
 pub(super) fn say_lines(text: &str) {
     let mut err = io::stderr().lock();
     let _ = writeln!(err, "hmp: {}", for_terminal(text));

@@ -2,6 +2,7 @@
 //! Runs lines one after the other and keeps count of what happened.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hmp_engine::engine::{Monitor, Outcome, secret};
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 use crate::client::{self, Client, Events, Life};
 use crate::host::files::Place;
 use crate::repl::exit::Exit;
+use crate::repl::history::Session;
 use crate::repl::options::Form;
 use crate::repl::screen::{Screen, say};
 use crate::repl::signals::Caught;
@@ -54,6 +56,8 @@ pub(super) struct Worker {
     pub(super) client: Client,
     pub(super) events: Events,
     pub(super) screen: Screen,
+    /// The lines of this session.
+    pub(super) history: Arc<Session>,
     pub(super) form: Form,
     pub(super) null: bool,
     /// Whether a user reads the answers at a prompt.
@@ -70,6 +74,7 @@ pub(super) struct Worker {
 impl Worker {
     /// Runs or explains one line and writes its answer.
     pub(super) async fn line(&mut self, line: &str) -> Next {
+        self.history.add(line);
         if let Some(earlier) = self.behind.take_if(|_| self.client.is_behind()) {
             say(&format!("QEMU still answers an earlier line: {earlier}"));
             self.behind = Some(earlier);
@@ -278,13 +283,7 @@ impl Worker {
 
     /// Ends because nobody reads our output: quietly for a closed pipe.
     pub(super) fn unheard(&self) -> Exit {
-        match self.screen.error() {
-            Some(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                say(&format!("can't write: {error}"));
-                Exit::Failed
-            }
-            _ => self.exit(),
-        }
+        self.screen.end(self.exit())
     }
 
     /// Waits for the connection's end. Events that come before it are not shown.

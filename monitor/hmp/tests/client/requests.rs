@@ -338,7 +338,7 @@ async fn no_greeting_means_that_somebody_else_is_connected() {
         error
             .unwrap()
             .to_string()
-            .contains("held by another client")
+            .contains("another client holds the socket")
     );
 }
 
@@ -360,7 +360,10 @@ async fn a_greeting_may_stall(#[case] bytes: &[u8]) {
 #[rstest]
 #[case(b"QEMU 10.0.2 monitor - type 'help' for more information\r\n(qemu) ", |e: &ConnectError| matches!(e, ConnectError::HumanMonitor))]
 #[case(b"\xff\xfb\x01\xff\xfb\x03QEMU 7.2.22 monitor - type 'help'\r\n", |e: &ConnectError| matches!(e, ConnectError::HumanMonitor))]
-#[case(b"HTTP/1.1 400 Bad Request\r\n", |e: &ConnectError| matches!(e, ConnectError::NotQmp(_)))]
+#[case(b"HTTP/1.1 400 Bad Request\r\n", |e: &ConnectError| matches!(e, ConnectError::Speaks("HTTP")))]
+#[case(b"\xff\xfb\x01\xff\xfb\x03{\"QMP\": {}}\r\n", |e: &ConnectError| matches!(e, ConnectError::Speaks("telnet")))]
+#[case(b"\x15\x03\x03\x00\x02\x02\x32", |e: &ConnectError| matches!(e, ConnectError::Speaks("TLS")))]
+#[case(b"\r\nvm login: ", |e: &ConnectError| matches!(e, ConnectError::NotQmp(_)))]
 #[case(b"{\"hello\": 1}", |e: &ConnectError| matches!(e, ConnectError::NotQmp(_)))]
 #[case(b"{\"QMP\"", |e: &ConnectError| matches!(e, ConnectError::Closed))]
 #[case(b"", |e: &ConnectError| matches!(e, ConnectError::Closed))]

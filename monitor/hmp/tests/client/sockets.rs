@@ -6,11 +6,12 @@ use std::fs::File;
 use std::io::{IoSliceMut, Read, Seek, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
 use std::time::Duration;
 
 use crate::common::peer::{GREETING, Peer};
 use hmp::client::address::Address;
-use hmp::client::{Client, ConnectError, Options};
+use hmp::client::{Client, ConnectError, Options, Refusal};
 use hmp_engine::qmp::{Qmp, QmpError};
 use proptest::prelude::*;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -78,12 +79,169 @@ fn tcp_on_a_runtime_with_threads() {
 }
 
 #[tokio::test]
+async fn a_name_longer_than_an_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(folder.path().join("q")).unwrap();
+    let path = folder.path().join("q".repeat(200));
+    std::fs::rename(folder.path().join("q"), &path).unwrap();
+    let server = tokio::spawn(async move {
+        serve_one(Peer::new(listener.accept().await.unwrap().0)).await;
+    });
+    ask_one(&Address::Unix(path)).await;
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn abstract_names() {
+    let name = format!("hmp-test-{}", std::process::id());
+    for (tight, length) in [(true, name.len()), (false, 107)] {
+        let mut bytes = name.clone().into_bytes();
+        bytes.resize(length, 0);
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(bytes).unwrap();
+        let listener = std::os::unix::net::UnixListener::bind_addr(&address).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = UnixListener::from_std(listener).unwrap();
+        let server = tokio::spawn(async move {
+            serve_one(Peer::new(listener.accept().await.unwrap().0)).await;
+        });
+        let name = name.clone();
+        ask_one(&Address::Abstract { name, tight }).await;
+        server.await.unwrap();
+    }
+    let error = refused(&format!("@{name}")).await;
+    assert_eq!(error, Refusal::NoSuchName);
+    let long = format!("@{}", "x".repeat(108)).parse().unwrap();
+    let error = Client::connect(&long, &Options::default()).await.err();
+    assert!(matches!(error, Some(ConnectError::Io(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn vsock_on_this_machine() {
+    use socket2::{Domain, SockAddr, Socket, Type};
+    let listener = Socket::new(Domain::VSOCK, Type::STREAM, None);
+    let bound = listener.and_then(|listener| {
+        listener.bind(&SockAddr::vsock(1, u32::MAX))?;
+        listener.listen(1)?;
+        Ok(listener)
+    });
+    let Ok(listener) = bound else {
+        eprintln!("vsock_on_this_machine skipped: no loopback of AF_VSOCK here");
+        return;
+    };
+    let port = listener.local_addr().unwrap().as_vsock_address().unwrap().1;
+    let server = tokio::task::spawn_blocking(move || listener.accept().unwrap().0);
+    let connecting = tokio::spawn(async move {
+        ask_one(&format!("vsock:1:{port}").parse().unwrap()).await;
+    });
+    let stream = server.await.unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let stream = UnixStream::from_std(OwnedFd::from(stream).into()).unwrap();
+    serve_one(Peer::new(stream)).await;
+    connecting.await.unwrap();
+}
+
+/// Why connecting to what is written so is refused.
+async fn refused(address: &str) -> Refusal {
+    let address: Address = address.parse().unwrap();
+    match Client::connect(&address, &Options::default()).await.err() {
+        Some(ConnectError::Place(refusal)) => refusal,
+        other => panic!("{address}: {other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn sockets_that_are_not_there() {
     let folder = tempfile::tempdir().unwrap();
-    let address = Address::Unix(folder.path().join("q"));
-    let error = Client::connect(&address, &Options::default()).await.err();
-    let text = error.unwrap().to_string();
+    let at = |name: &str| format!("{}/{name}", folder.path().display());
+    let text = refused(&at("q")).await.to_string();
     assert!(text.contains("No such file or directory"), "{text}");
+    assert_eq!(refused(&at("")).await, Refusal::NotASocket("a folder"));
+    std::fs::write(at("file"), "").unwrap();
+    assert_eq!(
+        refused(&at("file")).await,
+        Refusal::NotASocket("a regular file")
+    );
+    drop(std::os::unix::net::UnixListener::bind(at("stale")).unwrap());
+    assert_eq!(refused(&at("stale")).await, Refusal::Stale);
+    let long = "d".repeat(200);
+    assert_eq!(refused(&at(&long)).await, Refusal::Missing);
+    std::fs::create_dir(at(&long)).unwrap();
+    assert_eq!(refused(&at(&long)).await, Refusal::NotASocket("a folder"));
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = port.local_addr().unwrap().to_string();
+    drop(port);
+    assert_eq!(refused(&place).await, Refusal::NobodyListens);
+}
+
+#[tokio::test]
+async fn a_socket_that_appears_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q");
+    let options = Options {
+        wait: Some(Duration::from_secs(20)),
+        ..Options::default()
+    };
+    let address = Address::Unix(path.clone());
+    let connecting = tokio::spawn(async move { Client::connect(&address, &options).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // First a file that nobody listens at.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    std::fs::remove_file(&path).unwrap();
+    let listener = UnixListener::bind(&path).unwrap();
+    let mut peer = Peer::new(listener.accept().await.unwrap().0);
+    peer.greet().await;
+    assert!(connecting.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn waiting_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q");
+    let options = Options {
+        wait: Some(Duration::from_millis(200)),
+        ..Options::default()
+    };
+    let begun = std::time::Instant::now();
+    let address = Address::Unix(path.clone());
+    let error = Client::connect(&address, &options).await.err();
+    assert!(
+        matches!(error, Some(ConnectError::Place(Refusal::Missing))),
+        "{error:?}"
+    );
+    // What time does not mend is said at once.
+    let folder = Address::Unix(folder.path().to_owned());
+    let error = Client::connect(&folder, &options).await.err();
+    assert!(matches!(error, Some(ConnectError::Place(_))), "{error:?}");
+    let _listener = UnixListener::bind(&path).unwrap();
+    let error = Client::connect(&address, &options).await.err();
+    assert!(
+        matches!(error, Some(ConnectError::NoGreeting { .. })),
+        "{error:?}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn twenty_at_once_get_their_turns() {
+    for backlog in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("q");
+        let listener = UnixListener::bind(&path).unwrap();
+        rustix::net::listen(listener.as_fd(), backlog).unwrap();
+        // One client at a time, as QEMU.
+        let server = tokio::spawn(async move {
+            for _ in 0..20 {
+                serve_one(Peer::new(listener.accept().await.unwrap().0)).await;
+            }
+        });
+        let address = Address::Unix(path);
+        let all = futures_util::future::join_all((0..20).map(|_| ask_one(&address)));
+        tokio::time::timeout(Duration::from_secs(20), all)
+            .await
+            .unwrap();
+        server.await.unwrap();
+    }
 }
 
 #[tokio::test]

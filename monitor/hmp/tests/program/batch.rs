@@ -88,7 +88,10 @@ fn a_line_without_end() {
     input.extend(b"\ninfo name\n");
     let ran = run(mock.hmp().arg("--null").write_stdin(input));
     assert_eq!(ran.stdout, "\0vm\n\0");
-    assert_eq!(ran.stderr, "hmp: a line of input is longer than 1 MiB\n");
+    assert_eq!(
+        ran.stderr,
+        "hmp: a line of input is longer than 1 MiB; it was not run\n"
+    );
     assert_eq!(ran.code, Some(1));
 }
 
@@ -166,14 +169,19 @@ fn candidates_that_are_files_are_ours() {
 #[rstest]
 #[case(&["--no-such-flag"])]
 #[case(&["tcp:localhost"])]
-#[case(&["a", "b"])]
+#[case(&["--list", "a", "b"])]
+#[case(&["a", "--no-such-flag"])]
+#[case(&["-c", "x", "a", "b"])]
+#[case(&["--wait", "0", "a"])]
+#[case(&["pid:x"])]
+#[case(&["unix:/a,b"])]
 #[case(&["a", "--timeout", "0"])]
 #[case(&["a", "--timeout", "soon"])]
 #[case(&["a", "--fd", "x"])]
 #[case(&["a", "--fd", "x=987654"])]
 #[case(&["a", "--allow", "all"])]
 #[case(&["a", "--native-only", "--passthrough", "always"])]
-#[case(&["a", "--replay", "b"])]
+#[case(&["a", "--replay", "b", "-c", "c"])]
 #[case(&["--list", "-c", "stop"])]
 fn usage(#[case] arguments: &[&str]) {
     let ran = run(hmp().args(arguments));
@@ -191,6 +199,7 @@ fn help_names_every_flag() {
         "--complete",
         "--explain",
         "--timeout",
+        "--wait",
         "--fd",
         "--allow",
         "--native-only",

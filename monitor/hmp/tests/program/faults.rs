@@ -125,7 +125,7 @@ fn assert_ends(ran: &Ran, code: i32, message: &str) {
 fn no_greeting() {
     let begun = Instant::now();
     let ran = Scene::new(Server::stay).run(&["-c", "stop"]);
-    assert_ends(&ran, 3, "held by another client");
+    assert_ends(&ran, 3, "another client holds the socket");
     assert!((10..20).contains(&begun.elapsed().as_secs()));
 }
 

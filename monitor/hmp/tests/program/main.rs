@@ -14,5 +14,7 @@ mod newer_interfaces;
 mod private_files;
 mod replay;
 mod signals;
+mod standard_streams;
 mod terminal;
 mod typing;
+mod words;

@@ -4,7 +4,6 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::common::program::{binary, hmp, run};
 use crate::common::qemu::{Qemu, qemus};
@@ -242,37 +241,5 @@ fn a_stopped_process_is_silent_and_the_vm_lives_on() {
             "{ran:?}"
         );
         assert!(qemu.lives());
-    }
-}
-
-#[test]
-fn a_held_socket_is_recognised() {
-    // One is enough: it takes the ten seconds that a greeting may take.
-    for program in qemus().into_iter().take(1) {
-        let qemu = Qemu::start(&program, &[]);
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let held = runtime.block_on(connect(&qemu));
-        let ran = run(hmp().arg(qemu.socket()).args(["-c", "stop"]));
-        assert_eq!(ran.code, Some(3));
-        assert!(ran.stderr.contains("held by another client"), "{ran:?}");
-        drop(held);
-    }
-}
-
-#[test]
-fn running_qemus_are_listed() {
-    for program in qemus() {
-        let qemu = Qemu::start(&program, &[]);
-        let ran = run(hmp().arg("--list"));
-        let expected = format!("{}\ttested\tunix:{}\n", qemu.pid(), qemu.socket().display());
-        assert!(ran.stdout.contains(&expected), "{ran:?}");
-        assert_eq!(ran.code, Some(0));
-
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let _held = runtime.block_on(connect(&qemu));
-        std::thread::sleep(Duration::from_millis(50));
-        let ran = run(hmp().arg("--list"));
-        let taken = format!("{}\tin use\n", expected.trim_end());
-        assert!(ran.stdout.contains(&taken), "{ran:?}");
     }
 }

@@ -6,7 +6,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod choosing;
 mod connections;
 mod disks;
 mod hazards;
 mod interruptions;
+mod waiting;
