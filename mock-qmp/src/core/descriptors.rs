@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::fs::{FileType, fstat, ftruncate};
 use rustix::io::{pwrite, write};
@@ -193,12 +193,15 @@ impl Descriptors {
             .or(path.strip_prefix("/dev/fd/"))
         {
             let number = number.parse::<i64>().ok();
-            let passed = self
-                .sets
-                .values()
-                .flatten()
-                .find(|passed| Some(passed.number) == number);
-            return rewrite(&passed.ok_or(io::ErrorKind::NotFound)?.fd, content);
+            let mut sets = self.sets.values().flatten();
+            let mut named = self.named.values();
+            // One in a set has the number that we made up, one with a name its own.
+            let in_set = sets.find(|passed| Some(passed.number) == number);
+            let fd = match in_set {
+                Some(passed) => Some(&passed.fd),
+                None => named.find(|fd| Some(i64::from(fd.as_raw_fd())) == number),
+            };
+            return rewrite(fd.ok_or(io::ErrorKind::NotFound)?, content);
         }
         if let Some(id) = path.strip_prefix("/dev/fdset/") {
             let set = id.parse().ok().and_then(|id: i64| self.sets.get(&id));

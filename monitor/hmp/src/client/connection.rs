@@ -376,6 +376,8 @@ async fn write(
             }
             return;
         }
+        // Its descriptor is QEMU's now.
+        drop(request);
         if next.is_none() {
             next = queue.recv().await;
         }

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -39,12 +39,9 @@ pub struct Peer {
 
 impl Peer {
     /// Who made the socket that this connection leads to; `None` where that is nobody of this
-    /// machine, or this process itself.
+    /// machine.
     pub(super) fn of(stream: &UnixStream) -> Option<Self> {
         let pid = socket_peercred(stream).ok()?.pid.as_raw_nonzero().get();
-        if pid.unsigned_abs() == std::process::id() {
-            return None;
-        }
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
         Some(Self {
             pid,
@@ -65,7 +62,7 @@ impl Peer {
 
     /// The number by which it has a file open.
     pub(super) fn number_of(&self, fd: BorrowedFd<'_>) -> Option<i32> {
-        let ours = File::from(fd.try_clone_to_owned().ok()?).metadata().ok()?;
+        let ours = rustix::fs::fstat(fd).ok()?;
         let folder = PathBuf::from(format!("/proc/{}/fd", self.pid));
         let entries = fs::read_dir(&folder).ok()?.flatten();
         // By its name first: asking after a file of another kind might wait for its server.
@@ -73,11 +70,13 @@ impl Peer {
             fs::read_link(path).is_ok_and(|link| link.as_os_str().as_bytes().starts_with(MEMFD))
         };
         let same = |path: &Path| {
-            fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (ours.dev(), ours.ino()))
+            fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (ours.st_dev, ours.st_ino))
         };
         entries
             .filter(|entry| named(&entry.path()) && same(&entry.path()))
-            .find_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            // Where it is this process itself: not ours.
+            .find(|number| *number != fd.as_raw_fd() || !self.is_us())
     }
 
     /// Whether it can open a path for reading and writing. Where it has our rights and our root, it
@@ -101,8 +100,12 @@ impl Peer {
         same.then(|| File::options().read(true).write(true).open(its).is_ok())
     }
 
+    fn is_us(&self) -> bool {
+        self.pid.unsigned_abs() == std::process::id()
+    }
+
     /// Whether its descriptors can be seen.
     pub(super) fn is_open(&self) -> bool {
-        self.qemu && fs::read_dir(format!("/proc/{}/fd", self.pid)).is_ok()
+        fs::read_dir(format!("/proc/{}/fd", self.pid)).is_ok()
     }
 }

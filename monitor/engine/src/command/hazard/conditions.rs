@@ -106,44 +106,34 @@ pub fn image_has_bad_value(args: &Map<String, Value>, version: Version) -> bool 
     files.iter().any(|items| is_bad(items, version))
 }
 
-/// The types of QOM properties that are certainly scalars, as `qom-list` names them.
-const SCALARS: &[&str] = &["string", "str", "bool", "int", "uint", "size", "number"];
+/// Whether a property holds a secret, by its name: `data` is that of the objects for secrets. Neither
+/// structures nor drives are called so.
+fn holds_secret(property: &str) -> bool {
+    property == "data" || is_secret(property)
+}
 
-/// The type of `rtc-time` and its like: QEMU makes them without a way to set them
-/// (object_property_add_tm in qom/object.c).
-const MOMENT: &str = "struct tm";
-
-/// Nothing is read that may be a secret: scalars are told by their type.
+/// What may be a secret is not read.
 pub async fn plain_set_of_structure(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
     let (path, property) = (text(args, "path"), text(args, "property"));
-    let Some(kind) = kind_of(qmp, path, property).await else {
-        return false;
-    };
-    let kind = kind.as_str();
-    let scalar = SCALARS.contains(&kind.trim_end_matches(|c: char| c.is_ascii_digit()))
-        || kind.starts_with("link<")
-        || kind.starts_with("child<");
-    if scalar || kind == MOMENT || is_secret(property) {
+    if holds_secret(property) {
         return false;
     }
     let get = json!({"path": path, "property": property});
     let structure = match qmp.execute("qom-get", get).await {
         Ok(value) => value.is_object(),
-        // For properties that can't be read: scalars, links and lists of numbers have lower-case
-        // type names in QOM.
-        Err(QmpError::Command { .. }) => {
-            kind.starts_with(|c: char| c.is_ascii_uppercase()) || kind == "struct"
-        }
+        Err(QmpError::Command { .. }) => is_structure_by_type(qmp, path, property).await,
         Err(_) => false,
     };
     structure && is_writable(qmp, path, property).await
 }
 
-/// The type of a property, as `qom-list` names it.
-async fn kind_of(qmp: &dyn Qmp, path: &str, property: &str) -> Option<String> {
+/// For properties that can't be read: scalars, links and lists of numbers have lower-case type
+/// names in QOM.
+async fn is_structure_by_type(qmp: &dyn Qmp, path: &str, property: &str) -> bool {
     let list = qmp.execute("qom-list", json!({"path": path})).await;
-    let found = find_in(list, "name", property)?;
-    Some(found.get("type")?.as_str()?.to_owned())
+    find_in(list, "name", property)
+        .and_then(|found| Some(found.get("type")?.as_str()?.to_owned()))
+        .is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_uppercase()) || kind == "struct")
 }
 
 /// Whether a property that is a structure can be set. QMP shows that only when it is tried: with an
@@ -157,11 +147,8 @@ async fn is_writable(qmp: &dyn Qmp, path: &str, property: &str) -> bool {
     )
 }
 
-/// The type of a device's properties that name a drive, among others.
-const DRIVE: &str = "str";
-
 /// The node's parent asks to be given the child that it has. A property of a device with a drive of
-/// its own name shows that name, any other the node's. A secret, which is none, is not read.
+/// its own name shows that name, any other the node's. What may be a secret is not read.
 pub async fn sets_the_same_node(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
     let wanted = match args.get("value") {
         Some(Value::String(json)) if args.contains_key("json") => {
@@ -170,7 +157,7 @@ pub async fn sets_the_same_node(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, V
         other => other.cloned(),
     };
     let (path, property) = (text(args, "path"), text(args, "property"));
-    if is_secret(property) || kind_of(qmp, path, property).await.as_deref() != Some(DRIVE) {
+    if holds_secret(property) {
         return false;
     }
     let get = json!({"path": path, "property": property});
