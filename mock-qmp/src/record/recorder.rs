@@ -15,7 +15,7 @@ use super::framer::Framer;
 use crate::json::{Dialect, Object, Parser, Style, Value, write_value};
 use crate::recording::{
     Line, Machine, Part, QemuVersion, RecordingError, RecordingWriter, ReplyLine, TopicWriter,
-    scrub_line, scrub_request,
+    scrub_answer, scrub_line, scrub_reply, scrub_request, scrub_urls,
 };
 use crate::schema::changes_state;
 
@@ -139,7 +139,8 @@ impl Recorder {
     /// Writes down a line of the built-in monitor and its answer, as of a moment passed.
     pub fn builtin_at(&mut self, moment: u32, line: &str, answer: &str) {
         if self.failed.is_none() {
-            self.failed = self.topic.builtin(moment, &scrub_line(line), answer).err();
+            let answer = scrub_answer(line, answer);
+            self.failed = self.topic.builtin(moment, &scrub_line(line), &answer).err();
         }
     }
 
@@ -298,7 +299,7 @@ impl Recorder {
         };
         if wire.event.is_some() {
             return self.line(&Line::Event {
-                text: message.to_owned(),
+                text: scrub_urls(message).into_owned(),
                 at,
             });
         }
@@ -330,8 +331,11 @@ impl Recorder {
             self.failed_to_write(&command, &arguments, error.get());
         }
         let reply = match (wire.success, wire.error) {
-            (Some(success), _) => format!("{{\"return\":{}}}", success.get()),
-            (None, Some(error)) => format!("{{\"error\":{}}}", error.get()),
+            (Some(success), _) => {
+                let returned = scrub_reply(&command, &arguments, success.get());
+                format!("{{\"return\":{returned}}}")
+            }
+            (None, Some(error)) => format!("{{\"error\":{}}}", scrub_urls(error.get())),
             (None, None) => return self.note("QEMU sent a reply without content; it is left out"),
         };
         let at = self.at();

@@ -30,7 +30,7 @@ pub use machine::{Machine, QemuVersion};
 pub use repeats::without_repeats;
 pub use schema_store::{schema_hash, schema_text};
 pub use scrub::{SCRUBBED, scrub_line};
-pub(crate) use scrub::{scrub_option, scrub_request};
+pub(crate) use scrub::{scrub_answer, scrub_option, scrub_reply, scrub_request, scrub_urls};
 pub(crate) use topic::ReplyBody;
 pub use topic::{Entry, EventLine, MAIN_TOPIC, Reply, Topic, Wrote};
 pub use write::{RecordingWriter, TopicWriter};
