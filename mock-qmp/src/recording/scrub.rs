@@ -158,9 +158,7 @@ pub fn scrub_line(line: &str) -> String {
     let plain_names: Vec<&str> = plain.iter().map(|&at| names[at]).collect();
     match plain_names.as_slice() {
         ["set_password", ..] => scrub_password(line, &words, &names),
-        ["change", "vnc", "password" | "passwd", _, ..] => {
-            cut(line, words[plain[3]].start)
-        }
+        ["change", "vnc", "password" | "passwd", _, ..] => cut(line, words[plain[3]].start),
         ["qom-set", _, property, _, ..] if may_be_secret(property) => {
             cut(line, words[plain[3]].start)
         }

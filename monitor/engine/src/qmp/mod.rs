@@ -60,6 +60,12 @@ pub trait Qmp: Send + Sync {
         None
     }
 
+    /// Whether the process at the other end may have files open that programs like this one gave it;
+    /// so it is unless this side can see all that it has.
+    fn may_hold_ours(&self) -> bool {
+        true
+    }
+
     /// Whether QEMU may see the files of this machine. That it does is known only when one that it
     /// was asked to write has the content.
     fn may_share_files(&self) -> bool {

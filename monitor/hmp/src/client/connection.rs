@@ -287,6 +287,10 @@ impl Qmp for Client {
         self.0.peer.as_ref()?.can_open(path)
     }
 
+    fn may_hold_ours(&self) -> bool {
+        self.0.peer.as_ref().is_none_or(Peer::may_hold_ours)
+    }
+
     fn may_share_files(&self) -> bool {
         self.0.may_be_local
     }

@@ -4,17 +4,14 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::net::sockopt::socket_peercred;
 use tokio::net::UnixStream;
 
+use crate::host::memfd;
 use crate::host::owner::start_of;
-
-/// How `/proc` shows files in memory.
-const MEMFD: &[u8] = b"/memfd:";
 
 /// Whether a process is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +43,8 @@ impl Peer {
         Some(Self {
             pid,
             start: start_of(pid)?,
-            qemu: name.contains("qemu") || name.trim_end() == "kvm",
+            // `virtqemud` is a manager.
+            qemu: name.starts_with("qemu") || name.trim_end() == "kvm",
         })
     }
 
@@ -66,9 +64,7 @@ impl Peer {
         let folder = PathBuf::from(format!("/proc/{}/fd", self.pid));
         let entries = fs::read_dir(&folder).ok()?.flatten();
         // By its name first: asking after a file of another kind might wait for its server.
-        let named = |path: &Path| {
-            fs::read_link(path).is_ok_and(|link| link.as_os_str().as_bytes().starts_with(MEMFD))
-        };
+        let named = |path: &Path| fs::read_link(path).is_ok_and(|link| memfd::is_ours(&link));
         let same = |path: &Path| {
             fs::metadata(path).is_ok_and(|m| (m.dev(), m.ino()) == (ours.st_dev, ours.st_ino))
         };
@@ -77,6 +73,18 @@ impl Peer {
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             // Where it is this process itself: not ours.
             .find(|number| *number != fd.as_raw_fd() || !self.is_us())
+    }
+
+    /// Whether it may have files open that a program like this one made for it.
+    pub(super) fn may_hold_ours(&self) -> bool {
+        let Ok(entries) = fs::read_dir(format!("/proc/{}/fd", self.pid)) else {
+            return true;
+        };
+        let ours = |entry: fs::DirEntry| match fs::read_link(entry.path()) {
+            Ok(link) => memfd::is_ours(&link),
+            Err(error) => error.kind() != io::ErrorKind::NotFound,
+        };
+        !self.qemu || entries.flatten().any(ours)
     }
 
     /// Whether it can open a path for reading and writing. Where it has our rights and our root, it
