@@ -53,12 +53,20 @@ struct CommandInfo {
 }
 
 impl Caps {
-    /// Asks QEMU with `query-version`, `query-commands` and `query-target`.
+    /// Asks QEMU with `query-commands` and `query-target`, and with `query-version` where its
+    /// greeting is not at hand.
     ///
     /// In preconfig QEMU refuses `query-target`, which is how preconfig is told: no QMP command
     /// names that state.
     pub async fn probe(qmp: &dyn Qmp) -> Result<Self, QmpError> {
-        let version: VersionInfo = qmp::query(qmp, "query-version", Value::Null).await?;
+        let greeted = qmp.greeting().and_then(|greeting| {
+            // A greeting of another form is for `query-version` to make good.
+            VersionInfo::deserialize(greeting.get("version")?).ok()
+        });
+        let version = match greeted {
+            Some(version) => version,
+            None => qmp::query(qmp, "query-version", Value::Null).await?,
+        };
         let commands: Vec<CommandInfo> = qmp::query(qmp, "query-commands", Value::Null).await?;
         let mut caps = Self {
             version: Version {

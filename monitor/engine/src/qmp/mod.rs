@@ -41,6 +41,12 @@ pub trait Qmp: Send + Sync {
         Box::pin(async { Err(error) })
     }
 
+    /// The `QMP` member of the greeting, where this side kept it: its `version` is what
+    /// `query-version` answers.
+    fn greeting(&self) -> Option<&Value> {
+        None
+    }
+
     /// Whether [`number_of`](Self::number_of) may have answers.
     fn sees_numbers(&self) -> bool {
         false

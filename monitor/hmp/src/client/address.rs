@@ -278,6 +278,9 @@ impl fmt::Display for Address {
             Self::Abstract { name, tight: false } => {
                 write!(f, "unix:path={},abstract=on,tight=off", escaped(name))
             }
+            Self::Tcp { host, port } if host.contains('=') => {
+                write!(f, "socket,host={},port={port}", escaped(host))
+            }
             Self::Tcp { host, port } if host.contains(':') => {
                 write!(f, "tcp:[{}]:{port}", escaped(host))
             }

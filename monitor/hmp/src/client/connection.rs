@@ -275,6 +275,10 @@ impl Qmp for Client {
         })
     }
 
+    fn greeting(&self) -> Option<&Value> {
+        Some(&self.0.greeting)
+    }
+
     fn sees_numbers(&self) -> bool {
         self.0.takes_descriptors && self.0.peer.as_ref().is_some_and(Peer::is_open)
     }

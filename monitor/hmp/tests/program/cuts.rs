@@ -122,9 +122,9 @@ const COMMANDS: &[&str] = &[
     "snapshot-save",
 ];
 
-/// How many requests belong to connecting: version, commands, target, and three after what programs
+/// How many requests belong to connecting: commands, target, and three after what programs
 /// that are gone left.
-const CONNECTING: usize = 6;
+const CONNECTING: usize = 5;
 
 /// Where to cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

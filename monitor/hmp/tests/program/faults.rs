@@ -160,7 +160,7 @@ fn another_protocol(#[case] bytes: &'static [u8]) {
 #[test]
 fn silence_instead_of_the_first_answers() {
     let scene = Scene::new(|mut server| {
-        server.until("query-version");
+        server.until("query-commands");
         server.stay();
     });
     assert_ends(&scene.run(&["-c", "stop"]), 3, "QEMU does not answer");

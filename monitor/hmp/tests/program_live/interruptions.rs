@@ -149,16 +149,16 @@ async fn only_what_was_left_behind_is_cleared() {
         let elsewhere = format!("1.{}.{}.{}.{}", parts[1], parts[2], parts[3], parts[4]);
         let long_ago = format!("1.{}.{}.{}.1", parts[1], parts[2], parts[3]);
         let gone = format!("{}.{}.{}.1.{}", parts[0], parts[1], parts[2], parts[4]);
-        let file = std::fs::File::open("/dev/null").unwrap();
+        let file = hmp::host::memfd::create().unwrap();
         let client = connect(&qemu).await;
         for opaque in [&mine, &elsewhere, &long_ago, &gone] {
             let opaque = json!({"opaque": format!("hmp:{opaque}")});
-            let fd = std::os::fd::AsFd::as_fd(&file);
-            client.execute_with_fd("add-fd", opaque, fd).await.unwrap();
+            let given = client.execute_with_fd("add-fd", opaque, file.fd());
+            given.await.unwrap();
         }
         let opaque = json!({"opaque": "libvirt"});
-        let fd = std::os::fd::AsFd::as_fd(&file);
-        client.execute_with_fd("add-fd", opaque, fd).await.unwrap();
+        let given = client.execute_with_fd("add-fd", opaque, file.fd());
+        given.await.unwrap();
         // Releases before 9.1 keep sets as long as the VM is stopped, though told to drop them.
         let keeps = client.greeting()["version"]["qemu"]["major"].as_u64() > Some(9);
         drop(client);
