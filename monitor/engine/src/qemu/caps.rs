@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use futures_util::future::join3;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -52,14 +53,24 @@ struct CommandInfo {
     name: String,
 }
 
+async fn target(qmp: &dyn Qmp) -> Result<TargetInfo, QmpError> {
+    qmp::query(qmp, "query-target", Value::Null).await
+}
+
 impl Caps {
     /// Asks QEMU with `query-version`, `query-commands` and `query-target`.
     ///
     /// In preconfig QEMU refuses `query-target`, which is how preconfig is told: no QMP command
     /// names that state.
     pub async fn probe(qmp: &dyn Qmp) -> Result<Self, QmpError> {
-        let version: VersionInfo = qmp::query(qmp, "query-version", Value::Null).await?;
-        let commands: Vec<CommandInfo> = qmp::query(qmp, "query-commands", Value::Null).await?;
+        // In one go: whoever runs one line waits for these.
+        let (version, commands, target) = join3(
+            qmp::query::<VersionInfo>(qmp, "query-version", Value::Null),
+            qmp::query::<Vec<CommandInfo>>(qmp, "query-commands", Value::Null),
+            target(qmp),
+        )
+        .await;
+        let (version, commands) = (version?, commands?);
         let mut caps = Self {
             version: Version {
                 major: version.qemu.major,
@@ -72,13 +83,17 @@ impl Caps {
             commands: commands.into_iter().map(|c| c.name).collect(),
             schema: OnceLock::new(),
         };
-        caps.probe_target(qmp).await?;
+        caps.take_target(target)?;
         Ok(caps)
     }
 
     /// Looks again whether the machine is initialised by now.
     pub async fn probe_target(&mut self, qmp: &dyn Qmp) -> Result<(), QmpError> {
-        match qmp::query::<TargetInfo>(qmp, "query-target", Value::Null).await {
+        self.take_target(target(qmp).await)
+    }
+
+    fn take_target(&mut self, answer: Result<TargetInfo, QmpError>) -> Result<(), QmpError> {
+        match answer {
             Ok(target) => {
                 self.arch = Some(target.arch);
                 self.preconfig = false;
