@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use futures_util::future::join3;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -52,6 +53,21 @@ struct CommandInfo {
     name: String,
 }
 
+async fn version(qmp: &dyn Qmp) -> Result<VersionInfo, QmpError> {
+    let greeted = qmp.greeting().and_then(|greeting| {
+        // A greeting of another form is for `query-version` to make good.
+        VersionInfo::deserialize(greeting.get("version")?).ok()
+    });
+    match greeted {
+        Some(version) => Ok(version),
+        None => qmp::query(qmp, "query-version", Value::Null).await,
+    }
+}
+
+async fn target(qmp: &dyn Qmp) -> Result<TargetInfo, QmpError> {
+    qmp::query(qmp, "query-target", Value::Null).await
+}
+
 impl Caps {
     /// Asks QEMU with `query-commands` and `query-target`, and with `query-version` where its
     /// greeting is not at hand.
@@ -59,15 +75,14 @@ impl Caps {
     /// In preconfig QEMU refuses `query-target`, which is how preconfig is told: no QMP command
     /// names that state.
     pub async fn probe(qmp: &dyn Qmp) -> Result<Self, QmpError> {
-        let greeted = qmp.greeting().and_then(|greeting| {
-            // A greeting of another form is for `query-version` to make good.
-            VersionInfo::deserialize(greeting.get("version")?).ok()
-        });
-        let version = match greeted {
-            Some(version) => version,
-            None => qmp::query(qmp, "query-version", Value::Null).await?,
-        };
-        let commands: Vec<CommandInfo> = qmp::query(qmp, "query-commands", Value::Null).await?;
+        // In one go: whoever runs one line waits for these.
+        let (version, commands, target) = join3(
+            version(qmp),
+            qmp::query::<Vec<CommandInfo>>(qmp, "query-commands", Value::Null),
+            target(qmp),
+        )
+        .await;
+        let (version, commands) = (version?, commands?);
         let mut caps = Self {
             version: Version {
                 major: version.qemu.major,
@@ -80,13 +95,17 @@ impl Caps {
             commands: commands.into_iter().map(|c| c.name).collect(),
             schema: OnceLock::new(),
         };
-        caps.probe_target(qmp).await?;
+        caps.take_target(target)?;
         Ok(caps)
     }
 
     /// Looks again whether the machine is initialised by now.
     pub async fn probe_target(&mut self, qmp: &dyn Qmp) -> Result<(), QmpError> {
-        match qmp::query::<TargetInfo>(qmp, "query-target", Value::Null).await {
+        self.take_target(target(qmp).await)
+    }
+
+    fn take_target(&mut self, answer: Result<TargetInfo, QmpError>) -> Result<(), QmpError> {
+        match answer {
             Ok(target) => {
                 self.arch = Some(target.arch);
                 self.preconfig = false;

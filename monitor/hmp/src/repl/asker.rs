@@ -4,7 +4,7 @@
 use std::io::{self, BufRead, Write};
 use std::os::fd::AsFd;
 
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::editor;
 use super::lines::{Input, Line};
@@ -28,6 +28,8 @@ impl Asker {
             Self::Prompt(editor) => editor.secret(prompt).await,
             Self::Terminal => {
                 let prompt = prompt.to_owned();
+                // Where a signal ends the program meanwhile, the reader is left waiting.
+                let _shown = Shown::remember();
                 tokio::task::spawn_blocking(move || hidden(&prompt).ok()?)
                     .await
                     .ok()?
@@ -37,6 +39,24 @@ impl Asker {
                 _ => None,
             },
             Self::Nobody => None,
+        }
+    }
+}
+
+/// Gives standard input its modes back when it goes.
+struct Shown(Option<Termios>);
+
+impl Shown {
+    fn remember() -> Self {
+        Self(tcgetattr(io::stdin().as_fd()).ok())
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            // A terminal that is gone needs none.
+            let _ = tcsetattr(io::stdin().as_fd(), OptionalActions::Now, before);
         }
     }
 }

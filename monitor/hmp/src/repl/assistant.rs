@@ -12,6 +12,7 @@ use rustyline::{Context, Helper};
 
 use super::candidates::Offer;
 use super::question::Questions;
+use crate::terminal::escape::{is_harmless, marked};
 use crate::terminal::messages::Messages;
 
 pub(super) struct Assistant {
@@ -28,17 +29,23 @@ impl Hinter for Assistant {
 impl Validator for Assistant {}
 
 impl Highlighter for Assistant {
-    /// As the built-in shows passwords: a star for each character.
+    /// As the built-in shows passwords: a star for each character. No line steers the terminal,
+    /// whoever it comes from: a paste, the history.
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         if self.masked {
             Cow::Owned("*".repeat(line.chars().count()))
         } else {
-            Cow::Borrowed(line)
+            marked(line)
         }
     }
 
-    fn highlight_char(&self, _: &str, _: usize, _: CmdKind) -> bool {
-        self.masked
+    /// The prompt of a search holds what is searched for.
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
+        marked(prompt)
+    }
+
+    fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
+        self.masked || !is_harmless(line)
     }
 }
 

@@ -80,8 +80,8 @@ async fn address(text: Option<&str>, deadline: Option<Instant>) -> Result<Addres
                 }
                 text
             }
-            Err(Unchosen::Several(vms, text)) if is_terminal() => match menu(&vms) {
-                Ok(Some(vm)) => match enter(vm) {
+            Err(Unchosen::Several(vms, text)) if is_terminal() => match asked(vms).await {
+                Ok(Some(vm)) => match enter(&vm) {
                     Ok(address) => return Ok(address),
                     Err(_) => text,
                 },
@@ -104,6 +104,14 @@ fn is_terminal() -> bool {
 }
 
 /// Asks the user which one; none where nothing was typed.
+async fn asked(vms: Vec<Vm>) -> io::Result<Option<Vm>> {
+    // Signals that end the program are waited for meanwhile.
+    tokio::task::spawn_blocking(move || menu(&vms).map(|vm| vm.cloned()))
+        .await
+        .map_err(io::Error::other)?
+}
+
+/// As [`asked`], blocking.
 fn menu(vms: &[Vm]) -> io::Result<Option<&Vm>> {
     let mut text = "several QEMUs are running:\n".to_owned();
     for (number, vm) in (1..).zip(vms) {

@@ -18,6 +18,7 @@ use super::assistant::Assistant;
 use super::candidates::Offer;
 use super::history::HistoryFile;
 use super::question::{Questions, Said};
+use crate::terminal::escape::for_terminal;
 use crate::terminal::feed;
 use crate::terminal::input::Input;
 use crate::terminal::messages::Messages;
@@ -47,7 +48,21 @@ pub(super) struct Editor {
 }
 
 /// Asks for secrets through the line editor.
-pub(super) struct Asker(std::sync::Mutex<Sender<Ask>>);
+pub(super) struct Asker {
+    asks: std::sync::Mutex<Sender<Ask>>,
+    input: Arc<Input>,
+}
+
+/// Ends a question whose answer nobody waits for any more: the next line is not for it.
+struct Asked<'a>(Option<&'a Input>);
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if let Some(input) = self.0 {
+            input.give_up();
+        }
+    }
+}
 
 impl Editor {
     /// Starts the thread. `plain`: no escape sequence is written.
@@ -79,7 +94,10 @@ impl Editor {
     }
 
     pub(super) fn asker(&self) -> Asker {
-        Asker(self.asks.clone().into())
+        Asker {
+            asks: self.asks.clone().into(),
+            input: Arc::clone(&self.input),
+        }
     }
 
     /// Shows the prompt; what the user does then comes through [`said`](Self::said).
@@ -95,8 +113,8 @@ impl Editor {
     }
 
     /// Shows a text, with its line ends, above the line that is typed.
-    pub(super) fn above(&self, text: String) {
-        self.messages.add(text);
+    pub(super) fn above(&self, text: &str) {
+        self.messages.add(for_terminal(text).into_owned());
         self.input.call();
     }
 
@@ -123,12 +141,15 @@ impl Asker {
     pub(super) async fn secret(&self, prompt: &str) -> Option<String> {
         let (reply, secret) = oneshot::channel();
         let prompt = prompt.to_owned();
-        self.0
+        self.asks
             .lock()
             .ok()?
             .send(Ask::Secret { prompt, reply })
             .ok()?;
-        secret.await.ok()?
+        let mut asked = Asked(Some(&self.input));
+        let secret = secret.await;
+        asked.0 = None;
+        secret.ok()?
     }
 }
 
@@ -204,6 +225,8 @@ impl Prompt {
             // Marks around pasted text are taken out before the editor sees them.
             .bracketed_paste(false)
             .history_ignore_space(true)
+            // What keeps the line harmless is highlighting, which is off where colours are.
+            .color_mode(ColorMode::Forced)
             .build();
         let kept = MemHistory::with_config(&config);
         let mut readline = Readline::with_history(config, kept)?;
@@ -258,11 +281,6 @@ fn read_rich(readline: &mut Readline, hidden: Option<&str>) -> Read {
     if let Some(helper) = readline.helper_mut() {
         helper.masked = hidden.is_some();
     }
-    // Masking is highlighting, which is off where colours are.
-    readline.set_color_mode(match hidden {
-        Some(_) => ColorMode::Forced,
-        None => ColorMode::Enabled,
-    });
     match readline.readline(hidden.unwrap_or(PROMPT)) {
         Ok(line) => Read::Line(line),
         Err(ReadlineError::Interrupted) => Read::Interrupted,

@@ -10,6 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hmp_engine::engine::secret;
 use rustix::fs::OFlags;
 
+use crate::terminal::escape::is_harmless;
+
 /// Lines that the built-in monitor remembers.
 const SHOWN: usize = 64;
 
@@ -101,7 +103,9 @@ impl HistoryFile {
         // The first line of files of another kind.
         let lines = text
             .lines()
-            .filter(|line| !line.is_empty() && *line != "#V2");
+            .filter(|line| !line.is_empty() && *line != "#V2")
+            // No line of ours steers the terminal.
+            .filter(|line| is_harmless(&line.replace('\t', " ")));
         let mut lines: Vec<String> = lines.map(str::to_owned).collect();
         if lines.len() > 2 * KEPT {
             lines.drain(..lines.len() - KEPT);
@@ -112,7 +116,7 @@ impl HistoryFile {
 
     /// Adds a line.
     pub(super) fn add(&mut self, line: &str) {
-        if !line.contains(['\n', '\r']) {
+        if is_harmless(&line.replace('\t', " ")) {
             // In one piece: another session may write too. Without a place for it there is none.
             let _ = self.file.write_all(format!("{line}\n").as_bytes());
         }

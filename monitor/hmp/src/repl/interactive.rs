@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use hmp_engine::engine::Monitor;
+use hmp_engine::engine::{Monitor, secret};
 use hmp_engine::qmp::QmpError;
 use tokio::signal::unix::Signal;
 use tokio::time::timeout;
@@ -117,8 +117,8 @@ impl Prompt<'_> {
             }
             Some(Next::Lost(error)) => {
                 let exit = self.worker.lost(&error.to_string()).await;
-                for line in self.editor.typed_ahead() {
-                    say(&not_run(&line));
+                for text in not_run(line, &self.editor.typed_ahead()) {
+                    say(&text);
                 }
                 if self.home.exit_on_end {
                     return Some(exit);
@@ -147,7 +147,7 @@ impl Prompt<'_> {
                 back = self.home.back(), if self.gone => {
                     self.took(back);
                     let text = self.greeting();
-                    self.editor.above(format!("hmp: {text}\n"));
+                    self.editor.above(&format!("hmp: {text}\n"));
                     continue;
                 }
                 // Comes only from outside: keys are the editor's.
@@ -183,8 +183,8 @@ impl Prompt<'_> {
     async fn went(&mut self, end: End) -> Option<Exit> {
         let announced = matches!(end, End::Shutdown(_));
         let mut text = format!("hmp: {}\n", self.worker.farewell(end).await);
-        for line in self.editor.typed_ahead() {
-            let _ = writeln!(text, "hmp: {}", not_run(&line));
+        for line in not_run("", &self.editor.typed_ahead()) {
+            let _ = writeln!(text, "hmp: {line}");
         }
         if self.home.exit_on_end {
             // The cursor is behind the prompt and what was typed.
@@ -199,7 +199,7 @@ impl Prompt<'_> {
             });
         }
         self.gone = true;
-        self.editor.above(text);
+        self.editor.above(&text);
         None
     }
 
@@ -243,9 +243,18 @@ impl Prompt<'_> {
     }
 }
 
-/// What is said of a line that was typed ahead and is not run.
-fn not_run(line: &str) -> String {
-    format!("not run: {}", shown(line))
+/// What is said of lines that were typed ahead behind `before` and are not run. What may have been
+/// the answer to a question for a secret is not shown.
+fn not_run(before: &str, lines: &[String]) -> Vec<String> {
+    let befores = std::iter::once(before).chain(lines.iter().map(String::as_str));
+    let said = befores.zip(lines).map(|(before, line)| {
+        let line = match secret::may_hold_one(before) {
+            true => "...".to_owned(),
+            false => shown(line),
+        };
+        format!("not run: {line}")
+    });
+    said.collect()
 }
 
 /// Forgets a Ctrl-C that came before the line was complete.

@@ -274,6 +274,14 @@ impl Worker {
     /// Ends because a signal asked for it.
     pub(super) async fn stopped(&mut self, caught: Caught) -> Exit {
         let name = caught.name();
+        if self.prompt {
+            // The cursor may be behind a prompt.
+            match self.running {
+                Some(_) => self.screen.fresh_line(),
+                None => self.screen.break_line(),
+            }
+            self.screen.end_answer(false);
+        }
         match self.give_up().await {
             Some(goes_on) => say(&format!("ended by {name}; {goes_on}")),
             None => say(&format!("ended by {name}")),

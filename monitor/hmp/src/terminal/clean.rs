@@ -7,6 +7,9 @@ const PASTE: [&[u8]; 2] = [b"\x1b[200~", b"\x1b[201~"];
 /// The key that makes the line editor take the next character as it is (Ctrl-V).
 const VERBATIM: u8 = 0x16;
 
+/// Another one (Ctrl-Q).
+const QUOTED: u8 = 0x11;
+
 /// Cleans a stream of bytes that comes in pieces, cut anywhere.
 #[derive(Debug, Default)]
 pub struct Cleaner {
@@ -15,6 +18,8 @@ pub struct Cleaner {
     pasted: bool,
     /// Whether the last byte was a CR: an LF behind it ends the same line.
     returned: bool,
+    /// Whether the last byte was [`VERBATIM`].
+    verbatim: bool,
 }
 
 impl Cleaner {
@@ -40,16 +45,27 @@ impl Cleaner {
                     rest = behind;
                     continue;
                 }
-                // A pasted TAB is text, not a question.
-                if first == b'\t' && self.pasted {
+                rest = behind;
+                let verbatim = std::mem::take(&mut self.verbatim);
+                if matches!(first, VERBATIM | QUOTED) {
+                    self.verbatim = true;
+                    continue;
+                }
+                // A pasted TAB is text, not a question. Nothing else that is not text can be put
+                // into a line: pasted text could steer the terminal.
+                if first == b'\t' && (self.pasted || verbatim) {
                     out.push(VERBATIM);
                 }
                 out.push(first);
-                rest = behind;
                 continue;
             }
-            self.returned = false;
+            (self.returned, self.verbatim) = (false, false);
             match character(rest) {
+                Character::Whole(2) if rest.starts_with(&[0xc2]) && rest[1] < 0xa0 => {
+                    // A control character of the terminal.
+                    out.extend_from_slice("\u{fffd}".as_bytes());
+                    rest = &rest[2..];
+                }
                 Character::Whole(length) => {
                     out.extend_from_slice(&rest[..length]);
                     rest = &rest[length..];
@@ -139,11 +155,24 @@ mod tests {
         assert_eq!(cleaned(&[b"a\r\nb\n\n", b"c\r", b"\nd"]), "a\rb\n\nc\rd");
     }
 
+    #[test]
+    fn only_a_tab_is_taken_as_it_is() {
+        assert_eq!(
+            cleaned(&[b"\x16\t\x11\ta\x16", b"\tb\t"]),
+            "\x16\t\x16\ta\x16\tb\t"
+        );
+        assert_eq!(
+            cleaned(&[b"\x16\x1b]0;X\x11\x07\x16a\x16\r"]),
+            "\x1b]0;X\x07a\r"
+        );
+        assert_eq!(cleaned(&[b"\xc2\x9b31m\xc2\xa0"]), "\u{fffd}31m\u{a0}");
+    }
+
     proptest! {
         #[test]
         fn where_a_stream_is_cut_does_not_matter(
             bytes in prop::collection::vec(
-                prop_oneof![any::<u8>(), prop::sample::select(b"\x1b[201~\xc3\xbc\r\n".to_vec())], 0..60),
+                prop_oneof![any::<u8>(), prop::sample::select(b"\x1b[201~\xc3\xbc\xc2\x9b\x16\t\r\n".to_vec())], 0..60),
             cuts in prop::collection::vec(0usize..60, 0..6),
         ) {
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();

@@ -35,6 +35,22 @@ pub fn is_harmless(text: &str) -> bool {
     !text.contains(acts)
 }
 
+/// A line as it is shown while it is edited, where every character keeps its place: `?` for a
+/// control character, a line below the one before for what is not seen. Tabs stay.
+#[must_use]
+pub fn marked(line: &str) -> Cow<'_, str> {
+    if is_harmless(line) {
+        return Cow::Borrowed(line);
+    }
+    let mark = |letter| match letter {
+        '\t' => letter,
+        _ if letter.is_control() => '?',
+        _ if acts(letter) => '\u{332}',
+        _ => letter,
+    };
+    Cow::Owned(line.chars().map(mark).collect())
+}
+
 fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(|letter| acts(letter) && !stays(letter)) {
         return Cow::Borrowed(text);
@@ -112,6 +128,12 @@ mod tests {
             format!("\\x1b{CLEAR}\\x1b")
         );
         assert_eq!(on_one_line("a\nb\t"), "a\\x0ab\\x09");
+    }
+
+    #[test]
+    fn an_edited_line_keeps_its_places() {
+        assert_eq!(marked("print 1\t\u{fc}"), "print 1\t\u{fc}");
+        assert_eq!(marked("a\x1b]\x07b\u{202e}\u{9b}\0"), "a?]?b\u{332}??");
     }
 
     proptest! {

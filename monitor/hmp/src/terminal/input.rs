@@ -92,6 +92,12 @@ impl Input {
         interrupts
     }
 
+    /// Nobody waits for the answer any more: whoever asks in [`next`](Self::next) hears so.
+    pub fn give_up(&self) {
+        self.lock().wanted = false;
+        self.changed.notify_all();
+    }
+
     /// Lets whoever waits in [`next`](Self::next) know that there is something to be shown.
     pub fn call(&self) {
         self.lock().called = true;

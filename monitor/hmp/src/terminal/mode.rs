@@ -83,6 +83,8 @@ impl Terminal {
             wanted
                 .local_modes
                 .set(LocalModes::ISIG, mode == Mode::Running);
+            // Ctrl-\ would end the program without giving the terminal back.
+            wanted.special_codes[SpecialCodeIndex::VQUIT] = 0;
             wanted.special_codes[SpecialCodeIndex::VMIN] = 1;
             wanted.special_codes[SpecialCodeIndex::VTIME] = 0;
         }

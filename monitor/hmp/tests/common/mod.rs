@@ -7,5 +7,7 @@ pub mod engine;
 pub mod peer;
 #[cfg(feature = "repl")]
 pub mod program;
+#[cfg(feature = "repl")]
+pub mod pty;
 pub mod qemu;
 pub mod random;

@@ -8,6 +8,7 @@ mod common;
 
 mod batch;
 mod cuts;
+mod escapes;
 mod fault_matrix;
 mod faults;
 mod newer_interfaces;

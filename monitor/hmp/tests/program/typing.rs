@@ -2,147 +2,15 @@
 //! What is typed and pasted at a pseudo-terminal: nothing is lost, nothing is run in pieces,
 //! wherever what comes is cut.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use mock_qmp::Answer;
-use rustix::process::ioctl_tiocsctty;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, tcgetattr};
 use serde_json::json;
 
-use crate::common::program::{Mock, binary};
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// `hmp` on a pseudo-terminal.
-struct Terminal {
-    child: Child,
-    keys: File,
-    /// The terminal's own end: its modes can be looked at.
-    theirs: OwnedFd,
-    shown: Receiver<Vec<u8>>,
-    /// What was shown and not looked for yet.
-    rest: Vec<u8>,
-    /// All that was shown.
-    all: Vec<u8>,
-}
-
-impl Terminal {
-    fn start(mock: &Mock, term: &str, more: &[&str]) -> Self {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&ours).unwrap();
-        unlockpt(&ours).unwrap();
-        let name = ptsname(&ours, Vec::new()).unwrap();
-        let path = name.to_str().unwrap().to_owned();
-        let open = || File::options().read(true).write(true).open(&path).unwrap();
-        let mut command = Command::new(binary());
-        command
-            .arg(mock.path())
-            .args(more)
-            .env("TERM", term)
-            .env_remove("NO_COLOR")
-            .env("XDG_STATE_HOME", mock.folder.path())
-            .stdin(Stdio::from(open()))
-            .stdout(Stdio::from(open()))
-            .stderr(Stdio::from(open()));
-        // SAFETY: only calls that are safe between fork and exec.
-        #[expect(
-            unsafe_code,
-            reason = "a terminal is made the controlling one in the child"
-        )]
-        unsafe {
-            command.pre_exec(|| {
-                rustix::process::setsid()?;
-                ioctl_tiocsctty(rustix::stdio::stdin())?;
-                Ok(())
-            });
-        }
-        let child = command.spawn().unwrap();
-        let mut screen = File::from(ours.try_clone().unwrap());
-        let (sender, shown) = channel();
-        std::thread::spawn(move || {
-            let mut chunk = [0; 65536];
-            while let Ok(length) = screen.read(&mut chunk) {
-                if length == 0 || sender.send(chunk[..length].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        let mut terminal = Self {
-            child,
-            keys: File::from(ours),
-            theirs: open().into(),
-            shown,
-            rest: Vec::new(),
-            all: Vec::new(),
-        };
-        terminal.sees("(qemu) ");
-        terminal
-    }
-
-    fn types(&mut self, bytes: &[u8]) {
-        self.keys.write_all(bytes).unwrap();
-    }
-
-    /// Waits for a text; returns what came before it.
-    #[track_caller]
-    fn sees(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let found = self
-                .rest
-                .windows(text.len())
-                .position(|window| window == text.as_bytes());
-            if let Some(found) = found {
-                let before = self.rest.drain(..found + text.len()).collect::<Vec<u8>>();
-                return String::from_utf8_lossy(&before[..found]).into_owned();
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.shown.recv_timeout(left) {
-                Ok(bytes) => {
-                    self.rest.extend_from_slice(&bytes);
-                    self.all.extend_from_slice(&bytes);
-                }
-                Err(error) => {
-                    let rest = String::from_utf8_lossy(&self.rest).into_owned();
-                    assert_eq!(error, RecvTimeoutError::Timeout, "no {text:?}: {rest:?}");
-                    panic!("no {text:?} in time: {rest:?}");
-                }
-            }
-        }
-    }
-
-    fn echoes(&self) -> bool {
-        let modes = tcgetattr(self.theirs.as_fd()).unwrap().local_modes;
-        modes.contains(LocalModes::ECHO)
-    }
-
-    /// The exit code.
-    fn ends(mut self) -> i32 {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code().unwrap_or(-1);
-            }
-            assert!(Instant::now() < deadline, "it does not end");
-            while self.shown.try_recv().is_ok() {}
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::common::program::Mock;
+use crate::common::pty::{PATIENCE, Terminal};
 
 /// `print` lines, with their answers.
 fn lines(count: usize) -> (String, Vec<String>) {
@@ -316,9 +184,9 @@ fn the_terminal_is_as_it_was_after_ctrl_z_and_at_the_end() {
         assert!(Instant::now() < deadline, "the terminal was not given back");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let pid = rustix::process::Pid::from_child(&terminal.child);
+    let pid = Pid::from_child(&terminal.child);
     std::thread::sleep(Duration::from_millis(100));
-    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    kill_process(pid, Signal::CONT).unwrap();
     while terminal.echoes() {
         assert!(
             Instant::now() < deadline,
@@ -333,6 +201,78 @@ fn the_terminal_is_as_it_was_after_ctrl_z_and_at_the_end() {
     terminal.types(b"\x04");
     let theirs = terminal.theirs.try_clone().unwrap();
     assert_eq!(terminal.ends(), 0);
+    let modes = tcgetattr(&theirs).unwrap().local_modes;
+    assert!(modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG));
+}
+
+/// A VM with a VNC server that takes any password.
+fn with_vnc() -> Mock {
+    Mock::start_with(|mock| {
+        mock.command("change-vnc-password", json!({}))
+            .command("blockdev-change-medium", json!({}))
+            .command("query-vnc", json!({"enabled": true}))
+            .command("query-vnc-servers", json!([]))
+    })
+}
+
+#[test]
+fn a_line_behind_a_question_that_was_given_up_is_no_password() {
+    for term in ["xterm", "dumb"] {
+        let mock = with_vnc();
+        let mut terminal = Terminal::start(&mock, term, &[]);
+        terminal.types(b"change vnc password\r");
+        terminal.sees("Password:");
+        std::thread::sleep(Duration::from_millis(200));
+        kill_process(Pid::from_child(&terminal.child), Signal::INT).unwrap();
+        terminal.sees("(qemu) ");
+        terminal.types(b"print/d 77\r");
+        terminal.sees("\n77\r\n");
+    }
+}
+
+#[test]
+fn a_question_for_a_password_that_a_signal_ends_leaves_the_terminal_as_it_was() {
+    let mock = with_vnc();
+    let mut terminal = Terminal::bare(&mock, "xterm", &["-c", "change vnc password"]);
+    terminal.sees("Password:");
+    assert!(!terminal.echoes());
+    terminal.types(b"\x03");
+    let theirs = terminal.theirs.try_clone().unwrap();
+    assert_eq!(terminal.ends(), 130);
+    let modes = tcgetattr(&theirs).unwrap().local_modes;
+    assert!(modes.contains(LocalModes::ECHO));
+}
+
+#[test]
+fn a_password_that_was_typed_ahead_of_the_end_is_not_shown() {
+    for term in ["xterm", "dumb"] {
+        let mut mock = Mock::start_with(|mock| mock.command("query-kvm", Answer::silence()));
+        let mut terminal = Terminal::start(&mock, term, &[]);
+        terminal.types(b"info kvm\rchange vnc password\rhunter2\rinfo name\r");
+        std::thread::sleep(Duration::from_millis(500));
+        drop(mock.server.take());
+        terminal.sees("not run: change ...\r\nhmp: not run: ...\r\nhmp: not run: info name\r\n");
+        terminal.sees("(qemu) ");
+        let all = String::from_utf8_lossy(&terminal.all).into_owned();
+        assert!(!all.contains("hunter2"), "{all:?}");
+    }
+}
+
+#[test]
+fn no_key_ends_hmp_with_the_terminal_in_its_hands() {
+    let mock = Mock::start_with(|mock| mock.command("query-kvm", Answer::silence()));
+    let mut terminal = Terminal::start(&mock, "xterm", &[]);
+    terminal.types(b"info kvm\r");
+    std::thread::sleep(Duration::from_millis(300));
+    terminal.types(b"\x1c\x03");
+    terminal.sees("hmp: cancelled");
+    terminal.sees("(qemu) ");
+    terminal.types(b"half");
+    terminal.sees("half");
+    kill_process(Pid::from_child(&terminal.child), Signal::TERM).unwrap();
+    terminal.sees("\nhmp: ended by SIGTERM");
+    let theirs = terminal.theirs.try_clone().unwrap();
+    assert_eq!(terminal.ends(), 143);
     let modes = tcgetattr(&theirs).unwrap().local_modes;
     assert!(modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG));
 }
