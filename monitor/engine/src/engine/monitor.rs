@@ -88,7 +88,10 @@ impl Builder {
     pub async fn build(self) -> Result<Monitor, QmpError> {
         let (qmp, host) = (self.qmp.as_ref(), self.host.as_ref());
         let caps = if self.clears {
-            join(Caps::probe(qmp), given::clear(qmp, host)).await.0?
+            let (caps, cleared) = join(Caps::probe(qmp), given::clear(qmp, host)).await;
+            let caps = caps?;
+            cleared?;
+            caps
         } else {
             Caps::probe(qmp).await?
         };

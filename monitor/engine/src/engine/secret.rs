@@ -18,6 +18,14 @@ pub fn may_hold_one(line: &str) -> bool {
         || words.any(sets_secret)
 }
 
+/// Whether a line has QEMU's user asked for a password, so that the next one may be it.
+#[must_use]
+pub fn asks_for_one(line: &str) -> bool {
+    let line = line.replace('"', "");
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    matches!(words[..], ["change", _, "passwd" | "password"])
+}
+
 /// Whether a word sets something that is called a secret: `a=b,password=x`, `{password:x`.
 fn sets_secret(word: &str) -> bool {
     word.split([',', '{'])
@@ -49,6 +57,20 @@ mod tests {
     #[case("device_add {\"driver\":\"x\",\"password\":\"x\"}")]
     fn secret(#[case] line: &str) {
         assert!(may_hold_one(line));
+    }
+
+    #[test]
+    fn a_password_that_is_not_there_is_asked_for() {
+        assert!(asks_for_one("change vnc password"));
+        assert!(asks_for_one(" change \"vnc\" passwd "));
+        for line in [
+            "change vnc password x",
+            "set_password vnc x",
+            "change cd0 a",
+            "",
+        ] {
+            assert!(!asks_for_one(line), "{line}");
+        }
     }
 
     #[rstest]

@@ -145,23 +145,25 @@ impl Entry {
 }
 
 /// Takes back what programs that are gone left in this QEMU. It costs one round trip, and one more
-/// where something was left; nothing where it can be seen that there is none.
-pub async fn clear(qmp: &dyn Qmp, host: &dyn Host) {
+/// where something was left; nothing where it can be seen that there is none. Fails where the
+/// connection does.
+pub async fn clear(qmp: &dyn Qmp, host: &dyn Host) -> Result<(), QmpError> {
     if !qmp.may_hold_ours() {
-        return;
+        return Ok(());
     }
     let named = join_all(NAMES.map(|name| close(qmp, name)));
-    let (sets, _) = join(sets(qmp), named).await;
+    let (sets, named) = join(sets(qmp), named).await;
+    named.into_iter().try_for_each(answered)?;
     let gone = |fd: &Fd| {
         let owner = fd.opaque.as_deref().and_then(|o| o.strip_prefix(OPAQUE));
         owner.is_some_and(|owner| host.fate(owner) == Fate::Gone)
     };
-    // A QEMU that refuses, or is gone, is for the first line to find.
-    for set in sets.unwrap_or_default() {
+    for set in sets? {
         if !set.fds.is_empty() && set.fds.iter().all(gone) {
-            let _ = remove(qmp, set.fdset_id).await;
+            answered(remove(qmp, set.fdset_id).await)?;
         }
     }
+    Ok(())
 }
 
 async fn sets(qmp: &dyn Qmp) -> Result<Vec<FdSet>, QmpError> {

@@ -248,7 +248,7 @@ impl Prompt<'_> {
 fn not_run(before: &str, lines: &[String]) -> Vec<String> {
     let befores = std::iter::once(before).chain(lines.iter().map(String::as_str));
     let said = befores.zip(lines).map(|(before, line)| {
-        let line = match secret::may_hold_one(before) {
+        let line = match secret::asks_for_one(before) {
             true => "...".to_owned(),
             false => shown(line),
         };

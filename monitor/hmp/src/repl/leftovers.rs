@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use hmp_engine::command::jobs::{self, Ended, Job};
 use hmp_engine::host::{Fate, Host};
-use hmp_engine::qemu::caps::Caps;
 use hmp_engine::qmp::Qmp;
 use hmp_engine::qmp::quote::quote;
 use tokio::time::timeout;
@@ -17,17 +16,19 @@ use crate::repl::screen::{Screen, say};
 /// How long the question may hold up the first line.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Lists those that were left behind, with how to end them. A lost connection is left to the first
+/// Those that were left behind. A QEMU that refuses, and a lost connection, are left to the first
 /// line to tell.
-pub(super) async fn tell(qmp: &dyn Qmp, host: &dyn Host, caps: &Caps) {
-    if !caps.has("query-jobs") || caps.preconfig {
-        return;
+pub(super) async fn find(qmp: &dyn Qmp) -> Vec<Job> {
+    match timeout(PATIENCE, jobs::leftover(qmp)).await {
+        Ok(Ok(jobs)) => jobs,
+        _ => Vec::new(),
     }
-    let Ok(Ok(jobs)) = timeout(PATIENCE, jobs::leftover(qmp)).await else {
-        return;
-    };
+}
+
+/// Lists those that were left behind, with how to end them.
+pub(super) fn tell(jobs: &[Job], host: &dyn Host) {
     for job in jobs {
-        let what = described(&job);
+        let what = described(job);
         match job.fate(host) {
             Fate::Lives => say(&format!("{what} is another hmp's, which is at work")),
             Fate::Gone => say(&format!(

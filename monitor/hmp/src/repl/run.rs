@@ -126,10 +126,25 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
         reconnect: options.reconnect,
         exit_on_end: options.exit_on_end,
     };
-    let built = tokio::select! {
+    let tells = clears && options.task != Task::EndJobs;
+    // With what is asked at connect, in one write.
+    let jobs = async {
+        match tells {
+            true => leftovers::find(&link.client).await,
+            false => Vec::new(),
+        }
+    };
+    let files = async {
+        // While QEMU works at the questions.
+        tokio::task::yield_now().await;
+        if clears {
+            private_file::clear(&std::env::temp_dir());
+        }
+    };
+    let (built, jobs, ()) = tokio::select! {
         biased;
         caught = signals.recv() => return Exit::Signal(caught),
-        built = home.monitor(&link.client) => built,
+        built = async { tokio::join!(home.monitor(&link.client), jobs, files) } => built,
     };
     let monitor = match built {
         Ok(monitor) => monitor,
@@ -152,13 +167,8 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
         behind: None,
         shutdown: None,
     };
-    if clears {
-        private_file::clear(&std::env::temp_dir());
-    }
     let work = async {
-        if clears && options.task != Task::EndJobs {
-            leftovers::tell(&worker.client, host.as_ref(), worker.monitor.caps()).await;
-        }
+        leftovers::tell(&jobs, host.as_ref());
         match (options.task, &mut editor) {
             (Task::Lines(lines), _) => batch::lines(&mut worker, &lines).await,
             (Task::Complete(text), _) => batch::complete(&mut worker, &text).await,
