@@ -26,7 +26,7 @@ pub struct Plan {
 pub struct Ran {
     /// As in [`Plan`].
     pub command: String,
-    /// The route as far as our side alone shows it, see [`ladder::route`](super::ladder::route).
+    /// The route as far as our side alone shows it, see [`ladder`](super::ladder).
     pub route: Option<RouteTaken>,
     /// Why it was not carried out.
     pub refusal: Option<Refusal>,

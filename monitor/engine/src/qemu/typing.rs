@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Option strings to the typed JSON that QMP wants, by the schema of the connected QEMU.
 //!
-//! [`nest`] and [`parse`](crate::grammar::keyval::parse) turn `a=b,c.d=e` into a [`Tree`] of texts;
+//! [`keyval::nest`] and [`keyval::parse`] turn `a=b,c.d=e` into a [`Tree`] of texts;
 //! [`Typing`] walks the tree beside a type of the schema, as QEMU's own visitors do, and words
 //! errors as they do.
 

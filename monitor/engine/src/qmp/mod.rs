@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What the engine needs of a QMP connection: one command in, one answer out.
 //!
-//! The engine knows no socket. [`Client`](client) is the implementation over unix and TCP sockets;
-//! a test may bring its own.
+//! The engine knows no socket. The crate `hmp` has the implementation over unix and TCP sockets; a
+//! test may bring its own.
 
 pub mod quote;
 pub mod version;

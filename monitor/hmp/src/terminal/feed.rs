@@ -14,9 +14,13 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::input::{ENDS, Input, Next};
 
-/// How long the editor may take to end a line. A key that ends most lines may not end this one
-/// (Ctrl-V and Enter): then what is behind it waits so long, and goes to the same line.
+/// How long what is behind the end of a line waits for the editor to end it. A key that ends most
+/// lines may not end this one (Ctrl-D in its middle), and a long line takes the editor longer: what
+/// comes then is fed key by key, so that it does not matter which of the two it is.
 const ENDING: Duration = Duration::from_millis(300);
+
+/// How often the editor is looked after while it has not read a key.
+const GLANCE: Duration = Duration::from_micros(200);
 
 /// How soon the editor is told again that the terminal is gone, in case it did not listen.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -46,24 +50,30 @@ pub fn start(input: Arc<Input>) -> io::Result<()> {
         .name("feed".into())
         .spawn(move || {
             // Held open: between two prompts nobody else may have it open.
-            let _theirs = theirs;
-            feed(&input, &ours);
+            feed(&input, &ours, &theirs);
         })?;
     Ok(())
 }
 
-fn feed(input: &Input, ours: &OwnedFd) {
+fn feed(input: &Input, ours: &OwnedFd, theirs: &OwnedFd) {
+    let mut doubtful = None;
     loop {
         let prompt = input.wanted();
         match input.next() {
             Next::Bytes(bytes) => {
-                if write_all(ours, &bytes).is_err() {
+                let fed = match doubtful == Some(prompt) {
+                    true => bytes.iter().try_for_each(|byte| key(ours, theirs, *byte)),
+                    false => write_all(ours, &bytes),
+                };
+                if fed.is_err() {
                     return;
                 }
                 // What is behind the end of a line is for whoever reads next: the editor would read
                 // it too, and lose it.
-                if bytes.last().is_some_and(|last| ENDS.contains(last)) {
-                    input.over(prompt, ENDING);
+                if bytes.last().is_some_and(|last| ENDS.contains(last))
+                    && !input.over(prompt, ENDING)
+                {
+                    doubtful = Some(prompt);
                 }
             }
             Next::Ended(_) => {
@@ -77,6 +87,15 @@ fn feed(input: &Input, ours: &OwnedFd) {
             Next::Called | Next::Unwanted => {}
         }
     }
+}
+
+/// Feeds one byte once all before it are read: the editor can't read ahead, and what it leaves is
+/// still there at the next prompt.
+fn key(ours: &OwnedFd, theirs: &OwnedFd, byte: u8) -> io::Result<()> {
+    while rustix::io::ioctl_fionread(theirs)? > 0 {
+        std::thread::sleep(GLANCE);
+    }
+    write_all(ours, &[byte])
 }
 
 fn write_all(to: &impl AsFd, mut bytes: &[u8]) -> io::Result<()> {

@@ -143,11 +143,14 @@ impl Input {
         queue.prompts
     }
 
-    /// Waits until the prompt of that number is over, though not for longer than `limit`.
-    pub fn over(&self, prompt: u64, limit: Duration) {
+    /// Waits until the prompt of that number is over, though not for longer than `limit`; returns
+    /// whether it is.
+    pub fn over(&self, prompt: u64, limit: Duration) -> bool {
         let queue = self.lock();
         let same = |queue: &mut Queue| queue.prompts == prompt;
-        drop(self.changed.wait_timeout_while(queue, limit, same));
+        let waited = self.changed.wait_timeout_while(queue, limit, same);
+        let (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        queue.prompts != prompt
     }
 
     /// Takes what was typed and not handed out, as lines; the last one may be incomplete.
