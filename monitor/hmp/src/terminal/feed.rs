@@ -15,8 +15,9 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use super::input::{ENDS, Input, Next};
 
 /// How long what is behind the end of a line waits for the editor to end it. A key that ends most
-/// lines may not end this one (Ctrl-D in its middle), and a long line takes the editor longer: what
-/// comes then is fed key by key, so that it does not matter which of the two it is.
+/// lines may not end this one (Ctrl-D in its middle), and a long line takes the editor longer. From
+/// then on keys are fed one by one, each when the one before is read: the editor can't read ahead, and
+/// what it leaves is still there at the next prompt.
 const ENDING: Duration = Duration::from_millis(300);
 
 /// How often the editor is looked after while it has not read a key.
@@ -56,13 +57,18 @@ pub fn start(input: Arc<Input>) -> io::Result<()> {
 }
 
 fn feed(input: &Input, ours: &OwnedFd, theirs: &OwnedFd) {
-    let mut doubtful = None;
+    let mut careful = false;
     loop {
-        let prompt = input.wanted();
+        let mut prompt = input.wanted();
         match input.next() {
             Next::Bytes(bytes) => {
-                let fed = match doubtful == Some(prompt) {
-                    true => bytes.iter().try_for_each(|byte| key(ours, theirs, *byte)),
+                let fed = match careful {
+                    true => bytes.iter().try_for_each(|byte| {
+                        read(theirs)?;
+                        // Who has read what came before reads this too.
+                        prompt = input.prompt();
+                        write_all(ours, &[*byte])
+                    }),
                     false => write_all(ours, &bytes),
                 };
                 if fed.is_err() {
@@ -70,10 +76,8 @@ fn feed(input: &Input, ours: &OwnedFd, theirs: &OwnedFd) {
                 }
                 // What is behind the end of a line is for whoever reads next: the editor would read
                 // it too, and lose it.
-                if bytes.last().is_some_and(|last| ENDS.contains(last))
-                    && !input.over(prompt, ENDING)
-                {
-                    doubtful = Some(prompt);
+                if bytes.last().is_some_and(|last| ENDS.contains(last)) {
+                    careful |= !input.over(prompt, ENDING);
                 }
             }
             Next::Ended(_) => {
@@ -89,13 +93,12 @@ fn feed(input: &Input, ours: &OwnedFd, theirs: &OwnedFd) {
     }
 }
 
-/// Feeds one byte once all before it are read: the editor can't read ahead, and what it leaves is
-/// still there at the next prompt.
-fn key(ours: &OwnedFd, theirs: &OwnedFd, byte: u8) -> io::Result<()> {
+/// Waits until all that was fed is read.
+fn read(theirs: &OwnedFd) -> io::Result<()> {
     while rustix::io::ioctl_fionread(theirs)? > 0 {
         std::thread::sleep(GLANCE);
     }
-    write_all(ours, &[byte])
+    Ok(())
 }
 
 fn write_all(to: &impl AsFd, mut bytes: &[u8]) -> io::Result<()> {

@@ -143,6 +143,11 @@ impl Input {
         queue.prompts
     }
 
+    /// The number of the prompt at hand, or of the one that was last.
+    pub fn prompt(&self) -> u64 {
+        self.lock().prompts
+    }
+
     /// Waits until the prompt of that number is over, though not for longer than `limit`; returns
     /// whether it is.
     pub fn over(&self, prompt: u64, limit: Duration) -> bool {

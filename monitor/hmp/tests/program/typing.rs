@@ -40,6 +40,18 @@ fn two_hundred_lines_in_one_write_have_two_hundred_answers() {
     }
 }
 
+/// The editor paints a long line at each key of it, which takes longer than it is waited for.
+#[test]
+fn behind_a_long_line_nothing_is_lost() {
+    let mock = Mock::start();
+    let mut terminal = Terminal::start(&mock, "xterm", &[]);
+    let (text, mut expected) = lines(20);
+    expected.insert(0, "\n7\r\n".to_owned());
+    let long = format!("print/d 7{}\r{text}", " ".repeat(3000));
+    terminal.types(long.as_bytes());
+    answers(&mut terminal, &expected);
+}
+
 #[test]
 fn lines_that_trickle_in_are_run_whole() {
     let mock = Mock::start();
