@@ -66,8 +66,7 @@ pub struct Answer {
 /// What became of a line with this plan, which the program ran.
 #[must_use]
 pub fn answered(plan: Plan, answer: Answer) -> Ran {
-    let notes = answer.notes.iter().map(|note| format!("note: {note}\n"));
-    let text = answer.text + &notes.collect::<String>();
+    let text = answer.text + &engine::shown_notes(&answer.notes);
     let route = answer.route.as_deref().and_then(RouteTaken::of_word);
     let refusal = answer.refusal.as_deref().and_then(refused);
     with(plan, route, refusal, answer.notes, Outcome::Answered, text)

@@ -14,4 +14,4 @@ mod tidy;
 
 pub use self::decide::Decision;
 pub use self::monitor::{Builder, Monitor};
-pub use self::ran::{Outcome, Ran};
+pub use self::ran::{Outcome, Ran, shown_notes};

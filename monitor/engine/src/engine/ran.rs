@@ -52,14 +52,17 @@ impl Ran {
         }
     }
 
-    /// The notes as they are shown behind the text: a line `note: ...` each.
+    /// The notes as they are shown behind the text, see [`shown_notes`].
     #[must_use]
     pub fn shown_notes(&self) -> String {
-        self.notes
-            .iter()
-            .map(|note| format!("note: {note}\n"))
-            .collect()
+        shown_notes(&self.notes)
     }
+}
+
+/// Notes as they are shown behind the text of an answer: a line `note: ...` each.
+#[must_use]
+pub fn shown_notes(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("note: {note}\n")).collect()
 }
 
 impl Outcome {
