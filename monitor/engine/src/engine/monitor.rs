@@ -10,7 +10,7 @@ use crate::command::route::{Passthrough, Policy};
 use crate::command::rows::Rows;
 use crate::command::session::Session;
 use crate::engine::complete::{self, Completion};
-use crate::guest::given::{self, Given};
+use crate::guest::given;
 use crate::host::{Host, NoHost, Risk};
 use crate::qemu::caps::Caps;
 use crate::qmp::{Qmp, QmpError};
@@ -34,7 +34,6 @@ pub struct Builder {
     policy: Policy,
     patience: Option<Duration>,
     clears: bool,
-    given: Given,
 }
 
 impl Builder {
@@ -76,14 +75,6 @@ impl Builder {
         self
     }
 
-    /// Goes on where an earlier monitor of the same QEMU lost its connection: what that one gave to
-    /// QEMU is taken back by this one.
-    #[must_use]
-    pub fn after(mut self, earlier: &Monitor) -> Self {
-        self.given = earlier.session.given.clone();
-        self
-    }
-
     /// Asks QEMU what it offers. Fails where it does not answer as QEMU does.
     pub async fn build(self) -> Result<Monitor, QmpError> {
         let (qmp, host) = (self.qmp.as_ref(), self.host.as_ref());
@@ -108,10 +99,7 @@ impl Builder {
             policy: self.policy,
             patience: self.patience,
             caps,
-            session: Session {
-                given: self.given,
-                ..Session::default()
-            },
+            session: Session::default(),
         }
     }
 }
@@ -126,8 +114,13 @@ impl Monitor {
             policy: Policy::default(),
             patience: None,
             clears: false,
-            given: Given::default(),
         }
+    }
+
+    /// Goes on where an earlier monitor of the same QEMU lost its connection: what that one gave to
+    /// QEMU is taken back before the next line.
+    pub fn goes_on_after(&mut self, earlier: &Self) {
+        self.session.given = earlier.session.given.clone();
     }
 
     /// What the connected QEMU offers.

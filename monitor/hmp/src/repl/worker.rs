@@ -244,7 +244,11 @@ impl Worker {
     }
 
     /// Goes on with another connection.
-    pub(super) fn renew(&mut self, client: Client, events: Events, monitor: Monitor) {
+    pub(super) fn renew(&mut self, client: Client, events: Events, mut monitor: Monitor) {
+        // Another QEMU's descriptor sets may have the numbers of ours.
+        if client.peer().is_some() && client.peer() == self.client.peer() {
+            monitor.goes_on_after(&self.monitor);
+        }
         self.client = client;
         self.events = events;
         self.monitor = monitor;

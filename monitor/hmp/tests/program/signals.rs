@@ -2,7 +2,7 @@
 //! Signals, time-outs and owners, against the mock.
 
 use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +33,16 @@ fn piped(command: &mut Command) -> Child {
         .unwrap()
 }
 
+/// Has `info name` answered; returns the standard input for more.
+fn asked(child: &mut Child) -> ChildStdin {
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"info name\n").unwrap();
+    let mut answer = [0; 3];
+    let output = child.stdout.as_mut().unwrap();
+    output.read_exact(&mut answer).unwrap();
+    input
+}
+
 #[rstest]
 #[case(Signal::HUP, 129, "SIGHUP")]
 #[case(Signal::INT, 130, "SIGINT")]
@@ -55,15 +65,7 @@ fn a_signal_ends_it_with_a_code(#[case] signal: Signal, #[case] code: i32, #[cas
     assert_eq!(ran.code, Some(code));
     // Between two lines nothing goes on.
     let mut child = piped(Command::new(binary()).arg(mock.path()));
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(b"info name\n").unwrap();
-    let mut answer = [0; 3];
-    child
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut answer)
-        .unwrap();
+    let _input = asked(&mut child);
     std::thread::sleep(Duration::from_millis(100));
     send(&child, signal);
     let ran = ends(child);
@@ -81,15 +83,7 @@ fn what_is_ignored_stays_ignored() {
         path.display()
     );
     let mut child = piped(Command::new("sh").args(["-c", &script]));
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(b"info name\n").unwrap();
-    let mut answer = [0; 3];
-    child
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut answer)
-        .unwrap();
+    let mut input = asked(&mut child);
     send(&child, Signal::HUP);
     std::thread::sleep(Duration::from_millis(100));
     input.write_all(b"info name\n").unwrap();
