@@ -421,3 +421,34 @@ async fn no_descriptor_is_given_that_would_stay() {
         assert_eq!(counts, expected, "{version}");
     }
 }
+
+/// The connection breaks while QEMU has a descriptor set of ours; the monitor of the next one takes
+/// it back, if it is told to go on there.
+#[tokio::test]
+async fn what_was_given_is_taken_back_on_the_next_connection() {
+    let given = || {
+        MockQmp::scripted()
+            .command("query-target", json!({"arch": "x86_64"}))
+            .command("add-fd", json!({"fdset-id": 7, "fd": 12}))
+            .command("query-name", json!({"name": "vm"}))
+    };
+    let breaks = |_: &serde_json::Value| Answer::from(json!({})).quits();
+    let mock = given().command("remove-fd", json!({}));
+    let (_server, mut first) = on_mock(mock.command_with("memsave", breaks)).await;
+    let mut lost = String::new();
+    crate::common::engine::run(&mut first, "x/4cb 0", &mut lost).await;
+    assert!(!first.is_tidy(), "{lost}");
+    for (goes_on, expected) in [(true, vec![json!({"fdset-id": 7})]), (false, vec![])] {
+        let taken = Requests::default();
+        let mock = taken.of(given(), "remove-fd", |_| Answer::from(json!({})));
+        let (_server, mut next) = on_mock(mock).await;
+        if goes_on {
+            next.goes_on_after(&first);
+        }
+        let mut name = String::new();
+        crate::common::engine::run(&mut next, "info name", &mut name).await;
+        assert_eq!(name, "vm\n");
+        assert_eq!(taken.seen(), expected);
+        assert!(next.is_tidy());
+    }
+}
