@@ -87,6 +87,14 @@ pub fn hmp() -> Command {
     command
 }
 
+/// The program, with the signals as at their start: who runs the tests in the background has it
+/// ignore SIGINT, under `nohup` SIGHUP too, and what is ignored stays ignored.
+pub fn heeding() -> std::process::Command {
+    let mut command = std::process::Command::new("env");
+    command.arg("--default-signal=HUP,INT,TERM").arg(binary());
+    command
+}
+
 pub fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_hmp"))
 }

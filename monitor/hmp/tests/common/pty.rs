@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use rustix::process::ioctl_tiocsctty;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
-use super::program::{Mock, binary};
+use super::program::{Mock, heeding};
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -46,7 +46,7 @@ impl Terminal {
         let name = ptsname(&ours, Vec::new()).unwrap();
         let path = name.to_str().unwrap().to_owned();
         let open = || File::options().read(true).write(true).open(&path).unwrap();
-        let mut command = Command::new(binary());
+        let mut command = heeding();
         command
             .arg(mock.path())
             .args(more)

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::program::{Mock, Ran, binary, run};
+use crate::common::program::{Mock, Ran, binary, heeding, run};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -50,11 +50,7 @@ fn asked(child: &mut Child) -> ChildStdin {
 fn a_signal_ends_it_with_a_code(#[case] signal: Signal, #[case] code: i32, #[case] name: &str) {
     let mock = Mock::start();
     // A line that QEMU never answers.
-    let child = piped(
-        Command::new(binary())
-            .arg(mock.path())
-            .args(["-c", "system_powerdown"]),
-    );
+    let child = piped(heeding().arg(mock.path()).args(["-c", "system_powerdown"]));
     assert_eq!(mock.change(), "system_powerdown");
     send(&child, signal);
     let ran = ends(child);
@@ -64,7 +60,7 @@ fn a_signal_ends_it_with_a_code(#[case] signal: Signal, #[case] code: i32, #[cas
     );
     assert_eq!(ran.code, Some(code));
     // Between two lines nothing goes on.
-    let mut child = piped(Command::new(binary()).arg(mock.path()));
+    let mut child = piped(heeding().arg(mock.path()));
     let _input = asked(&mut child);
     std::thread::sleep(Duration::from_millis(100));
     send(&child, signal);

@@ -4,12 +4,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::common::program::{Mock, binary};
+use crate::common::program::{Mock, heeding};
 use mock_qmp::Answer;
 use rexpect::process::WaitStatus;
 use rexpect::reader::Options;
@@ -26,7 +25,7 @@ struct Person {
 
 impl Person {
     fn with(mock: &Mock, more: &[&str]) -> Self {
-        let mut command = Command::new(binary());
+        let mut command = heeding();
         command
             .arg(mock.path())
             .args(more)
@@ -462,7 +461,7 @@ fn plans_are_shown_at_the_prompt() {
 #[test]
 fn a_terminal_without_abilities_will_do() {
     let mock = Mock::start();
-    let mut command = Command::new(binary());
+    let mut command = heeding();
     command
         .arg(mock.path())
         .env("TERM", "dumb")

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::common::engine::connect;
-use crate::common::program::{Ran, binary, hmp, run};
+use crate::common::program::{Ran, heeding, hmp, run};
 use crate::common::qemu::{Qemu, qemus, skipped};
 
 /// A line that takes far longer than this test.
@@ -43,7 +43,7 @@ fn send(pid: u32, signal: Signal) {
 
 /// `hmp` at a long line of which QEMU has begun to write memory.
 fn at_work(qemu: &Qemu, line: &str) -> Child {
-    let mut child = Command::new(binary())
+    let mut child = heeding()
         .arg(qemu.socket())
         .args(["-c", line])
         .stdout(Stdio::piped())
@@ -120,7 +120,7 @@ async fn nothing_stays(#[values(false, true)] running: bool) {
 fn nothing_stays_of_a_line_that_ctrl_c_gives_up() {
     for program in qemus() {
         let qemu = Qemu::start(&program, &["-m", "256"]);
-        let mut command = Command::new(binary());
+        let mut command = heeding();
         command.arg(qemu.socket()).env("TERM", "dumb");
         command.env("HOME", qemu.folder());
         let mut person: PtySession =
@@ -225,7 +225,7 @@ fn a_commit_that_is_interrupted_leaves_no_job() {
             &program,
             &["-object", group, "-blockdev", &slow, "-drive", &drive],
         );
-        let child = Command::new(binary())
+        let child = heeding()
             .arg(qemu.socket())
             .args(["--native-only", "-c", "commit disk0"])
             .stderr(Stdio::piped())
@@ -248,7 +248,7 @@ fn a_commit_that_is_interrupted_leaves_no_job() {
 fn a_migration_of_a_qemu_that_was_killed() {
     for program in qemus() {
         let mut qemu = Qemu::start(&program, &[]);
-        let child = Command::new(binary())
+        let child = heeding()
             .arg(qemu.socket())
             .args(["-c", "migrate \"exec:sleep 5\""])
             .stdout(Stdio::piped())
