@@ -31,4 +31,4 @@ noticed() {
 }
 
 noticed "cargo test" cargo test -q -p parity --test recordings
-noticed "the ratchet" cargo run -q -p parity -- run --offline --baseline parity/baseline.json
+noticed "the ratchet" cargo run -q -p parity -- run --offline --baseline parity/baseline.tsv

@@ -14,8 +14,8 @@ use super::capture::Capture;
 use super::framer::Framer;
 use crate::json::{Dialect, Object, Parser, Style, Value, write_value};
 use crate::recording::{
-    Line, Machine, Part, QemuVersion, RecordingError, RecordingWriter, ReplyLine, TopicWriter,
-    scrub_answer, scrub_line, scrub_reply, scrub_request, scrub_urls,
+    BuiltinLine, Line, Machine, Part, QemuVersion, RecordingError, RecordingWriter, ReplyLine,
+    TopicWriter, scrub_answer, scrub_line, scrub_reply, scrub_request, scrub_urls,
 };
 use crate::schema::changes_state;
 
@@ -133,14 +133,26 @@ impl Recorder {
 
     /// Writes down a line of the built-in monitor and its answer, as of the moment at hand.
     pub fn builtin(&mut self, line: &str, answer: &str) {
-        self.builtin_at(self.moment, line, answer);
+        self.builtin_line(&BuiltinLine {
+            moment: self.moment,
+            line: line.to_owned(),
+            answer: answer.to_owned(),
+            ..BuiltinLine::default()
+        });
     }
 
-    /// Writes down a line of the built-in monitor and its answer, as of a moment passed.
-    pub fn builtin_at(&mut self, moment: u32, line: &str, answer: &str) {
+    /// Writes down a line of the built-in monitor with all that goes with it.
+    pub fn builtin_line(&mut self, line: &BuiltinLine) {
         if self.failed.is_none() {
-            let answer = scrub_answer(line, answer);
-            self.failed = self.topic.builtin(moment, &scrub_line(line), &answer).err();
+            let lf = |text: &str| scrub_answer(&line.line, text).replace("\r\n", "\n");
+            let scrubbed = BuiltinLine {
+                line: scrub_line(&line.line),
+                answer: lf(&line.answer),
+                again: line.again.as_deref().map(lf),
+                moment: line.moment,
+                other_vm: line.other_vm,
+            };
+            self.failed = self.topic.builtin(&scrubbed).err();
         }
     }
 

@@ -9,8 +9,8 @@ use super::error::RecordingError;
 use super::line::{FORMAT, quoted};
 
 /// A line typed into the built-in monitor, and its answer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct BuiltinLine {
     /// How many state changes there were before the line was typed.
     pub moment: u32,
@@ -18,6 +18,13 @@ pub struct BuiltinLine {
     pub line: String,
     /// The answer with LF line ends, without echo and prompt.
     pub answer: String,
+    /// What it answered when it was asked again at once, where that was something else.
+    #[serde(default)]
+    pub again: Option<String>,
+    /// Whether it was asked on another VM than that of the QMP session, which was started and
+    /// treated alike: what the host gives (thread ids, ports, times) is another there.
+    #[serde(default)]
+    pub other_vm: bool,
 }
 
 impl BuiltinLine {
@@ -25,8 +32,16 @@ impl BuiltinLine {
     #[must_use]
     pub fn to_text(&self) -> String {
         let (line, answer) = (quoted(&self.line), quoted(&self.answer));
+        let again = self.again.as_deref().map(quoted);
+        let again = again.map(|again| format!(",\"again\":{again}"));
+        let again = again.unwrap_or_default();
+        let other_vm = if self.other_vm {
+            ",\"other-vm\":true"
+        } else {
+            ""
+        };
         format!(
-            "{{\"moment\":{},\"line\":{line},\"answer\":{answer}}}\n",
+            "{{\"moment\":{},\"line\":{line},\"answer\":{answer}{again}{other_vm}}}\n",
             self.moment
         )
     }
@@ -78,9 +93,15 @@ mod tests {
             moment: 2,
             line: "info \"x\"".to_owned(),
             answer: "é\n".to_owned(),
+            ..BuiltinLine::default()
         };
-        let text = header("main") + &line.to_text();
-        assert_eq!(parse(Path::new("x.hmp"), &text).unwrap(), [line]);
+        let other = BuiltinLine {
+            again: Some("\"\n".to_owned()),
+            other_vm: true,
+            ..line.clone()
+        };
+        let text = header("main") + &line.to_text() + &other.to_text();
+        assert_eq!(parse(Path::new("x.hmp"), &text).unwrap(), [line, other]);
         let error = parse(Path::new("x.hmp"), "{\"format\":1}\n{\"moment\":1}\n").unwrap_err();
         assert!(error.to_string().starts_with("x.hmp:2: "), "{error}");
         assert!(matches!(

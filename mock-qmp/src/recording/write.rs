@@ -123,10 +123,9 @@ impl TopicWriter {
         })
     }
 
-    /// Appends a line of the built-in monitor's file. Line ends become LF; answers of `help` are
-    /// not kept.
-    pub fn builtin(&mut self, moment: u32, line: &str, answer: &str) -> Result<(), RecordingError> {
-        if matches!(line.split_whitespace().next(), Some("help" | "?")) {
+    /// Appends a line of the built-in monitor's file; answers of `help` are not kept.
+    pub fn builtin(&mut self, line: &BuiltinLine) -> Result<(), RecordingError> {
+        if matches!(line.line.split_whitespace().next(), Some("help" | "?")) {
             return Ok(());
         }
         let file = match &mut self.builtin {
@@ -136,11 +135,6 @@ impl TopicWriter {
                 file.write(&builtin::header(&self.name))?;
                 empty.insert(file)
             }
-        };
-        let line = BuiltinLine {
-            moment,
-            line: line.to_owned(),
-            answer: answer.replace("\r\n", "\n"),
         };
         file.write(&line.to_text())
     }
@@ -166,6 +160,14 @@ mod tests {
     use super::*;
     use crate::recording::{QemuVersion, Recording};
 
+    fn typed(line: &str, answer: &str) -> BuiltinLine {
+        BuiltinLine {
+            line: line.to_owned(),
+            answer: answer.to_owned(),
+            ..BuiltinLine::default()
+        }
+    }
+
     #[test]
     fn what_is_written_is_read_back() {
         let root = tempfile::tempdir().unwrap();
@@ -186,9 +188,9 @@ mod tests {
             .schema_reply(&mut writer, "[{\"name\": \"x\"}]", 2)
             .unwrap();
         topic
-            .builtin(0, "info status", "VM status: running\r\n")
+            .builtin(&typed("info status", "VM status: running\n"))
             .unwrap();
-        topic.builtin(0, "help", "too long").unwrap();
+        topic.builtin(&typed("help", "too long")).unwrap();
         assert!(Recording::load(&folder).is_err());
         topic.finish().unwrap();
         writer.finish().unwrap();
@@ -219,7 +221,7 @@ mod tests {
             unfinished.to_string(),
             format!("{}: exists already", path.display())
         );
-        topic.builtin(0, "info version", "10.0.2\n").unwrap();
+        topic.builtin(&typed("info version", "10.0.2\n")).unwrap();
         topic.finish().unwrap();
         writer.finish().unwrap();
         let mode = |name: &str| {

@@ -129,7 +129,7 @@ pub enum Step {
 
 /// A line and what goes with it.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct FullStep {
     /// The line.
     pub line: String,
@@ -141,6 +141,12 @@ pub struct FullStep {
     pub wait: u64,
     /// An event to wait for behind the line, on both sides.
     pub event: Option<String>,
+    /// Whether the command succeeds and has nothing to change: then nothing may.
+    #[serde(default)]
+    pub unchanged: bool,
+    /// The later line of the case whose answer or effect shows what this one changed, where nothing
+    /// shows it at once.
+    pub shown_by: Option<String>,
     /// What the user answers when asked for a secret.
     pub answer: Option<String>,
     /// The architectures that the step suits; all of the case where left out.

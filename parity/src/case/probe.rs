@@ -27,6 +27,14 @@ pub enum Probe {
     Ends,
 }
 
+impl Probe {
+    /// Whether it is about what happens in a step alone, so that there is nothing to see before.
+    #[must_use]
+    pub fn is_of_the_step(&self) -> bool {
+        matches!(self, Self::Trace(_) | Self::Ends)
+    }
+}
+
 /// The probes of the command with that full name: what its row says shows a change.
 #[must_use]
 pub fn of_command(name: &str) -> Vec<Probe> {

@@ -31,27 +31,31 @@ pub fn plan(decision: &Decision) -> Plan {
 /// What became of a line with this plan, which the engine ran; `text` is what it printed.
 #[must_use]
 pub fn ran(plan: Plan, ran: engine::Ran, text: String) -> Ran {
-    let text = text + &ran.shown_notes();
+    let failed = matches!(ran.outcome, engine::Outcome::Failed);
     let outcome = match ran.outcome {
         engine::Outcome::Disconnected(error) => Outcome::Lost(error.to_string()),
         _ => Outcome::Answered,
     };
     let refusal = ran.refusal.and_then(|refusal| refused(refusal.word()));
-    with(
-        plan,
-        ran.route.map(taken),
-        refusal,
-        ran.notes,
+    Ran {
+        notes: ran.notes,
         outcome,
+        failed,
         text,
-    )
+        ..by(plan, ran.route.map(taken), refusal)
+    }
 }
 
 /// A line that has no answer.
 #[must_use]
 pub fn unanswered(plan: Plan, outcome: Outcome, text: String) -> Ran {
     let (route, refusal) = (plan.route, plan.refusal);
-    with(plan, route, refusal, Vec::new(), outcome, text)
+    Ran {
+        failed: outcome != Outcome::Answered,
+        outcome,
+        text,
+        ..by(plan, route, refusal)
+    }
 }
 
 /// An answer of `hmp --json`, see docs/hmp.md.
@@ -60,27 +64,25 @@ pub struct Answer {
     route: Option<String>,
     refusal: Option<String>,
     notes: Vec<String>,
+    outcome: String,
     text: String,
 }
 
 /// What became of a line with this plan, which the program ran.
 #[must_use]
 pub fn answered(plan: Plan, answer: Answer) -> Ran {
-    let text = answer.text + &engine::shown_notes(&answer.notes);
     let route = answer.route.as_deref().and_then(RouteTaken::of_word);
     let refusal = answer.refusal.as_deref().and_then(refused);
-    with(plan, route, refusal, answer.notes, Outcome::Answered, text)
+    Ran {
+        notes: answer.notes,
+        failed: answer.outcome == "failed",
+        text: answer.text,
+        ..by(plan, route, refusal)
+    }
 }
 
 /// A line that took no way was wrong, or refused: then the plan's route is the one to show.
-fn with(
-    plan: Plan,
-    route: Option<RouteTaken>,
-    refusal: Option<Refusal>,
-    notes: Vec<String>,
-    outcome: Outcome,
-    text: String,
-) -> Ran {
+fn by(plan: Plan, route: Option<RouteTaken>, refusal: Option<Refusal>) -> Ran {
     let route = match refusal {
         Some(Refusal::Blocked | Refusal::ToConvert) => Some(RouteTaken::Refused),
         _ => route.or(plan.route),
@@ -89,9 +91,7 @@ fn with(
         command: plan.command,
         route,
         refusal,
-        notes,
-        outcome,
-        text,
+        ..Ran::default()
     }
 }
 
@@ -175,13 +175,14 @@ mod tests {
         );
         assert_eq!(part.route, Some(RouteTaken::Partial));
         assert_eq!(part.notes.len(), 1);
-        assert!(part.text.starts_with("note: "), "{part:?}");
+        assert!(part.text.is_empty() && !part.failed, "{part:?}");
     }
 
     #[test]
     fn programs_say_the_same() {
         let answer = |refusal: &str| {
-            let object = json!({"refusal": refusal, "notes": [], "text": "x\n", "line": "x"});
+            let object = json!({"refusal": refusal, "notes": [], "text": "x\n", "line": "x",
+                "outcome": "failed"});
             let answer = serde_json::from_value(object).unwrap();
             answered(Plan::default(), answer)
         };
@@ -189,5 +190,6 @@ mod tests {
         assert_eq!(answer("blocked").route, Some(RouteTaken::Refused));
         assert_eq!(answer("hazard").refusal, Some(Refusal::Harm));
         assert_eq!(answer("unavailable").refusal, None);
+        assert!(answer("unavailable").failed);
     }
 }

@@ -1,138 +1,370 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The ratchet: no command may get worse than it was.
+//! The ratchet: what each line is worth, written down. What is gone, weaker, empty, new or better
+//! than it says is a change, which fails until it is written down too.
+//!
+//! The file has a line for each line of the run, with columns between tabs: QEMU, case, line (a
+//! JSON string), verdict, kind of answer (`-` for none), how many lines the built-in printed, or
+//! of a part `shown/all`. Prefixes that TAB was pressed on have `TAB` for the case and the number of
+//! words listed.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use super::compare;
-use super::entry::Entry;
+use super::completed::Completed;
+use super::entry::{Entry, Kind};
 use super::verdict::Verdict;
-use crate::case::Qemu;
 
-/// The worst verdict of each command on each QEMU.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What each line is worth.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Baseline {
-    /// QEMU, then the command's full name.
-    pub commands: BTreeMap<Qemu, BTreeMap<String, Verdict>>,
-    /// In how many lines partial answers and the built-in's differ, in all lines of a command; by
-    /// the same keys.
-    #[serde(default)]
-    pub parts: BTreeMap<Qemu, BTreeMap<String, usize>>,
+    lines: BTreeMap<Key, Worth>,
+}
+
+/// A line of a case on a QEMU; a line that a case has several times is numbered.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    qemu: String,
+    case: String,
+    line: String,
+    time: usize,
+}
+
+/// What a line is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Worth {
+    verdict: Verdict,
+    kind: Option<Kind>,
+    extent: Extent,
+}
+
+/// How long the built-in's answer is, and how much of it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Extent {
+    shown: usize,
+    of: usize,
+}
+
+/// A line of the file that can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("line {0} of the baseline can't be read")]
+pub struct BaselineError(usize);
+
+/// What changed against a baseline, a sentence each.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What is gone, weaker or empty.
+    pub worse: Vec<String>,
+    /// What is new or better.
+    pub better: Vec<String>,
+}
+
+impl Changes {
+    /// Whether the run is as the baseline says.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.worse.is_empty() && self.better.is_empty()
+    }
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (word, sentences) in [("worse", &self.worse), ("better", &self.better)] {
+            for sentence in sentences {
+                writeln!(f, "{word}: {sentence}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Baseline {
-    /// The state that these lines show.
+    /// The state that a run found.
     #[must_use]
-    pub fn of(entries: &[Entry]) -> Self {
-        let mut commands: BTreeMap<Qemu, BTreeMap<String, Verdict>> = BTreeMap::new();
-        let mut parts: BTreeMap<Qemu, BTreeMap<String, usize>> = BTreeMap::new();
+    pub fn of(entries: &[Entry], completions: &[Completed]) -> Self {
+        let mut this = Self::default();
         for entry in entries {
-            if entry.verdict == Verdict::Partial {
-                let of_qemu = parts.entry(entry.qemu.clone()).or_default();
-                *of_qemu.entry(entry.command.clone()).or_default() += apart(entry);
-            }
-            let of_qemu = commands.entry(entry.qemu.clone()).or_default();
-            let worst = of_qemu
-                .entry(entry.command.clone())
-                .or_insert(entry.verdict);
-            *worst = entry.verdict.max(*worst);
+            let of = entry.builtin.lines().count();
+            let extent = match entry.part {
+                Some(part) => Extent {
+                    shown: part.shown,
+                    of: part.of,
+                },
+                None => Extent { shown: of, of },
+            };
+            let worth = Worth {
+                verdict: entry.verdict,
+                kind: entry.kind,
+                extent,
+            };
+            this.add(entry.qemu.to_string(), &entry.case, &entry.line, worth);
         }
-        Self { commands, parts }
+        for completed in completions {
+            let words = completed.builtin.iter().map(|tab| tab.list.len()).sum();
+            let worth = Worth {
+                verdict: completed.verdict,
+                kind: None,
+                extent: Extent {
+                    shown: words,
+                    of: words,
+                },
+            };
+            let qemu = completed.qemu.to_string();
+            this.add(qemu, TAB, &completed.prefix, worth);
+        }
+        this
     }
 
-    /// What got worse, or vanished, compared with `before`: one sentence each. QEMUs that were not
-    /// run are no loss.
+    fn add(&mut self, qemu: String, case: &str, line: &str, worth: Worth) {
+        let mut key = Key {
+            qemu,
+            case: case.to_owned(),
+            line: line.to_owned(),
+            time: 0,
+        };
+        while self.lines.contains_key(&key) {
+            key.time += 1;
+        }
+        self.lines.insert(key, worth);
+    }
+
+    /// Reads a file.
+    pub fn parse(text: &str) -> Result<Self, BaselineError> {
+        let mut this = Self::default();
+        for (number, line) in text.lines().enumerate() {
+            if line.starts_with('#') {
+                continue;
+            }
+            let columns: Vec<&str> = line.split('\t').collect();
+            let read = || {
+                let &[qemu, case, line, verdict, kind, extent] = columns.as_slice() else {
+                    return None;
+                };
+                let worth = Worth {
+                    verdict: Verdict::ALL.into_iter().find(|v| v.word() == verdict)?,
+                    kind: match kind {
+                        "-" => None,
+                        word => Some(Kind::ALL.into_iter().find(|kind| kind.word() == word)?),
+                    },
+                    extent: Extent::parse(extent)?,
+                };
+                let line: String = serde_json::from_str(line).ok()?;
+                Some((qemu, case, line, worth))
+            };
+            let (qemu, case, line, worth) = read().ok_or(BaselineError(number + 1))?;
+            this.add(qemu.to_owned(), case, &line, worth);
+        }
+        Ok(this)
+    }
+
+    /// The file.
     #[must_use]
-    pub fn worse_than(&self, before: &Self) -> Vec<String> {
-        let mut found = Vec::new();
-        for (qemu, old) in &before.commands {
-            let Some(new) = self.commands.get(qemu) else {
+    pub fn to_text(&self) -> String {
+        let mut text = String::from(HEADER);
+        for (key, worth) in &self.lines {
+            let line = serde_json::Value::from(key.line.as_str());
+            let kind = worth.kind.map_or("-", Kind::word);
+            let (verdict, extent) = (worth.verdict.word(), worth.extent);
+            let Key { qemu, case, .. } = key;
+            text += &format!("{qemu}\t{case}\t{line}\t{verdict}\t{kind}\t{extent}\n");
+        }
+        text
+    }
+
+    /// What changed since `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Changes {
+        let mut changes = Changes::default();
+        let gone = |key: &Key| !self.lines.contains_key(key);
+        let new = |key: &Key| !before.lines.contains_key(key);
+        changes.worse = groups(&before.lines, gone, "gone");
+        changes.better = groups(&self.lines, new, "not in the baseline");
+        for (key, was) in &before.lines {
+            let Some(is) = self.lines.get(key) else {
                 continue;
             };
-            for (command, was) in old {
-                match new.get(command) {
-                    None => found.push(format!("{qemu}: {command} is no longer tried")),
-                    Some(is) if is > was => found.push(format!(
-                        "{qemu}: {command} was {}, is {}",
-                        was.word(),
-                        is.word()
-                    )),
-                    Some(_) => {}
-                }
+            if is == was {
+                continue;
+            }
+            let sentence = format!("{key}: was {was}, is {is}");
+            match is.is_weaker_than(was) {
+                true => changes.worse.push(sentence),
+                false => changes.better.push(sentence),
             }
         }
-        for (qemu, old) in &before.parts {
-            let new = self.parts.get(qemu);
-            for (command, was) in old {
-                if let Some(is) = new.and_then(|new| new.get(command))
-                    && is > was
-                {
-                    found.push(format!(
-                        "{qemu}: parts of {command} differ in {is} lines, they did in {was}"
-                    ));
-                }
-            }
-        }
-        found
+        changes
     }
 }
 
-fn apart(part: &Entry) -> usize {
-    compare::lines_apart(&part.command, &part.builtin, &part.ours, &part.notes)
+/// The name of the case of prefixes.
+const TAB: &str = "TAB";
+
+const HEADER: &str = "# What every recorded line is worth; `cargo run -p parity -- run --offline \
+    --baseline FILE --update-baseline` writes it.\n# QEMU, case, line, verdict, kind of answer, \
+    lines of the built-in (of a part: shown/all)\n";
+
+/// One sentence for each line that `is_one` is true of; whole QEMUs and whole cases have one.
+fn groups(lines: &BTreeMap<Key, Worth>, is_one: impl Fn(&Key) -> bool, what: &str) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let mut keys: Vec<&Key> = lines.keys().filter(|key| is_one(key)).collect();
+    let mut fold = |same: fn(&Key, &Key) -> bool, name: fn(&Key) -> String| {
+        while let Some(first) = keys
+            .iter()
+            .copied()
+            .find(|key| lines.keys().filter(|other| same(key, other)).all(&is_one))
+        {
+            let count = keys.iter().filter(|key| same(first, key)).count();
+            sentences.push(format!("{}: all {count} lines are {what}", name(first)));
+            keys.retain(|key| !same(first, key));
+        }
+    };
+    fold(|a, b| a.qemu == b.qemu, |key| key.qemu.clone());
+    fold(
+        |a, b| (&a.qemu, &a.case) == (&b.qemu, &b.case),
+        |key| format!("{} {}", key.qemu, key.case),
+    );
+    sentences.extend(keys.iter().map(|key| format!("{key}: {what}")));
+    sentences
+}
+
+impl Worth {
+    /// Whether it says less than `was`: a worse verdict, or as good a one about less.
+    fn is_weaker_than(&self, was: &Self) -> bool {
+        let rank = |kind: Option<Kind>| {
+            kind.and_then(|kind| Kind::ALL.iter().position(|k| *k == kind))
+                .unwrap_or(Kind::ALL.len())
+        };
+        let order = (self.verdict, rank(self.kind)).cmp(&(was.verdict, rank(was.kind)));
+        let less = self.extent.shown < was.extent.shown
+            || self.extent.shown == was.extent.shown && self.extent.of > was.extent.of;
+        order.is_gt() || order.is_eq() && less
+    }
+}
+
+impl fmt::Display for Worth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind.map_or("no answer", Kind::word);
+        write!(f, "{} ({kind}, {} lines)", self.verdict.word(), self.extent)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {:?}", self.qemu, self.case, self.line)
+    }
+}
+
+impl Extent {
+    fn parse(text: &str) -> Option<Self> {
+        let (shown, of) = match text.split_once('/') {
+            Some((shown, of)) => (shown.parse().ok()?, of.parse().ok()?),
+            None => (text.parse().ok()?, text.parse().ok()?),
+        };
+        Some(Self { shown, of })
+    }
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.shown == self.of {
+            true => write!(f, "{}", self.of),
+            false => write!(f, "{}/{}", self.shown, self.of),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::sample::{entry, qemu};
+    use crate::judge::compare::Part;
+    use crate::judge::sample::entry;
 
-    fn baseline(verdicts: &[(&str, Verdict)]) -> Baseline {
-        let entries = verdicts.iter();
-        let entries = entries.map(|(command, verdict)| entry("10.0-x86_64", "", command, *verdict));
-        Baseline::of(&entries.collect::<Vec<_>>())
+    const Q: &str = "11.1-x86_64";
+
+    fn of(lines: &[(&str, Verdict)]) -> Baseline {
+        let entries = lines
+            .iter()
+            .map(|(line, verdict)| entry(Q, line, "x", *verdict));
+        Baseline::of(&entries.collect::<Vec<_>>(), &[])
     }
 
     #[test]
-    fn a_part_that_shows_less_is_worse() {
-        let part = |ours: &str, note: &str| {
-            let mut part = entry("11.1-x86_64", "", "info mtree", Verdict::Partial);
-            part.builtin = "a\nb\n".into();
-            part.ours = format!("{ours}> {note}\n");
-            part.notes.push(note.into());
-            Baseline::of(&[part])
+    fn it_is_read_back() {
+        let mut odd = entry(Q, "print \"a\tb\"", "print", Verdict::Partial);
+        odd.part = Some(Part { shown: 1, of: 5 });
+        let completed = Completed::not_run(&odd.qemu, "info ", "no reason");
+        let baseline = Baseline::of(&[odd.clone(), odd], &[completed]);
+        let text = baseline.to_text();
+        assert_eq!(Baseline::parse(&text).unwrap(), baseline);
+        assert_eq!(
+            text.lines()
+                .filter(|l| l.ends_with("partial\toutput\t1/5"))
+                .count(),
+            2
+        );
+        assert!(Baseline::parse("a\tb\n").is_err());
+        assert!(Baseline::parse(&text.replace("partial", "splendid")).is_err());
+    }
+
+    #[test]
+    fn what_is_gone_is_told() {
+        let two = of(&[("a", Verdict::Identical), ("b", Verdict::Identical)]);
+        let one = of(&[("a", Verdict::Identical)]);
+        let changes = one.since(&two);
+        assert_eq!(changes.worse, ["11.1-x86_64 c: \"b\": gone"]);
+        assert!(changes.better.is_empty());
+        let nothing = Baseline::default().since(&two);
+        assert_eq!(nothing.worse, ["11.1-x86_64: all 2 lines are gone"]);
+        assert!(two.since(&two).is_empty());
+    }
+
+    #[test]
+    fn a_baseline_that_says_less_than_the_run_is_told() {
+        let now = of(&[("a", Verdict::Identical)]);
+        let empty = now.since(&Baseline::default());
+        assert_eq!(
+            empty.better,
+            ["11.1-x86_64: all 1 lines are not in the baseline"]
+        );
+        let worse = now.since(&of(&[("a", Verdict::Different)]));
+        assert_eq!(worse.worse, [""; 0]);
+        assert_eq!(worse.better.len(), 1);
+    }
+
+    #[test]
+    fn weaker_lines_are_worse() {
+        let with = |ours: Verdict, kind, shown, of| {
+            let mut line = entry(Q, "info mtree", "info mtree", ours);
+            line.kind = kind;
+            line.part = Some(Part { shown, of });
+            Baseline::of(&[line], &[])
         };
-        let before = part("a\n", "no b");
-        assert_eq!(before.parts[&qemu("11.1-x86_64")]["info mtree"], 1);
-        assert!(part("a\nb\n", "all").worse_than(&before).is_empty());
-        assert_eq!(
-            part("", "nothing").worse_than(&before),
-            ["11.1-x86_64: parts of info mtree differ in 2 lines, they did in 1"]
-        );
+        let (output, partial) = (Some(Kind::Output), Verdict::Partial);
+        let before = with(partial, output, 12, 500);
+        for weaker in [
+            with(Verdict::Blocked, output, 12, 500),
+            with(partial, Some(Kind::Error), 12, 500),
+            with(partial, output, 11, 500),
+            with(partial, output, 12, 501),
+        ] {
+            let changes = weaker.since(&before);
+            assert_eq!((changes.worse.len(), changes.better.len()), (1, 0));
+            let back = before.since(&weaker);
+            assert_eq!((back.worse.len(), back.better.len()), (0, 1));
+        }
     }
 
     #[test]
-    fn the_worst_line_of_a_command_counts() {
-        let before = baseline(&[("a", Verdict::Identical), ("b", Verdict::Pending)]);
-        let one_bad = baseline(&[
-            ("a", Verdict::Identical),
-            ("a", Verdict::Different),
-            ("b", Verdict::Identical),
-        ]);
+    fn an_answer_that_became_empty_is_worse() {
+        let full = entry(Q, "info block", "info block", Verdict::Identical);
+        let mut empty = full.clone();
+        empty.builtin.clear();
+        let of = |entry: &Entry| Baseline::of(std::slice::from_ref(entry), &[]);
+        let changes = of(&empty).since(&of(&full));
         assert_eq!(
-            one_bad.worse_than(&before),
-            ["10.0-x86_64: a was identical, is different"]
+            changes.worse,
+            [
+                "11.1-x86_64 c: \"info block\": was identical (output, 1 lines), is identical (output, 0 lines)"
+            ]
         );
-        assert!(before.worse_than(&before).is_empty());
-    }
-
-    #[test]
-    fn a_command_that_is_not_tried_any_more_is_a_loss() {
-        let before = baseline(&[("a", Verdict::Identical)]);
-        assert_eq!(
-            baseline(&[("b", Verdict::Identical)]).worse_than(&before),
-            ["10.0-x86_64: a is no longer tried"]
-        );
-        assert!(Baseline::default().worse_than(&before).is_empty());
     }
 }

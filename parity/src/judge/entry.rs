@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::compare::{Part, Side, marked};
 use super::known::Judged;
 use super::ran::RouteTaken;
 use super::verdict::Verdict;
@@ -28,9 +29,15 @@ pub struct Entry {
     pub route: Option<RouteTaken>,
     /// The verdict.
     pub verdict: Verdict,
+    /// What kind of answer ours is; none where there is no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// How much of the built-in's answer a part of it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// What the built-in printed.
     pub builtin: String,
-    /// What ours printed.
+    /// What ours printed, without its notes.
     pub ours: String,
     /// What our answer says of itself that it lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -41,9 +48,43 @@ pub struct Entry {
     /// What the probes saw.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probed>,
+    /// The lines that made the difference, behind `-` where the built-in's answer has them and
+    /// behind `+` where ours has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<String>,
     /// Why the verdict is what it is, where the answers do not show it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+}
+
+/// What kind of answer a line has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The command succeeded and printed something.
+    Output,
+    /// The command succeeded and printed nothing.
+    Silent,
+    /// The command succeeded where, as the case says, it had nothing to change.
+    Idle,
+    /// The command failed.
+    Error,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Output, Self::Silent, Self::Idle, Self::Error];
+
+    /// The word in reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::Silent => "silent",
+            Self::Idle => "idle",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// What a probe saw on both sides.
@@ -53,11 +94,17 @@ pub struct Probed {
     pub probe: String,
     /// Whether both sides are alike.
     pub alike: bool,
+    /// Whether both sides are another than before the line.
+    #[serde(default)]
+    pub changed: bool,
     /// The built-in's VM.
     pub builtin: String,
     /// Ours.
     pub ours: String,
 }
+
+/// The number of lines that are kept of a difference.
+const DIFFERENCES: usize = 40;
 
 impl Entry {
     /// An entry for a line that did not run yet.
@@ -71,13 +118,28 @@ impl Entry {
             command: String::new(),
             route: None,
             verdict: Verdict::NotRun,
+            kind: None,
+            part: None,
             builtin: String::new(),
             ours: String::new(),
             notes: Vec::new(),
             masks: Vec::new(),
             probes: Vec::new(),
+            differences: Vec::new(),
             note: String::new(),
         }
+    }
+
+    /// Whether our own code gave the built-in's answer to a command that succeeded.
+    #[must_use]
+    pub fn succeeds(&self) -> bool {
+        self.verdict.passes() && matches!(self.kind, Some(Kind::Output | Kind::Silent))
+    }
+
+    /// Keeps the lines that made the difference.
+    pub fn show(&mut self, differences: Vec<(Side, String)>) {
+        self.differences = marked(differences);
+        self.differences.truncate(DIFFERENCES);
     }
 
     /// Whether a native or a derived route gave the built-in's answer.

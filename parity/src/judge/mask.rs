@@ -2,6 +2,7 @@
 //! What differs by nature from run to run, in one table. A mask keeps the width of what it hides,
 //! but for numbers in the answers of probes, where nobody aligns them.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -186,8 +187,22 @@ static COMPILED: LazyLock<Vec<Option<Regex>>> = LazyLock::new(|| {
 /// parameters must be alike.
 const WITH_SENTENCES: &[&str] = &["help", "info"];
 
+/// What reports call help sentences that were cut off.
+pub const SENTENCES: &str = "help-sentence";
+
+/// The answer of `command` without help sentences, and whether there were any.
+#[must_use]
+pub fn without_sentences<'a>(text: &'a str, command: &str) -> (Cow<'a, str>, bool) {
+    let has_some = WITH_SENTENCES.contains(&command)
+        && (text.contains(" -- ") || text.starts_with("Log items"));
+    match has_some {
+        true => (cut_sentences(text).into(), true),
+        false => (text.into(), false),
+    }
+}
+
 /// Cuts each help sentence, with the lines that it goes on in.
-fn without_sentences(text: &str) -> String {
+fn cut_sentences(text: &str) -> String {
     let mut out = String::new();
     let mut in_sentence = false;
     // `help log` lists items in two columns, and goes on at the start of a line.
@@ -206,20 +221,24 @@ fn without_sentences(text: &str) -> String {
     out
 }
 
-/// Hides what the table names for this command, and the VM's directory. Returns the names of the
-/// masks that matched.
-pub fn apply(text: &str, command: &str, dir: &str) -> (String, Vec<&'static str>) {
+/// An answer behind the masks. It has the lines that it had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Masked {
+    /// The answer.
+    pub text: String,
+    /// The names of the masks that matched.
+    pub used: Vec<&'static str>,
+}
+
+/// Hides what the table names for this command, and the VM's directory.
+#[must_use]
+pub fn apply(text: &str, command: &str, dir: &str) -> Masked {
     let mut text = if dir.is_empty() {
         text.to_owned()
     } else {
         text.replace(dir, &"~".repeat(dir.len()))
     };
     let mut used = Vec::new();
-    if WITH_SENTENCES.contains(&command) && (text.contains(" -- ") || text.starts_with("Log items"))
-    {
-        text = without_sentences(&text);
-        used.push("help-sentence");
-    }
     for (mask, regex) in MASKS.iter().zip(COMPILED.iter()) {
         let Some(regex) = regex else { continue };
         let wanted = mask.command.is_empty() || mask.command == command;
@@ -233,7 +252,7 @@ pub fn apply(text: &str, command: &str, dir: &str) -> (String, Vec<&'static str>
             text = hidden;
         }
     }
-    (text, used)
+    Masked { text, used }
 }
 
 fn hide(text: &str, regex: &Regex, width: bool) -> String {
@@ -290,35 +309,31 @@ mod tests {
 
     #[test]
     fn masks_keep_the_width() {
-        let (text, used) = apply("* CPU #0: thread_id=1234\n", "info cpus", "");
+        let Masked { text, used } = apply("* CPU #0: thread_id=1234\n", "info cpus", "");
         assert_eq!(text, "* CPU #0: thread_id=####\n");
         assert_eq!(used, ["thread-id"]);
-        let (text, used) = apply("file: /tmp/x/disk", "info block", "/tmp/x");
+        let Masked { text, used } = apply("file: /tmp/x/disk", "info block", "/tmp/x");
         assert_eq!((text.as_str(), used.len()), ("file: ~~~~~~/disk", 0));
     }
 
     #[test]
     fn probes_have_masks_of_their_own() {
-        let (text, _) = apply("\"actual-size\": 200704,", PROBES, "");
+        let Masked { text, .. } = apply("\"actual-size\": 200704,", PROBES, "");
         assert_eq!(text, "\"actual-size\": #,");
-        let (text, used) = apply("\"actual-size\": 200704,", "info block", "");
+        let Masked { text, used } = apply("\"actual-size\": 200704,", "info block", "");
         assert_eq!((text.as_str(), used.len()), ("\"actual-size\": 200704,", 0));
     }
 
     #[test]
     fn help_sentences_are_hidden_and_names_are_not() {
+        let cut = |text: &str| without_sentences(text, "help").0.into_owned();
         let builtin = "Log items:\nint   show it\nnochain  do not show\ntraces\n\nUse it\n";
-        let items = apply("Log items:\nint   x\nnochain  y\n\nUse it\n", "help", "").0;
-        assert_eq!(apply(builtin, "help", "").0, items);
+        let items = cut("Log items:\nint   x\nnochain  y\n\nUse it\n");
+        assert_eq!(cut(builtin), items);
         assert!(items.contains("nochain") && items.ends_with("\nUse it\n"));
-        let ours = apply("stop|s  -- pauses\nx /fmt addr -- y\n", "help", "").0;
-        let same = apply(
-            "stop|s  -- stop\n\t\t\tmore\nx /fmt addr -- z\n",
-            "help",
-            "",
-        )
-        .0;
-        let other = apply("stop  -- pauses\nx /fmt addr -- y\n", "help", "").0;
+        let ours = cut("stop|s  -- pauses\nx /fmt addr -- y\n");
+        let same = cut("stop|s  -- stop\n\t\t\tmore\nx /fmt addr -- z\n");
+        let other = cut("stop  -- pauses\nx /fmt addr -- y\n");
         assert_eq!(ours, same);
         assert_ne!(ours, other);
     }

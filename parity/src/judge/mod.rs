@@ -3,6 +3,7 @@
 
 pub mod adapter;
 pub mod baseline;
+pub mod cells;
 pub mod compare;
 pub mod completed;
 pub mod entry;
@@ -16,7 +17,7 @@ pub mod sample;
 pub mod verdict;
 
 pub use completed::{Completed, Tab};
-pub use entry::{Entry, Probed};
+pub use entry::{Entry, Kind, Probed};
 pub use known::KnownList;
 pub use ran::{Outcome, Plan, Ran, Refusal, RouteTaken};
 pub use verdict::Verdict;

@@ -30,11 +30,13 @@ pub struct Ran {
     pub route: Option<RouteTaken>,
     /// Why it was not carried out.
     pub refusal: Option<Refusal>,
-    /// What the answer says of itself that it lacks: its last line, where that is such a note.
+    /// What the answer says of itself that it lacks.
     pub notes: Vec<String>,
     /// Whether there is an answer at all.
     pub outcome: Outcome,
-    /// What was printed.
+    /// Whether the command failed.
+    pub failed: bool,
+    /// What was printed, without the notes.
     pub text: String,
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Entries for the tests of everything that is made of entries.
 
-use super::entry::Entry;
+use super::entry::{Entry, Kind};
 use super::ran::RouteTaken;
 use super::verdict::Verdict;
 use crate::case::Qemu;
@@ -29,6 +29,7 @@ pub fn entry(label: &str, line: &str, command: &str, verdict: Verdict) -> Entry 
         command: command.into(),
         route: Some(route),
         verdict,
+        kind: Some(Kind::Output),
         builtin: "same\n".into(),
         ours: "same\n".into(),
         ..Entry::new("c", &qemu(label), line)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Real QEMUs: VMs, both sides on them, and the runs that compare there.
 
+pub mod answers;
 pub mod builtin;
 pub mod complete;
 pub mod engine;

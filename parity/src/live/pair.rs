@@ -4,16 +4,15 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use hmp_engine::command::nature::Effect;
-use hmp_engine::table;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::probing;
 use super::side::{Side, Theirs};
-use super::vm::Vm;
+use super::vm::{Vm, VmError};
+use super::{answers, probing};
 use crate::case::{FullStep, Probe, probe};
-use crate::judge::{Entry, Outcome, Probed, RouteTaken, Verdict, compare, ladder, mask};
+use crate::judge::compare::{self, Compared, Expected};
+use crate::judge::{Entry, Kind, Outcome, Probed, Ran, Verdict, ladder, mask};
 
 /// The directories of both VMs, which answers may hold.
 #[derive(Debug, Default)]
@@ -32,6 +31,9 @@ pub struct Pair<'a> {
     pub theirs: Theirs,
 }
 
+/// What the probes of a step saw on both VMs before its line.
+type Seen = Vec<(String, String)>;
+
 impl Pair<'_> {
     fn builtin(&mut self) -> &mut Vm {
         match &mut self.twin {
@@ -47,13 +49,15 @@ impl Pair<'_> {
             ours: self.ours.dir().to_string_lossy().into_owned(),
         };
         let line = self.ours.fill(&step.line);
+        let plan = side.plan(&line);
         let answer = step.answer.as_deref();
         if answer.is_some() && !(side.has_user() && self.theirs == Theirs::Socket) {
-            let plan = side.plan(&line);
             (entry.command, entry.route) = (plan.command, plan.route);
             entry.note = "it asks the user, and a side of this run has none".into();
             return;
         }
+        let probes = self.probes(step, &plan.command);
+        let seen = self.look(&probes).await;
         let ran = side.line(&line).await;
         if ladder::settled(&ran) == Some(Verdict::Refused) {
             // The built-in has no such guard: the line is not for it.
@@ -61,37 +65,39 @@ impl Pair<'_> {
             entry.verdict = Verdict::Refused;
             return;
         }
-        let theirs = self.theirs;
-        let builtin = self.builtin();
-        let builtin_line = builtin.fill(&step.line);
-        let asked = match theirs {
-            Theirs::Socket => builtin.builtin_line_with(&builtin_line, answer).await,
-            Theirs::Qmp => builtin.builtin_by_qmp(&builtin_line).await,
-        };
-        match asked {
-            Ok(text) => entry.builtin = text,
+        let builtin_line = self.builtin().fill(&step.line);
+        let asked = match self.builtin_answers(&builtin_line, answer).await {
+            Ok(text) => text,
             Err(error) => {
                 (entry.command, entry.route) = (ran.command, ran.route);
                 entry.note = error.to_string();
                 return;
             }
-        }
+        };
+        entry.builtin.clone_from(&asked);
         ladder::take(entry, &ran);
         if ran.outcome != Outcome::Answered {
-            entry.verdict = ladder::verdict(&ran, Verdict::Different);
+            entry.verdict = Verdict::Different;
             self.end_step(step);
             return;
         }
-        let refused = entry.route == Some(RouteTaken::Refused);
-        if refused || !ran.notes.is_empty() {
-            self.follow(&line, answer, entry, &dirs).await;
-        }
-        self.wait(step, entry).await;
-        let compared = match ladder::settled(&ran) {
-            Some(verdict) => verdict,
-            None => self.compare(step, entry, &dirs).await,
+        let compared = match answers::looks(&ran.command) {
+            true => self.look_twice(&ran, &line, &asked, entry, &dirs).await,
+            false => {
+                if self.twin.is_some() && (ran.refusal.is_some() || !ran.notes.is_empty()) {
+                    self.follow(&line, answer, entry, &dirs).await;
+                }
+                self.compare_with_twin(&ran, &asked, &dirs)
+            }
         };
-        entry.verdict = ladder::verdict(&ran, compared);
+        let came = self.wait(step, entry).await;
+        ladder::judge(entry, &ran, compared);
+        if ladder::settled(&ran).is_none() {
+            self.judge_effects(step, &probes, &seen, entry, &dirs).await;
+            if !came {
+                entry.verdict = Verdict::Different;
+            }
+        }
         self.end_step(step);
     }
 
@@ -104,93 +110,211 @@ impl Pair<'_> {
         }
     }
 
+    async fn builtin_answers(
+        &mut self,
+        line: &str,
+        answer: Option<&str>,
+    ) -> Result<String, VmError> {
+        match self.theirs {
+            Theirs::Socket => self.builtin().builtin_line_with(line, answer).await,
+            Theirs::Qmp => self.builtin().builtin_by_qmp(line).await,
+        }
+    }
+
+    /// A line that only looks is compared on our own VM, where its answer is the same to the byte
+    /// unless it varies by itself; asked on both, the VMs' monitors remember the same.
+    async fn look_twice(
+        &mut self,
+        ran: &Ran,
+        line: &str,
+        asked: &str,
+        entry: &mut Entry,
+        dirs: &Dirs,
+    ) -> Compared {
+        let on_twin = self.compare_with_twin(ran, asked, dirs);
+        let answered = match self.twin.is_some() {
+            true => answers::on(self.ours, self.theirs, line, &ran.text).await,
+            false => {
+                let again = match ran.text == asked {
+                    true => Ok(asked.to_owned()),
+                    false => answers::once(self.ours, self.theirs, line).await,
+                };
+                again.map(|again| (asked.to_owned(), again))
+            }
+        };
+        match answered {
+            // What only the twin's monitor remembers: its lines.
+            _ if on_twin.verdict == Verdict::Identical => on_twin,
+            Ok((first, again)) => {
+                let expected = Expected::Same {
+                    first: &first,
+                    again: &again,
+                };
+                let compared = ladder::compare(ran, expected);
+                entry.builtin = first;
+                compared
+            }
+            Err(error) => {
+                entry.note = error.to_string();
+                on_twin
+            }
+        }
+    }
+
+    /// Compares with what the built-in of the other VM answered.
+    fn compare_with_twin(&self, ran: &Ran, asked: &str, dirs: &Dirs) -> Compared {
+        let expected = match self.twin.is_some() {
+            true => Expected::Other {
+                answer: asked,
+                dir: &dirs.builtin,
+                our_dir: &dirs.ours,
+            },
+            false => Expected::same(asked),
+        };
+        ladder::compare(ran, expected)
+    }
+
     /// Lets the built-in of our VM do what our side did not, so that the VMs stay alike for the
     /// lines behind it.
     async fn follow(&mut self, line: &str, answer: Option<&str>, entry: &mut Entry, dirs: &Dirs) {
-        if self.twin.is_none() {
-            return;
-        }
         let followed = self.ours.builtin_line_with(line, answer).await;
         let text = followed.unwrap_or_default();
-        let builtin = (&*entry.builtin, &*dirs.builtin);
-        let (verdict, _) = compare::answers(&entry.command, builtin, (&text, &dirs.ours));
-        if !verdict.passes() {
+        let expected = Expected::Other {
+            answer: &entry.builtin,
+            dir: &dirs.builtin,
+            our_dir: &dirs.ours,
+        };
+        let compared = compare::whole(&entry.command, expected, &text);
+        if !compared.verdict.passes() {
             entry.note = format!("the VMs are no longer alike: {text}");
         }
     }
 
-    async fn wait(&mut self, step: &FullStep, entry: &mut Entry) {
+    /// Whether the event came that the step waits for.
+    async fn wait(&mut self, step: &FullStep, entry: &mut Entry) -> bool {
+        let mut came = true;
         if let Some(event) = &step.event {
-            let mut came = self.builtin().wait_for(event, PATIENCE).await;
+            came = self.builtin().wait_for(event, PATIENCE).await;
             came &= self.ours.wait_for(event, PATIENCE).await;
             if !came {
                 entry.note = format!("no event {event}");
             }
         }
         sleep(Duration::from_millis(step.wait)).await;
+        came
     }
 
-    /// Compares answers and, where there are twins, effects.
-    async fn compare(&mut self, step: &FullStep, entry: &mut Entry, dirs: &Dirs) -> Verdict {
-        // What one VM serves has one directory, which must be alike in both answers.
-        let none = Dirs::default();
-        let dirs = if self.twin.is_some() { dirs } else { &none };
-        let (mut verdict, mut masks) = compare::answers(
-            &entry.command,
-            (&entry.builtin, &dirs.builtin),
-            (&entry.ours, &dirs.ours),
-        );
-        if self.twin.is_some() {
-            let mut probes = probe::of_command(&entry.command);
-            probes.extend(step.probe.iter().cloned());
-            let changes = table::named(&entry.command).is_some_and(|r| r.effect != Effect::Looks);
-            if entry.builtin.is_empty() && changes && probes.is_empty() {
-                entry.note = "nothing printed, and no probe shows the effect".into();
-                verdict = Verdict::Different;
-            }
-            let deadline = Instant::now() + SETTLE;
-            loop {
-                let (probed, used) = self.effects(&probes, dirs).await;
-                let alike = probed.iter().all(|p| p.alike);
-                if alike || !verdict.passes() || Instant::now() > deadline {
-                    entry.probes = probed;
-                    masks.extend(used);
-                    break;
-                }
-                sleep(Duration::from_millis(20)).await;
-            }
-            if let Some(probed) = entry.probes.iter().find(|p| !p.alike) {
-                verdict = Verdict::Different;
-                let events = probed.probe == "events";
-                let what = if events { "events" } else { "effects" };
-                entry.note = format!("the {what} differ");
-            }
+    /// What shows the effect of a step on two VMs.
+    fn probes(&self, step: &FullStep, command: &str) -> Vec<Probe> {
+        if self.twin.is_none() {
+            return Vec::new();
         }
-        masks.sort_unstable();
-        masks.dedup();
-        entry.masks = masks.into_iter().map(str::to_owned).collect();
-        verdict
+        let mut probes = probe::of_command(command);
+        probes.extend(step.probe.iter().cloned());
+        probes
     }
 
-    async fn compare_effect(&mut self, probe: &Probe, dirs: &Dirs) -> (Probed, Vec<&'static str>) {
+    /// What the probes see before the line.
+    async fn look(&mut self, probes: &[Probe]) -> Seen {
+        let mut seen = Vec::new();
+        for probe in probes {
+            seen.push(match probe.is_of_the_step() {
+                true => (String::new(), String::new()),
+                false => {
+                    let builtin = probing::ask(probe, self.builtin()).await;
+                    (builtin, probing::ask(probe, self.ours).await)
+                }
+            });
+        }
+        seen
+    }
+
+    /// Where the line may change something, compares what it did. A command that succeeds without
+    /// a word must change something on both VMs, unless the step says that it has nothing to change
+    /// or which later line shows it.
+    async fn judge_effects(
+        &mut self,
+        step: &FullStep,
+        probes: &[Probe],
+        seen: &Seen,
+        entry: &mut Entry,
+        dirs: &Dirs,
+    ) {
+        let changes = !answers::looks(&entry.command);
+        let silent = entry.kind == Some(Kind::Silent);
+        if self.twin.is_none() {
+            if changes && silent && entry.verdict != Verdict::Different {
+                entry.verdict = Verdict::Different;
+                entry.note = "what it changes shows on twins alone".into();
+            }
+            return;
+        }
+        let deadline = Instant::now() + SETTLE;
+        let masks = loop {
+            let (probed, used) = self.effects(probes, seen, dirs).await;
+            let alike = probed.iter().all(|p| p.alike);
+            let changed = !changes || !silent || probed.iter().any(|p| p.changed);
+            entry.probes = probed;
+            let settled = alike && (changed || step.unchanged || step.shown_by.is_some());
+            if settled || entry.verdict == Verdict::Different || Instant::now() > deadline {
+                break used;
+            }
+            sleep(Duration::from_millis(20)).await;
+        };
+        entry.masks.extend(masks.into_iter().map(str::to_owned));
+        entry.masks.sort_unstable();
+        entry.masks.dedup();
+        if entry.verdict == Verdict::Different {
+            return;
+        }
+        let changed = entry.probes.iter().any(|p| p.changed);
+        let odd = entry.probes.iter().find(|p| !p.alike);
+        let wrong = match odd {
+            Some(probed) if probed.probe == EVENTS => "the events differ",
+            Some(_) => "the effects differ",
+            None if !changes || !silent || step.shown_by.is_some() => return,
+            None if step.unchanged && changed => "it changed something",
+            None if step.unchanged => {
+                entry.kind = Some(Kind::Idle);
+                return;
+            }
+            None if !changed => "no probe saw a change",
+            None => return,
+        };
+        entry.verdict = Verdict::Different;
+        entry.note = wrong.into();
+    }
+
+    async fn compare_effect(
+        &mut self,
+        probe: &Probe,
+        (builtin_was, our_was): &(String, String),
+        dirs: &Dirs,
+    ) -> (Probed, Vec<&'static str>) {
         let builtin = probing::ask(probe, self.builtin()).await;
         let ours = probing::ask(probe, self.ours).await;
-        let (verdict, used) =
-            compare::answers(mask::PROBES, (&builtin, &dirs.builtin), (&ours, &dirs.ours));
+        let compared = compare_probes((&builtin, &dirs.builtin), (&ours, &dirs.ours));
+        let moved = |was: &str, is: &str| !compare_probes((was, ""), (is, "")).verdict.passes();
         let probed = Probed {
             probe: format!("{probe:?}"),
-            alike: verdict.passes(),
+            alike: compared.verdict.passes(),
+            changed: moved(builtin_was, &builtin) && moved(our_was, &ours),
             builtin: without_dir(builtin, &dirs.builtin),
             ours: without_dir(ours, &dirs.ours),
         };
-        (probed, used)
+        (probed, compared.masks)
     }
 
     /// What all probes and the events show.
-    async fn effects(&mut self, probes: &[Probe], dirs: &Dirs) -> (Vec<Probed>, Vec<&'static str>) {
+    async fn effects(
+        &mut self,
+        probes: &[Probe],
+        seen: &Seen,
+        dirs: &Dirs,
+    ) -> (Vec<Probed>, Vec<&'static str>) {
         let (mut all, mut masks) = (Vec::new(), Vec::new());
-        for probe in probes {
-            let (probed, used) = self.compare_effect(probe, dirs).await;
+        for (probe, seen) in probes.iter().zip(seen) {
+            let (probed, used) = self.compare_effect(probe, seen, dirs).await;
             all.push(probed);
             masks.extend(used);
         }
@@ -212,14 +336,28 @@ impl Pair<'_> {
         };
         // Several threads send them, so that their order is not the line's doing.
         let (a, b) = (sorted(&builtin), sorted(&ours));
-        let verdict = compare::answers(mask::PROBES, (&a, &dirs.builtin), (&b, &dirs.ours)).0;
+        let compared = compare_probes((&a, &dirs.builtin), (&b, &dirs.ours));
         Probed {
-            probe: "events".into(),
-            alike: verdict.passes(),
+            probe: EVENTS.into(),
+            alike: compared.verdict.passes(),
+            changed: !builtin.is_empty() && !ours.is_empty(),
             builtin: without_dir(builtin, &dirs.builtin),
             ours: without_dir(ours, &dirs.ours),
         }
     }
+}
+
+/// What stands for a probe where the events are compared.
+const EVENTS: &str = "events";
+
+/// Compares what a probe saw twice, each with the directory that it may show.
+fn compare_probes(builtin: (&str, &str), ours: (&str, &str)) -> Compared {
+    let expected = Expected::Other {
+        answer: builtin.0,
+        dir: builtin.1,
+        our_dir: ours.1,
+    };
+    compare::whole(mask::PROBES, expected, ours.0)
 }
 
 /// The VM's directory as cases spell it.

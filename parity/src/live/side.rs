@@ -318,7 +318,7 @@ mod tests {
 while read line; do
     [ "$line" = panic ] && { echo "fell down" >&2; exit 101; }
     pwd > "$line"
-    printf '{"notes":[],"text":"%s"}\000' "$PWD"
+    printf '{"outcome":"done","notes":[],"text":"%s"}\000' "$PWD"
 done
 "#;
 

@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use hmp_engine::qmp::Qmp;
 use mock_qmp::record::{Proxy, Recorder};
+use mock_qmp::recording::BuiltinLine;
 use serde_json::Value;
 use tokio::time::sleep;
 
 use super::session::{DIR, folder_name, machine, through, tidy};
 use crate::case::Case;
 use crate::judge::{Refusal, RouteTaken, adapter};
-use crate::live::engine;
 use crate::live::programs::Program;
+use crate::live::side::Theirs;
 use crate::live::vm::{Vm, VmError, in_dir};
+use crate::live::{answers, engine};
 
 /// Commands whose answers are help sentences of QEMU's.
 const HELP: &[&str] = &["help", "info"];
@@ -72,18 +74,31 @@ pub async fn record(case: &Case, program: &Program, out: &Path) -> Result<PathBu
         if ran.refusal == Some(Refusal::Harm) {
             continue;
         }
-        let (builtin, dir) = match &mut twin {
-            Some(twin) => (twin, twin_dir.as_str()),
-            None => (&mut ours, DIR),
+        let mut typed = BuiltinLine {
+            moment,
+            line: line.clone(),
+            ..BuiltinLine::default()
         };
-        let answer = builtin
-            .builtin_line_with(&line.replace(DIR, dir), None)
-            .await?;
-        recorder
-            .recorder()
-            .builtin_at(moment, &line, &answer.replace(dir, DIR));
+        if let Some(twin) = &mut twin {
+            let on_twin = line.replace(DIR, &twin_dir);
+            let answer = twin.builtin_line_with(&on_twin, None).await?;
+            typed.answer = answer.replace(&twin_dir, DIR);
+            typed.other_vm = true;
+        }
+        // What only looks is asked on our VM, unless the twin's monitor alone remembers it.
+        let is_whole = typed.other_vm && typed.answer == ran.text;
+        let looks = answers::looks(&ran.command);
+        if looks || twin.is_none() {
+            let (first, again) = answers::on(&mut ours, Theirs::Socket, &line, &ran.text).await?;
+            if !is_whole {
+                typed.again = (again != first).then_some(again);
+                typed.answer = first;
+                typed.other_vm = false;
+            }
+        }
+        recorder.recorder().builtin_line(&typed);
         let undone = ran.route == Some(RouteTaken::Refused);
-        if twin.is_some() && undone {
+        if twin.is_some() && undone && !looks {
             // What we can't do yet, the built-in does, so that the VMs stay alike for the lines
             // behind it.
             ours.builtin_line_with(&line, None).await?;

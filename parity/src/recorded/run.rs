@@ -13,7 +13,8 @@ use tokio::net::UnixStream;
 
 use super::session::DIR;
 use crate::case::recordings::{self, RecordingsError};
-use crate::judge::{Entry, KnownList, Verdict, compare, ladder};
+use crate::judge::compare::Expected;
+use crate::judge::{Entry, KnownList, Verdict, ladder};
 use crate::live::engine;
 use crate::live::side::{Ours, Side};
 
@@ -130,12 +131,18 @@ async fn run_line(side: &mut Side, line: &BuiltinLine, entry: &mut Entry) {
     let ran = side.line(&line.line).await;
     entry.builtin.clone_from(&line.answer);
     ladder::take(entry, &ran);
-    let (compared, masks) =
-        compare::answers(&entry.command, (&entry.builtin, ""), (&entry.ours, ""));
-    if ladder::settled(&ran).is_none() {
-        entry.masks = masks.into_iter().map(str::to_owned).collect();
-    }
-    entry.verdict = ladder::verdict(&ran, compared);
+    let expected = match line.other_vm {
+        true => Expected::Other {
+            answer: &line.answer,
+            dir: "",
+            our_dir: "",
+        },
+        false => Expected::Same {
+            first: &line.answer,
+            again: line.again.as_deref().unwrap_or(&line.answer),
+        },
+    };
+    ladder::judge(entry, &ran, ladder::compare(&ran, expected));
 }
 
 /// `10.0-x86_64-q35/main`.

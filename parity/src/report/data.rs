@@ -10,7 +10,7 @@ use crate::judge::{Completed, Entry, Verdict};
 use crate::tables::forecast::Forecast;
 
 /// The version of the JSON form; any change of its meaning raises it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Everything a run found. Its JSON form is documented in docs/parity.md.
 #[derive(Clone, Debug, Serialize, Deserialize)]

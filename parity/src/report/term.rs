@@ -4,8 +4,9 @@
 use std::fmt::Write;
 
 use super::{Report, completion};
-use crate::judge::compare::{self, Side};
-use crate::judge::{Entry, Verdict, mask};
+use crate::judge::cells::Cells;
+use crate::judge::compare::{self, Expected, marked};
+use crate::judge::{Entry, Kind, Verdict, mask};
 
 /// Lines that are not alike, with both answers, and the totals.
 #[must_use]
@@ -54,37 +55,39 @@ fn entry_text(out: &mut String, entry: &Entry) -> std::fmt::Result {
     if entry.verdict != Verdict::Different {
         return Ok(());
     }
-    if entry.builtin != entry.ours {
-        diff(out, &entry.command, &entry.builtin, &entry.ours)?;
-    }
+    diff(out, &entry.differences)?;
     for probed in entry.probes.iter().filter(|p| !p.alike) {
         writeln!(out, "    probe {}", probed.probe)?;
-        diff(out, mask::PROBES, &probed.builtin, &probed.ours)?;
+        let expected = Expected::Other {
+            answer: &probed.builtin,
+            dir: "",
+            our_dir: "",
+        };
+        diff(
+            out,
+            &marked(compare::whole(mask::PROBES, expected, &probed.ours).differences),
+        )?;
     }
     Ok(())
 }
 
-/// Lines of a diff that are shown.
-const DIFF_LINES: usize = 40;
-
-/// The lines that differ, behind the masks: first one of each side, then all of them, `-` the
+/// The lines that made the difference: first one of each side, then all of them, `-` the
 /// built-in's, `+` ours.
-fn diff(out: &mut String, command: &str, builtin: &str, ours: &str) -> std::fmt::Result {
-    let changes = compare::differences(command, builtin, ours);
-    for (word, side) in [("expected", Side::Builtin), ("got", Side::Ours)] {
-        match changes.iter().find(|(of, _)| *of == side) {
-            Some((_, line)) => writeln!(out, "    {word:<9} {line:?}")?,
+fn diff(out: &mut String, differences: &[String]) -> std::fmt::Result {
+    if differences.is_empty() {
+        return Ok(());
+    }
+    for (word, mark) in [("expected", '-'), ("got", '+')] {
+        match differences.iter().find_map(|line| line.strip_prefix(mark)) {
+            Some(line) => writeln!(out, "    {word:<9} {line:?}")?,
             None => writeln!(out, "    {word:<9} no such line")?,
         }
     }
-    if changes.len() <= 2 {
+    if differences.len() <= 2 {
         return Ok(());
     }
-    for (side, line) in changes.iter().take(DIFF_LINES) {
-        let mark = match side {
-            Side::Builtin => '-',
-            Side::Ours => '+',
-        };
+    for line in differences {
+        let (mark, line) = line.split_at(1);
         writeln!(out, "    {mark}{line:?}")?;
     }
     Ok(())
@@ -99,12 +102,27 @@ fn totals(out: &mut String, report: &Report) -> std::fmt::Result {
             }
         }
         writeln!(out, ", {} in all", totals.values().sum::<usize>())?;
+        let of_qemu: Vec<&Entry> = report.entries.iter().filter(|e| e.qemu == *qemu).collect();
+        writeln!(out, "{qemu}: {}", kinds(&of_qemu))?;
+        writeln!(out, "{qemu}: {}", Cells::of(&of_qemu))?;
     }
     out.push_str(&completion::render(&report.completions));
     for line in &report.stale {
         writeln!(out, "stale entry in known.toml: {line}")?;
     }
     Ok(())
+}
+
+/// What kinds of answers the lines that passed are.
+fn kinds(entries: &[&Entry]) -> String {
+    let passed = entries.iter().filter(|e| e.verdict.passes());
+    let count = |kind: Kind| passed.clone().filter(|e| e.kind == Some(kind)).count();
+    let words = Kind::ALL.map(|kind| format!("{} {}", count(kind), kind.word()));
+    format!(
+        "of {} that passed: {}",
+        passed.clone().count(),
+        words.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -115,16 +133,24 @@ mod tests {
     #[test]
     fn a_difference_begins_with_the_line_that_differs() {
         let mut entry = sample::entry("10.0-x86_64", "help", "help", Verdict::Different);
-        entry.builtin = "cont -- resume\n\t\tmore\nstop -- stop\nx -- dump\n".into();
-        entry.ours = "cont -- goes on\nstop|s -- stops\nx -- shows\n".into();
-        let text = render(&Report::of(vec![entry.clone()]), false);
+        let shown = |entry: &mut Entry, builtin: &str, ours: &str| {
+            let compared = compare::whole("help", Expected::same(builtin), ours);
+            entry.show(compared.differences);
+            render(&Report::of(vec![entry.clone()]), false)
+        };
+        let builtin = "cont -- resume\n\t\tmore\nstop -- stop\nx -- dump\n";
+        let text = shown(
+            &mut entry,
+            builtin,
+            "cont -- goes on\nstop|s -- stops\nx -- shows\n",
+        );
         let rows: Vec<&str> = text.lines().collect();
         assert_eq!(rows[1], r#"    expected  "stop -- ...\n""#);
         assert_eq!(rows[2], r#"    got       "stop|s -- ...\n""#);
         assert!(rows[3].starts_with("10.0-x86_64:"), "{text}");
 
-        entry.ours = "stop -- stops\nx -- shows\nq -- ends\nq|x -- ends\n".into();
-        let text = render(&Report::of(vec![entry]), false);
+        let ours = "stop -- stops\nx -- shows\nq -- ends\nq|x -- ends\n";
+        let text = shown(&mut entry, builtin, ours);
         let rows: Vec<&str> = text.lines().collect();
         assert_eq!(rows[1], r#"    expected  "cont -- ...\n""#);
         assert_eq!(rows[2], r#"    got       "q -- ...\n""#);

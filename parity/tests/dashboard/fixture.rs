@@ -58,6 +58,7 @@ pub fn small() -> Report {
     effect.probes.push(Probed {
         probe: "Qmp(\"query-block\")".into(),
         alike: false,
+        changed: true,
         builtin: "[\n  1\n]".into(),
         ours: "[\n  2\n]".into(),
     });

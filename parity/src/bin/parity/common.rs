@@ -7,7 +7,6 @@ use std::path::Path;
 use parity::live::programs::{self, Program};
 use parity::report::{FORMAT, Report};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::Programs;
@@ -38,15 +37,15 @@ pub fn write(path: &Path, text: &str) -> Result<(), Error> {
     Ok(std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))?)
 }
 
-/// Reads a file of JSON.
-pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?)
+/// Reads a file.
+pub fn read(path: &Path) -> Result<String, Error> {
+    Ok(std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?)
 }
 
 /// Reads a report of this format.
 pub fn read_report(path: &Path) -> Result<Report, Error> {
-    let report: Report = read_json(path)?;
+    let report: Report =
+        serde_json::from_str(&read(path)?).map_err(|e| format!("{}: {e}", path.display()))?;
     if report.format != FORMAT {
         let (path, found) = (path.display(), report.format);
         return Err(format!("{path}: format {found}, where {FORMAT} is wanted").into());

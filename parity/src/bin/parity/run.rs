@@ -13,7 +13,7 @@ use parity::report::{Report, Sides, html, junit, markdown, term};
 use parity::tables::forecast::{self, Forecast};
 
 use crate::cli::Run;
-use crate::common::{Done, Error, print, read_json, read_report, runtime, write, write_json};
+use crate::common::{Done, Error, print, read, read_report, runtime, write, write_json};
 use crate::complete::recorded_completions;
 
 impl Run {
@@ -140,23 +140,21 @@ impl Run {
         }
     }
 
-    /// Whether no command got worse.
+    /// Whether every line is worth what was written down.
     fn ratchet(&self, report: &Report) -> Done {
         let Some(path) = &self.baseline else {
             return Ok(true);
         };
-        let now = Baseline::of(&report.entries);
+        let now = Baseline::of(&report.entries, &report.completions);
         if self.update_baseline {
-            write_json(path, &now)?;
+            write(path, &now.to_text())?;
             return Ok(true);
         }
-        let worse = now.worse_than(&read_json(path)?);
-        for sentence in &worse {
-            print(&format!("worse: {sentence}\n"))?;
-        }
-        if !worse.is_empty() {
+        let changes = now.since(&Baseline::parse(&read(path)?)?);
+        print(&changes.to_string())?;
+        if !changes.is_empty() {
             print("If that is right, --update-baseline writes the new state down.\n")?;
         }
-        Ok(worse.is_empty())
+        Ok(changes.is_empty())
     }
 }

@@ -8,10 +8,13 @@ use hmp_engine::table;
 use super::found::{Difference, Found, kind};
 use super::generate::Generator;
 use crate::case::Case;
-use crate::judge::{Plan, Refusal, RouteTaken, Verdict, adapter, compare};
+use crate::judge::compare::Expected;
+use crate::judge::{Outcome, Plan, Refusal, RouteTaken, Verdict, adapter, ladder};
+use crate::live::answers;
 use crate::live::engine;
 use crate::live::panics::caught;
 use crate::live::programs::Program;
+use crate::live::side::Theirs;
 use crate::live::vm::{Vm, VmError, is_typed};
 
 /// Commands that only look and whose answer is not compared here: it changes while nothing happens,
@@ -171,28 +174,30 @@ async fn both(
     monitor: &mut Monitor,
     line: &str,
 ) -> Result<Option<(String, String, bool)>, VmError> {
-    let mut ours = String::new();
-    let ran = caught(monitor.run_line(line, &mut ours)).await;
-    if let Ok(ran) = &ran {
-        ours.push_str(&ran.shown_notes());
-    }
-    if let Err(panic) = ran {
-        ours = format!("(panicked: {panic})");
-    }
+    let plan = plan(monitor, line);
+    let mut text = String::new();
+    let ran = match caught(monitor.run_line(line, &mut text)).await {
+        Ok(ran) => adapter::ran(plan, ran, text),
+        Err(panic) => adapter::unanswered(plan, Outcome::Panicked(panic.clone()), panic),
+    };
     // A NUL ends a line, and QMP refuses it.
     let typed = line.split('\0').next().unwrap_or(line);
-    let builtin = vm.builtin_line_with(typed, None).await?;
-    let plan = plan(monitor, line);
+    let (builtin, again) = answers::on(vm, Theirs::Socket, typed, &ran.text).await?;
     // The sentences of help are our own; what it does not know is said in the built-in's words.
-    if plan.command == "help" && !(ours.is_empty() || ours.starts_with("unknown command")) {
+    let is_help = ran.command == "help";
+    if is_help && !(ran.text.is_empty() || ran.text.starts_with("unknown command")) {
         return Ok(None);
     }
-    let verdict = compare::answers(&plan.command, (&builtin, ""), (&ours, "")).0;
+    let expected = Expected::Same {
+        first: &builtin,
+        again: &again,
+    };
+    let verdict = ladder::verdict(&ran, &ladder::compare(&ran, expected));
     let same = verdict != Verdict::Different;
     if !same && builtin.starts_with("Command \"") {
         return Ok(None);
     }
-    Ok(Some((builtin, ours, same)))
+    Ok(Some((builtin, ran.text, same)))
 }
 
 /// Leaves out words, then characters, as long as the difference stays.

@@ -5,6 +5,8 @@ const raw = JSON.parse(document.getElementById('data').textContent);
 
 const VERDICTS = raw.verdicts;
 const UNTRIED = { word: 'not tried', letter: '–', about: 'no line of this command ran here', css: 'untried' };
+// Every line passed, and every one of them is an error: nothing shows that the command works.
+const ERRORS = { word: 'errors only', letter: 'E', about: 'every line passed, and in none of them did the command succeed', css: 'errors', at: 0 };
 const ABSENT = { word: 'absent', letter: '', about: 'this QEMU does not have the command', css: 'absent' };
 VERDICTS.forEach((verdict, at) => {
   verdict.at = at;
@@ -46,9 +48,9 @@ const commands = raw.commands.map((command, at) => {
 });
 
 const entries = raw.entries.map((e, at) => {
-  const [command, qemu, machine, kase, line, route, verdict, builtin, ours, note, masks, probes] = e;
+  const [command, qemu, machine, kase, line, route, verdict, builtin, ours, note, masks, probes, succeeds, part, notes] = e;
   const entry = {
-    at, qemu, machine, verdict, builtin, ours, masks, probes,
+    at, qemu, machine, verdict, builtin, ours, masks, probes, succeeds, part, notes,
     command: commands[command],
     label: raw.qemus[qemu],
     kase: raw.cases[kase],
@@ -107,6 +109,7 @@ function makeCells(columns) {
     for (const cell of row) {
       if (cell.entries.length) {
         cell.state = VERDICTS[cell.entries.reduce((worst, e) => Math.max(worst, e.verdict), 0)];
+        if (cell.state.passes && command.name && !cell.entries.some((e) => e.succeeds)) cell.state = ERRORS;
         cell.route = worstRoute(cell.entries);
         cell.passed = cell.entries.filter((e) => VERDICTS[e.verdict].passes).length;
       } else if (command.absent.has(cell.column.qemu) || !command.name) {

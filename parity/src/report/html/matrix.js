@@ -152,8 +152,8 @@ function matrixPage(parameters) {
         (by) => show('#/matrix' + query({ ...filter, by }), true)),
       raw.before && toggle('changed', Boolean(filter.changed), (on) => change({ changed: on ? '1' : '' }))),
     h('fieldset.line', null, h('legend', null, 'Verdict'),
-      switches('v', [...VERDICTS, UNTRIED].filter((s) => states.get(s)).map((s) => s.word), (word) => {
-        const state = [...VERDICTS, UNTRIED].find((s) => s.word === word);
+      switches('v', [...VERDICTS, ERRORS, UNTRIED].filter((s) => states.get(s)).map((s) => s.word), (word) => {
+        const state = [...VERDICTS, ERRORS, UNTRIED].find((s) => s.word === word);
         return [badge(state, { 'aria-hidden': 'true' }), word, h('small', null, states.get(state))];
       })),
     qemus.length > 1 && h('fieldset.line', null, h('legend', null, 'QEMU'), switches('q', raw.qemus, (label) => label, true)),
@@ -194,7 +194,7 @@ function matrixPage(parameters) {
 
 function legend() {
   return h('details.legend', null, h('summary', null, 'Letters and keys'),
-    h('dl', null, [...VERDICTS, UNTRIED, ABSENT].map((state) => [h('dt', null, badge(state), ' ', state.word), h('dd', null, state.about)])),
+    h('dl', null, [...VERDICTS, ERRORS, UNTRIED, ABSENT].map((state) => [h('dt', null, badge(state), ' ', state.word), h('dd', null, state.about)])),
     h('p', null, 'Arrow keys move in the matrix, Home, End, Page Up and Page Down too; Enter opens a cell, Escape comes back, ',
       h('kbd', null, '/'), ' goes to the search. The worst line of a command decides its letter.'));
 }

@@ -50,7 +50,7 @@ function tiles() {
 
 // A bar of parts; widths are set through the object model, which the page's policy allows.
 function bar(states, total) {
-  const parts = [...VERDICTS, UNTRIED].filter((state) => states.get(state));
+  const parts = [...VERDICTS, ERRORS, UNTRIED].filter((state) => states.get(state));
   return h('span.bar', { 'aria-hidden': 'true' }, parts.map((state) => {
     const part = h(`span.v-${state.css}`, { title: `${state.word}: ${states.get(state)}` });
     part.style.flexGrow = states.get(state) / total;
@@ -62,7 +62,7 @@ function standings() {
   const rows = columnsByQemu.map((column) => {
     const { cells, states, parity, strict } = standing(column);
     const was = parityBefore(column.label);
-    const parts = [...VERDICTS, UNTRIED].filter((state) => states.get(state));
+    const parts = [...VERDICTS, ERRORS, UNTRIED].filter((state) => states.get(state));
     return h('li.standing', null,
       h('h3', null, column.release, h('small', null, column.arch)),
       h('p.score', null,
@@ -75,7 +75,7 @@ function standings() {
             ` ${states.get(state)} ${state.word}`))))));
   });
   return section('QEMU by QEMU',
-    'A command is at parity when every one of its lines passed; its worst line decides. Commands that were not tried count against it.',
+    'A command is at parity when every one of its lines passed and it succeeded in one of them; its worst line decides. Commands that were not tried count against it.',
     h('ul.standings', null, rows));
 }
 

@@ -78,7 +78,8 @@ struct Word {
 }
 
 /// An entry in short: command, QEMU, machine, case, line, route, verdict, the built-in's answer,
-/// ours, note, masks, probes.
+/// ours, note, masks, probes, whether the command succeeded and passed, how much of the answer it is
+/// (empty where it is no part), notes.
 #[derive(Debug, Serialize)]
 struct Line<'a>(
     usize,
@@ -93,6 +94,9 @@ struct Line<'a>(
     usize,
     &'a [String],
     Vec<Probe>,
+    bool,
+    String,
+    &'a [String],
 );
 
 /// A probe in short: its name, whether the sides are alike, the built-in's side, ours.
@@ -253,6 +257,9 @@ fn line<'a>(entry: &'a Entry, data: &mut Data<'a>) -> Line<'a> {
         texts.whole(&entry.note),
         &entry.masks,
         probes,
+        entry.succeeds(),
+        entry.part.map_or_else(String::new, |part| part.to_string()),
+        &entry.notes,
     )
 }
 
