@@ -141,9 +141,10 @@ pub struct FullStep {
     pub wait: u64,
     /// An event to wait for behind the line, on both sides.
     pub event: Option<String>,
-    /// Whether the command succeeds and has nothing to change: then nothing may.
+    /// Whether the command succeeds and nothing shows what it changes: then nothing may. Such a
+    /// line proves nothing of its command.
     #[serde(default)]
-    pub unchanged: bool,
+    pub unseen: Unseen,
     /// The later line of the case whose answer or effect shows what this one changed, where nothing
     /// shows it at once.
     pub shown_by: Option<String>,
@@ -156,6 +157,37 @@ pub struct FullStep {
     pub since: Option<String>,
     /// The first QEMU that the step suits no longer.
     pub until: Option<String>,
+}
+
+/// Where nothing shows what a command changes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Unseen {
+    /// Nowhere, or in all set-ups of the case.
+    In(bool),
+    /// In these set-ups.
+    Setups(Vec<String>),
+}
+
+impl Default for Unseen {
+    fn default() -> Self {
+        Self::In(false)
+    }
+}
+
+impl Unseen {
+    /// Whether that is so in a case that is that of one set-up.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        matches!(self, Self::In(true))
+    }
+
+    fn with(&self, setup: &str) -> Self {
+        match self {
+            Self::In(all) => Self::In(*all),
+            Self::Setups(names) => Self::In(names.iter().any(|name| name == setup)),
+        }
+    }
 }
 
 impl Step {
@@ -200,6 +232,11 @@ impl Case {
         let mut case = self.clone();
         case.name = format!("{}-{}", self.name, setup.name);
         case.setups.clear();
+        for step in &mut case.steps {
+            if let Step::Full(step) = step {
+                step.unseen = step.unseen.with(&setup.name);
+            }
+        }
         if !setup.arch.is_empty() {
             case.arch.clone_from(&setup.arch);
         }
@@ -257,10 +294,24 @@ fn load_one(path: &Path) -> Result<Vec<Case>, CaseError> {
 fn parse(name: &str, text: &str) -> Result<Vec<Case>, toml::de::Error> {
     let mut case: Case = toml::from_str(text)?;
     name.clone_into(&mut case.name);
+    if let Some(line) = shown_nowhere(&case.steps) {
+        let message = format!("no later step is {line:?}");
+        return Err(serde::de::Error::custom(message));
+    }
     if case.setups.is_empty() {
         return Ok(vec![case]);
     }
     Ok(case.setups.iter().map(|setup| case.with(setup)).collect())
+}
+
+/// A line that is to show what an earlier one changed, and does not follow it.
+fn shown_nowhere(steps: &[Step]) -> Option<String> {
+    let steps: Vec<FullStep> = steps.iter().map(Step::full).collect();
+    steps.iter().enumerate().find_map(|(at, step)| {
+        let line = step.shown_by.as_ref()?;
+        let follows = steps[at + 1..].iter().any(|later| later.line == *line);
+        (!follows).then(|| line.clone())
+    })
 }
 
 #[cfg(test)]
@@ -278,7 +329,11 @@ mod tests {
         let text = r#"
             about = "a"
             args = ["-S"]
-            steps = ["info name", { line = "stop", arch = ["arm"], since = "9.0" }]
+            steps = [
+                "info name",
+                { line = "stop", arch = ["arm"], since = "9.0" },
+                { line = "cont", unseen = ["q35"] },
+            ]
             setups = [
                 { name = "q35", args = ["-M", "q35"] },
                 { name = "virt", arch = ["arm"], since = "8.0" },
@@ -293,6 +348,8 @@ mod tests {
         let step = cases[0].steps[1].full();
         assert!(step.suits(&qemu("arm", 9)) && !step.suits(&qemu("arm", 8)));
         assert!(!step.suits(&qemu("x86_64", 9)));
+        let unseen = |case: &Case| case.steps[2].full().unseen.is_here();
+        assert!(unseen(&cases[0]) && !unseen(&cases[1]));
     }
 
     #[test]
@@ -302,5 +359,8 @@ mod tests {
         let text = "about = \"a\"\nneeds = [\"no-such-program\"]\nsteps = []";
         assert!(!parse("c", text).unwrap()[0].suits(&qemu("x86_64", 7)));
         assert!(parse("c", "about = \"a\"\nnosuch = 1\nsteps = []").is_err());
+        let shown = |steps: &str| parse("c", &format!("about = \"a\"\nsteps = [{steps}]")).is_ok();
+        let step = "{ line = \"a\", shown-by = \"b\" }";
+        assert!(shown(&format!("{step}, \"b\"")) && !shown(&format!("\"b\", {step}")));
     }
 }

@@ -23,6 +23,9 @@ pub enum Probe {
     Image(String),
     /// Whether the VNC server on `vnc.sock` takes this password.
     Vnc(String),
+    /// Whether somebody listens on this Unix socket in the VM's directory, or on the VM's TCP port
+    /// where it is `{port}`.
+    Listens(String),
     /// How QEMU ended.
     Ends,
 }
@@ -35,14 +38,23 @@ impl Probe {
     }
 }
 
+/// What the built-in alone shows of a change: QMP has no query for it.
+const BUILTIN_SHOWS: &[(&str, &str)] = &[
+    ("netdev_add", "info network"),
+    ("netdev_del", "info network"),
+    ("savevm", "info snapshots"),
+    ("delvm", "info snapshots"),
+];
+
 /// The probes of the command with that full name: what its row says shows a change.
 #[must_use]
 pub fn of_command(name: &str) -> Vec<Probe> {
-    match table::named(name).map(|row| row.effect) {
-        Some(Effect::Changes(questions)) => questions
-            .iter()
-            .map(|&question| Probe::Qmp(question.to_owned()))
-            .collect(),
-        _ => Vec::new(),
-    }
+    let Some(Effect::Changes(questions)) = table::named(name).map(|row| row.effect) else {
+        return Vec::new();
+    };
+    let asked = questions.iter().map(|&q| Probe::Qmp(q.to_owned()));
+    let shown = BUILTIN_SHOWS.iter().filter(|(of, _)| *of == name);
+    asked
+        .chain(shown.map(|(_, line)| Probe::Hmp((*line).to_owned())))
+        .collect()
 }

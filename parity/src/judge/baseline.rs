@@ -8,7 +8,7 @@
 //! words listed.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use super::completed::Completed;
 use super::entry::{Entry, Kind};
@@ -165,7 +165,8 @@ impl Baseline {
             let kind = worth.kind.map_or("-", Kind::word);
             let (verdict, extent) = (worth.verdict.word(), worth.extent);
             let Key { qemu, case, .. } = key;
-            text += &format!("{qemu}\t{case}\t{line}\t{verdict}\t{kind}\t{extent}\n");
+            // Writing to a string can't fail.
+            let _ = writeln!(text, "{qemu}\t{case}\t{line}\t{verdict}\t{kind}\t{extent}");
         }
         text
     }

@@ -71,7 +71,7 @@ mod tests {
             line("eject", Verdict::Identical, Kind::Error),
             line("cont", Verdict::Identical, Kind::Error),
             line("cont", Verdict::Identical, Kind::Silent),
-            line("stop", Verdict::Identical, Kind::Idle),
+            line("stop", Verdict::Identical, Kind::Unseen),
             line("info mtree", Verdict::Partial, Kind::Output),
             line("info mtree", Verdict::Identical, Kind::Output),
         ];

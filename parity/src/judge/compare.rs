@@ -202,9 +202,10 @@ impl Comparison {
     }
 
     fn whole(self) -> Compared {
-        let pairs = self.builtin.iter().zip(&self.ours);
-        let worst = pairs.map(|(line, our)| self.alike(line, our));
-        let worst = worst.fold(Some(Alike::Exactly), |worst, is| Some(worst?.max(is?)));
+        let mut pairs = self.builtin.iter().zip(&self.ours);
+        let worst = pairs.try_fold(Alike::Exactly, |worst, (line, our)| {
+            Some(worst.max(self.alike(line, our)?))
+        });
         let part = Part {
             shown: self.shown().0,
             of: self.builtin.len(),

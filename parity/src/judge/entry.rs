@@ -65,15 +65,15 @@ pub enum Kind {
     Output,
     /// The command succeeded and printed nothing.
     Silent,
-    /// The command succeeded where, as the case says, it had nothing to change.
-    Idle,
+    /// The command succeeded, and as the case says, nothing shows what it changed.
+    Unseen,
     /// The command failed.
     Error,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Output, Self::Silent, Self::Idle, Self::Error];
+    pub const ALL: [Self; 4] = [Self::Output, Self::Silent, Self::Unseen, Self::Error];
 
     /// The word in reports.
     #[must_use]
@@ -81,7 +81,7 @@ impl Kind {
         match self {
             Self::Output => "output",
             Self::Silent => "silent",
-            Self::Idle => "idle",
+            Self::Unseen => "unseen",
             Self::Error => "error",
         }
     }

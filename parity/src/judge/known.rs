@@ -22,6 +22,9 @@ pub struct Known {
     /// The answers are equal and their effects are not, which only a live run finds out.
     #[serde(default)]
     pub effect: bool,
+    /// Time decides whether they differ: they may, and need not.
+    #[serde(default)]
+    pub time: bool,
     /// Why the answers differ, and why that is right.
     pub reason: String,
     /// Where QEMU documents or fixes it.
@@ -89,7 +92,9 @@ impl KnownList {
     #[must_use]
     pub fn stale(&self, ran: &[(String, Qemu)], live: bool) -> Vec<&str> {
         let about = |known: &Known| {
-            (live || !known.effect) && ran.iter().any(|(line, qemu)| known.is_about(line, qemu))
+            !known.time
+                && (live || !known.effect)
+                && ran.iter().any(|(line, qemu)| known.is_about(line, qemu))
         };
         let stale = self.entries.iter().filter(|(k, met)| !met && about(k));
         stale.map(|(known, _)| known.line.as_str()).collect()
@@ -138,6 +143,15 @@ mod tests {
         assert_eq!(list.meet("info xy", &qemu("10.0-x86_64")), Some("r"));
         assert!(list.stale(&ran, true).is_empty());
         assert!(list.stale(&[], true).is_empty());
+    }
+
+    #[test]
+    fn what_time_decides_is_never_stale() {
+        let text = "[[known]]\nline = \"sendkey .*\"\ntime = true\nreason = \"r\"\n";
+        let mut list = KnownList::parse(text).unwrap();
+        let ran = vec![("sendkey a".to_owned(), qemu("10.0-x86_64"))];
+        assert!(list.stale(&ran, true).is_empty());
+        assert_eq!(list.meet("sendkey a", &qemu("10.0-x86_64")), Some("r"));
     }
 
     #[test]

@@ -230,8 +230,8 @@ impl Pair<'_> {
     }
 
     /// Where the line may change something, compares what it did. A command that succeeds without
-    /// a word must change something on both VMs, unless the step says that it has nothing to change
-    /// or which later line shows it.
+    /// a word must change something on both VMs, unless the step says that nothing shows it, or
+    /// which later line does.
     async fn judge_effects(
         &mut self,
         step: &FullStep,
@@ -243,9 +243,13 @@ impl Pair<'_> {
         let changes = !answers::looks(&entry.command);
         let silent = entry.kind == Some(Kind::Silent);
         if self.twin.is_none() {
-            if changes && silent && entry.verdict != Verdict::Different {
-                entry.verdict = Verdict::Different;
-                entry.note = "what it changes shows on twins alone".into();
+            match step.unseen.is_here() {
+                _ if !changes || !silent || entry.verdict == Verdict::Different => {}
+                true => entry.kind = Some(Kind::Unseen),
+                false => {
+                    entry.verdict = Verdict::Different;
+                    entry.note = "what it changes shows on twins alone".into();
+                }
             }
             return;
         }
@@ -255,7 +259,7 @@ impl Pair<'_> {
             let alike = probed.iter().all(|p| p.alike);
             let changed = !changes || !silent || probed.iter().any(|p| p.changed);
             entry.probes = probed;
-            let settled = alike && (changed || step.unchanged || step.shown_by.is_some());
+            let settled = alike && (changed || step.unseen.is_here() || step.shown_by.is_some());
             if settled || entry.verdict == Verdict::Different || Instant::now() > deadline {
                 break used;
             }
@@ -273,9 +277,9 @@ impl Pair<'_> {
             Some(probed) if probed.probe == EVENTS => "the events differ",
             Some(_) => "the effects differ",
             None if !changes || !silent || step.shown_by.is_some() => return,
-            None if step.unchanged && changed => "it changed something",
-            None if step.unchanged => {
-                entry.kind = Some(Kind::Idle);
+            None if step.unseen.is_here() && changed => "it changed something",
+            None if step.unseen.is_here() => {
+                entry.kind = Some(Kind::Unseen);
                 return;
             }
             None if !changed => "no probe saw a change",
@@ -295,10 +299,16 @@ impl Pair<'_> {
         let ours = probing::ask(probe, self.ours).await;
         let compared = compare_probes((&builtin, &dirs.builtin), (&ours, &dirs.ours));
         let moved = |was: &str, is: &str| !compare_probes((was, ""), (is, "")).verdict.passes();
+        let mut changed = moved(builtin_was, &builtin) && moved(our_was, &ours);
+        if !changed && builtin != *builtin_was && ours != *our_was {
+            // What masks hide has changed too, if it keeps still now.
+            changed = builtin == probing::ask(probe, self.builtin()).await
+                && ours == probing::ask(probe, self.ours).await;
+        }
         let probed = Probed {
             probe: format!("{probe:?}"),
             alike: compared.verdict.passes(),
-            changed: moved(builtin_was, &builtin) && moved(our_was, &ours),
+            changed,
             builtin: without_dir(builtin, &dirs.builtin),
             ours: without_dir(ours, &dirs.ours),
         };

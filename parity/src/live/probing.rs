@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hmp_engine::qmp::Qmp;
 use serde_json::{Value, json};
+use tokio::net::{TcpStream, UnixStream};
 
 use super::vm::Vm;
 use super::vnc;
@@ -45,11 +46,27 @@ pub async fn ask(probe: &Probe, vm: &mut Vm) -> String {
                 Err(error) => error.kind().to_string(),
             }
         }
+        Probe::Listens(at) => match listens(vm, at).await {
+            Ok(()) => "listens".into(),
+            Err(error) => error.kind().to_string(),
+        },
         Probe::Ends => match vm.ended(PATIENCE).await {
             Some(status) => status.to_string(),
             None => "still runs".into(),
         },
     }
+}
+
+async fn listens(vm: &Vm, at: &str) -> std::io::Result<()> {
+    if at == "{port}" {
+        let port: u16 = vm.fill(at).parse().map_err(std::io::Error::other)?;
+        let v6 = TcpStream::connect(("::1", port)).await;
+        return match v6 {
+            Ok(_) => Ok(()),
+            Err(_) => TcpStream::connect(("127.0.0.1", port)).await.map(drop),
+        };
+    }
+    UnixStream::connect(vm.dir().join(at)).await.map(drop)
 }
 
 /// Waits until the server has noticed that its client is gone, so that no later line shows it.

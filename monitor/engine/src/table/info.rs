@@ -317,13 +317,7 @@ pub const INFO: &[Command] = &[
         params: "[-f][-d][-o][-D]",
         help: "show the memory tree (-f flat views, -d dispatch trees, -o owners, -D disabled regions too)",
         family: Family::Memory,
-        routes: &[
-            Route::partial(
-                &["qom-list", "qom-get"],
-                run!(memory::info_mtree::info_mtree),
-            ),
-            Route::blocked(&missing::QUERY_MTREE),
-        ],
+        routes: &[Route::blocked(&missing::QUERY_MTREE)],
         ..ROW
     },
     Command {

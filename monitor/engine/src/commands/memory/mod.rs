@@ -3,7 +3,6 @@
 
 pub mod dump;
 pub mod info;
-pub mod info_mtree;
 mod instructions;
 mod map;
 pub mod save;

@@ -69,11 +69,11 @@ async fn detailed(cx: &mut Cx<'_>) -> Result<(String, Vec<&'static str>), CmdErr
     let qmp = cx.qmp();
     let devices = Devices::fetch(qmp).await?;
     let order = Order::of(cx.caps.version);
-    let unknown = unknown_types(cx, &devices, &order).await?;
+    let has_unknown = has_unknown_properties(cx, &devices, &order).await?;
     let names: Vec<Vec<String>> = devices
         .entries
         .iter()
-        .map(|entry| names(&devices, entry, &order, &unknown))
+        .map(|entry| names(&devices, entry, &order))
         .collect();
     let values = values(qmp, cx.caps, &devices, &names).await?;
     let regions = regions(qmp, cx.caps, &devices, &values, &order).await?;
@@ -95,8 +95,8 @@ async fn detailed(cx: &mut Cx<'_>) -> Result<(String, Vec<&'static str>), CmdErr
     if !order.is_of(cx.caps.version) {
         printer.leave_out("the order of properties in this release");
     }
-    if !unknown.is_empty() {
-        printer.leave_out("the order of properties of some types");
+    if has_unknown {
+        printer.leave_out("the order of properties of some types, which are left out");
     }
     let mut text = String::new();
     printer.print(&mut text)?;
@@ -120,17 +120,17 @@ async fn answer<T: DeserializeOwned>(
     }
 }
 
-/// Properties of the types that no table has, by type, without those of types above that one has.
-async fn unknown_types(
+/// Whether there are types with properties that no table has, so that their order is not known.
+async fn has_unknown_properties(
     cx: &mut Cx<'_>,
     devices: &Devices,
     order: &Order,
-) -> Result<HashMap<String, Vec<String>>, CmdError> {
-    let mut unknown = HashMap::new();
+) -> Result<bool, CmdError> {
+    let mut asked = HashSet::new();
     for entry in devices.entries.iter().filter(|e| e.kind == Kind::Device) {
         let chain = devices.ancestry(&entry.name);
         let known = |kind: &&str| order.properties.contains_key(*kind);
-        if chain.iter().all(known) || unknown.contains_key(&entry.name) {
+        if chain.iter().all(known) || !asked.insert(&entry.name) {
             continue;
         }
         let kind = json!({"typename": entry.name});
@@ -143,14 +143,12 @@ async fn unknown_types(
             .filter_map(|kind| order.properties.get(*kind))
             .flatten()
             .collect();
-        let own = listed
-            .into_iter()
-            .filter(is_declared)
-            .map(|p| p.name)
-            .filter(|name| !above.contains(name));
-        unknown.insert(entry.name.clone(), own.collect());
+        let mut listed = listed.iter().filter(|p| is_declared(p));
+        if listed.any(|property| !above.contains(&property.name)) {
+            return Ok(true);
+        }
     }
-    Ok(unknown)
+    Ok(false)
 }
 
 /// Whether a type declares the property in a list: then it has a default, a description, or is a
@@ -159,13 +157,8 @@ fn is_declared(property: &Property) -> bool {
     property.default_value.is_some() || property.description.is_some() || property.kind == "str"
 }
 
-/// The properties that an entry prints, in order.
-fn names(
-    devices: &Devices,
-    entry: &Entry,
-    order: &Order,
-    unknown: &HashMap<String, Vec<String>>,
-) -> Vec<String> {
+/// The properties that an entry prints, in order, as far as that is known.
+fn names(devices: &Devices, entry: &Entry, order: &Order) -> Vec<String> {
     if entry.kind == Kind::Bus {
         return Vec::new();
     }
@@ -179,11 +172,7 @@ fn names(
         .iter()
         .filter_map(|kind| order.properties.get(*kind))
         .flatten();
-    unknown
-        .get(&entry.name)
-        .into_iter()
-        .flatten()
-        .chain(listed)
+    listed
         .filter(|name| has.contains(name.as_str()))
         .cloned()
         .collect()
