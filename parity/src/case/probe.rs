@@ -15,6 +15,8 @@ pub enum Probe {
     Hmp(String),
     /// A file that QEMU wrote: its size and a checksum.
     File(String),
+    /// The size of a file that QEMU wrote with random numbers in it.
+    Size(String),
     /// What QEMU added to a trace file since the step began, without the process ids and times that
     /// lines start with.
     Trace(String),

@@ -56,6 +56,8 @@ pub struct Compared {
     pub part: Part,
     /// The lines that made the difference, as they were compared.
     pub differences: Vec<(Side, String)>,
+    /// Whether answers that are different would be alike behind masks, which do not apply here.
+    pub masks_would_do: bool,
 }
 
 /// How much of an answer is there.
@@ -112,8 +114,10 @@ struct Line {
     /// As it was first, and as it was again where it differs.
     exact: String,
     again: Option<String>,
-    /// Behind the masks, where they apply to it.
-    masked: Option<String>,
+    /// Behind the masks.
+    hidden: String,
+    /// Whether the masks apply to it.
+    varies: bool,
 }
 
 /// A line of ours.
@@ -171,7 +175,8 @@ impl Comparison {
                 .zip(varying)
                 .map(|((exact, masked), varies)| Line {
                     exact: exact.to_owned(),
-                    masked: varies.is_some().then(|| masked.to_owned()),
+                    hidden: masked.to_owned(),
+                    varies: varies.is_some(),
                     again: varies.flatten(),
                 });
         let builtin = builtin.collect();
@@ -193,7 +198,7 @@ impl Comparison {
         if our.exact == line.exact || line.again.as_ref() == Some(&our.exact) {
             return Some(Alike::Exactly);
         }
-        let masked = line.masked.as_ref()?;
+        let masked = line.varies.then_some(&line.hidden)?;
         if *masked == our.masked {
             return Some(Alike::Masked);
         }
@@ -267,6 +272,7 @@ impl Comparison {
             masks,
             part,
             differences: Vec::new(),
+            masks_would_do: false,
         }
     }
 
@@ -274,18 +280,21 @@ impl Comparison {
     /// something else in their place.
     fn different(self, part: Part, is_part: bool) -> Compared {
         let in_step = self.builtin.len() == self.ours.len();
-        let all_masked = self.builtin.iter().all(|line| line.masked.is_some());
+        let all_masked = self.builtin.iter().all(|line| line.varies);
         let builtin: Vec<&str> = self
             .builtin
             .iter()
-            .map(|line| line.masked.as_deref().unwrap_or(&line.exact))
+            .map(|line| match line.varies {
+                true => line.hidden.as_str(),
+                false => line.exact.as_str(),
+            })
             .collect();
         let ours: Vec<&str> = self
             .ours
             .iter()
             .enumerate()
             .map(|(at, our)| {
-                let is_masked = in_step && self.builtin[at].masked.is_some();
+                let is_masked = in_step && self.builtin[at].varies;
                 match all_masked || is_masked {
                     true => our.masked.as_str(),
                     false => our.exact.as_str(),
@@ -305,11 +314,14 @@ impl Comparison {
             differences.extend(of(Side::Builtin, &builtin[old]));
             differences.extend(of(Side::Ours, &ours[new]));
         }
+        let pairs = self.ours.iter().zip(&self.builtin);
+        let mut alike = pairs.map(|(our, line)| our.masked == line.hidden);
         Compared {
             verdict: Verdict::Different,
             masks: Vec::new(),
             part,
             differences,
+            masks_would_do: in_step && alike.all(|alike| alike),
         }
     }
 }

@@ -165,6 +165,19 @@ pub const MASKS: &[Mask] = &[
     },
 ];
 
+/// Masks of what changes by itself while nobody does anything.
+const DRIFTING: &[&str] = &["actual-size"];
+
+/// What a probe saw, without what changes by itself.
+#[must_use]
+pub fn without_drift(text: &str) -> String {
+    let drifting = MASKS.iter().zip(COMPILED.iter());
+    let drifting = drifting.filter(|(mask, _)| DRIFTING.contains(&mask.name));
+    drifting
+        .filter_map(|(_, regex)| regex.as_ref())
+        .fold(text.to_owned(), |text, regex| hide(&text, regex, false))
+}
+
 /// Commands whose answers differ each time; their shape is compared instead.
 pub const VOLATILE: &[(&str, &str)] = &[
     ("info irq", "interrupts of a guest that runs"),

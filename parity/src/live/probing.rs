@@ -30,6 +30,10 @@ pub async fn ask(probe: &Probe, vm: &mut Vm) -> String {
             Err(error) => error.to_string(),
         },
         Probe::File(name) => checksum(&vm.dir().join(name)),
+        Probe::Size(name) => match std::fs::metadata(vm.dir().join(name)) {
+            Ok(file) => format!("{} bytes", file.len()),
+            Err(error) => error.kind().to_string(),
+        },
         Probe::Trace(name) => match trace(vm, name) {
             Ok(text) => {
                 let lines: Vec<_> = text.lines().map(without_stamp).collect();

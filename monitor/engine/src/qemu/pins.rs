@@ -17,13 +17,10 @@ pub struct Pins {
 /// What QOM calls pins without a name, in and out.
 const UNNAMED: [&str; 2] = ["unnamed-gpio-in", "unnamed-gpio-out"];
 
-/// What the pins of a system bus device are called.
-const SYSBUS: &str = "sysbus-irq";
-
-/// A device's pins, in the order that `known` says; those that it does not know stand between the
-/// unnamed ones and the system bus's.
+/// A device's pins, in the order that `known` says, and whether these are all of them: where a
+/// device has pins of several names, those that are not in the list are left out.
 #[must_use]
-pub fn of(device: &Node, objects: &[Node], known: Option<&Vec<String>>) -> Vec<Pins> {
+pub fn of(device: &Node, objects: &[Node], known: Option<&Vec<String>>) -> (Vec<Pins>, bool) {
     let mut pins: Vec<Pins> = Vec::new();
     let mut count = |name: &str, output: bool| {
         let Some((name, _)) = name.rsplit_once('[') else {
@@ -55,17 +52,15 @@ pub fn of(device: &Node, objects: &[Node], known: Option<&Vec<String>>) -> Vec<P
     for property in device.properties.iter().filter(|p| p.kind == "link<irq>") {
         count(&property.name, true);
     }
-    let place = |name: &str| {
-        let listed = known.and_then(|known| known.iter().position(|k| k == name));
-        match (listed, name) {
-            (Some(at), _) => (1, at),
-            (None, "") => (0, 0),
-            (None, SYSBUS) => (3, 0),
-            (None, _) => (2, 0),
-        }
-    };
-    pins.sort_by_key(|pins| place(&pins.name));
-    pins
+    if pins.len() < 2 {
+        return (pins, true);
+    }
+    let place = |pins: &Pins| known.and_then(|known| known.iter().position(|k| *k == pins.name));
+    let all = pins.len();
+    pins.retain(|pins| place(pins).is_some());
+    pins.sort_by_key(place);
+    let is_whole = pins.len() == all;
+    (pins, is_whole)
 }
 
 #[cfg(test)]
@@ -95,13 +90,22 @@ mod tests {
             ],
             ..Node::default()
         };
-        let pins = of(&device, &objects, None);
+        let known = vec!["sysbus-irq".to_owned(), String::new()];
+        let (pins, is_whole) = of(&device, &objects, Some(&known));
+        assert!(is_whole);
         let counts: Vec<_> = pins
             .iter()
             .map(|p| (p.name.as_str(), p.inputs, p.outputs))
             .collect();
-        assert_eq!(counts, [("", 2, 1), ("sysbus-irq", 0, 2)]);
-        let known = vec!["sysbus-irq".to_owned(), String::new()];
-        assert_eq!(of(&device, &objects, Some(&known))[0].name, "sysbus-irq");
+        assert_eq!(counts, [("sysbus-irq", 0, 2), ("", 2, 1)]);
+        let (pins, is_whole) = of(&device, &objects, Some(&known[..1].to_vec()));
+        assert_eq!((pins.len(), is_whole), (1, false));
+        assert_eq!(of(&device, &objects, None), (Vec::new(), false));
+        let one = Node {
+            properties: Vec::new(),
+            ..device
+        };
+        let (pins, is_whole) = of(&one, &objects, None);
+        assert_eq!((pins[0].inputs, is_whole), (2, true));
     }
 }

@@ -271,7 +271,11 @@ impl Printer<'_> {
         let entry = &self.devices.entries[number];
         let object = &self.devices.objects[entry.object];
         let objects = &self.devices.objects;
-        for pins in pins::of(object, objects, self.order.pins.get(&entry.name)) {
+        let (pins, is_whole) = pins::of(object, objects, self.order.pins.get(&entry.name));
+        if !is_whole {
+            self.leave_out("the order of pins of some types, which are left out");
+        }
+        for pins in pins {
             for (word, count) in [("in", pins.inputs), ("out", pins.outputs)] {
                 if count > 0 {
                     writeln!(out, "{:indent$}gpio-{word} \"{}\" {count}", "", pins.name)?;
