@@ -31,6 +31,17 @@ impl Tab {
     }
 }
 
+/// What ours made of a prefix with two TABs.
+#[derive(Clone, Debug, Default)]
+pub struct Tabs {
+    /// What is completed: the kind of argument.
+    pub kind: &'static str,
+    /// Whether names of files were looked up.
+    pub files: bool,
+    /// With one TAB and with two.
+    pub tabs: [Tab; 2],
+}
+
 /// One prefix on one QEMU.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -39,6 +50,9 @@ pub struct Completed {
     pub qemu: Qemu,
     /// The prefix, with `{dir}` as in the list.
     pub prefix: String,
+    /// What is completed: the kind of argument.
+    #[serde(default)]
+    pub kind: String,
     /// `identical`, `known`, `different` or `not-run`.
     pub verdict: Verdict,
     /// What the built-in made of it with one TAB and with two.
@@ -57,6 +71,7 @@ impl Completed {
         Self {
             qemu: qemu.clone(),
             prefix: prefix.to_owned(),
+            kind: String::new(),
             verdict: Verdict::NotRun,
             builtin: Vec::new(),
             ours: Vec::new(),
@@ -71,23 +86,29 @@ impl Completed {
         qemu: &Qemu,
         prefix: &str,
         builtin: &[Tab; 2],
-        ours: Result<[Tab; 2], String>,
+        ours: Result<Tabs, String>,
         dir: &str,
     ) -> Self {
         let scrub = |tabs: &[Tab; 2]| tabs.iter().map(|t| t.replaced(dir, "{dir}")).collect();
-        let (verdict, ours, note) = match ours {
-            Ok(ours) if ours == *builtin => (Verdict::Identical, scrub(&ours), String::new()),
-            Ok(ours) => (Verdict::Different, scrub(&ours), String::new()),
-            Err(panic) => {
-                let note = format!("completion panicked: {panic}");
-                (Verdict::Different, Vec::new(), note)
-            }
-        };
-        Self {
-            verdict,
+        let blank = Self {
+            verdict: Verdict::Different,
             builtin: scrub(builtin),
-            ours,
-            ..Self::not_run(qemu, prefix, &note)
+            ..Self::not_run(qemu, prefix, "")
+        };
+        match ours {
+            Ok(ours) => Self {
+                verdict: match ours.tabs == *builtin {
+                    true => Verdict::Identical,
+                    false => Verdict::Different,
+                },
+                kind: ours.kind.to_owned(),
+                ours: scrub(&ours.tabs),
+                ..blank
+            },
+            Err(panic) => Self {
+                note: format!("completion panicked: {panic}"),
+                ..blank
+            },
         }
     }
 
@@ -128,7 +149,12 @@ mod tests {
         };
         let verdict = |ours: &[&str]| {
             let qemu = sample::qemu("10.0-x86_64");
-            Completed::of(&qemu, "s", &tabs(&["a", "b"]), Ok(tabs(ours)), "/x").verdict
+            let ours = Tabs {
+                kind: "command",
+                files: false,
+                tabs: tabs(ours),
+            };
+            Completed::of(&qemu, "s", &tabs(&["a", "b"]), Ok(ours), "/x").verdict
         };
         assert_eq!(verdict(&["a", "b"]), Verdict::Identical);
         assert_eq!(verdict(&["a", "b", "c"]), Verdict::Different);

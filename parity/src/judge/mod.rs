@@ -16,7 +16,7 @@ pub mod sample;
 
 pub mod verdict;
 
-pub use completed::{Completed, Tab};
+pub use completed::{Completed, Tab, Tabs};
 pub use entry::{Entry, Kind, Probed};
 pub use known::KnownList;
 pub use ran::{Outcome, Plan, Ran, Refusal, RouteTaken};

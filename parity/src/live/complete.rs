@@ -1,22 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Completion on real QEMUs: the same prefixes with TAB on the built-in monitor and on ours.
 
+use super::prefixes::generated;
 use super::programs::Program;
 use super::vm::{Vm, VmError};
 use super::{engine, tabs};
 use crate::case::Prefixes;
 use crate::judge::{Completed, KnownList};
 
-/// Completes `prefixes` on a VM of `list`, by both monitors. A prefix that could not be tried has
-/// an entry too.
+/// Prefixes that are made up, in addition.
+#[derive(Clone, Copy, Debug)]
+pub struct Random {
+    /// The same seed gives the same prefixes on the same QEMU.
+    pub seed: u64,
+    /// How many.
+    pub count: usize,
+}
+
+/// Completes `prefixes`, and random ones, on a VM of `list`, by both monitors. A prefix that could
+/// not be tried has an entry too.
 pub async fn live(
     list: &Prefixes,
     prefixes: &[String],
+    random: Random,
     program: &Program,
     known: &mut KnownList,
 ) -> Vec<Completed> {
     let mut found = Vec::new();
-    let failed = match try_live(list, prefixes, program, &mut found).await {
+    let mut prefixes = prefixes.to_vec();
+    let failed = match try_live(list, &mut prefixes, random, program, &mut found).await {
         Ok(()) => String::new(),
         Err(error) => error.to_string(),
     };
@@ -29,7 +41,8 @@ pub async fn live(
 
 async fn try_live(
     list: &Prefixes,
-    prefixes: &[String],
+    prefixes: &mut Vec<String>,
+    random: Random,
     program: &Program,
     found: &mut Vec<Completed>,
 ) -> Result<(), VmError> {
@@ -37,10 +50,11 @@ async fn try_live(
     list.make_files(vm.dir())?;
     tabs::load_modules(&vm.qmp).await?;
     let mut monitor = engine::native(vm.qmp.clone()).await?;
-    for prefix in prefixes {
+    prefixes.extend(generated(&mut monitor, random.seed, random.count).await);
+    for prefix in prefixes.iter() {
         let text = vm.fill(prefix);
         let builtin = vm.builtin.tab(&text).await?;
-        let ours = tabs::ours(&mut monitor, &text).await;
+        let ours = tabs::ours(&mut monitor, &text, &vm.place()).await;
         let dir = vm.dir().to_string_lossy();
         found.push(Completed::of(&program.qemu, prefix, &builtin, ours, &dir));
     }

@@ -9,6 +9,7 @@ mod folder;
 pub mod fuzz;
 mod pair;
 mod panics;
+pub mod prefixes;
 pub mod probing;
 pub mod programs;
 pub mod run;

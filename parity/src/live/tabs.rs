@@ -2,12 +2,13 @@
 //! What our completion makes of a line with TAB, the way `hmp`'s line editor does.
 
 use hmp::host::files::{self, Place};
+use hmp_engine::command::row::Comp;
 use hmp_engine::engine::Monitor;
 use hmp_engine::qmp::{Qmp, QmpError};
 use serde_json::json;
 
 use super::panics::caught;
-use crate::judge::Tab;
+use crate::judge::{Tab, Tabs};
 
 /// QEMU loads its modules when all types are asked for, which ours does and the built-in does not;
 /// what is known then differs from a fresh VM's, for both.
@@ -17,23 +18,29 @@ pub async fn load_modules(qmp: &dyn Qmp) -> Result<(), QmpError> {
 }
 
 /// What our completion makes of a line with two TABs; the error is the text of a panic.
-pub async fn ours(monitor: &mut Monitor, text: &str) -> Result<[Tab; 2], String> {
+///
+/// Names of files are looked up in `place`.
+pub async fn ours(monitor: &mut Monitor, text: &str, place: &Place) -> Result<Tabs, String> {
     caught(async {
-        let first = tab(monitor, text).await;
-        let second = tab(monitor, &first.line).await;
-        [first, second]
+        let (first, argument) = tab(monitor, text, place).await;
+        let (second, then) = tab(monitor, &first.line, place).await;
+        Tabs {
+            kind: argument.word(),
+            files: [argument, then].contains(&Comp::File),
+            tabs: [first, second],
+        }
     })
     .await
 }
 
-async fn tab(monitor: &mut Monitor, text: &str) -> Tab {
+async fn tab(monitor: &mut Monitor, text: &str, place: &Place) -> (Tab, Comp) {
     let completion = monitor.complete(text, text.len()).await;
     let (start, mut words) = (completion.start, completion.candidates);
     if completion.files {
-        words.extend(files::complete(&Place::ours(None), &text[start..]));
+        words.extend(files::complete(place, &text[start..]));
     }
     let (line, list) = inserted(text, start, words);
-    Tab { line, list }
+    (Tab { line, list }, completion.argument)
 }
 
 /// The line with what all words have in common, and the words where there are several. A word that

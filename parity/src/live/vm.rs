@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use hmp::client::address::Address;
 use hmp::client::{Client, ConnectError, Events, Options};
+use hmp::host::files::Place;
 use hmp_engine::command::route::PASSTHROUGH;
 use hmp_engine::qmp::{Qmp, QmpError};
 use serde_json::{Value, json};
@@ -179,6 +180,15 @@ impl Vm {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.path
+    }
+
+    /// Where QEMU looks for files.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        match self.child.id() {
+            Some(pid) => Place::of_process(pid, None),
+            None => Place::working_in(self.path.clone()),
+        }
     }
 
     /// Replaces `{dir}` and `{port}`.

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use hmp::client::{Client, Options};
+use hmp::host::files::Place;
 use hmp_engine::qmp::Qmp;
 use mock_qmp::record::{Proxy, Recorder};
 use mock_qmp::{MockQmp, Mode, Recording};
@@ -16,6 +17,8 @@ use super::session::{DIR, folder_name, machine, through};
 use crate::case::Prefixes;
 use crate::case::recordings::{self, RecordingsError};
 use crate::judge::{Completed, KnownList, Tab};
+use crate::live::complete::Random;
+use crate::live::prefixes::generated;
 use crate::live::programs::Program;
 use crate::live::vm::{Vm, VmError, in_dir};
 use crate::live::{engine, tabs};
@@ -32,8 +35,13 @@ struct Recorded {
     tabs: [Tab; 2],
 }
 
-/// Records the prefixes of `list` on `qemu` as a topic of a folder below `out`; returns the folder.
-pub async fn record(list: &Prefixes, program: &Program, out: &Path) -> Result<PathBuf, VmError> {
+/// Records the prefixes of `list`, and random ones, on `qemu` as a topic of a folder below `out`; returns the folder.
+pub async fn record(
+    list: &Prefixes,
+    random: Random,
+    program: &Program,
+    out: &Path,
+) -> Result<PathBuf, VmError> {
     let failed = |e: &dyn std::fmt::Display| VmError::Failed(e.to_string());
     let mut vm = Vm::start_in(&list.vm, program, Path::new(DIR)).await?;
     list.make_files(vm.dir())?;
@@ -49,13 +57,20 @@ pub async fn record(list: &Prefixes, program: &Program, out: &Path) -> Result<Pa
     let (client, passing) = through(&recorder, &vm).await?;
     let mut monitor = engine::native(client.clone()).await?;
 
+    // They are made on a connection of their own, which is not recorded.
+    let mut unrecorded = engine::native(vm.aux.clone()).await?;
+    let more = generated(&mut unrecorded, random.seed, random.count).await;
     let mut text = String::new();
-    for prefix in &list.prefixes {
+    for prefix in list.prefixes.iter().chain(&more) {
         let line = vm.fill(prefix);
         let tabs = vm.builtin.tab(&line).await?;
-        tabs::ours(&mut monitor, &line)
+        let ours = tabs::ours(&mut monitor, &line, &vm.place())
             .await
             .map_err(|panic| VmError::Failed(format!("completion panicked: {panic}")))?;
+        // What else lies about is another matter in a replay.
+        if ours.files && !prefix.contains("{dir}/") {
+            continue;
+        }
         let recorded = Recorded {
             prefix: prefix.clone(),
             tabs: tabs.map(|tab| tab.replaced(DIR, "{dir}")),
@@ -102,7 +117,8 @@ pub async fn offline(
     for line in std::fs::read_to_string(path).map_err(io)?.lines() {
         let recorded: Recorded = serde_json::from_str(line).map_err(|e| broken(&e))?;
         let text = in_dir(&recorded.prefix, files.path());
-        let ours = tabs::ours(&mut monitor, &text).await;
+        let place = Place::working_in(files.path().to_owned());
+        let ours = tabs::ours(&mut monitor, &text, &place).await;
         let builtin = recorded.tabs.map(|tab| tab.replaced("{dir}", &dir));
         found.push(Completed::of(&qemu, &recorded.prefix, &builtin, ours, &dir));
     }

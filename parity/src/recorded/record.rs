@@ -26,6 +26,13 @@ const HELP: &[&str] = &["help", "info"];
 /// How long an event may take that a step waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The file of a case's recorded QMP session on a QEMU, below `out`.
+#[must_use]
+pub fn topic(case: &Case, program: &Program, out: &Path) -> PathBuf {
+    let folder = out.join(folder_name(case, program));
+    folder.join(&case.name).with_extension("qmp")
+}
+
 /// Records `case` on `qemu` as a topic of a folder below `out`; returns the folder.
 ///
 /// Only what needs no help of the built-in monitor is recorded. Two recordings can't be made at
@@ -116,8 +123,7 @@ pub async fn record(case: &Case, program: &Program, out: &Path) -> Result<PathBu
     // The proxy ends with the client.
     let _ = passing.await;
     recorder.recorder().finish().map_err(|e| failed(&e))?;
-    let topic = out.join(&name).join(&case.name).with_extension("qmp");
-    tidy(&topic)?;
+    tidy(&topic(case, program, out))?;
     ours.end().await;
     if let Some(twin) = twin {
         twin.end().await;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What TAB did, for a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::case::Qemu;
@@ -59,6 +60,17 @@ pub fn render(found: &[Completed]) -> String {
             }
         }
         out.push('\n');
+        let mut kinds: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for completed in found.iter().filter(|c| c.qemu == *qemu) {
+            let (identical, all) = kinds.entry(&completed.kind).or_default();
+            *identical += usize::from(completed.verdict == Verdict::Identical);
+            *all += 1;
+        }
+        let cells: Vec<String> = kinds
+            .iter()
+            .map(|(kind, (identical, all))| format!("{kind} {identical} of {all}"))
+            .collect();
+        let _ = writeln!(out, "{qemu}: completion: {}", cells.join(", "));
     }
     out
 }

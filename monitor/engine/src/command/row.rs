@@ -270,9 +270,10 @@ impl Route {
 }
 
 /// What completes an argument. Values of enumerations come from the schema of the connected QEMU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Comp {
     /// Nothing.
+    #[default]
     Nothing,
     /// Names of commands.
     Command,
@@ -314,6 +315,36 @@ pub enum Comp {
     Enum(&'static str, &'static str),
     /// Members of this QMP command's argument.
     Members(&'static str),
+}
+
+impl Comp {
+    /// What it is, in reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Command => "command",
+            Self::BlockDevice => "block device",
+            Self::File => "file",
+            Self::OneOf(_) => "one of some words",
+            Self::Device => "device",
+            Self::DeviceType => "type of device",
+            Self::Object => "object",
+            Self::ObjectType => "type of object",
+            Self::Chardev => "character device",
+            Self::Ringbuf => "ring buffer",
+            Self::ChardevType => "type of character device",
+            Self::Netdev => "network back end",
+            Self::NetClient => "network client",
+            Self::NetdevType => "type of network back end",
+            Self::Snapshot => "snapshot",
+            Self::MigrationCapability => "migration capability",
+            Self::TraceEvent => "trace event",
+            Self::Key => "key",
+            Self::Enum(..) => "value of an enumeration",
+            Self::Members(_) => "member of an argument",
+        }
+    }
 }
 
 /// Reads a row's arguments as the type that its function takes. A mismatch is our mistake.

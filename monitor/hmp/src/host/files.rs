@@ -27,6 +27,16 @@ impl Place {
         }
     }
 
+    /// Those of a process of this system that works in `folder`.
+    #[must_use]
+    pub fn working_in(folder: PathBuf) -> Self {
+        Self {
+            root: "/".into(),
+            folder,
+            home: None,
+        }
+    }
+
     /// Those of the process `pid`; ours where the system does not show them.
     #[must_use]
     pub fn of_process(pid: u32, home: Option<String>) -> Self {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use hmp::client::address::Address;
+use parity::live::complete::Random;
 
 /// Compares the external human monitor with QEMU's built-in one.
 #[derive(Parser)]
@@ -73,6 +74,9 @@ pub struct Record {
     /// Where recordings are kept.
     #[arg(long, default_value = "recordings")]
     pub out: PathBuf,
+    /// Records only what has a recording there already.
+    #[arg(long)]
+    pub again: bool,
 }
 
 /// `parity fuzz`.
@@ -168,7 +172,9 @@ pub struct Complete {
     /// Take what was recorded in this folder instead of real QEMUs.
     #[arg(long, value_name = "RECORDINGS", num_args = 0..=1, default_missing_value = "recordings")]
     pub offline: Option<PathBuf>,
-    /// Record the list's prefixes in this folder instead.
+    #[command(flatten)]
+    pub random: Prefixed,
+    /// Record the list's prefixes, and random ones, in this folder instead.
     #[arg(long, value_name = "RECORDINGS", num_args = 0..=1, default_missing_value = "recordings")]
     pub record: Option<PathBuf>,
     /// Expected differences.
@@ -179,6 +185,26 @@ pub struct Complete {
     pub json: Option<PathBuf>,
 }
 
+/// Random prefixes.
+#[derive(Args)]
+pub struct Prefixed {
+    /// Random prefixes that TAB is pressed on, beside those of the list.
+    #[arg(long, value_name = "COUNT", default_value_t = 300)]
+    pub prefixes_made: usize,
+    /// The same seed makes the same random prefixes.
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub prefix_seed: u64,
+}
+
+impl From<&Prefixed> for Random {
+    fn from(made: &Prefixed) -> Self {
+        Self {
+            seed: made.prefix_seed,
+            count: made.prefixes_made,
+        }
+    }
+}
+
 /// `parity run`.
 #[derive(Args)]
 pub struct Run {
@@ -187,6 +213,8 @@ pub struct Run {
     pub cases: PathBuf,
     #[command(flatten)]
     pub programs: Programs,
+    #[command(flatten)]
+    pub random: Prefixed,
     /// Never let the built-in monitor help our side.
     #[arg(long)]
     pub native_only: bool,

@@ -7,6 +7,7 @@ use parity::case::Prefixes;
 use parity::case::recordings::{self, RecordingsError};
 use parity::judge::{Completed, KnownList, known};
 use parity::live;
+use parity::live::complete::Random;
 use parity::recorded::complete;
 use parity::report::completion;
 
@@ -39,7 +40,8 @@ impl Complete {
     fn record(&self, list: &Prefixes, out: &Path) -> Done {
         let runtime = runtime()?;
         for program in self.programs.all()? {
-            let folder = runtime.block_on(complete::record(list, &program, out))?;
+            let folder =
+                runtime.block_on(complete::record(list, (&self.random).into(), &program, out))?;
             print(&format!("{}\n", folder.display()))?;
         }
         Ok(true)
@@ -55,7 +57,11 @@ impl Complete {
         let runtime = runtime()?;
         let mut found = Vec::new();
         for program in self.programs.all()? {
-            let live = live::complete::live(list, prefixes, &program, known);
+            let random = match self.prefixes.is_empty() {
+                true => Random::from(&self.random),
+                false => Random { seed: 0, count: 0 },
+            };
+            let live = live::complete::live(list, prefixes, random, &program, known);
             found.extend(runtime.block_on(live));
         }
         Ok(found)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `parity record`.
 
-use parity::case;
+use parity::case::{self, Case};
 use parity::recorded::record;
 
 use crate::cli::Record;
@@ -14,7 +14,11 @@ impl Record {
         let runtime = runtime()?;
         let mut all = true;
         for program in &self.programs.all()? {
-            for case in cases.iter().filter(|c| c.suits(&program.qemu)) {
+            let wanted = |case: &&Case| {
+                let is_there = || record::topic(case, program, &self.out).exists();
+                case.suits(&program.qemu) && (!self.again || is_there())
+            };
+            for case in cases.iter().filter(wanted) {
                 match runtime.block_on(record::record(case, program, &self.out)) {
                     Ok(folder) => print(&format!("{}: {}\n", folder.display(), case.name))?,
                     Err(error) => {

@@ -88,7 +88,13 @@ impl Run {
             let prefixes: Vec<_> = list.all().cloned().collect();
             let programs = self.programs.all()?;
             for program in programs.iter().filter(|p| list.vm.suits(&p.qemu)) {
-                found.extend(runtime.block_on(complete::live(&list, &prefixes, program, known)));
+                found.extend(runtime.block_on(complete::live(
+                    &list,
+                    &prefixes,
+                    (&self.random).into(),
+                    program,
+                    known,
+                )));
             }
         }
         Ok(found)

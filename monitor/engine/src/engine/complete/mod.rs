@@ -25,6 +25,8 @@ pub struct Completion {
     /// Whole words, sorted; file names are left to the program around the engine, see
     /// [`files`](Self::files).
     pub candidates: Vec<String>,
+    /// What is completed.
+    pub argument: Comp,
     /// Whether the argument is a file of this machine.
     pub files: bool,
     /// Why QEMU was asked in vain, where the connection did not answer.
@@ -80,6 +82,10 @@ pub async fn complete(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Co
     Completion {
         start,
         candidates: found.into_iter().collect(),
+        argument: match comp {
+            Wanted::Names(_) => Comp::Command,
+            Wanted::Argument(comp) => comp,
+        },
         files: matches!(comp, Wanted::Argument(Comp::File)),
         failed: qmp.failed.get().cloned(),
     }
@@ -161,14 +167,10 @@ fn wanted<'a>(words: &[String], rows: &'a Rows) -> Wanted<'a> {
 /// What completes the last of these words behind the name of `row`'s command.
 fn argument(row: &Command, words: &[String]) -> Comp {
     let specs = || row.args.split(',').filter_map(|a| a.split_once(':'));
-    let flags = words[..words.len() - 1]
-        .iter()
-        .filter(|w| w.starts_with('-'))
-        .count();
-    let position = words.len() - 1 - flags;
+    // The built-in's own functions count words, flags too.
     if let Some((key, _)) = specs()
         .filter(|(_, kind)| !kind.starts_with('-'))
-        .nth(position)
+        .nth(words.len() - 1)
         && let Some((_, comp)) = row.complete.iter().find(|(k, _)| *k == key)
     {
         return *comp;
