@@ -68,7 +68,9 @@ pub async fn record(
             .await
             .map_err(|panic| VmError::Failed(format!("completion panicked: {panic}")))?;
         // What else lies about is another matter in a replay.
-        if ours.files && !prefix.contains("{dir}/") {
+        let mut listed = ours.tabs.iter().flat_map(|tab| &tab.list);
+        let in_dir = prefix.contains("{dir}/") && listed.all(|word| word.contains(DIR));
+        if ours.files && !in_dir {
             continue;
         }
         let recorded = Recorded {

@@ -28,7 +28,11 @@ pub async fn through(recorder: &Proxy, vm: &Vm) -> Result<(Client, JoinHandle<()
     });
     client.set_nonblocking(true)?;
     let client = UnixStream::from_std(client)?;
-    let (client, _) = Client::from_unix(client, &Options::default()).await?;
+    let options = Options {
+        relayed: true,
+        ..Options::default()
+    };
+    let (client, _) = Client::from_unix(client, &options).await?;
     Ok((client, passing))
 }
 

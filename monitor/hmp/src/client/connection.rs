@@ -133,7 +133,7 @@ impl Client {
         });
         let takes_descriptors = writer.takes_descriptors();
         let may_be_local = writer.may_be_local();
-        let peer = writer.peer();
+        let peer = writer.peer().filter(|_| !options.relayed);
         let tasks = [
             tokio::spawn(read(reader, Arc::clone(&shared))).abort_handle(),
             tokio::spawn(write(writer, queue, Arc::clone(&shared))).abort_handle(),

@@ -21,6 +21,10 @@ pub struct Options {
     /// The id of the first request. By default it differs from connection to connection: the reply
     /// to a command of an earlier client, which QEMU sends to the next one, must not pass for ours.
     pub first_id: Option<u64>,
+    /// Whether the process at the other end passes on to a QEMU elsewhere: then what `/proc` shows
+    /// of it says nothing about that QEMU. A process that is not called QEMU passes for one of
+    /// these anyway, unless it is this one.
+    pub relayed: bool,
 }
 
 impl Default for Options {
@@ -32,6 +36,7 @@ impl Default for Options {
             command_timeout: None,
             limits: Limits::default(),
             first_id: None,
+            relayed: false,
         }
     }
 }
