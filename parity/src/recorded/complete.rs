@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use hmp::client::{Client, Options};
+use hmp::client::Client;
 use hmp::host::files::Place;
 use hmp_engine::qmp::Qmp;
 use mock_qmp::record::{Proxy, Recorder};
@@ -13,7 +13,7 @@ use mock_qmp::{MockQmp, Mode, Recording};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::session::{DIR, folder_name, machine, through};
+use super::session::{DIR, folder_name, machine, relayed, through};
 use crate::case::Prefixes;
 use crate::case::recordings::{self, RecordingsError};
 use crate::judge::{Completed, KnownList, Tab};
@@ -104,7 +104,7 @@ pub async fn offline(
     let qemu = recordings::qemu(&recording);
     let mock = MockQmp::from_recording(recording).mode(Mode::Strict);
     let (server, stream) = mock.serve_in_memory().map_err(io)?;
-    let (client, _) = Client::from_unix(stream, &Options::default())
+    let (client, _) = Client::from_unix(stream, &relayed())
         .await
         .map_err(|e| broken(&e))?;
     let mut monitor = engine::native(client).await.map_err(|e| broken(&e))?;

@@ -5,13 +5,13 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hmp::client::{Client, Options};
+use hmp::client::Client;
 use hmp_engine::engine::Monitor;
 use mock_qmp::recording::BuiltinLine;
 use mock_qmp::{MockQmp, Mode, Recording};
 use tokio::net::UnixStream;
 
-use super::session::DIR;
+use super::session::{DIR, relayed};
 use crate::case::recordings::{self, RecordingsError};
 use crate::judge::compare::Expected;
 use crate::judge::{Entry, KnownList, Verdict, ladder};
@@ -123,7 +123,7 @@ async fn topic(path: &Path, ours: &Ours) -> Result<Vec<Entry>, RecordingsError> 
 }
 
 async fn connected(stream: UnixStream) -> Result<Monitor, Box<dyn std::error::Error>> {
-    let (client, _) = Client::from_unix(stream, &Options::default()).await?;
+    let (client, _) = Client::from_unix(stream, &relayed()).await?;
     Ok(engine::native(client).await?)
 }
 

@@ -28,12 +28,18 @@ pub async fn through(recorder: &Proxy, vm: &Vm) -> Result<(Client, JoinHandle<()
     });
     client.set_nonblocking(true)?;
     let client = UnixStream::from_std(client)?;
-    let options = Options {
+    let (client, _) = Client::from_unix(client, &relayed()).await?;
+    Ok((client, passing))
+}
+
+/// How to connect to what stands between us and the QEMU of a recording, when it is made and when
+/// it is replayed.
+#[must_use]
+pub fn relayed() -> Options {
+    Options {
         relayed: true,
         ..Options::default()
-    };
-    let (client, _) = Client::from_unix(client, &options).await?;
-    Ok((client, passing))
+    }
 }
 
 /// What a recording says of its machine.

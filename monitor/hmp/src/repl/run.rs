@@ -56,6 +56,10 @@ async fn link(options: &Options, mock: &mut Option<mock_qmp::Server>) -> Result<
     let settings = settings(options);
     match &options.target {
         Target::Recording(path) => {
+            let settings = client::Options {
+                relayed: true,
+                ..settings
+            };
             let (server, client, events) = replay::connect(path, &settings).await?;
             *mock = Some(server);
             Ok(Link {
