@@ -46,7 +46,8 @@
 //! One line, judged by hand:
 //!
 //! ```
-//! use parity::judge::{Ran, RouteTaken, Verdict, compare, ladder};
+//! use parity::judge::compare::Expected;
+//! use parity::judge::{Ran, RouteTaken, Verdict, ladder};
 //!
 //! let ran = Ran {
 //!     command: "info name".into(),
@@ -54,9 +55,8 @@
 //!     text: "vm\n".into(),
 //!     ..Ran::default()
 //! };
-//! let builtin = "vm \n";
-//! let (compared, _masks) = compare::answers(&ran.command, (builtin, ""), (&ran.text, ""));
-//! assert_eq!(ladder::verdict(&ran, compared), Verdict::Different);
+//! let compared = ladder::compare(&ran, Expected::same("vm \n"));
+//! assert_eq!(ladder::verdict(&ran, &compared), Verdict::Different);
 //! ```
 
 pub mod case;

@@ -167,7 +167,8 @@ fn a_page_is_made_of_reports_on_disk() {
     assert_eq!(page, html::render(&small(), Some(&earlier())).unwrap());
 
     let old = serde_json::to_string(&small()).unwrap();
-    std::fs::write(&before, old.replacen("\"format\":1", "\"format\":0", 1)).unwrap();
+    let format = format!("\"format\":{}", parity::report::FORMAT);
+    std::fs::write(&before, old.replacen(&format, "\"format\":0", 1)).unwrap();
     let ran = parity(&["dashboard", &now, "--before", &before, "--out", &out]);
     assert_eq!(ran.status.code(), Some(2));
     let said = String::from_utf8(ran.stderr).unwrap();

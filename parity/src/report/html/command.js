@@ -186,6 +186,8 @@ function entryView(entry, others, draw, redraw) {
   const facts = [
     ['verdict', [pill(state), h('span.about', null, ` \u2013 ${state.about}`, volatile && ` (${volatile.reason})`)]],
     entry.note && ['note', entry.note],
+    entry.part && ['shown', `${entry.part} lines`],
+    entry.notes.length > 0 && ['it says', h('ul', null, entry.notes.map((note) => h('li', null, note)))],
     routeOf(entry) && ['route', routeOf(entry)],
     ['case', entry.kase + (raw.machines[entry.machine] ? ` (${raw.machines[entry.machine]})` : '')],
     masks.length > 0 && ['masked', h('ul', null, masks)],
