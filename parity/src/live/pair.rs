@@ -254,7 +254,8 @@ impl Pair<'_> {
         dirs: &Dirs,
     ) {
         let changes = !answers::looks(&entry.command);
-        let silent = entry.kind == Some(Kind::Silent);
+        // What the built-in does for us is not ours to prove.
+        let silent = entry.kind == Some(Kind::Silent) && entry.verdict != Verdict::Passthrough;
         if self.twin.is_none() {
             match step.unseen.is_here() {
                 _ if !changes || !silent || entry.verdict == Verdict::Different => {}
