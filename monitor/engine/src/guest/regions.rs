@@ -153,8 +153,15 @@ const CONTAINERS: &[&str] = &["system", "pci"];
 /// Windows of memory under other names.
 const MEMORY_ALIASES: &[&str] = &["ram-below-4g", "ram-above-4g", "isa-bios"];
 
+/// Devices that show what they are asked for, whatever their state: the memory of a VGA
+/// (hw/display/vga.c, `vga_mem_ops`).
+const READABLE_DEVICES: &[&str] = &["vga-lowmem"];
+
 /// Windows that lie over memory and show the same or other memory.
 const TRANSPARENT: &[&str] = &["pam-ram", "pam-rom", "pam-pci"];
+
+/// The window that shows the memory of a VGA where there is one, else nothing.
+const VGA_WINDOW: &str = "smram-region";
 
 /// What lies where, as far as certain.
 #[derive(Clone, Debug, Default)]
@@ -176,16 +183,18 @@ impl Map {
             return None;
         }
         let mut map = Self::default();
+        let is_vga = |name: &str| READABLE_DEVICES.contains(&name);
+        let has_vga = places.iter().any(|(region, _)| is_vga(&region.name));
         for (region, range) in places {
             let name = region.name.as_str();
-            if region.children.is_empty() {
-                if blocks.contains(name) || MEMORY_ALIASES.contains(&name) {
-                    map.covered.push(range);
-                } else if !TRANSPARENT.contains(&name) {
-                    map.unknown.push(range);
-                }
-            } else if !CONTAINERS.contains(&name) {
-                map.unknown.push(range);
+            let is_memory = blocks.contains(name) || MEMORY_ALIASES.contains(&name) || is_vga(name);
+            let is_window = TRANSPARENT.contains(&name) || has_vga && name == VGA_WINDOW;
+            if CONTAINERS.contains(&name) || is_window {
+                continue;
+            }
+            match region.children.is_empty() && is_memory {
+                true => map.covered.push(range),
+                false => map.unknown.push(range),
             }
         }
         map.covered.extend(map.unknown.iter().cloned());
@@ -315,6 +324,30 @@ mod tests {
         assert_eq!(map.before_device(0, 32), 32);
         assert!(map.may_be_device(0xfed0_03ff, 1));
         assert!(!map.may_be_device(0xfed0_0400, u64::MAX));
+    }
+
+    // xp on a PC's text screen, and on a machine without anything.
+    #[test]
+    fn the_memory_of_a_vga_can_be_read() {
+        let screen = ("/machine/vga/vga-lowmem[0]", 0xa0000, 0x20000, "/pci[0]");
+        let window = ("/smram-region[0]", 0xa0000, 0x20000, SYSTEM);
+        let rest = [
+            (SYSTEM, 0, u64::MAX, ""),
+            ("/pci[0]", 0, u64::MAX, SYSTEM),
+            ("/ram-below-4g[0]", 0, 0x400_0000, SYSTEM),
+            window,
+        ];
+        let with = regions(&[rest.as_slice(), &[screen]].concat());
+        let map = Map::new(&with, BLOCKS).unwrap();
+        assert!(!map.may_be_device(0xb8000, 4000));
+        assert_eq!(map.covered(0xb8000, 4000), 4000);
+        assert!(
+            Map::new(&regions(&rest), BLOCKS)
+                .unwrap()
+                .may_be_device(0xb8000, 1)
+        );
+        let none = Map::new(&regions(&rest[..1]), "").unwrap();
+        assert_eq!((none.covered(0, 16), none.may_be_device(0, 16)), (0, false));
     }
 
     #[test]

@@ -81,10 +81,7 @@ pub const INFO: &[Command] = &[
         name: "capture",
         help: "show the running sound recordings",
         family: Family::Audio,
-        routes: &[
-            Route::partial(&[], run!(machine::info::info_capture)),
-            Route::blocked(&missing::QUERY_CAPTURE),
-        ],
+        routes: &[Route::blocked(&missing::QUERY_CAPTURE)],
         ..ROW
     },
     Command {
@@ -619,10 +616,7 @@ pub const INFO: &[Command] = &[
         params: "[-m] [-n] [max]",
         help: "show the profile of locks (-m by mean time, -n every call site)",
         family: Family::Tracing,
-        routes: &[
-            Route::partial(&[], run!(machine::info::info_sync_profile)),
-            Route::blocked(&missing::QUERY_SYNC_PROFILE),
-        ],
+        routes: &[Route::blocked(&missing::QUERY_SYNC_PROFILE)],
         ..ROW
     },
     Command {

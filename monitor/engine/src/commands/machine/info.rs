@@ -259,37 +259,6 @@ pub async fn info_history(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     Ok(())
 }
 
-/// `info capture`: recordings are started by a built-in monitor only, and QMP does not show them.
-pub async fn info_capture(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
-    cx.note("QMP does not show recordings that a built-in monitor started");
-    Ok(())
-}
-
-/// Arguments of `info sync-profile`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SyncProfile {
-    #[serde(rename = "mean")]
-    _mean: Option<bool>,
-    #[serde(rename = "no_coalesce")]
-    _no_coalesce: Option<bool>,
-    #[serde(rename = "max")]
-    _max: Option<i64>,
-}
-
-const EMPTY_SYNC_PROFILE: &str = "\
-Type               Object  Call site  Wait Time (s)         Count  Average (us)
--------------------------------------------------------------------------------
--------------------------------------------------------------------------------
-";
-
-/// `info sync-profile`: the table of a QEMU where no built-in monitor switched the profile on.
-pub async fn info_sync_profile(cx: &mut Cx<'_>, _: SyncProfile) -> CmdResult {
-    cx.write_str(EMPTY_SYNC_PROFILE)?;
-    cx.note("QMP does not show what was counted where a built-in monitor switched the profile on");
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

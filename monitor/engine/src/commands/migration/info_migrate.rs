@@ -110,27 +110,8 @@ struct Vfio {
 /// The first release with the short form, and with `-a`.
 const SHORT_FORM: Version = v(10, 1);
 
-/// What QMP does not tell: how the migration object was set up. These are its defaults, which
-/// machine types older than those of QEMU 2.12 and options like `-only-migratable` change.
-fn globals(version: Version) -> Vec<(&'static str, &'static str)> {
-    let mut lines = vec![
-        ("store-global-state", "on"),
-        ("only-migratable", "off"),
-        ("send-configuration", "on"),
-        ("send-section-footer", "on"),
-    ];
-    if version < v(9, 1) {
-        lines.push(("decompress-error-check", "on"));
-    }
-    if version >= v(10, 0) {
-        lines.push(("send-switchover-start", "on"));
-    }
-    lines.push(("clear-bitmap-shift", "18"));
-    lines
-}
-
-const GLOBALS_NOTE: &str = "the globals are QEMU's defaults; QMP does not tell whether -only-migratable, -global \
-                            or an old machine type changed them";
+/// Options like `-only-migratable` and `-global`, and the machine type, decide them.
+const GLOBALS_NOTE: &str = "QMP does not show the globals";
 
 /// `info migrate`.
 pub async fn info_migrate(cx: &mut Cx<'_>, args: Migrate) -> CmdResult {
@@ -140,17 +121,11 @@ pub async fn info_migrate(cx: &mut Cx<'_>, args: Migrate) -> CmdResult {
         print_short(cx, &info)?;
         if args.all {
             writeln!(cx, "Globals:")?;
-            for (name, value) in globals(version) {
-                writeln!(cx, "  {name}: {value}")?;
-            }
             print_details(cx, &info)?;
             cx.note(GLOBALS_NOTE);
         }
     } else {
         writeln!(cx, "globals:")?;
-        for (name, value) in globals(version) {
-            writeln!(cx, "{name}: {value}")?;
-        }
         print_long(cx, &info)?;
         cx.note(GLOBALS_NOTE);
     }
