@@ -94,6 +94,8 @@ pub struct Cx<'a> {
     /// What QMP can't say, or what is left out of an answer: a sentence each, see
     /// [`note`](Self::note).
     pub notes: Vec<String>,
+    /// Whether the user was asked for a secret, which the line does not hold.
+    pub(crate) asked: bool,
     pub(crate) qmp: &'a dyn Qmp,
     pub(crate) out: &'a mut (dyn Write + Send),
 }
@@ -122,6 +124,21 @@ impl<'a> Cx<'a> {
     /// Executes a QMP command without arguments and reads its result.
     pub async fn query<T: DeserializeOwned>(&mut self, command: &str) -> Result<T, CmdError> {
         self.query_with(command, Value::Null).await
+    }
+
+    /// Leaves the line to the built-in monitor where it is there, as its answer may hold what ours
+    /// has not: `why`.
+    pub fn prefer_builtin(&self, why: &str) -> CmdResult {
+        match self.has_builtin {
+            true => Err(CmdError::Unavailable(why.to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    /// Asks the user for a secret; none where nobody answers.
+    pub async fn secret(&mut self, question: &str) -> Option<String> {
+        self.asked = true;
+        self.host.secret(question).await
     }
 
     /// Says what is missing in this answer, which makes it a part of the built-in's. A note is

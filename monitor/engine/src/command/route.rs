@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::hazard::Met;
-use crate::command::row::{Command, Route, Run, Way};
+use crate::command::row::{Command, Exact, Route, Run, Way};
 use crate::host::Risk;
 use crate::qemu::caps::Caps;
 use crate::qemu::missing::Missing;
@@ -174,8 +174,8 @@ impl State {
     }
 }
 
-/// Chooses the way of `row`: own routes first, then partial ones and those that need leave behind
-/// passthrough.
+/// Chooses the way of `row`: own routes that are exact first; those that are not, partial ones and
+/// those that need leave behind passthrough.
 #[must_use]
 pub fn plan(row: &Command, caps: &Caps, policy: Policy) -> Plan {
     let builtin =
@@ -188,7 +188,8 @@ pub fn plan(row: &Command, caps: &Caps, policy: Policy) -> Plan {
         return Plan::Passthrough;
     }
     let full = |(route, _): &(Route, Run)| {
-        route.risk == Risk::Safe && !matches!(route.way, Way::Partial(..))
+        let behind = builtin && matches!(route.exact, Exact::Not(_));
+        route.risk == Risk::Safe && !matches!(route.way, Way::Partial(..)) && !behind
     };
     if let Some((route, run)) = usable(row, caps).find(full) {
         return Plan::Run(route, run);

@@ -189,6 +189,21 @@ pub struct Route {
     pub way: Way,
     /// What it may do to the VM beyond what the command is for.
     pub risk: Risk,
+    /// How its answers compare with the built-in's.
+    pub exact: Exact,
+}
+
+/// How the answers of a full route compare with the built-in's, on any machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exact {
+    /// They are the same: it comes before the built-in monitor.
+    Whole,
+    /// They are, but for what QEMU prints behind errors: a line that fails is repeated by the
+    /// built-in monitor, where it is there. The reason.
+    ButErrors(&'static str),
+    /// They may differ, or rest on what was learned from other machines: it comes after the
+    /// built-in monitor. The reason.
+    Not(&'static str),
 }
 
 /// A way to carry a command out. `needs` lists every QMP command that the function cannot do
@@ -217,6 +232,7 @@ impl Route {
         Self {
             way,
             risk: Risk::Safe,
+            exact: Exact::Whole,
         }
     }
 
@@ -253,9 +269,24 @@ impl Route {
     /// The same route with another risk class.
     #[must_use]
     pub const fn with_risk(self, risk: Risk) -> Self {
+        Self { risk, ..self }
+    }
+
+    /// The same route, behind the built-in monitor.
+    #[must_use]
+    pub const fn after_builtin(self, why: &'static str) -> Self {
         Self {
-            way: self.way,
-            risk,
+            exact: Exact::Not(why),
+            ..self
+        }
+    }
+
+    /// The same route, whose errors the built-in monitor says better.
+    #[must_use]
+    pub const fn but_errors(self, why: &'static str) -> Self {
+        Self {
+            exact: Exact::ButErrors(why),
+            ..self
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::command::hazard::{self, Met};
 use crate::command::route::{self, Plan, Refusal, Taken};
-use crate::command::row::{Command, ErrorStyle, Route, Run};
+use crate::command::row::{Command, ErrorStyle, Exact, Route, Run};
 use crate::engine::decide::Decision;
 use crate::engine::monitor::Monitor;
 use crate::engine::ran::{Outcome, Ran};
@@ -95,7 +95,18 @@ impl Monitor {
         ran: &mut Ran,
         out: Sink<'_>,
     ) -> Result<Outcome, QmpError> {
-        let mut result = self.run(run, args.clone(), ran, out).await;
+        let (mut result, asked) = self.run(run, args.clone(), ran, out).await;
+        let says_better = matches!(route.exact, Exact::ButErrors(_)) && !asked;
+        if says_better
+            && matches!(&result, Err(CmdError::Qmp(error)) if !error.is_fatal())
+            && self.builtin_allowed()
+        {
+            ran.route = Some(Taken::Passthrough);
+            let command = ran.command.clone();
+            return self
+                .pass_through(command.as_deref(), Some(&args), passed_on, out)
+                .await;
+        }
         if matches!(result, Err(CmdError::Unavailable(_) | CmdError::Blocked(_))) {
             if self.builtin_allowed() {
                 ran.route = Some(Taken::Passthrough);
@@ -105,7 +116,7 @@ impl Monitor {
                     .await;
             }
             if let Some(run) = route::partial(row, &self.caps) {
-                result = self.run(run, args, ran, out).await;
+                result = self.run(run, args, ran, out).await.0;
             }
         }
         ran.route = Some(match ran.notes.as_slice() {
@@ -115,7 +126,14 @@ impl Monitor {
         self.conclude(row, result, ran, out)
     }
 
-    async fn run(&mut self, run: Run, args: Args, ran: &mut Ran, out: Sink<'_>) -> CmdResult {
+    /// Runs a function; says whether it asked the user for a secret.
+    async fn run(
+        &mut self,
+        run: Run,
+        args: Args,
+        ran: &mut Ran,
+        out: Sink<'_>,
+    ) -> (CmdResult, bool) {
         let has_builtin = self.builtin_allowed();
         let mut cx = Cx {
             caps: &self.caps,
@@ -127,12 +145,13 @@ impl Monitor {
             patience: self.patience,
             has_builtin,
             notes: Vec::new(),
+            asked: false,
             qmp: self.qmp.as_ref(),
             out,
         };
         let result = run(&mut cx, args).await;
         ran.notes = cx.notes;
-        result
+        (result, cx.asked)
     }
 
     /// The danger that the line would meet, if it is there.

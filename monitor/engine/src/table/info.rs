@@ -394,7 +394,8 @@ pub const INFO: &[Command] = &[
         help: "show the device models",
         family: Family::Devices,
         routes: &[
-            Route::derived(&["qom-list-types"], run!(device::info_qdm::info_qdm)),
+            Route::derived(&["qom-list-types"], run!(device::info_qdm::info_qdm))
+                .after_builtin("what types there are was learned from other builds"),
             Route::partial(&["qom-list-types"], run!(device::info_qdm::info_qdm_part)),
         ],
         ..ROW
@@ -427,7 +428,8 @@ pub const INFO: &[Command] = &[
             Route::derived(
                 &["qom-list", "qom-get", "qom-list-types"],
                 run!(device::info_qtree::info_qtree),
-            ),
+            )
+            .after_builtin("the order of properties and pins was learned from other machines"),
             Route::partial(
                 &["qom-list", "qom-get", "qom-list-types"],
                 run!(device::info_qtree::info_qtree_part),

@@ -16,6 +16,10 @@ use crate::table::targets::{S390X, X86};
 /// What reading memory out of a dump needs.
 const DUMP: &[&str] = &["getfd", "dump-guest-memory", "closefd"];
 
+/// Why errors about images are the built-in's to say.
+const IMAGE_HINTS: &str =
+    "which process holds an image, or which module is not installed, is said apart from the error";
+
 /// The rows, sorted by name.
 pub const MAIN: &[Command] = &[
     Command {
@@ -195,10 +199,10 @@ pub const MAIN: &[Command] = &[
         family: Family::Block,
         effect: Effect::Changes(&["query-block", "query-named-block-nodes"]),
         secret: Secret::Mentions(&["passw"]),
-        routes: &[Route::native(
-            &["blockdev-change-medium"],
-            run!(display::password::change),
-        )],
+        routes: &[
+            Route::native(&["blockdev-change-medium"], run!(display::password::change))
+                .but_errors(IMAGE_HINTS),
+        ],
         ..ROW
     },
     Command {
@@ -306,6 +310,9 @@ pub const MAIN: &[Command] = &[
                 "query-named-block-nodes",
             ],
             run!(block::commit::commit),
+        )
+        .after_builtin(
+            "QMP neither empties the overlay nor closes the image behind it for writing",
         )],
         errors: ErrorStyle::BareBefore(v(10, 1)),
         ..ROW
@@ -397,7 +404,9 @@ pub const MAIN: &[Command] = &[
         help: "copy a disk as it is now to a target (-n existing target, -f whole chain, -c compressed)",
         family: Family::BlockJobs,
         effect: Effect::Changes(&["query-block-jobs"]),
-        routes: &[Route::native(&["drive-backup"], run!(block::copy::backup))],
+        routes: &[
+            Route::native(&["drive-backup"], run!(block::copy::backup)).but_errors(IMAGE_HINTS)
+        ],
         ..ROW
     },
     Command {
@@ -426,7 +435,9 @@ pub const MAIN: &[Command] = &[
         help: "copy a disk to a target, and keep both alike until completed (-n existing target, -f whole chain)",
         family: Family::BlockJobs,
         effect: Effect::Changes(&["query-block-jobs"]),
-        routes: &[Route::native(&["drive-mirror"], run!(block::copy::mirror))],
+        routes: &[
+            Route::native(&["drive-mirror"], run!(block::copy::mirror)).but_errors(IMAGE_HINTS)
+        ],
         ..ROW
     },
     Command {
@@ -566,7 +577,7 @@ pub const MAIN: &[Command] = &[
         help: "show how commands are written, or how one is",
         family: Family::Monitor,
         preconfig: true,
-        routes: &[Route::local(run!(monitor::help::help))],
+        routes: &[Route::local(run!(monitor::help::help)).after_builtin("the sentences are QEMU's")],
         ..ROW
     },
     Command {
@@ -611,7 +622,7 @@ pub const MAIN: &[Command] = &[
         help: "show something about the VM",
         family: Family::Monitor,
         preconfig: true,
-        routes: &[Route::local(run!(monitor::help::info))],
+        routes: &[Route::local(run!(monitor::help::info)).after_builtin("the sentences are QEMU's")],
         ..ROW
     },
     Command {
@@ -630,7 +641,8 @@ pub const MAIN: &[Command] = &[
                 "query-named-block-nodes",
             ],
             run!(snapshot::vm::load),
-        )],
+        )
+        .after_builtin("QEMU says why it fails to the monitor that asked")],
         complete: &[("name", Comp::Snapshot)],
         ..ROW
     },
@@ -1263,10 +1275,10 @@ pub const MAIN: &[Command] = &[
         help: "go on writing into a new overlay of a disk (-n: into an existing one)",
         family: Family::Snapshots,
         effect: Effect::Changes(&["query-named-block-nodes"]),
-        routes: &[Route::native(
-            &["blockdev-snapshot-sync"],
-            run!(block::copy::snapshot),
-        )],
+        routes: &[
+            Route::native(&["blockdev-snapshot-sync"], run!(block::copy::snapshot))
+                .but_errors(IMAGE_HINTS),
+        ],
         ..ROW
     },
     Command {

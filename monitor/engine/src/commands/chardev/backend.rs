@@ -127,6 +127,7 @@ pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     let (schema, options) = read(cx, &args.args).await?;
     let name = options.get("backend").map(str::to_owned);
     if name.as_deref().is_some_and(|n| n == "help" || n == "?") {
+        cx.prefer_builtin("chardev-add: QMP does not show all channels of a back end")?;
         return list_backends(cx).await;
     }
     let Some(id) = options.id.clone() else {

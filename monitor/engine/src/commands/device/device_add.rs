@@ -30,12 +30,18 @@ pub async fn device_add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     let texts = texts(&pairs);
     let driver = texts.get("driver").and_then(Value::as_str);
     if let Some(driver) = driver {
+        if is_help(driver) || pairs.iter().any(|pair| is_help(&pair.key)) {
+            cx.prefer_builtin("device_add: QMP does not show which types this build has")?;
+        }
         if is_help(driver) {
             return info_qdm::device_add_help(cx).await;
         }
         if pairs.iter().any(|pair| is_help(&pair.key)) {
             return help(cx, driver).await;
         }
+    }
+    if texts.contains_key("bus") {
+        cx.prefer_builtin("device_add: QMP does not say what else there is on a bus path")?;
     }
     if cx.caps.version < TYPED {
         cx.execute("device_add", texts.into()).await?;

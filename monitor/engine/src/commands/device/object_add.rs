@@ -28,6 +28,7 @@ pub async fn object_add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     }
     let read = keyval::parse(&args.object, Some("qom-type")).map_err(CmdError::User)?;
     if read.help {
+        cx.prefer_builtin("object_add: asking QMP for types loads modules")?;
         let kind = tree::find(&read.members, "qom-type").and_then(Tree::last_text);
         return help(cx, kind).await;
     }

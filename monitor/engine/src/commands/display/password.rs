@@ -168,10 +168,14 @@ async fn change_vnc(cx: &mut Cx<'_>, args: Change) -> CmdResult {
         let change = json!({"password": password});
         return match cx.execute("change-vnc-password", change).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(with_hint(cx, error, None).await?),
+            // The hint is in it: nothing is left for the built-in to say.
+            Err(error) => Err(match with_hint(cx, error, None).await? {
+                CmdError::Qmp(QmpError::Command { desc, .. }) => CmdError::User(desc),
+                other => other,
+            }),
         };
     }
-    let Some(password) = cx.host.secret("Password: ").await else {
+    let Some(password) = cx.secret("Password: ").await else {
         writeln!(cx, "terminal does not support password prompting")?;
         return Ok(());
     };

@@ -29,7 +29,11 @@ pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
     let pairs = keyval::pairs(text, Some("type"));
     let last = pairs.iter().rfind(|pair| pair.key == "type");
     if last.is_some_and(|pair| pair.value == "help" || pair.value == "?") {
+        cx.prefer_builtin("netdev_add: QMP does not show which types this build has")?;
         return list(cx, &schema);
+    }
+    if is_more_than_the_builtins(&pairs) {
+        cx.prefer_builtin("netdev_add: the built-in reads these options in another way")?;
     }
     let version = cx.caps.version;
     let pairs = with_prefix(with_id(pairs, text), version).map_err(CmdError::User)?;
@@ -55,6 +59,13 @@ pub async fn add(cx: &mut Cx<'_>, args: Add) -> CmdResult {
         ),
         result => result.map(drop),
     }
+}
+
+/// Whether there are options that the built-in does not know, or of which it keeps the last.
+fn is_more_than_the_builtins(pairs: &[Pair]) -> bool {
+    let repeated = |at: usize, pair: &Pair| pairs[..at].iter().any(|other| other.key == pair.key);
+    let mut pairs = pairs.iter().enumerate();
+    pairs.any(|(at, pair)| pair.key.contains('.') || pair.key != "id" && repeated(at, pair))
 }
 
 /// The id is the first one of the text, which is read once more for it, without the key that may be
