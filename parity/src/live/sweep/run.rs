@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! One sweep of one VM.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hmp_engine::command::route::Passthrough;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{Answer, Asked};
+use super::found::Machine;
+use super::judged::{Judgement, judge};
+use super::lines;
+use super::things::Things;
+use crate::case::{Case, Disk};
+use crate::judge::{Ran, Refusal, Verdict};
+use crate::live::engine;
+use crate::live::programs::Program;
+use crate::live::side::Side;
+use crate::live::user::User;
+use crate::live::vm::{Vm, VmError};
+
+/// The machine that these arguments of a user describe.
+#[must_use]
+pub fn given(args: Vec<String>) -> Machine {
+    Machine {
+        args,
+        ..Machine::default()
+    }
+}
+
+/// Starts `machine`, asks for all lines, and ends it, within `limit`; with `qom`, also for its
+/// whole tree of objects. Why it did not start, or what was lost, is written into it.
+pub async fn on(
+    program: &Program,
+    machine: &mut Machine,
+    qom: bool,
+    limit: Duration,
+) -> Vec<Answer> {
+    let began = Instant::now();
+    let deadline = began + limit;
+    let mut answers = Vec::new();
+    match timeout_at(deadline, start(program, machine)).await {
+        Ok(Ok(mut vm)) => {
+            machine.started = true;
+            let sweep = sweep(&mut vm, program, machine.index, qom, &mut answers);
+            match timeout_at(deadline, sweep).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => machine.lost = error.to_string(),
+                Err(_) => machine.lost = format!("not done within {} s", limit.as_secs()),
+            }
+            vm.end().await;
+        }
+        Ok(Err(error)) => machine.lost = error.to_string(),
+        Err(_) => machine.lost = format!("no start within {} s", limit.as_secs()),
+    }
+    machine.seconds = began.elapsed().as_secs_f64();
+    answers
+}
+
+async fn start(program: &Program, machine: &Machine) -> Result<Vm, VmError> {
+    let mut args = machine.args.clone();
+    args.push("-S".into());
+    let case = Case {
+        name: "sweep".into(),
+        args,
+        disks: machine.disks.iter().map(Disk::clone).collect(),
+        ..Case::default()
+    };
+    Vm::start(&case, program).await
+}
+
+async fn sweep(
+    vm: &mut Vm,
+    program: &Program,
+    machine: usize,
+    qom: bool,
+    answers: &mut Vec<Answer>,
+) -> Result<(), VmError> {
+    let user = Arc::new(User::default());
+    let (qmp, aux) = (vm.qmp.clone(), vm.aux.clone());
+    let helped = engine::with(qmp, user.clone(), Passthrough::Auto).await?;
+    let native = engine::with(aux, user.clone(), Passthrough::Never).await?;
+    let things = Things::of(&vm.aux, native.caps(), qom).await?;
+    let lines = lines::of(native.rows(), native.caps().version, &things, qom);
+    let mut ours = Ours {
+        helped: Side::engine(helped),
+        native: Side::engine(native),
+    };
+    let mut dead = String::new();
+    for line in lines {
+        if dead.is_empty() {
+            user.types(&line);
+            let made = ours.answers(vm, &line).await;
+            let blank = Answer::blank(machine, program, &line);
+            answers.extend(
+                made.into_iter()
+                    .map(|(asked, of)| of.into_answer(asked, &blank)),
+            );
+            if !vm.lives() {
+                dead = format!("QEMU ended at {line:?}");
+                for answer in answers.iter_mut().rev().take_while(|a| a.line == line) {
+                    answer.verdict = Verdict::Different;
+                    answer.note.clone_from(&dead);
+                }
+            }
+        } else {
+            for asked in Asked::ALL {
+                let blank = Answer::blank(machine, program, &line);
+                answers.push(Answer {
+                    asked,
+                    note: dead.clone(),
+                    ..blank
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Our side in both modes.
+struct Ours {
+    helped: Side,
+    native: Side,
+}
+
+/// What both sides did with a line.
+struct Made {
+    ran: Ran,
+    builtin: [String; 2],
+    judged: Judgement,
+}
+
+impl Ours {
+    /// The built-in's answer, ours in both modes, and the built-in's again.
+    async fn answers(&mut self, vm: &mut Vm, line: &str) -> Vec<(Asked, Made)> {
+        if self.native.plan(line).has_hazards {
+            // The built-in has no such guard: what ours refuses is not for it.
+            let native = self.native.line(line).await;
+            if native.refusal == Some(Refusal::Harm) {
+                let refused = |asked| {
+                    let judged = judge(&native, asked, ["", ""]);
+                    (asked, Made::of(native.clone(), Default::default(), judged))
+                };
+                return Asked::ALL.map(refused).into();
+            }
+        }
+        let before = vm.builtin_line_with(line, None).await;
+        let helped = self.helped.line(line).await;
+        let native = self.native.line(line).await;
+        let after = vm.builtin_line_with(line, None).await;
+        let (builtin, lost) = match (before, after) {
+            (Ok(before), Ok(after)) => ([before, after], None),
+            (Err(error), _) | (_, Err(error)) => (Default::default(), Some(error.to_string())),
+        };
+        let of = |asked, ran: Ran| {
+            let judged = match &lost {
+                Some(error) => Judgement {
+                    note: error.clone(),
+                    ..Judgement::from(Verdict::NotRun)
+                },
+                None => judge(&ran, asked, [&builtin[0], &builtin[1]]),
+            };
+            (asked, Made::of(ran, builtin.clone(), judged))
+        };
+        vec![of(Asked::Default, helped), of(Asked::NativeOnly, native)]
+    }
+}
+
+impl Made {
+    fn of(ran: Ran, builtin: [String; 2], judged: Judgement) -> Self {
+        Self {
+            ran,
+            builtin,
+            judged,
+        }
+    }
+
+    fn into_answer(self, asked: Asked, blank: &Answer) -> Answer {
+        let mut answer = Answer {
+            asked,
+            command: self.ran.command,
+            route: self.ran.route,
+            verdict: self.judged.verdict,
+            part: self.judged.part,
+            masks: self.judged.masks,
+            note: self.judged.note,
+            ..blank.clone()
+        };
+        if !answer.is_clean() {
+            answer.builtin = Some(self.builtin);
+            answer.ours = Some(self.ran.text);
+        }
+        answer
+    }
+}
+
+impl Answer {
+    fn blank(machine: usize, program: &Program, line: &str) -> Self {
+        Self {
+            machine,
+            qemu: program.qemu.clone(),
+            line: line.to_owned(),
+            command: String::new(),
+            asked: Asked::Default,
+            route: None,
+            verdict: Verdict::NotRun,
+            part: None,
+            masks: Vec::new(),
+            builtin: None,
+            ours: None,
+            note: String::new(),
+        }
+    }
+}
