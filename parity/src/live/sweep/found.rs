@@ -241,8 +241,8 @@ fn as_case(machine: &Machine) -> String {
     lines.lines().map(|line| format!("    {line}\n")).collect()
 }
 
-/// Lines shown of one difference.
-const SHOWN: usize = 6;
+/// Lines shown of each side of a difference.
+const SHOWN: usize = 3;
 
 /// The lines that only one side has, the first few.
 fn differences(answer: &Answer) -> String {
@@ -254,22 +254,17 @@ fn differences(answer: &Answer) -> String {
         out.push_str("    (the built-in's own two answers differ)\n");
     }
     let diff = TextDiff::from_lines(before.as_str(), ours.as_str());
-    let changes = diff
-        .iter_all_changes()
-        .filter(|c| c.tag() != ChangeTag::Equal);
-    for change in changes.take(SHOWN) {
-        let sign = if change.tag() == ChangeTag::Delete {
-            '-'
-        } else {
-            '+'
-        };
-        let text = change.value();
-        let end = if text.ends_with('\n') {
-            ""
-        } else {
-            " (no line end)\n"
-        };
-        let _ = write!(out, "    {sign}{text}{end}");
+    for (tag, sign) in [(ChangeTag::Delete, '-'), (ChangeTag::Insert, '+')] {
+        let changes = diff.iter_all_changes().filter(|change| change.tag() == tag);
+        for change in changes.take(SHOWN) {
+            let text = change.value();
+            let end = if text.ends_with('\n') {
+                ""
+            } else {
+                " (no line end)\n"
+            };
+            let _ = write!(out, "    {sign}{text}{end}");
+        }
     }
     out
 }

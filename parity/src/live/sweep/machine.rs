@@ -38,15 +38,18 @@ const BRINGS: &[(&str, &str, &str)] = &[
     ("virtio-serial", "virtio-serial-bus", ".0"),
     ("intel-hda", "HDA", ".0"),
     ("usb-ccid", "ccid-bus", ".0"),
-    ("sdhci-pci", "sd-bus", ""),
-    ("isa-fdc", "floppy-bus", ""),
-    ("ufs", "ufs-bus", ".0"),
+    ("sdhci-pci", "sd-bus", UNNAMED),
+    ("isa-fdc", "floppy-bus", UNNAMED),
+    ("ufs", "ufs-bus", UNNAMED),
     ("tpci200", "IndustryPack", ".0"),
     ("pci-bridge", "PCI", ""),
     ("pcie-pci-bridge", "PCI", ""),
     ("pcie-root-port", "PCIE", ""),
     ("nvme", "nvme-bus", ""),
 ];
+
+/// What a bus adds whose name has nothing to do with its device's id.
+const UNNAMED: &str = "?";
 
 /// What some types need to be told; `{n}` is a number of their own.
 const NEEDS: &[(&str, &str)] = &[
@@ -55,10 +58,11 @@ const NEEDS: &[(&str, &str)] = &[
     ("xio3130-downstream", "chassis={n},slot={n}"),
     ("pci-bridge", "chassis_nr={n}"),
     ("pxb", "bus_nr={bus}"),
+    ("pxb-pcie", "bus_nr={bus}"),
+    ("pci-bridge-seat", "chassis_nr={n}"),
     ("nvme", "serial=s{n}"),
     ("vmgenid", "guid=auto"),
     ("rocker", "name=sw{n}"),
-    ("acpi-erst", ""),
 ];
 
 /// Properties that are set now and then, with values that fit.
@@ -76,7 +80,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("serial", "serial{n}"),
     ("ver", "2.5+"),
     ("product", "disk"),
-    ("vendor", "nobody"),
     ("wwn", "0x5000c50015ea71aa"),
     ("werror", "report"),
     ("multifunction", "on"),
@@ -114,7 +117,7 @@ const EXTRAS: &[&[&str]] = &[
     &["-d", "unimp"],
 ];
 
-/// One of a machine's buses where a device fits, if there is one.
+/// How many controllers a device may need to be plugged in.
 const DEEPEST: usize = 3;
 
 /// The number of its own that a machine's chance starts from.
@@ -331,9 +334,7 @@ fn add(parts: &mut Parts, device: &Device, deepest: usize) -> Option<String> {
         }
     }
     let number = parts.number("need") + 1;
-    if let Some((_, need)) = NEEDS.iter().find(|(name, _)| device.name.starts_with(name))
-        && !need.is_empty()
-    {
+    if let Some((_, need)) = NEEDS.iter().find(|(name, _)| device.name == *name) {
         let bus_number = (64 + 16 * number % 192).to_string();
         let need = need.replace("{n}", &number.to_string());
         options += &format!(",{}", need.replace("{bus}", &bus_number));
@@ -475,6 +476,7 @@ mod tests {
                 device("virtio-scsi-pci", "PCI", &["iothread"]),
                 device("virtserialport", "virtio-serial-bus", &["chardev"]),
                 device("virtio-serial-pci", "PCI", &[]),
+                device("isa-serial", "ISA", &["chardev"]),
             ],
             buses: [("PCIE", "PCI"), ("PCI", "bus"), ("SCSI", "bus")]
                 .map(|(a, b)| (a.to_owned(), b.to_owned()))
@@ -531,7 +533,7 @@ mod tests {
                 }
                 assert!(!value.contains("/dev/"), "{value}");
                 for path in value
-                    .split(['=', ':'])
+                    .split(['=', ':', ','])
                     .filter(|v| v.starts_with('/') && *v != "//")
                 {
                     assert_eq!(path.find("{dir}"), Some(0), "{value}");

@@ -119,6 +119,7 @@ pub const FORBIDDEN: &[&str] = &[
     "spapr-vty-host",
     "virtio-pmem",
     "debug-exit",
+    "smbus-ipmi",
     "vap",
     "vfu",
 ];

@@ -84,7 +84,9 @@ impl<'a> Parts<'a> {
         let options = match self.random.u32(..6) {
             0 => format!("hubport,id={id},hubid={}", number / 2),
             1 => format!("stream,id={id},server=on,{unix}/{id}.sock"),
-            2 => format!("dgram,id={id},local.type=unix,local.path={{dir}}/{id}.sock"),
+            2 => format!(
+                "dgram,id={id},local.type=unix,local.path={{dir}}/{id}.sock,remote.type=unix,remote.path={{dir}}/{id}.peer"
+            ),
             3 => format!("socket,id={id},listen=127.0.0.1:0"),
             4 => format!("user,id={id},restrict=on,hostname=guest{number}"),
             _ => format!("user,id={id},restrict=on"),

@@ -51,7 +51,7 @@ pub async fn on(
             }
             vm.end().await;
         }
-        Ok(Err(error)) => machine.lost = error.to_string(),
+        Ok(Err(error)) => machine.lost = error.first_line(),
         Err(_) => machine.lost = format!("no start within {} s", limit.as_secs()),
     }
     machine.seconds = began.elapsed().as_secs_f64();
@@ -86,6 +86,7 @@ async fn sweep(
     let mut ours = Ours {
         helped: Side::engine(helped),
         native: Side::engine(native),
+        ended: None,
     };
     let mut dead = String::new();
     for line in lines {
@@ -97,11 +98,11 @@ async fn sweep(
                 made.into_iter()
                     .map(|(asked, of)| of.into_answer(asked, &blank)),
             );
-            if !vm.lives() {
+            if let Some(whose) = ours.ended {
                 dead = format!("QEMU ended at {line:?}");
                 for answer in answers.iter_mut().rev().take_while(|a| a.line == line) {
                     answer.verdict = Verdict::Different;
-                    answer.note.clone_from(&dead);
+                    answer.note = format!("QEMU ended as it was asked by {whose}");
                 }
             }
         } else {
@@ -122,6 +123,8 @@ async fn sweep(
 struct Ours {
     helped: Side,
     native: Side,
+    /// Whose line QEMU ended at.
+    ended: Option<&'static str>,
 }
 
 /// What both sides did with a line.
@@ -137,6 +140,7 @@ impl Ours {
         if self.native.plan(line).has_hazards {
             // The built-in has no such guard: what ours refuses is not for it.
             let native = self.native.line(line).await;
+            self.notice(vm, "ours without the built-in").await;
             if native.refusal == Some(Refusal::Harm) {
                 let refused = |asked| {
                     let judged = judge(&native, asked, ["", ""]);
@@ -146,9 +150,13 @@ impl Ours {
             }
         }
         let before = vm.builtin_line_with(line, None).await;
+        self.notice(vm, "the built-in").await;
         let helped = self.helped.line(line).await;
+        self.notice(vm, "ours").await;
         let native = self.native.line(line).await;
+        self.notice(vm, "ours without the built-in").await;
         let after = vm.builtin_line_with(line, None).await;
+        self.notice(vm, "the built-in, again").await;
         let (builtin, lost) = match (before, after) {
             (Ok(before), Ok(after)) => ([before, after], None),
             (Err(error), _) | (_, Err(error)) => (Default::default(), Some(error.to_string())),
@@ -164,6 +172,15 @@ impl Ours {
             (asked, Made::of(ran, builtin.clone(), judged))
         };
         vec![of(Asked::Default, helped), of(Asked::NativeOnly, native)]
+    }
+}
+
+impl Ours {
+    /// Notices that QEMU is gone, which is this one's doing where it was there before.
+    async fn notice(&mut self, vm: &mut Vm, whose: &'static str) {
+        if self.ended.is_none() && vm.is_ending().await {
+            self.ended = Some(whose);
+        }
     }
 }
 

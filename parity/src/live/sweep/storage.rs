@@ -69,7 +69,6 @@ pub fn drive(parts: &mut Parts, interface: &str) -> String {
         }
     }
     for more in [
-        ",cache=none",
         ",cache=unsafe",
         ",snapshot=on",
         ",readonly=on",
