@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use crate::case::Qemu;
+use crate::judge::compare::Part;
 use crate::judge::known::Judged;
 use crate::judge::{RouteTaken, Verdict};
 
@@ -29,15 +30,6 @@ impl Asked {
             Self::NativeOnly => "native-only",
         }
     }
-}
-
-/// How much of the built-in's answer a part of it shows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Part {
-    /// Lines shown.
-    pub lines: usize,
-    /// Lines of the built-in's answer.
-    pub of: usize,
 }
 
 /// What came of one line in one mode.
@@ -72,6 +64,9 @@ pub struct Answer {
     /// What ours printed; kept where the verdict is not a clean one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ours: Option<String>,
+    /// The lines that made the difference: behind `-` the built-in's, behind `+` ours.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<String>,
     /// Why the verdict is what it is, where the answers do not show it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Serialize;
-use similar::{ChangeTag, TextDiff};
 
-use super::answer::{Answer, Asked, Part};
+use super::answer::{Answer, Asked};
 use crate::case::{Disk, Qemu};
+use crate::judge::compare::Part;
 use crate::judge::{KnownList, Verdict};
 
 /// A machine, and what became of it.
@@ -71,7 +71,7 @@ impl Found {
             *totals.entry(answer.verdict).or_default() += 1;
             if let Some(part) = answer.part {
                 let sum = self.parts.entry(answer.command.clone()).or_default();
-                sum.lines += part.lines;
+                sum.shown += part.shown;
                 sum.of += part.of;
             }
             if answer.verdict == Verdict::Known || !answer.is_clean() {
@@ -210,11 +210,7 @@ impl Found {
             let _ = writeln!(out, "  {count} {reason}");
         }
         for (command, part) in &self.parts {
-            let _ = writeln!(
-                out,
-                "  part of {command}: {} of {} lines",
-                part.lines, part.of
-            );
+            let _ = writeln!(out, "  part of {command}: {part} lines");
         }
         for (asked, totals) in &self.totals {
             let counts = totals
@@ -244,26 +240,28 @@ fn as_case(machine: &Machine) -> String {
 /// Lines shown of each side of a difference.
 const SHOWN: usize = 3;
 
-/// The lines that only one side has, the first few.
+/// The lines that made a difference, the first few of each side.
 fn differences(answer: &Answer) -> String {
-    let (Some([before, after]), Some(ours)) = (&answer.builtin, &answer.ours) else {
-        return String::new();
-    };
     let mut out = String::new();
-    if before != after {
+    if answer
+        .builtin
+        .as_ref()
+        .is_some_and(|[before, after]| before != after)
+    {
         out.push_str("    (the built-in's own two answers differ)\n");
     }
-    let diff = TextDiff::from_lines(before.as_str(), ours.as_str());
-    for (tag, sign) in [(ChangeTag::Delete, '-'), (ChangeTag::Insert, '+')] {
-        let changes = diff.iter_all_changes().filter(|change| change.tag() == tag);
-        for change in changes.take(SHOWN) {
-            let text = change.value();
-            let end = if text.ends_with('\n') {
+    for sign in ['-', '+'] {
+        let lines = answer
+            .differences
+            .iter()
+            .filter(|line| line.starts_with(sign));
+        for line in lines.take(SHOWN) {
+            let end = if line.ends_with('\n') {
                 ""
             } else {
                 " (no line end)\n"
             };
-            let _ = write!(out, "    {sign}{text}{end}");
+            let _ = write!(out, "    {line}{end}");
         }
     }
     out
@@ -285,6 +283,7 @@ mod tests {
             verdict,
             part: None,
             masks: Vec::new(),
+            differences: vec!["-vm\n".into(), "+wm\n".into()],
             builtin: Some(["vm\n".into(), "vm\n".into()]),
             ours: Some("wm\n".into()),
             note: String::new(),

@@ -1,146 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The verdict on a line of which all answers come from one VM: nothing but what the built-in's own
-//! two answers have different may differ.
+//! The verdict on a line in one mode, between the two answers of the same VM's built-in.
 
 use hmp_engine::engine::shown_notes;
 
-use super::answer::{Asked, Part};
-use crate::judge::{Outcome, Ran, RouteTaken, Verdict, ladder, mask};
+use super::answer::Asked;
+use crate::judge::compare::{self, Compared, Expected};
+use crate::judge::{Outcome, Ran, RouteTaken, Verdict, ladder};
 
-/// What is made of a line in one mode.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Judgement {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// The masks that made the answers alike.
-    pub masks: Vec<&'static str>,
-    /// How much a part shows.
-    pub part: Option<Part>,
-    /// Why, where the answers do not show it.
-    pub note: String,
-}
-
-impl From<Verdict> for Judgement {
-    fn from(verdict: Verdict) -> Self {
-        Self {
-            verdict,
-            masks: Vec::new(),
-            part: None,
-            note: String::new(),
-        }
-    }
-}
-
-/// Judges what our side did in this mode, between the built-in's two answers.
-pub fn judge(ran: &Ran, asked: Asked, builtin: [&str; 2]) -> Judgement {
+/// Judges what our side did; the comparison is there where answers were compared.
+///
+/// Without the built-in, an answer may be a part or a refusal, see [`ladder`]. By default what
+/// users see must be the built-in's answer, by whatever route.
+#[must_use]
+pub fn judge(ran: &Ran, asked: Asked, builtin: [&str; 2]) -> (Verdict, Option<Compared>) {
+    let [first, again] = builtin;
+    let expected = Expected::Same { first, again };
     let settled = ladder::settled(ran);
-    match (&ran.outcome, settled) {
-        (Outcome::Lost(why), _) => return noted(Verdict::Different, why.clone()),
-        (Outcome::Panicked(text), _) => {
-            return noted(Verdict::Different, format!("the command panicked: {text}"));
+    let answered = ran.outcome == Outcome::Answered;
+    match (asked, settled) {
+        (Asked::NativeOnly, Some(verdict)) => (verdict, None),
+        (Asked::Default, Some(verdict)) if verdict == Verdict::Refused || !answered => {
+            (verdict, None)
         }
-        (_, Some(Verdict::Refused)) => return Verdict::Refused.into(),
-        (_, Some(verdict)) if asked == Asked::NativeOnly => return verdict.into(),
-        _ => {}
-    }
-    let notes = shown_notes(&ran.notes);
-    let text = ran.text.strip_suffix(&notes).unwrap_or(&ran.text);
-    let partly = !ran.notes.is_empty() || ran.route == Some(RouteTaken::Partial);
-    if asked == Asked::NativeOnly && partly {
-        return part(&ran.command, builtin, text);
-    }
-    // What users see is what counts where the built-in could have been asked: notes too.
-    let (verdict, masks) = on_one_vm(&ran.command, builtin, &ran.text);
-    let verdict = match (verdict, ran.route) {
-        (Verdict::Different, _) => Verdict::Different,
-        (_, Some(RouteTaken::Passthrough)) => Verdict::Passthrough,
-        (verdict, _) => verdict,
-    };
-    Judgement {
-        masks,
-        ..Judgement::from(verdict)
-    }
-}
-
-fn noted(verdict: Verdict, note: String) -> Judgement {
-    Judgement {
-        note,
-        ..Judgement::from(verdict)
-    }
-}
-
-/// A part: lines of the built-in's answer in its order, and nothing else.
-fn part(command: &str, builtin: [&str; 2], ours: &str) -> Judgement {
-    if ours.is_empty() {
-        return Verdict::Blocked.into();
-    }
-    let ours: Vec<&str> = ours.lines().collect();
-    let hidden = |line: &str| mask::apply(line, command, "").0;
-    let shows = |builtin: &str, other: &str| {
-        let other: Vec<&str> = other.lines().collect();
-        let mut left = builtin.lines().enumerate();
-        ours.iter().all(|mine| {
-            left.any(|(at, line)| {
-                // Masks are for what the built-in itself does not say twice.
-                let moves = other.get(at).is_none_or(|other| *other != line);
-                line == *mine || moves && hidden(line) == hidden(mine)
-            })
-        })
-    };
-    let [a, b] = builtin;
-    if !shows(a, b) && !shows(b, a) {
-        return Verdict::Different.into();
-    }
-    Judgement {
-        part: Some(Part {
-            lines: ours.len(),
-            of: a.lines().count(),
-        }),
-        ..Judgement::from(Verdict::Partial)
-    }
-}
-
-/// Compares an answer with the built-in's two, which came before and after it.
-fn on_one_vm(command: &str, builtin: [&str; 2], ours: &str) -> (Verdict, Vec<&'static str>) {
-    let [a, b] = builtin;
-    if ours == a || ours == b {
-        return (Verdict::Identical, Vec::new());
-    }
-    if a == b {
-        return (Verdict::Different, Vec::new());
-    }
-    if let Some(masks) = masked(command, builtin, ours) {
-        return (Verdict::Masked, masks);
-    }
-    let volatile = mask::VOLATILE.iter().any(|(name, _)| *name == command);
-    let shapes = [a, b].map(mask::shape);
-    if volatile && shapes.contains(&mask::shape(ours)) {
-        return (Verdict::Volatile, Vec::new());
-    }
-    (Verdict::Different, Vec::new())
-}
-
-/// The masks that cover the lines which the built-in itself has different; none where they do not.
-fn masked(command: &str, builtin: [&str; 2], ours: &str) -> Option<Vec<&'static str>> {
-    let [a, b] = builtin.map(|text| text.split_inclusive('\n').collect::<Vec<_>>());
-    let ours: Vec<&str> = ours.split_inclusive('\n').collect();
-    if a.len() != b.len() || a.len() != ours.len() {
-        return None;
-    }
-    let mut masks = Vec::new();
-    for (mine, (a, b)) in ours.iter().zip(a.iter().zip(&b)) {
-        if mine == a || mine == b {
-            continue;
+        (Asked::NativeOnly, None) => {
+            let compared = ladder::compare(ran, expected);
+            (ladder::verdict(ran, &compared), Some(compared))
         }
-        let (hidden, used) = mask::apply(a, command, "");
-        if a == b || hidden != mask::apply(mine, command, "").0 {
-            return None;
+        (Asked::Default, _) => {
+            let shown = ran.text.clone() + &shown_notes(&ran.notes);
+            let compared = compare::whole(&ran.command, expected, &shown);
+            let verdict = match (compared.verdict, ran.route) {
+                (Verdict::Different, _) => Verdict::Different,
+                (_, Some(RouteTaken::Passthrough)) => Verdict::Passthrough,
+                (verdict, _) => verdict,
+            };
+            (verdict, Some(compared))
         }
-        masks.extend(used);
     }
-    masks.sort_unstable();
-    masks.dedup();
-    Some(masks)
 }
 
 #[cfg(test)]
@@ -157,59 +53,48 @@ mod tests {
         }
     }
 
-    fn verdict(command: &str, builtin: [&str; 2], ours: &str) -> Verdict {
-        judge(&ran(command, ours), Asked::NativeOnly, builtin).verdict
-    }
-
     #[test]
     fn a_planted_fault_is_found_where_the_built_in_says_the_same_twice() {
-        let cpus = "* CPU #0: thread_id=1234\n";
-        assert_eq!(verdict("info cpus", [cpus, cpus], cpus), Verdict::Identical);
-        let wrong = "* CPU #0: thread_id=4321\n";
-        assert_eq!(
-            verdict("info cpus", [cpus, cpus], wrong),
-            Verdict::Different
-        );
-        let jit = "TB count 1\n";
-        assert_eq!(
-            verdict("info jit", [jit, jit], "TB count 2\n"),
-            Verdict::Different
-        );
+        for asked in Asked::ALL {
+            let of = |command, builtin, ours| {
+                let builtin: &str = builtin;
+                judge(&ran(command, ours), asked, [builtin, builtin]).0
+            };
+            let cpus = "* CPU #0: thread_id=1234\n";
+            assert_eq!(of("info cpus", cpus, cpus), Verdict::Identical);
+            let wrong = "* CPU #0: thread_id=4321\n";
+            assert_eq!(of("info cpus", cpus, wrong), Verdict::Different);
+            let jit = "TB count 1\n";
+            assert_eq!(of("info jit", jit, "TB count 2\n"), Verdict::Different);
+        }
     }
 
     #[test]
     fn masks_are_for_lines_that_the_built_in_does_not_say_twice() {
-        let a = "x\nidle_time_ns=10\n";
-        let b = "x\nidle_time_ns=30\n";
-        let of = |ours| verdict("info blockstats", [a, b], ours);
-        assert_eq!(of(b), Verdict::Identical);
-        assert_eq!(of("x\nidle_time_ns=20\n"), Verdict::Masked);
-        assert_eq!(of("y\nidle_time_ns=20\n"), Verdict::Different);
-        assert_eq!(of("x\nidle_time_ms=20\n"), Verdict::Different);
-        assert_eq!(of("x\nidle_time_ns=20\nz\n"), Verdict::Different);
-        assert_eq!(
-            verdict("info jit", ["n 1\n", "n 2\n"], "n 3\n"),
-            Verdict::Volatile
-        );
+        let builtin = ["x\nidle_time_ns=10\n", "x\nidle_time_ns=30\n"];
+        for asked in Asked::ALL {
+            let of = |ours| judge(&ran("info blockstats", ours), asked, builtin).0;
+            assert_eq!(of(builtin[1]), Verdict::Identical);
+            assert_eq!(of("x\nidle_time_ns=20\n"), Verdict::Masked);
+            assert_eq!(of("y\nidle_time_ns=20\n"), Verdict::Different);
+        }
     }
 
     #[test]
-    fn a_part_adds_and_changes_nothing() {
-        let builtin = "a\nb\nc\n";
-        let of = |text: &str| {
-            let part = Ran {
-                notes: vec!["no more".into()],
-                ..ran("info x", &format!("{text}note: no more\n"))
-            };
-            judge(&part, Asked::NativeOnly, [builtin, builtin])
+    fn a_part_is_one_without_the_built_in_only() {
+        let part = Ran {
+            notes: vec!["no more".into()],
+            ..ran("info x", "a\nc\n")
         };
-        let shown = of("a\nc\n");
-        assert_eq!(shown.verdict, Verdict::Partial);
-        assert_eq!(shown.part, Some(Part { lines: 2, of: 3 }));
-        assert_eq!(of("").verdict, Verdict::Blocked);
-        for wrong in ["c\na\n", "a\nd\n", "a\na\n", "A\n"] {
-            assert_eq!(of(wrong).verdict, Verdict::Different, "{wrong:?}");
-        }
+        let of = |asked| judge(&part, asked, ["a\nb\nc\n"; 2]).0;
+        assert_eq!(of(Asked::NativeOnly), Verdict::Partial);
+        assert_eq!(of(Asked::Default), Verdict::Different);
+        let whole = Ran {
+            text: "a\nb\nc\n".into(),
+            ..part.clone()
+        };
+        let noted = judge(&whole, Asked::Default, ["a\nb\nc\n"; 2]).0;
+        assert_eq!(noted, Verdict::Different);
     }
 
     #[test]
@@ -220,23 +105,22 @@ mod tests {
                 refusal,
                 ..ran("info x", text)
             };
-            judge(&ran, Asked::Default, ["a\n", "a\n"]).verdict
+            judge(&ran, Asked::Default, ["a\n"; 2]).0
         };
-        assert_eq!(
-            of(RouteTaken::Passthrough, None, "a\n"),
-            Verdict::Passthrough
-        );
-        assert_eq!(of(RouteTaken::Passthrough, None, "b\n"), Verdict::Different);
+        let passed = RouteTaken::Passthrough;
+        assert_eq!(of(passed, None, "a\n"), Verdict::Passthrough);
+        assert_eq!(of(passed, None, "b\n"), Verdict::Different);
+        let refused = RouteTaken::Refused;
         let blocked = Some(Refusal::Blocked);
-        assert_eq!(of(RouteTaken::Refused, blocked, "no\n"), Verdict::Different);
-        let harm = Some(Refusal::Harm);
-        assert_eq!(of(RouteTaken::Refused, harm, "no\n"), Verdict::Refused);
+        assert_eq!(of(refused, blocked, "no\n"), Verdict::Different);
+        assert_eq!(of(refused, Some(Refusal::Harm), "no\n"), Verdict::Refused);
         let panicked = Ran {
             outcome: Outcome::Panicked("at 1".into()),
             ..ran("info x", "a\n")
         };
-        let judged = judge(&panicked, Asked::Default, ["a\n", "a\n"]);
-        assert_eq!(judged.verdict, Verdict::Different);
-        assert!(judged.note.contains("at 1"));
+        assert_eq!(
+            judge(&panicked, Asked::Default, ["a\n"; 2]).0,
+            Verdict::Different
+        );
     }
 }

@@ -351,9 +351,11 @@ fn add(parts: &mut Parts, device: &Device, deepest: usize) -> Option<String> {
     if let Some((_, kind, suffix)) = brings {
         let kinds: Vec<String> = parts.offers.bus_kinds(kind).map(str::to_owned).collect();
         parts.reach.extend(kinds);
-        parts
-            .named
-            .push(((*kind).to_owned(), format!("{id}{suffix}")));
+        if *suffix != UNNAMED {
+            parts
+                .named
+                .push(((*kind).to_owned(), format!("{id}{suffix}")));
+        }
     }
     parts.arg("-device", options);
     Some(id)
@@ -408,6 +410,7 @@ fn backend(parts: &mut Parts, device: &Device, property: &str) -> Option<String>
         }
         "rng" if parts.one_in(2) => Some(parts.object("rng-builtin", "")),
         "cryptodev" => Some(parts.object("cryptodev-backend-builtin", "")),
+        name if name.starts_with("canbus") => Some(parts.object("can-bus", "")),
         "iothread" if parts.one_in(3) => Some(parts.object("iothread", "")),
         _ => None,
     }

@@ -9,11 +9,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, Asked};
 use super::found::Machine;
-use super::judged::{Judgement, judge};
+use super::judged::judge;
 use super::lines;
 use super::things::Things;
 use crate::case::{Case, Disk};
-use crate::judge::{Ran, Refusal, Verdict};
+use crate::judge::{Outcome, Ran, Refusal, Verdict, compare};
 use crate::live::engine;
 use crate::live::programs::Program;
 use crate::live::side::Side;
@@ -92,12 +92,8 @@ async fn sweep(
     for line in lines {
         if dead.is_empty() {
             user.types(&line);
-            let made = ours.answers(vm, &line).await;
             let blank = Answer::blank(machine, program, &line);
-            answers.extend(
-                made.into_iter()
-                    .map(|(asked, of)| of.into_answer(asked, &blank)),
-            );
+            answers.extend(ours.answers(vm, &line, &blank).await);
             if let Some(whose) = ours.ended {
                 dead = format!("QEMU ended at {line:?}");
                 for answer in answers.iter_mut().rev().take_while(|a| a.line == line) {
@@ -127,26 +123,15 @@ struct Ours {
     ended: Option<&'static str>,
 }
 
-/// What both sides did with a line.
-struct Made {
-    ran: Ran,
-    builtin: [String; 2],
-    judged: Judgement,
-}
-
 impl Ours {
     /// The built-in's answer, ours in both modes, and the built-in's again.
-    async fn answers(&mut self, vm: &mut Vm, line: &str) -> Vec<(Asked, Made)> {
+    async fn answers(&mut self, vm: &mut Vm, line: &str, blank: &Answer) -> [Answer; 2] {
         if self.native.plan(line).has_hazards {
             // The built-in has no such guard: what ours refuses is not for it.
             let native = self.native.line(line).await;
             self.notice(vm, "ours without the built-in").await;
             if native.refusal == Some(Refusal::Harm) {
-                let refused = |asked| {
-                    let judged = judge(&native, asked, ["", ""]);
-                    (asked, Made::of(native.clone(), Default::default(), judged))
-                };
-                return Asked::ALL.map(refused).into();
+                return Asked::ALL.map(|asked| judged(blank, &native, asked, Default::default()));
             }
         }
         let before = vm.builtin_line_with(line, None).await;
@@ -157,25 +142,23 @@ impl Ours {
         self.notice(vm, "ours without the built-in").await;
         let after = vm.builtin_line_with(line, None).await;
         self.notice(vm, "the built-in, again").await;
-        let (builtin, lost) = match (before, after) {
-            (Ok(before), Ok(after)) => ([before, after], None),
-            (Err(error), _) | (_, Err(error)) => (Default::default(), Some(error.to_string())),
+        let builtin = match (before, after) {
+            (Ok(before), Ok(after)) => [before, after],
+            (Err(error), _) | (_, Err(error)) => {
+                return Asked::ALL.map(|asked| Answer {
+                    asked,
+                    command: native.command.clone(),
+                    note: error.to_string(),
+                    ..blank.clone()
+                });
+            }
         };
-        let of = |asked, ran: Ran| {
-            let judged = match &lost {
-                Some(error) => Judgement {
-                    note: error.clone(),
-                    ..Judgement::from(Verdict::NotRun)
-                },
-                None => judge(&ran, asked, [&builtin[0], &builtin[1]]),
-            };
-            (asked, Made::of(ran, builtin.clone(), judged))
-        };
-        vec![of(Asked::Default, helped), of(Asked::NativeOnly, native)]
+        [
+            judged(blank, &helped, Asked::Default, builtin.clone()),
+            judged(blank, &native, Asked::NativeOnly, builtin),
+        ]
     }
-}
 
-impl Ours {
     /// Notices that QEMU is gone, which is this one's doing where it was there before.
     async fn notice(&mut self, vm: &mut Vm, whose: &'static str) {
         if self.ended.is_none() && vm.is_ending().await {
@@ -184,32 +167,31 @@ impl Ours {
     }
 }
 
-impl Made {
-    fn of(ran: Ran, builtin: [String; 2], judged: Judgement) -> Self {
-        Self {
-            ran,
-            builtin,
-            judged,
-        }
+/// The answer to a line that was asked.
+fn judged(blank: &Answer, ran: &Ran, asked: Asked, builtin: [String; 2]) -> Answer {
+    let (verdict, compared) = judge(ran, asked, [&builtin[0], &builtin[1]]);
+    let mut answer = Answer {
+        asked,
+        command: ran.command.clone(),
+        route: ran.route,
+        verdict,
+        note: match &ran.outcome {
+            Outcome::Answered => String::new(),
+            Outcome::Lost(why) => why.clone(),
+            Outcome::Panicked(text) => format!("the command panicked: {text}"),
+        },
+        ..blank.clone()
+    };
+    if let Some(compared) = compared {
+        answer.part = (verdict == Verdict::Partial).then_some(compared.part);
+        answer.masks = compared.masks;
+        answer.differences = compare::marked(compared.differences);
     }
-
-    fn into_answer(self, asked: Asked, blank: &Answer) -> Answer {
-        let mut answer = Answer {
-            asked,
-            command: self.ran.command,
-            route: self.ran.route,
-            verdict: self.judged.verdict,
-            part: self.judged.part,
-            masks: self.judged.masks,
-            note: self.judged.note,
-            ..blank.clone()
-        };
-        if !answer.is_clean() {
-            answer.builtin = Some(self.builtin);
-            answer.ours = Some(self.ran.text);
-        }
-        answer
+    if !answer.is_clean() {
+        answer.builtin = Some(builtin);
+        answer.ours = Some(ran.text.clone());
     }
+    answer
 }
 
 impl Answer {
@@ -224,6 +206,7 @@ impl Answer {
             verdict: Verdict::NotRun,
             part: None,
             masks: Vec::new(),
+            differences: Vec::new(),
             builtin: None,
             ours: None,
             note: String::new(),
