@@ -5,7 +5,7 @@ use hmp_engine::engine::shown_notes;
 
 use super::answer::Asked;
 use crate::judge::compare::{self, Compared, Expected};
-use crate::judge::{Outcome, Ran, RouteTaken, Verdict, ladder};
+use crate::judge::{Outcome, Ran, Refusal, RouteTaken, Verdict, ladder};
 
 /// Judges what our side did; the comparison is there where answers were compared.
 ///
@@ -21,6 +21,10 @@ pub fn judge(ran: &Ran, asked: Asked, builtin: [&str; 2]) -> (Verdict, Option<Co
         (Asked::NativeOnly, Some(verdict)) => (verdict, None),
         (Asked::Default, Some(verdict)) if verdict == Verdict::Refused || !answered => {
             (verdict, None)
+        }
+        // One VM has no line where the built-in itself refuses so.
+        (Asked::NativeOnly, None) if ran.refusal == Some(Refusal::Unavailable) => {
+            (Verdict::Blocked, None)
         }
         (Asked::NativeOnly, None) => {
             let compared = ladder::compare(ran, expected);
@@ -42,7 +46,6 @@ pub fn judge(ran: &Ran, asked: Asked, builtin: [&str; 2]) -> (Verdict, Option<Co
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::Refusal;
 
     fn ran(command: &str, text: &str) -> Ran {
         Ran {
@@ -114,6 +117,15 @@ mod tests {
         let blocked = Some(Refusal::Blocked);
         assert_eq!(of(refused, blocked, "no\n"), Verdict::Different);
         assert_eq!(of(refused, Some(Refusal::Harm), "no\n"), Verdict::Refused);
+        let unavailable = Some(Refusal::Unavailable);
+        let shown = of(RouteTaken::Native, unavailable, "no\n");
+        assert_eq!(shown, Verdict::Different);
+        let unavailable = Ran {
+            refusal: unavailable,
+            ..ran("info x", "no\n")
+        };
+        let native = judge(&unavailable, Asked::NativeOnly, ["a\n"; 2]).0;
+        assert_eq!(native, Verdict::Blocked);
         let panicked = Ran {
             outcome: Outcome::Panicked("at 1".into()),
             ..ran("info x", "a\n")
