@@ -26,6 +26,33 @@ pub struct Machine {
     pub lost: String,
     /// How long all of it took.
     pub seconds: f64,
+    /// What that time went to.
+    pub spent: Spent,
+}
+
+/// Seconds that went to a part of the work, QEMU's own included.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Spent {
+    /// Making images and starting QEMU.
+    pub start: f64,
+    /// Asking what the VM has.
+    pub look: f64,
+    /// The built-in's answers.
+    pub builtin: f64,
+    /// Ours, in both modes.
+    pub ours: f64,
+    /// Looking whether QEMU is still there.
+    pub alive: f64,
+}
+
+impl std::ops::AddAssign for Spent {
+    fn add_assign(&mut self, more: Self) {
+        self.start += more.start;
+        self.look += more.look;
+        self.builtin += more.builtin;
+        self.ours += more.ours;
+        self.alive += more.alive;
+    }
 }
 
 /// How many answers of one QEMU in one mode have which verdict.
@@ -206,9 +233,21 @@ impl Found {
             self.machines.len(),
             self.started()
         );
+        let mut spent = Spent::default();
+        for machine in &self.machines {
+            spent += machine.spent;
+        }
+        let (start, look) = (spent.start, spent.look);
+        let (builtin, ours, alive) = (spent.builtin, spent.ours, spent.alive);
         for (reason, count) in reasons {
             let _ = writeln!(out, "  {count} {reason}");
         }
+        let _ = writeln!(
+            out,
+            "{}: starting {start:.1} s, looking around {look:.1} s, the built-in {builtin:.1} s, \
+             ours {ours:.1} s, whether QEMU lives {alive:.1} s",
+            self.qemu
+        );
         for (command, part) in &self.parts {
             let _ = writeln!(out, "  part of {command}: {part} lines");
         }

@@ -4,7 +4,7 @@
 
 use super::found::Machine;
 use super::offers::{Device, Kind, Offers, Property};
-use super::parts::Parts;
+use super::parts::{Parts, option};
 use super::storage;
 
 /// Families of machine types that take most devices, and come most often.
@@ -76,7 +76,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("physical_block_size", "4096"),
     ("logical_block_size", "512"),
     ("rotation_rate", "7200"),
-    ("discard_granularity", "4096"),
+    ("discard_granularity", "512"),
     ("serial", "serial{n}"),
     ("ver", "2.5+"),
     ("product", "disk"),
@@ -90,6 +90,18 @@ const SETTINGS: &[(&str, &str)] = &[
     ("ports", "4"),
     ("msi", "off"),
     ("romfile", ""),
+];
+
+/// Devices that are plugged into nothing and suit most machines.
+const LOOSE: &[&str] = &[
+    "pc-dimm",
+    "nvdimm",
+    "vmgenid",
+    "vmcoreinfo",
+    "ramfb",
+    "intel-iommu",
+    "amd-iommu",
+    "vmclock",
 ];
 
 /// What machines are given now and then as a whole.
@@ -217,8 +229,19 @@ pub fn make(offers: &Offers, kind: &Kind, buses: &[String], seed: u64, index: us
         let device = parts.pick(&on);
         add(&mut parts, device, DEEPEST);
     }
+    if !bare && parts.one_in(5) {
+        let loose = LOOSE.iter().filter_map(|name| offers.device(name));
+        let loose: Vec<&Device> = loose.collect();
+        if !loose.is_empty() {
+            let device = parts.pick(&loose);
+            add(&mut parts, device, DEEPEST);
+        }
+    }
     if parts.has_memory {
-        parts.arg("-m", "128M,slots=8,maxmem=1G");
+        // NUMA nodes have a size of their own.
+        let nodes = parts.args.iter().any(|arg| arg == "-numa");
+        let size = if nodes { "64M" } else { "128M" };
+        parts.arg("-m", format!("{size},slots=8,maxmem=1G"));
     }
     for extra in EXTRAS {
         let chosen = parts.one_in(12);
@@ -305,8 +328,9 @@ fn legacy_drives(parts: &mut Parts, buses: &[String]) {
 
 /// Adds a device, with a device for its bus where that is needed. Returns its id.
 fn add(parts: &mut Parts, device: &Device, deepest: usize) -> Option<String> {
-    let bus = device.bus.as_deref()?;
-    if !parts.reach.contains(bus) && !bring(parts, bus, deepest) {
+    // Types that are plugged into nothing have a bus that no machine has.
+    let bus = device.bus.as_deref().unwrap_or_default();
+    if !bus.is_empty() && !parts.reach.contains(bus) && !bring(parts, bus, deepest) {
         return None;
     }
     let mut options = device.name.clone();
@@ -315,7 +339,7 @@ fn add(parts: &mut Parts, device: &Device, deepest: usize) -> Option<String> {
     let brings = BRINGS.iter().find(|(part, ..)| device.name.contains(part));
     let has_id = brings.is_some() || !parts.one_in(4);
     if has_id {
-        options += &format!(",id={id}");
+        option(&mut options, "id", &id);
     }
     let named: Vec<usize> = (0..parts.named.len())
         .filter(|&at| {
@@ -327,7 +351,7 @@ fn add(parts: &mut Parts, device: &Device, deepest: usize) -> Option<String> {
         .collect();
     if !named.is_empty() && parts.one_in(2) {
         let at = parts.pick(&named);
-        options += &format!(",bus={}", parts.named[at].1);
+        option(&mut options, "bus", &parts.named[at].1);
         if parts.named[at].0 == "PCIE" {
             // A port takes one device.
             parts.named.remove(at);
@@ -337,15 +361,16 @@ fn add(parts: &mut Parts, device: &Device, deepest: usize) -> Option<String> {
     if let Some((_, need)) = NEEDS.iter().find(|(name, _)| device.name == *name) {
         let bus_number = (64 + 16 * number % 192).to_string();
         let need = need.replace("{n}", &number.to_string());
-        options += &format!(",{}", need.replace("{bus}", &bus_number));
+        options.push(',');
+        options.push_str(&need.replace("{bus}", &bus_number));
     }
     for property in &device.properties {
         if let Some(value) = backend(parts, device, &property.name) {
-            options += &format!(",{}={value}", property.name);
+            option(&mut options, &property.name, &value);
         } else if let Some(value) = setting(parts, property)
             && !options.contains(&format!(",{}=", property.name))
         {
-            options += &format!(",{}={value}", property.name);
+            option(&mut options, &property.name, &value);
         }
     }
     if let Some((_, kind, suffix)) = brings {
@@ -410,6 +435,11 @@ fn backend(parts: &mut Parts, device: &Device, property: &str) -> Option<String>
         }
         "rng" if parts.one_in(2) => Some(parts.object("rng-builtin", "")),
         "cryptodev" => Some(parts.object("cryptodev-backend-builtin", "")),
+        "bmc" => {
+            let id = parts.id("bmc");
+            parts.arg("-device", format!("ipmi-bmc-sim,id={id}"));
+            Some(id)
+        }
         name if name.starts_with("canbus") => Some(parts.object("can-bus", "")),
         "iothread" if parts.one_in(3) => Some(parts.object("iothread", "")),
         _ => None,

@@ -141,6 +141,11 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// Adds an option to those of an argument.
+pub fn option(options: &mut String, name: &str, value: &str) {
+    options.extend([",", name, "=", value]);
+}
+
 /// Types of character devices, with their options.
 const CHARDEVS: &[(&str, &str)] = &[
     ("null", ""),

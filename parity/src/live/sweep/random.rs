@@ -111,7 +111,11 @@ pub fn sweep(
     Ok(found)
 }
 
-type Result1 = std::io::Result<(Machine, Vec<Answer>)>;
+/// The buses of a machine type, or why it does not start.
+type Buses = Arc<Result<Vec<String>, String>>;
+
+/// What came of one machine.
+type Swept = std::io::Result<(Machine, Vec<Answer>)>;
 
 /// What threads share.
 struct Work<'a> {
@@ -119,14 +123,14 @@ struct Work<'a> {
     plan: &'a Plan,
     offers: Offers,
     /// The buses that machine types have by themselves, or why they have none.
-    bare: Mutex<HashMap<String, Arc<Result<Vec<String>, String>>>>,
+    bare: Mutex<HashMap<String, Buses>>,
     next: AtomicUsize,
     end: usize,
 }
 
 impl Work<'_> {
     /// One thread's share.
-    fn through(&self, stop: &watch::Receiver<bool>, done: &mpsc::Sender<Result1>) {
+    fn through(&self, stop: &watch::Receiver<bool>, done: &mpsc::Sender<Swept>) {
         let runtime = match runtime() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -179,7 +183,7 @@ impl Work<'_> {
     }
 
     /// Two threads may ask the same at the same time, and get the same.
-    async fn buses(&self, kind: &str) -> Arc<Result<Vec<String>, String>> {
+    async fn buses(&self, kind: &str) -> Buses {
         let bare = || self.bare.lock().unwrap_or_else(PoisonError::into_inner);
         let known = bare().get(kind).cloned();
         if let Some(buses) = known {
@@ -187,7 +191,7 @@ impl Work<'_> {
         }
         let asked = self.offers.buses_of(self.program, kind);
         let buses = match tokio::time::timeout(self.plan.limit, asked).await {
-            Ok(buses) => buses.map_err(|error| error.to_string()),
+            Ok(buses) => buses.map_err(|error| error.first_line()),
             Err(_) => Err("no start in time".to_owned()),
         };
         let buses = Arc::new(buses);

@@ -8,7 +8,7 @@ use hmp_engine::command::route::Passthrough;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, Asked};
-use super::found::Machine;
+use super::found::{Machine, Spent};
 use super::judged::judge;
 use super::lines;
 use super::things::Things;
@@ -43,7 +43,9 @@ pub async fn on(
     match timeout_at(deadline, start(program, machine)).await {
         Ok(Ok(mut vm)) => {
             machine.started = true;
-            let sweep = sweep(&mut vm, program, machine.index, qom, &mut answers);
+            machine.spent.start = began.elapsed().as_secs_f64();
+            let spent = &mut machine.spent;
+            let sweep = sweep(&mut vm, program, machine.index, qom, &mut answers, spent);
             match timeout_at(deadline, sweep).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => machine.lost = error.to_string(),
@@ -76,7 +78,9 @@ async fn sweep(
     machine: usize,
     qom: bool,
     answers: &mut Vec<Answer>,
+    spent: &mut Spent,
 ) -> Result<(), VmError> {
+    let began = Instant::now();
     let user = Arc::new(User::default());
     let (qmp, aux) = (vm.qmp.clone(), vm.aux.clone());
     let helped = engine::with(qmp, user.clone(), Passthrough::Auto).await?;
@@ -87,7 +91,9 @@ async fn sweep(
         helped: Side::engine(helped),
         native: Side::engine(native),
         ended: None,
+        spent,
     };
+    ours.spent.look = began.elapsed().as_secs_f64();
     let mut dead = String::new();
     for line in lines {
         if dead.is_empty() {
@@ -116,14 +122,15 @@ async fn sweep(
 }
 
 /// Our side in both modes.
-struct Ours {
+struct Ours<'a> {
     helped: Side,
     native: Side,
     /// Whose line QEMU ended at.
     ended: Option<&'static str>,
+    spent: &'a mut Spent,
 }
 
-impl Ours {
+impl Ours<'_> {
     /// The built-in's answer, ours in both modes, and the built-in's again.
     async fn answers(&mut self, vm: &mut Vm, line: &str, blank: &Answer) -> [Answer; 2] {
         if self.native.plan(line).has_hazards {
@@ -134,13 +141,17 @@ impl Ours {
                 return Asked::ALL.map(|asked| judged(blank, &native, asked, Default::default()));
             }
         }
-        let before = vm.builtin_line_with(line, None).await;
+        let (before, took) = timed(vm.builtin_line_with(line, None)).await;
+        self.spent.builtin += took;
         self.notice(vm, "the built-in").await;
-        let helped = self.helped.line(line).await;
+        let (helped, took) = timed(self.helped.line(line)).await;
+        self.spent.ours += took;
         self.notice(vm, "ours").await;
-        let native = self.native.line(line).await;
+        let (native, took) = timed(self.native.line(line)).await;
+        self.spent.ours += took;
         self.notice(vm, "ours without the built-in").await;
-        let after = vm.builtin_line_with(line, None).await;
+        let (after, took) = timed(vm.builtin_line_with(line, None)).await;
+        self.spent.builtin += took;
         self.notice(vm, "the built-in, again").await;
         let builtin = match (before, after) {
             (Ok(before), Ok(after)) => [before, after],
@@ -161,10 +172,22 @@ impl Ours {
 
     /// Notices that QEMU is gone, which is this one's doing where it was there before.
     async fn notice(&mut self, vm: &mut Vm, whose: &'static str) {
-        if self.ended.is_none() && vm.is_ending().await {
+        if self.ended.is_some() {
+            return;
+        }
+        let (ending, took) = timed(vm.is_ending()).await;
+        self.spent.alive += took;
+        if ending {
             self.ended = Some(whose);
         }
     }
+}
+
+/// What comes of it, and how many seconds that takes.
+async fn timed<T>(work: impl Future<Output = T>) -> (T, f64) {
+    let began = Instant::now();
+    let done = work.await;
+    (done, began.elapsed().as_secs_f64())
 }
 
 /// The answer to a line that was asked.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Block back ends of machines that are put together.
 
-use super::parts::Parts;
+use super::parts::{Parts, option};
 use crate::case::Disk;
 
 /// Formats that qemu-img makes beside qcow2 and raw.
@@ -56,16 +56,19 @@ pub fn drive(parts: &mut Parts, interface: &str) -> String {
         0 => {
             let format = parts.pick(FORMATS);
             let file = image(parts, format, None);
-            options += &format!(",file={file},format={format}");
+            option(&mut options, "file", &file);
+            option(&mut options, "format", format);
         }
         1 => options += ",file=null-co://,format=raw,file.read-zeroes=on",
         2 => {
             let file = image(parts, "raw", None);
-            options += &format!(",file={file},format=raw");
+            option(&mut options, "file", &file);
+            option(&mut options, "format", "raw");
         }
         _ => {
             let file = chain(parts);
-            options += &format!(",file={file},format=qcow2");
+            option(&mut options, "file", &file);
+            option(&mut options, "format", "qcow2");
         }
     }
     for more in [
