@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use parity::case::CaseError;
 use parity::judge::KnownList;
 use parity::live::programs::{self, Program};
 use parity::live::sweep::random::{self, Plan, Source, SweepError};
@@ -24,9 +25,9 @@ fn at_hand() -> Vec<Program> {
     found
 }
 
-fn known() -> KnownList {
+fn known() -> Result<KnownList, CaseError> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    KnownList::load(&folder.join("known.toml")).unwrap()
+    KnownList::load(&folder.join("known.toml"))
 }
 
 fn plan(source: Source) -> Plan {
@@ -45,7 +46,7 @@ fn a_machine_without_devices_is_asked_for_everything() {
         let (_stop, stopped) = watch::channel(false);
         let args = ["-M", "none", "-nodefaults"].map(str::to_owned);
         let plan = plan(Source::Given(args.into()));
-        let found = random::sweep(&program, &plan, &stopped, &mut known()).unwrap();
+        let found = random::sweep(&program, &plan, &stopped, &mut known().unwrap()).unwrap();
         assert_eq!(found.started(), 1, "{}", found.render());
         let asked: usize = found.totals.values().flat_map(|t| t.values()).sum();
         assert!(asked > 100, "{}: {asked} answers", program.qemu);
@@ -59,7 +60,7 @@ fn the_same_seed_gives_the_same_machines() {
         let (_stop, stopped) = watch::channel(false);
         let of = |indexes| {
             let plan = plan(Source::Random { seed: 1, indexes });
-            random::sweep(&program, &plan, &stopped, &mut known()).unwrap()
+            random::sweep(&program, &plan, &stopped, &mut known().unwrap()).unwrap()
         };
         let all = of(0..3);
         assert_eq!(all.machines.len(), 3);
@@ -81,7 +82,7 @@ fn what_is_to_stop_leaves_no_machine() {
             std::thread::sleep(Duration::from_secs(2));
             stop.send(true)
         });
-        let found = random::sweep(&program, &plan, &stopped, &mut known());
+        let found = random::sweep(&program, &plan, &stopped, &mut known().unwrap());
         assert!(matches!(found, Err(SweepError::Stopped)));
         stopper.join().unwrap().unwrap();
     }
