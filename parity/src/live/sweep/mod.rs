@@ -3,6 +3,7 @@
 //! that are given, or put together from what a QEMU offers.
 
 pub mod answer;
+mod catalogue;
 pub mod found;
 mod judged;
 pub mod lines;

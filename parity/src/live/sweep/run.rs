@@ -12,7 +12,7 @@ use super::found::{Machine, Spent};
 use super::judged::judge;
 use super::lines;
 use super::things::Things;
-use crate::case::{Case, Disk};
+use crate::case::Case;
 use crate::judge::{Outcome, Ran, Refusal, Verdict, compare};
 use crate::live::engine;
 use crate::live::programs::Program;
@@ -66,7 +66,7 @@ async fn start(program: &Program, machine: &Machine) -> Result<Vm, VmError> {
     let case = Case {
         name: "sweep".into(),
         args,
-        disks: machine.disks.iter().map(Disk::clone).collect(),
+        disks: machine.disks.clone(),
         ..Case::default()
     };
     Vm::start(&case, program).await
