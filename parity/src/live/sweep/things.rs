@@ -40,16 +40,23 @@ const FEW: usize = 40;
 /// Objects and properties of a tree that are asked for at most: more than any PC has.
 const MOST: usize = 20_000;
 
-/// Where machines have RAM or ROM, by target; reading anything else may change a device.
-const ADDRESSES: &[(&str, &[&str])] = &[
-    ("x86_64", &["0", "0x7c00", "0xf0000", "0xfffffff0"]),
-    ("i386", &["0", "0x7c00", "0xf0000", "0xfffffff0"]),
-    ("aarch64", &["0", "0x40000000"]),
-    ("arm", &["0", "0x40000000"]),
-    ("riscv64", &["0x1000", "0x80000000"]),
-    ("s390x", &["0"]),
-    ("ppc64", &["0", "0x100"]),
+/// Where machines have RAM or ROM, by target and by how the machine's type begins; reading anything
+/// else may change a device.
+const ADDRESSES: &[(&str, &str, &[&str])] = &[
+    ("x86_64", "", &["0", "0x7c00", "0xf0000", "0xfffffff0"]),
+    ("i386", "", &["0", "0x7c00", "0xf0000", "0xfffffff0"]),
+    ("aarch64", "virt-", &["0", "0x40000000"]),
+    ("arm", "virt-", &["0", "0x40000000"]),
+    ("riscv64", "virt-", &["0x1000", "0x80000000"]),
+    ("s390x", "", &["0"]),
+    ("ppc64", "pseries-", &["0", "0x100"]),
 ];
+
+fn addresses(arch: &str, machine: &str) -> &'static [&'static str] {
+    let mut all = ADDRESSES.iter();
+    let found = all.find(|(target, kind, _)| *target == arch && machine.starts_with(kind));
+    found.map_or(&[], |(_, _, list)| list)
+}
 
 impl Things {
     /// Asks a VM; with `all`, for its whole tree of objects.
@@ -77,8 +84,8 @@ impl Things {
             things.virtio = texts(ask("x-query-virtio").await?, "path");
         }
         let arch = caps.arch.as_deref().unwrap_or_default();
-        let known = ADDRESSES.iter().find(|(name, _)| *name == arch);
-        things.addresses = known.map_or(Vec::new(), |(_, list)| list.to_vec());
+        let machine = text_of(qmp, "/machine", "type").await?;
+        things.addresses = addresses(arch, &machine.unwrap_or_default()).to_vec();
         things.look_at_objects(qmp, all).await?;
         Ok(things)
     }
@@ -100,7 +107,7 @@ impl Things {
             let mut next = Vec::new();
             for ((path, kind), list) in level.into_iter().zip(lists) {
                 if kind == "rocker" {
-                    self.rockers.extend(name_of(qmp, &path).await?);
+                    self.rockers.extend(text_of(qmp, &path, "name").await?);
                 }
                 for property in &list {
                     if let Some(kind) = property.child() {
@@ -136,8 +143,21 @@ impl Things {
     }
 }
 
-async fn name_of(qmp: &dyn Qmp, path: &str) -> Result<Option<String>, QmpError> {
-    let values = objects::values(qmp, [(path, "name")]).await?;
-    let name = values.into_iter().flatten().next();
-    Ok(name.and_then(|name| Some(name.as_str()?.to_owned())))
+async fn text_of(qmp: &dyn Qmp, path: &str, property: &str) -> Result<Option<String>, QmpError> {
+    let values = objects::values(qmp, [(path, property)]).await?;
+    let value = values.into_iter().flatten().next();
+    Ok(value.and_then(|value| Some(value.as_str()?.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_ram_and_rom_is_read() {
+        assert_eq!(addresses("aarch64", "virt-10.0-machine")[1], "0x40000000");
+        assert!(addresses("aarch64", "microbit-machine").is_empty());
+        assert_eq!(addresses("x86_64", "pc-q35-10.0-machine").len(), 4);
+        assert!(addresses("sparc", "").is_empty());
+    }
 }
