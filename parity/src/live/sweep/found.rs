@@ -206,7 +206,9 @@ impl Found {
             let key = (answer.asked, answer.command.as_str());
             by_command.entry(key).or_default().push(answer);
         }
-        let _ = writeln!(out, "\n{}: different by command:", self.qemu);
+        if !by_command.is_empty() {
+            let _ = writeln!(out, "\n{}: different by command:", self.qemu);
+        }
         for ((asked, command), answers) in &by_command {
             let mut machines: Vec<usize> = answers.iter().map(|a| a.machine).collect();
             machines.dedup();
@@ -228,7 +230,7 @@ impl Found {
         let seconds: f64 = self.machines.iter().map(|machine| machine.seconds).sum();
         let _ = writeln!(
             out,
-            "{}: {} machines, {} started, {seconds:.1} s of them all; those that did not:",
+            "{}: {} machines, {} started, {seconds:.1} s of them all",
             self.qemu,
             self.machines.len(),
             self.started()
@@ -240,7 +242,7 @@ impl Found {
         let (start, look) = (spent.start, spent.look);
         let (builtin, ours, alive) = (spent.builtin, spent.ours, spent.alive);
         for (reason, count) in reasons {
-            let _ = writeln!(out, "  {count} {reason}");
+            let _ = writeln!(out, "  {count} did not start: {reason}");
         }
         let _ = writeln!(
             out,
