@@ -7,6 +7,7 @@ mod error;
 mod generate;
 mod learn_devices;
 mod mutants;
+mod sweep_today;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,6 +22,12 @@ enum Cli {
     /// Tries the tests on changed engines
     #[command(subcommand)]
     Mutants(Mutants),
+    /// Sweeps machines put together by chance, with the date as the seed; never fails
+    SweepToday {
+        /// Machines of each QEMU at hand
+        #[arg(long, default_value_t = 100)]
+        count: usize,
+    },
     /// Writes all parts of the repository that are made from the tables
     Generate {
         /// Writes nothing, and fails where something is stale
@@ -80,6 +87,10 @@ enum Mutants {
 fn main() -> Result<ExitCode, Error> {
     match Cli::parse() {
         Cli::Mutants(command) => command.run(),
+        Cli::SweepToday { count } => {
+            sweep_today::run(count)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Cli::Generate { check } => {
             let stale = generate::run(check)?;
             for path in &stale {

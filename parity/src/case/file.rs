@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::{self, CaseError};
 use super::probe::Probe;
@@ -14,7 +14,7 @@ use super::qemu::Qemu;
 ///
 /// In arguments and lines, `{dir}` stands for the VM's own directory and `{port}` for a TCP port of
 /// its own.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Case {
     /// The file's name without its ending.
@@ -98,7 +98,7 @@ pub struct Helper {
 }
 
 /// An image made with qemu-img.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Disk {
     /// Its name in the VM's directory.
@@ -106,14 +106,16 @@ pub struct Disk {
     /// `qcow2`, `raw`, ...
     pub format: String,
     /// With a suffix, as qemu-img takes it; left out where a backing file gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<String>,
     /// A backing file of the same directory, and its format.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub backing: Option<(String, String)>,
     /// What qemu-io does with it, such as `write -P 17 0 64k`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub write: Vec<String>,
     /// Internal snapshots to take.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
 }
 

@@ -105,13 +105,13 @@ fn taken(taken: route::Taken) -> RouteTaken {
     }
 }
 
-/// The refusal with this word, see [`route::Refusal::word`]. What a command finds unavailable by
-/// itself is an answer like any other.
+/// The refusal with this word, see [`route::Refusal::word`].
 fn refused(word: &str) -> Option<Refusal> {
     match word {
         "blocked" | "lacks" | "not-allowed" => Some(Refusal::Blocked),
         "to-convert" => Some(Refusal::ToConvert),
         "hazard" => Some(Refusal::Harm),
+        "unavailable" => Some(Refusal::Unavailable),
         _ => None,
     }
 }
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(answer("blocked").refusal, Some(Refusal::Blocked));
         assert_eq!(answer("blocked").route, Some(RouteTaken::Refused));
         assert_eq!(answer("hazard").refusal, Some(Refusal::Harm));
-        assert_eq!(answer("unavailable").refusal, None);
+        assert_eq!(answer("unavailable").refusal, Some(Refusal::Unavailable));
         assert!(answer("unavailable").failed);
     }
 }

@@ -15,7 +15,7 @@ pub fn settled(ran: &Ran) -> Option<Verdict> {
         (Outcome::Lost(_) | Outcome::Panicked(_), ..) => Some(Verdict::Different),
         (_, Some(Refusal::ToConvert), _) => Some(Verdict::Pending),
         (_, Some(Refusal::Blocked), _) => Some(Verdict::Blocked),
-        (_, None, _) => None,
+        (_, None | Some(Refusal::Unavailable), _) => None,
     }
 }
 

@@ -110,4 +110,7 @@ pub enum Refusal {
     ToConvert,
     /// It would harm this QEMU.
     Harm,
+    /// Its function found that what it was asked for can't be had: an answer like any other, unless
+    /// nothing but a refusal can be expected.
+    Unavailable,
 }

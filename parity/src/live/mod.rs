@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Real QEMUs: VMs, both sides on them, and the runs that compare there.
 
+pub mod accel;
 pub mod answers;
 pub mod builtin;
 pub mod complete;
@@ -15,6 +16,7 @@ pub mod programs;
 pub mod run;
 mod screen;
 pub mod side;
+pub mod sweep;
 pub mod tabs;
 mod user;
 pub mod vm;

@@ -12,7 +12,7 @@ use super::vm::{Vm, VmError};
 use super::{answers, probing};
 use crate::case::{FullStep, Probe, probe};
 use crate::judge::compare::{self, Compared, Expected};
-use crate::judge::{Entry, Kind, Outcome, Probed, Ran, Verdict, ladder, mask};
+use crate::judge::{Entry, Kind, Outcome, Probed, Ran, Refusal, Verdict, ladder, mask};
 
 /// The directories of both VMs, which answers may hold.
 #[derive(Debug, Default)]
@@ -97,7 +97,10 @@ impl Pair<'_> {
                 compared
             }
             false => {
-                if self.twin.is_some() && (ran.refusal.is_some() || !ran.notes.is_empty()) {
+                let refusal = ran
+                    .refusal
+                    .filter(|refusal| *refusal != Refusal::Unavailable);
+                if self.twin.is_some() && (refusal.is_some() || !ran.notes.is_empty()) {
                     self.follow(&line, answer, entry, &dirs).await;
                 }
                 self.compare_with_twin(&ran, &asked, &dirs)

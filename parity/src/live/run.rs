@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
 
+use super::accel::Accel;
 use super::engine;
 use super::pair::Pair;
 use super::programs::Program;
@@ -29,6 +30,8 @@ pub struct Mode {
     pub ours: Ours,
     /// How the built-in is asked.
     pub theirs: Theirs,
+    /// What VMs run on, where their case leaves it open.
+    pub accel: Option<Accel>,
 }
 
 /// Runs cases, each on its QEMU, `at_once` of them at a time; entries come in the order of the
@@ -118,6 +121,11 @@ async fn run(
     steps: &[FullStep],
     entries: &mut Vec<Entry>,
 ) -> Result<(), VmError> {
+    let mut case = case.clone();
+    if let Some(accel) = mode.accel.filter(|_| Accel::is_open(&case.args)) {
+        case.args.extend(accel.args());
+    }
+    let case = &case;
     let twin = async {
         match case.twins {
             true => Vm::start(case, program).await.map(Some),

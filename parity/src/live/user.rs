@@ -8,6 +8,9 @@ use hmp::host::Unattended;
 use hmp_engine::host::{Host, MemoryFile};
 use hmp_engine::qmp::BoxFuture;
 
+/// Lines that the built-in's line editor remembers (QEMU's readline.h).
+const REMEMBERED: usize = 64;
+
 /// [`Unattended`] with a user who typed lines and answers what the step says.
 #[derive(Debug, Default)]
 pub struct User {
@@ -28,6 +31,9 @@ impl User {
         typed.retain(|earlier| earlier != line);
         if !line.is_empty() {
             typed.push(line.to_owned());
+        }
+        if typed.len() > REMEMBERED {
+            typed.remove(0);
         }
     }
 }

@@ -53,6 +53,14 @@ pub enum VmError {
     /// qemu-img or QEMU failed; what it said.
     #[error("{0}")]
     Failed(String),
+    /// QEMU did not come far enough to be talked to.
+    #[error("{error} {said}")]
+    Start {
+        /// What was noticed.
+        error: String,
+        /// What QEMU said on standard error, with `{dir}` for the VM's directory.
+        said: String,
+    },
     /// No QMP connection.
     #[error("{0}")]
     Connect(#[from] ConnectError),
@@ -62,6 +70,19 @@ pub enum VmError {
     /// No built-in monitor.
     #[error("{0}")]
     Builtin(#[from] BuiltinError),
+}
+
+impl VmError {
+    /// The line that says most about why QEMU did not start: its own, where it said anything.
+    #[must_use]
+    pub fn first_line(&self) -> String {
+        let all = self.to_string();
+        let Self::Start { error, said } = self else {
+            return all.lines().next().unwrap_or_default().to_owned();
+        };
+        let own = said.lines().find(|line| !line.contains("warning: "));
+        own.unwrap_or(error).to_owned()
+    }
 }
 
 /// How long QEMU may take to open its sockets.
@@ -154,8 +175,12 @@ impl Vm {
             Err(error) => {
                 // It may have ended by itself.
                 let _ = child.kill().await;
-                let said = std::fs::read_to_string(path.join("stderr")).unwrap_or_default();
-                Err(VmError::Failed(format!("{error} {}", said.trim())))
+                let said = std::fs::read(path.join("stderr")).unwrap_or_default();
+                let said = String::from_utf8_lossy(&said);
+                Err(VmError::Start {
+                    error: error.to_string(),
+                    said: said.trim().replace(&*path.to_string_lossy(), "{dir}"),
+                })
             }
         }
     }
@@ -262,6 +287,14 @@ impl Vm {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Whether QEMU has ended, or answers no more and ends soon.
+    pub async fn is_ending(&mut self) -> bool {
+        match self.aux.execute("query-status", json!({})).await {
+            Ok(_) | Err(QmpError::Command { .. }) => false,
+            Err(_) => self.ended(END).await.is_some(),
+        }
+    }
+
     /// Ends QEMU and waits until it is gone.
     pub async fn end(mut self) {
         // It may have ended by itself, and the directory goes in any case.
@@ -272,6 +305,9 @@ impl Vm {
         let _ = self.dir.close();
     }
 }
+
+/// How long QEMU may take to end once its connections are closed: it may write a core.
+const END: Duration = Duration::from_secs(10);
 
 /// The QMP socket of the other end of a migration.
 const PEER: &str = "peer-qmp.sock";

@@ -215,7 +215,10 @@ pub const MAIN: &[Command] = &[
         routes: &[Route::derived(
             &["chardev-add", "chardev-remove", "query-chardev-backends"],
             run!(chardev::backend::add),
-        ).but_errors("QMP does not say which devices are of the command line, nor SPICE's channels")],
+        )
+        .but_errors(
+            "QMP does not say which devices are of the command line, nor SPICE's channels",
+        )],
         complete: &[("args", Comp::ChardevType)],
         ..ROW
     },
@@ -279,7 +282,8 @@ pub const MAIN: &[Command] = &[
         routes: &[Route::native(
             &["client_migrate_info"],
             run!(migration::control::client_info),
-        ).after_builtin("SPICE warns the monitor that asked")],
+        )
+        .after_builtin("SPICE warns the monitor that asked")],
         ..ROW
     },
     Command {

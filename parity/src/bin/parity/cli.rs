@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use hmp::client::address::Address;
+use parity::live::accel::Accel;
 use parity::live::complete::Random;
 
 /// Compares the external human monitor with QEMU's built-in one.
@@ -26,6 +27,8 @@ pub enum Command {
     Complete(Complete),
     /// Compares how random lines are read.
     Fuzz(Fuzz),
+    /// Asks one paused VM, or machines put together by chance, for everything that only looks.
+    Sweep(Sweep),
     /// The QMP interfaces that QEMU lacks, ranked by the commands that each would free.
     Gaps(Gaps),
     /// Which route every command would take on every QEMU whose schema is at hand, and what it
@@ -90,6 +93,49 @@ pub struct Fuzz {
     pub count: usize,
     #[command(flatten)]
     pub programs: Programs,
+}
+
+/// `parity sweep`.
+#[derive(Args)]
+pub struct Sweep {
+    #[command(flatten)]
+    pub programs: Programs,
+    /// QEMU's arguments; -S, -display none and the monitors are added.
+    #[arg(last = true, conflicts_with = "random")]
+    pub args: Vec<String>,
+    /// Put so many machines together from what each QEMU offers.
+    #[arg(long, value_name = "N")]
+    pub random: Option<usize>,
+    /// The same seed gives the same machines on the same QEMU.
+    #[arg(long, default_value_t = 1, requires = "random")]
+    pub seed: u64,
+    /// Only the machine of this number.
+    #[arg(long, value_name = "I", requires = "random")]
+    pub only: Option<usize>,
+    /// Machines at a time; twice as many as there are processors by default.
+    #[arg(long, short = 'j', value_name = "N")]
+    pub at_once: Option<usize>,
+    /// Ask for every object of the VM, and every property.
+    #[arg(long)]
+    pub qom: bool,
+    /// Seconds that one machine may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub limit: u64,
+    /// The accelerator; QEMUs that can't use it here are skipped.
+    #[arg(long, value_name = "ACCEL", value_parser = accel)]
+    pub accel: Option<Accel>,
+    /// Expected differences.
+    #[arg(long, value_name = "FILE", default_value = "parity/known.toml")]
+    pub known: PathBuf,
+    /// Write what was found as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+fn accel(word: &str) -> Result<Accel, String> {
+    let all = [Accel::Kvm, Accel::Tcg];
+    let found = all.into_iter().find(|accel| accel.word() == word);
+    found.ok_or_else(|| "kvm or tcg".to_owned())
 }
 
 /// QEMU programs.
@@ -218,6 +264,9 @@ pub struct Run {
     /// Never let the built-in monitor help our side.
     #[arg(long)]
     pub native_only: bool,
+    /// The accelerator of VMs whose case leaves it open; QEMUs that can't use it here are skipped.
+    #[arg(long, value_name = "ACCEL", value_parser = accel, conflicts_with = "offline")]
+    pub accel: Option<Accel>,
     /// Cases to run at a time; twice as many as there are processors by default.
     #[arg(long, short = 'j', value_name = "N")]
     pub at_once: Option<usize>,

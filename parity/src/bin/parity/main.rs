@@ -8,6 +8,7 @@ mod dashboard;
 mod fuzz;
 mod record;
 mod run;
+mod sweep;
 mod tables;
 
 use std::io::Write;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Command::Hx(args) => args.run(),
         Command::Complete(args) => args.run(),
         Command::Fuzz(args) => args.run(),
+        Command::Sweep(args) => args.run(),
         Command::Gaps(args) => args.run(),
         Command::Coverage(args) => args.run(),
         Command::Status(args) => args.run(),

@@ -15,6 +15,7 @@ use parity::tables::forecast::{self, Forecast};
 use crate::cli::Run;
 use crate::common::{Done, Error, print, read, read_report, runtime, write, write_json};
 use crate::complete::recorded_completions;
+use crate::sweep::accel_lacks;
 
 impl Run {
     /// Runs cases or recordings, and reports.
@@ -60,9 +61,14 @@ impl Run {
             native_only: self.native_only,
             ours: self.ours(),
             theirs: self.theirs(),
+            accel: self.accel,
         };
         let mut jobs = Vec::new();
         for program in &self.programs.all()? {
+            if let Some(reason) = accel_lacks(self.accel, program) {
+                print(&format!("{}: skipped: {reason}\n", program.qemu))?;
+                continue;
+            }
             let suiting = cases.iter().filter(|case| case.suits(&program.qemu));
             jobs.extend(suiting.map(|case| (case.clone(), program.clone())));
         }
