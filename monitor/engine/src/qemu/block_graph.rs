@@ -243,17 +243,24 @@ impl Graph {
                 skipped = if listed { place } else { self.nodes.len() };
             }
         }
-        let is_child = |name: &str| {
-            self.nodes
-                .iter()
-                .any(|n| n.children.iter().any(|(child, _)| child == name))
-        };
         for node in &self.nodes[skipped..] {
-            if !tops.iter().any(|t| t.name == node.name) && !is_child(&node.name) {
+            if !tops.iter().any(|t| t.name == node.name) && !self.is_child(&node.name) {
                 tops.push(node);
             }
         }
         tops
+    }
+
+    fn is_child(&self, name: &str) -> bool {
+        let mut children = self.nodes.iter().flat_map(|node| &node.children);
+        children.any(|(child, _)| child == name)
+    }
+
+    /// The nodes below others that may be the monitor's own: made by a name of the user's, at the
+    /// top or within the options of another node, which QMP does not show.
+    pub fn maybe_owned(&self) -> impl Iterator<Item = &Node> {
+        let named = self.nodes.iter().filter(|node| !node.name.starts_with('#'));
+        named.filter(|node| self.is_child(&node.name))
     }
 
     /// Whether QEMU can keep snapshots inside the node: its driver does, or passes on to its only

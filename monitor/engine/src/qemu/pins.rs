@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A device's pins for interrupts and signals, counted from its properties.
 
-use crate::qemu::objects::Node;
+use std::collections::HashSet;
+
+use crate::qemu::objects::{Node, Property};
 
 /// Pins of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,42 @@ pub struct Pins {
 
 /// What QOM calls pins without a name, in and out.
 const UNNAMED: [&str; 2] = ["unnamed-gpio-in", "unnamed-gpio-out"];
+
+/// The objects whose pins may be another's: a device can hand those of a part of it on as its own
+/// (`qdev_pass_gpios`, `sysbus_pass_irq`), after which QOM shows them at both.
+#[must_use]
+pub fn passed_on(objects: &[Node]) -> HashSet<usize> {
+    let is_link = |p: &&Property| p.kind == "link<irq>";
+    let mut found = HashSet::new();
+    for (whole, object) in objects.iter().enumerate() {
+        let links: HashSet<&str> = object
+            .properties
+            .iter()
+            .filter(is_link)
+            .map(|p| p.name.as_str())
+            .collect();
+        if links.is_empty() {
+            continue;
+        }
+        for &part in &object.children {
+            let Some(node) = objects.get(part) else {
+                continue;
+            };
+            let mut outputs = node.properties.iter().filter(is_link);
+            let mut inputs = node.children.iter().filter_map(|&child| objects.get(child));
+            let leads_out = outputs.any(|p| links.contains(p.name.as_str()));
+            let leads_in = inputs.any(|i| i.kind == "irq" && links.contains(i.name.as_str()));
+            if leads_out || leads_in {
+                found.insert(part);
+            }
+            if leads_in {
+                // There they look like outputs.
+                found.insert(whole);
+            }
+        }
+    }
+    found
+}
 
 /// A device's pins, in the order that `known` says, and whether these are all of them: where a
 /// device has pins of several names, those that are not in the list are left out.
@@ -66,7 +104,6 @@ pub fn of(device: &Node, objects: &[Node], known: Option<&Vec<String>>) -> (Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::qemu::objects::Property;
 
     #[test]
     fn pins_are_counted_by_name() {
@@ -107,5 +144,33 @@ mod tests {
         };
         let (pins, is_whole) = of(&one, &objects, None);
         assert_eq!((pins[0].inputs, is_whole), (2, true));
+    }
+
+    // armv7m hands the pins of its interrupt controller on, and an SoC those of a timer.
+    #[test]
+    fn pins_that_are_handed_on_are_nobodys_for_sure() {
+        let link = |name: &str| Property {
+            name: name.into(),
+            kind: "link<irq>".into(),
+        };
+        let irq = Node {
+            name: "NMI[0]".into(),
+            kind: "irq".into(),
+            ..Node::default()
+        };
+        let device = |children: Vec<usize>, properties: Vec<Property>| Node {
+            children,
+            properties,
+            ..Node::default()
+        };
+        let objects = vec![
+            device(vec![1], vec![link("NMI[0]")]),
+            device(vec![2], Vec::new()),
+            irq,
+            device(vec![4, 5], vec![link("sysbus-irq[0]")]),
+            device(Vec::new(), vec![link("sysbus-irq[0]")]),
+            device(Vec::new(), vec![link("tick[0]")]),
+        ];
+        assert_eq!(passed_on(&objects), HashSet::from([0, 1, 4]));
     }
 }

@@ -35,6 +35,16 @@ pub const HAZARDS: &[Hazard] = &[
         seen: "11.1.3, x86_64 and aarch64, every virtio device tried: assertion in visit_start_struct",
         ..HAZARD
     },
+    // Commits b208f745a8 (8.2: text consoles have no device) and 4c1646e23f (10.2: fixed) of QEMU.
+    Hazard {
+        at: &[At::Line("info vnc"), At::Qmp("query-vnc-servers")],
+        since: v(8, 2),
+        until: v(10, 2),
+        harm: "aborts this QEMU, for a VNC server shows a text console",
+        seen: "10.0.2, x86_64 and aarch64: a machine without a display device, -vnc",
+        is: is!(vnc_shows_text),
+        ..HAZARD
+    },
     Hazard {
         at: &[At::Line("device_add"), At::Qmp("device_add")],
         harm: "with the property 'realized' aborts QEMU",

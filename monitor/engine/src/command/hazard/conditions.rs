@@ -55,6 +55,19 @@ pub fn uses_dirty_log(args: &Map<String, Value>, _: Version) -> bool {
     ring != bitmap && fits && period
 }
 
+/// Whether a VNC server shows a text console: then it has no display device to name.
+pub async fn vnc_shows_text(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    let server = qmp.execute("query-vnc", Value::Null).await;
+    if !server.is_ok_and(|server| server["enabled"] == true) {
+        return false;
+    }
+    // The first console with a display device is the one that is shown, where there is one.
+    let consoles = qmp.execute("qom-list", json!({"path": "/backend"})).await;
+    let consoles = consoles.unwrap_or_default();
+    let mut kinds = consoles.as_array().into_iter().flatten();
+    !kinds.any(|console| console["type"] == "child<qemu-graphic-console>")
+}
+
 pub async fn kvm_is_off(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
     !kvm_enabled(qmp).await
 }

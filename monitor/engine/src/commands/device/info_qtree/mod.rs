@@ -90,6 +90,7 @@ async fn detailed(cx: &mut Cx<'_>) -> Result<(String, Vec<&'static str>), CmdErr
         names: &names,
         values: &values,
         regions,
+        passed_on: pins::passed_on(&devices.objects),
         left_out: Vec::new(),
     };
     if !order.is_of(cx.caps.version) {
@@ -250,6 +251,8 @@ struct Printer<'p> {
     names: &'p [Vec<String>],
     values: &'p [HashMap<String, Value>],
     regions: HashMap<usize, Vec<Place>>,
+    /// Objects whose pins may be another's.
+    passed_on: HashSet<usize>,
     pci: HashMap<usize, &'p PciDevice>,
     usb: HashMap<usize, &'p UsbDevice>,
     /// What is missing, in words.
@@ -271,9 +274,13 @@ impl Printer<'_> {
         let entry = &self.devices.entries[number];
         let object = &self.devices.objects[entry.object];
         let objects = &self.devices.objects;
-        let (pins, is_whole) = pins::of(object, objects, self.order.pins.get(&entry.name));
+        let (mut pins, is_whole) = pins::of(object, objects, self.order.pins.get(&entry.name));
         if !is_whole {
             self.leave_out("the order of pins of some types, which are left out");
+        }
+        if !pins.is_empty() && self.passed_on.contains(&entry.object) {
+            self.leave_out("whose some pins are");
+            pins.clear();
         }
         for pins in pins {
             for (word, count) in [("in", pins.inputs), ("out", pins.outputs)] {
@@ -290,7 +297,13 @@ impl Printer<'_> {
             let shown = match (values.get(&legacy(name)), values.get(name)) {
                 (Some(Value::String(text)), _) if text.is_empty() => "<null>".into(),
                 (Some(Value::String(text)), _) => text.clone(),
-                (_, Some(value)) => self.value(number, name, value),
+                (_, Some(value)) => match self.value(number, name, value) {
+                    Some(shown) => shown,
+                    None => {
+                        self.leave_out("lists of some kinds");
+                        continue;
+                    }
+                },
                 (_, None) => continue,
             };
             writeln!(out, "{:indent$}{name} = {shown}", "")?;
@@ -298,14 +311,14 @@ impl Printer<'_> {
         self.bus_details(out, number, indent)
     }
 
-    fn value(&self, number: usize, name: &str, value: &Value) -> String {
+    fn value(&self, number: usize, name: &str, value: &Value) -> Option<String> {
         let entry = &self.devices.entries[number];
         let object = &self.devices.objects[entry.object];
         if name == "addr"
             && let Some(devfn) = value.as_i64()
             && self.devices.ancestry(&entry.name).contains(&"pci-device")
         {
-            return qtree::slot(devfn);
+            return Some(qtree::slot(devfn));
         }
         let kind = object.properties.iter().find(|p| p.name == name);
         qtree::value(kind.map_or("", |p| &p.kind), value)
@@ -452,6 +465,7 @@ mod tests {
             names: &[names.to_vec()],
             values: &[values],
             regions: HashMap::new(),
+            passed_on: HashSet::new(),
             pci: HashMap::new(),
             usb: HashMap::new(),
             left_out: Vec::new(),
