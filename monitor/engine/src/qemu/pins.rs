@@ -35,10 +35,13 @@ pub fn passed_on(objects: &[Node]) -> HashSet<usize> {
         if links.is_empty() {
             continue;
         }
-        for &part in &object.children {
-            let Some(node) = objects.get(part) else {
+        let mut parts = object.children.clone();
+        let mut seen = HashSet::from([whole]);
+        while let Some(part) = parts.pop() {
+            let Some(node) = objects.get(part).filter(|_| seen.insert(part)) else {
                 continue;
             };
+            parts.extend(&node.children);
             let mut outputs = node.properties.iter().filter(is_link);
             let mut inputs = node.children.iter().filter_map(|&child| objects.get(child));
             let leads_out = outputs.any(|p| links.contains(p.name.as_str()));

@@ -28,6 +28,17 @@ pub struct Tree {
     brief: bool,
 }
 
+/// Devices on USB that are attached later than they are made, or not at all (`auto_attach` in
+/// hw/usb of QEMU): QMP does not show whether they are.
+const MAYBE_DETACHED: &[&str] = &[
+    "usb-bot",
+    "usb-braille",
+    "usb-host",
+    "usb-redir",
+    "usb-serial",
+    "usb-uas",
+];
+
 /// `info qtree`, where QMP says all that it prints.
 pub async fn info_qtree(cx: &mut Cx<'_>, args: Tree) -> CmdResult {
     if args.brief {
@@ -346,7 +357,8 @@ impl Printer<'_> {
             }
         }
         if bus == Some("usb-bus") {
-            match self.usb.get(&number) {
+            let sure = !MAYBE_DETACHED.contains(&entry.name.as_str());
+            match self.usb.get(&number).filter(|_| sure) {
                 Some(device) => device.print(out, indent)?,
                 None => self.leave_out("the addresses of some USB devices"),
             }

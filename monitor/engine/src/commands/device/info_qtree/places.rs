@@ -111,9 +111,9 @@ pub fn usb<'u>(devices: &Devices, usb: &'u [UsbDevice]) -> HashMap<usize, &'u Us
             .iter()
             .filter(|d| Some(d.bus) == bus_number && d.id.is_none())
             .collect();
-        // The tree has the last plugged first.
-        if rest.len() == nameless.len() {
-            found.extend(rest.into_iter().zip(nameless.into_iter().rev()));
+        // Which of several is which nothing says.
+        if let ([number], [device]) = (rest.as_slice(), nameless.as_slice()) {
+            found.insert(*number, device);
         }
     }
     found
