@@ -419,8 +419,9 @@ pub const INFO: &[Command] = &[
         params: "[-b]",
         help: "show the device tree (-b without properties)",
         family: Family::Devices,
+        // Commit 46e23b2e42 of QEMU.
         older: &[Older {
-            before: v(10, 0),
+            before: v(9, 0),
             args: "",
             params: "",
         }],

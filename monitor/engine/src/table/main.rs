@@ -1423,7 +1423,7 @@ pub const MAIN: &[Command] = &[
         family: Family::RunState,
         effect: Effect::Changes(&[]),
         older: &[Older {
-            before: v(8, 0),
+            before: v(9, 0),
             args: "action:s",
             params: "[reset|shutdown|poweroff|pause|debug|none]",
         }],
