@@ -742,10 +742,10 @@ pub const MAIN: &[Command] = &[
         help: "start waiting for an incoming migration",
         family: Family::Migration,
         effect: Effect::Changes(&["query-migrate"]),
-        routes: &[Route::native(
-            &["migrate-incoming"],
-            run!(migration::control::incoming),
-        )],
+        routes: &[
+            Route::native(&["migrate-incoming"], run!(migration::control::incoming))
+                .but_errors("the address is read, and complained about, before anything else"),
+        ],
         ..ROW
     },
     Command {

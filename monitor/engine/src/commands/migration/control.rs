@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
 use crate::qemu::schema::Schema;
+use crate::qmp::version::{Version, v};
 
 /// Arguments of `announce_self`.
 #[derive(Deserialize)]
@@ -72,9 +73,23 @@ pub struct Uri {
     uri: String,
 }
 
+/// The first release whose built-in monitor reads the address before it looks whether QEMU was
+/// started for a migration (8.2, commit 967f2de5c9 of QEMU).
+const ADDRESS_FIRST: Version = v(8, 2);
+
+/// What addresses begin with (`migrate_uri_parse` in migration/migration.c of QEMU).
+const PROTOCOLS: &[&str] = &["exec:", "rdma:", "tcp:", "unix:", "vsock:", "fd:", "file:"];
+
 /// `migrate_incoming`: a QEMU that knows how stays when the stream is bad, as it does for the
 /// built-in.
 pub async fn incoming(cx: &mut Cx<'_>, args: Uri) -> CmdResult {
+    let known = PROTOCOLS.iter().any(|prefix| args.uri.starts_with(prefix));
+    if cx.caps.version >= ADDRESS_FIRST && !known {
+        return Err(CmdError::User(format!(
+            "unknown migration protocol: {}",
+            args.uri
+        )));
+    }
     let schema = cx.caps.schema(cx.qmp()).await?;
     let mut arguments = json!({"uri": args.uri});
     if schema
