@@ -23,7 +23,10 @@ impl Change for Fault {
         let mut edits = Edits::default();
         let mut places: Vec<(Place, Vec<(usize, String)>)> = Vec::new();
         for (number, fault) in faults {
+            // Blanks around it may be outside of what it is in.
             let old = fault.place(text)?;
+            let start = old.end - text[old.clone()].trim_start().len();
+            let old = start..start + fault.old.trim().len();
             let mut search = Search {
                 wanted: old.clone(),
                 found: None,
@@ -34,7 +37,7 @@ impl Change for Fault {
             };
             let range = &place.range;
             let (before, behind) = (&text[range.start..old.start], &text[old.end..range.end]);
-            let other = (*number, format!("{before}{}{behind}", fault.new));
+            let other = (*number, format!("{before}{}{behind}", fault.new.trim()));
             match places.iter_mut().find(|(p, _)| *p == place) {
                 Some((_, others)) => others.push(other),
                 None => places.push((place, vec![other])),
