@@ -7,6 +7,7 @@ mod common;
 
 mod devices;
 mod dumped_memory;
+mod exactly;
 mod help;
 mod hosts;
 mod migration_info;
