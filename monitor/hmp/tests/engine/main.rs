@@ -12,4 +12,7 @@ mod help;
 mod hosts;
 mod migration_info;
 mod option_strings;
+mod replies;
 mod sessions;
+mod targets;
+mod words;
