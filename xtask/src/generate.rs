@@ -51,8 +51,7 @@ const PARTS: &[Part] = &[
 
 /// Makes all parts and writes those that are stale, or, with `check`, only says which those are.
 pub fn run(check: bool) -> Result<Vec<String>, Error> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    let root = root.ok_or("no repository around the tool")?;
+    let root = root()?;
     let mut stale = Vec::new();
     for part in PARTS {
         let path = root.join(part.path);
@@ -73,8 +72,14 @@ pub fn run(check: bool) -> Result<Vec<String>, Error> {
     Ok(stale)
 }
 
+/// The repository that this tool is of.
+pub fn root() -> Result<&'static Path, Error> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    Ok(root.ok_or("no repository around the tool")?)
+}
+
 /// The text with what is between the marks replaced.
-fn within(text: &str, mark: &str, made: &str) -> Option<String> {
+pub fn within(text: &str, mark: &str, made: &str) -> Option<String> {
     let (open, close) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
     let (before, rest) = text.split_once(&open)?;
     let (_, after) = rest.split_once(&close)?;

@@ -7,12 +7,13 @@ mod error;
 mod generate;
 mod learn_devices;
 mod mutants;
+mod plant;
 mod sweep_today;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use error::Error;
 
@@ -28,6 +29,8 @@ enum Cli {
         #[arg(long, default_value_t = 100)]
         count: usize,
     },
+    /// Puts faults of meaning into copies of the engine, one at a time, and shows what notices them
+    Plant(Plant),
     /// Writes all parts of the repository that are made from the tables
     Generate {
         /// Writes nothing, and fails where something is stale
@@ -37,6 +40,25 @@ enum Cli {
     /// Learns what QMP does not say of types of devices, from real QEMUs
     #[command(subcommand)]
     LearnDevices(LearnDevices),
+}
+
+#[derive(Args)]
+struct Plant {
+    /// Only checks the list of faults: each one's place, and that no family and no mask is without
+    #[arg(long)]
+    check: bool,
+    /// Runs the cases on the QEMUs of HMP_TEST_QEMUS too
+    #[arg(long)]
+    live: bool,
+    /// Tries this fault alone; may be repeated
+    #[arg(long, value_name = "FAULT")]
+    only: Vec<String>,
+    /// Where the last commit is copied to and built
+    #[arg(long, value_name = "FOLDER", default_value = "target/plant")]
+    folder: PathBuf,
+    /// How many are tried at once
+    #[arg(short, default_value_t = 2)]
+    jobs: usize,
 }
 
 #[derive(Subcommand)]
@@ -82,6 +104,18 @@ enum Mutants {
         /// The topic, or the recorded completions
         file: PathBuf,
     },
+    /// Compares one case on a real QEMU, as `parity run --native-only` does
+    Case {
+        /// The case's name
+        name: String,
+        /// The QEMU program
+        qemu: PathBuf,
+    },
+    /// Compares what TAB does on a real QEMU
+    Tabs {
+        /// The QEMU program
+        qemu: PathBuf,
+    },
 }
 
 fn main() -> Result<ExitCode, Error> {
@@ -91,15 +125,13 @@ fn main() -> Result<ExitCode, Error> {
             sweep_today::run(count)?;
             Ok(ExitCode::SUCCESS)
         }
+        Cli::Plant(args) => args.run(),
         Cli::Generate { check } => {
             let stale = generate::run(check)?;
             for path in &stale {
                 println!("{} {path}", if check { "stale:" } else { "written:" });
             }
-            Ok(match check && !stale.is_empty() {
-                true => ExitCode::FAILURE,
-                false => ExitCode::SUCCESS,
-            })
+            Ok(code(!check || stale.is_empty()))
         }
         Cli::LearnDevices(LearnDevices::Order { table, programs }) => {
             learn_devices::order(&table, &programs)?;
@@ -112,13 +144,36 @@ fn main() -> Result<ExitCode, Error> {
     }
 }
 
+/// The exit code that says whether all is well.
+fn code(good: bool) -> ExitCode {
+    match good {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+impl Plant {
+    fn run(self) -> Result<ExitCode, Error> {
+        if self.check {
+            plant::check()?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let options = plant::Options {
+            folder: self.folder,
+            live: self.live,
+            only: self.only,
+            jobs: self.jobs,
+        };
+        Ok(code(plant::run(&options)?))
+    }
+}
+
 impl Mutants {
     fn run(self) -> Result<ExitCode, Error> {
         match self {
-            Self::Topic { file } => Ok(match mutants::topic(&file)? {
-                true => ExitCode::SUCCESS,
-                false => ExitCode::FAILURE,
-            }),
+            Self::Topic { file } => Ok(code(mutants::judge::topic(&file)?)),
+            Self::Case { name, qemu } => Ok(code(mutants::judge::case(&name, &qemu)?)),
+            Self::Tabs { qemu } => Ok(code(mutants::judge::tabs(&qemu)?)),
             Self::Run {
                 tree,
                 list,

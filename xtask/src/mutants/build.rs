@@ -5,26 +5,43 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::instrument::{Instrumented, Mutant, instrument};
+use super::cargo::cargo;
+use super::edits::Instrumented;
 use crate::error::Error;
 
 /// The module that knows which change is on.
 const SWITCH: &str = include_str!("switch.rs");
 
-/// Writes all `mutants` into the engine below `tree` and takes out those that do not build. Returns
-/// the others' numbers.
-pub fn all(tree: &Path, mutants: &[Mutant]) -> Result<Vec<usize>, Error> {
+/// A change of one file.
+pub trait Change {
+    /// The file, seen from the workspace's root.
+    fn file(&self) -> &str;
+
+    /// Writes changes into the text of their file, each with its number.
+    fn write(text: &str, changes: &[(usize, &Self)]) -> Result<Instrumented, Error>;
+}
+
+/// What was built.
+pub struct Built {
+    /// The changes that are in it, by number.
+    pub numbers: Vec<usize>,
+    /// Those that do not build, with what the compiler says of them.
+    pub broken: BTreeMap<usize, String>,
+}
+
+/// Writes all `changes` into the engine below `tree` and takes out those that do not build.
+pub fn all<C: Change>(tree: &Path, changes: &[C]) -> Result<Built, Error> {
     let library = tree.join("monitor/engine/src/lib.rs");
     let root = fs::read_to_string(&library)?;
     fs::write(
         &library,
         format!("{root}\n#[allow(missing_docs)]\npub mod mutants;\n"),
     )?;
-    let count = mutants.len();
+    let count = changes.len();
     let switch = SWITCH.replace(
         "const COUNT: usize = 1;",
         &format!("const COUNT: usize = {count};"),
@@ -32,30 +49,32 @@ pub fn all(tree: &Path, mutants: &[Mutant]) -> Result<Vec<usize>, Error> {
     fs::write(tree.join("monitor/engine/src/mutants.rs"), switch)?;
 
     let mut files: BTreeMap<&str, String> = BTreeMap::new();
-    for mutant in mutants {
-        files.insert(&mutant.file, fs::read_to_string(tree.join(&mutant.file))?);
+    for change in changes {
+        let file = change.file();
+        files.insert(file, fs::read_to_string(tree.join(file))?);
     }
-    let mut broken = BTreeSet::new();
+    let mut broken = BTreeMap::new();
     loop {
         let mut ranges = HashMap::new();
         let mut built = Vec::new();
         for (file, text) in &files {
-            let of_file = mutants.iter().enumerate();
+            let of_file = changes.iter().enumerate();
             let of_file: Vec<_> = of_file
-                .filter(|(n, m)| m.file == **file && !broken.contains(n))
+                .filter(|(n, c)| c.file() == *file && !broken.contains_key(n))
                 .collect();
             let Instrumented {
                 text,
                 ranges: of_file,
                 numbers,
-            } = instrument(text, &of_file)?;
+            } = C::write(text, &of_file)?;
             fs::write(tree.join(file), text)?;
             ranges.insert((*file).to_owned(), of_file);
             built.extend(numbers);
         }
         let found = errors(tree, &ranges)?;
         if found.is_empty() {
-            return Ok(built);
+            let numbers = built;
+            return Ok(Built { numbers, broken });
         }
         broken.extend(found);
     }
@@ -65,8 +84,8 @@ pub fn all(tree: &Path, mutants: &[Mutant]) -> Result<Vec<usize>, Error> {
 fn errors(
     tree: &Path,
     ranges: &HashMap<String, Vec<(Range<usize>, usize)>>,
-) -> Result<BTreeSet<usize>, Error> {
-    let output = Command::new("cargo")
+) -> Result<BTreeMap<usize, String>, Error> {
+    let output = cargo(tree)
         .args([
             "check",
             "--quiet",
@@ -76,10 +95,9 @@ fn errors(
             "--message-format=json",
         ])
         .env("RUSTFLAGS", "--cap-lints allow")
-        .current_dir(tree)
         .stderr(Stdio::null())
         .output()?;
-    let mut found = BTreeSet::new();
+    let mut found = BTreeMap::new();
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let message = &serde_json::from_str::<Value>(line)?["message"];
         if message["level"] != "error" {
@@ -91,7 +109,7 @@ fn errors(
         if blamed.is_empty() && !text.starts_with("error: aborting") {
             return Err(format!("no change explains this: {text}").into());
         }
-        found.extend(blamed);
+        found.extend(blamed.into_iter().map(|number| (number, text.to_owned())));
     }
     if found.is_empty() && !output.status.success() {
         return Err("cargo check fails, and says nothing".into());

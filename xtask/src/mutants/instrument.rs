@@ -3,12 +3,15 @@
 //! alone, so that the program is built once for all of them.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use serde::Deserialize;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Arm, BinOp, Expr, ExprBinary, ExprUnary, UnOp};
+
+use super::build::Change;
+use super::edits::{Edits, Instrumented, on};
+use crate::error::Error;
 
 /// A change, as `cargo mutants --list --json` prints it.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,29 +48,18 @@ struct Place {
     column: usize,
 }
 
-/// A file with changes in it.
-pub struct Instrumented {
-    /// Its text.
-    pub text: String,
-    /// Where in it what a change brings is, which shows which of them does not build.
-    pub ranges: Vec<(Range<usize>, usize)>,
-    /// The changes that are in it.
-    pub numbers: Vec<usize>,
-}
+impl Change for Mutant {
+    fn file(&self) -> &str {
+        &self.file
+    }
 
-/// Text to insert. Of several at one place those that close come first, inner ones before outer
-/// ones, then those that open, outer ones first.
-struct Insertion {
-    at: usize,
-    closes: bool,
-    extent: usize,
-    text: String,
-    /// The change that the text stands for, where it is its own.
-    number: Option<usize>,
+    fn write(text: &str, mutants: &[(usize, &Self)]) -> Result<Instrumented, Error> {
+        Ok(instrument(text, mutants)?)
+    }
 }
 
 /// Writes those of `mutants` into `text` that are about it; `mutants` are numbered by the caller.
-pub fn instrument(text: &str, mutants: &[(usize, &Mutant)]) -> syn::Result<Instrumented> {
+fn instrument(text: &str, mutants: &[(usize, &Mutant)]) -> syn::Result<Instrumented> {
     let file = syn::parse_file(text)?;
     let mut places: HashMap<(usize, usize), Vec<(usize, &Mutant)>> = HashMap::new();
     for (number, mutant) in mutants {
@@ -81,20 +73,18 @@ pub fn instrument(text: &str, mutants: &[(usize, &Mutant)]) -> syn::Result<Instr
     let mut writer = Writer {
         text,
         places,
-        insertions: Vec::new(),
-        numbers: Vec::new(),
+        edits: Edits::default(),
     };
     writer.bodies();
     writer.visit_file(&file);
-    Ok(writer.finish())
+    Ok(writer.edits.write_into(text))
 }
 
 struct Writer<'a> {
     text: &'a str,
     /// By genre and offset.
     places: HashMap<(usize, usize), Vec<(usize, &'a Mutant)>>,
-    insertions: Vec<Insertion>,
-    numbers: Vec<usize>,
+    edits: Edits,
 }
 
 impl Writer<'_> {
@@ -117,68 +107,8 @@ impl Writer<'_> {
             for (number, mutant) in self.at(Genre::FnValue, start) {
                 let value = &mutant.replacement;
                 let text = format!("if {} {{ return {value}; }} ", on(number));
-                self.insert(start, usize::MAX, text, Some(number));
+                self.edits.insert(start, usize::MAX, text, Some(number));
             }
-        }
-    }
-
-    fn insert(&mut self, at: usize, extent: usize, text: String, number: Option<usize>) {
-        self.numbers.extend(number);
-        self.insertions.push(Insertion {
-            at,
-            closes: false,
-            extent,
-            text,
-            number,
-        });
-    }
-
-    /// An expression that is another one where a change is on.
-    fn choose(&mut self, range: Range<usize>, others: &[(usize, String)]) {
-        if others.is_empty() {
-            return;
-        }
-        let extent = range.len();
-        self.insert(range.start, extent, "(".into(), None);
-        for (number, other) in others {
-            let text = format!("if {} {{ {other} }} else ", on(*number));
-            self.insert(range.start, extent, text, Some(*number));
-        }
-        self.insert(range.start, extent, "{ ".into(), None);
-        let text = " })".into();
-        self.insertions.push(Insertion {
-            at: range.end,
-            closes: true,
-            extent,
-            text,
-            number: None,
-        });
-    }
-
-    fn finish(mut self) -> Instrumented {
-        // Sorting is stable: what opens one expression keeps its order.
-        self.insertions.sort_by_key(|i| {
-            let extent = if i.closes {
-                i.extent
-            } else {
-                usize::MAX - i.extent
-            };
-            (i.at, !i.closes, extent)
-        });
-        let (mut text, mut ranges, mut done) = (String::new(), Vec::new(), 0);
-        for insertion in self.insertions {
-            text.push_str(&self.text[done..insertion.at]);
-            done = insertion.at;
-            let start = text.len();
-            text.push_str(&insertion.text);
-            ranges.extend(insertion.number.map(|number| (start..text.len(), number)));
-        }
-        text.push_str(&self.text[done..]);
-        self.numbers.sort_unstable();
-        Instrumented {
-            text,
-            ranges,
-            numbers: self.numbers,
         }
     }
 }
@@ -204,7 +134,7 @@ impl<'ast> Visit<'ast> for Writer<'_> {
                     (number, format!("{l}{}{r}", m.replacement))
                 })
                 .collect();
-            self.choose(left.start..right.end, &others);
+            self.edits.choose(left.start..right.end, &others);
         }
         visit::visit_expr_binary(self, expr);
     }
@@ -217,7 +147,7 @@ impl<'ast> Visit<'ast> for Writer<'_> {
             let others: Vec<_> = found
                 .map(|(number, _)| (number, without.to_owned()))
                 .collect();
-            self.choose(range, &others);
+            self.edits.choose(range, &others);
         }
         visit::visit_expr_unary(self, expr);
     }
@@ -231,23 +161,19 @@ impl<'ast> Visit<'ast> for Writer<'_> {
         if let Some(guard) = guard.clone() {
             let found = self.at(Genre::MatchArmGuard, guard.start).into_iter();
             let others: Vec<_> = found.map(|(number, m)| (number, m.replacement)).collect();
-            self.choose(guard, &others);
+            self.edits.choose(guard, &others);
         }
         for (number, _) in self.at(Genre::MatchArm, arm.span().byte_range().start) {
             let on = on(number);
             match guard.clone() {
-                None => self.insert(pattern.end, 0, format!(" if !{on}"), Some(number)),
+                None => self
+                    .edits
+                    .insert(pattern.end, 0, format!(" if !{on}"), Some(number)),
                 Some(guard) => {
                     let extent = guard.len() + 1;
-                    self.insert(guard.start, extent, format!("!{on} && ("), Some(number));
-                    let text = ")".into();
-                    self.insertions.push(Insertion {
-                        at: guard.end,
-                        closes: true,
-                        extent,
-                        text,
-                        number: None,
-                    });
+                    self.edits
+                        .insert(guard.start, extent, format!("!{on} && ("), Some(number));
+                    self.edits.close(guard.end, extent, ")");
                 }
             }
         }
@@ -261,10 +187,6 @@ fn has_let(expr: &Expr) -> bool {
         Expr::Binary(binary) => has_let(&binary.left) || has_let(&binary.right),
         _ => false,
     }
-}
-
-fn on(number: usize) -> String {
-    format!("crate::mutants::on({number})")
 }
 
 /// The byte at a place.

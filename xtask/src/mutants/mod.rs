@@ -4,13 +4,15 @@
 //! `.ci/mutants.sh` calls this.
 //!
 //! All changes are built into one program, each behind a number, so that trying one takes seconds
-//! and no build. Each check (a test program, a recorded topic) is run once to learn which changes
-//! it passes by at all.
+//! and no build. Each check (a test, a recorded topic) is run once to learn which changes it passes
+//! by at all.
 
-mod build;
-mod checks;
+pub mod build;
+mod cargo;
+pub mod checks;
+pub mod edits;
 mod instrument;
+pub mod judge;
 mod run;
 
-pub use checks::topic;
 pub use run::run;

@@ -7,10 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use super::build;
-use super::checks::{self, Check, Outcome};
+use super::checks::{self, Outcome};
 use super::instrument::Mutant;
 use crate::error::Error;
 
@@ -48,13 +47,13 @@ fn try_all(
     out: &Path,
     jobs: usize,
 ) -> Result<(), Error> {
-    let built = build::all(tree, mutants)?;
+    let built = build::all(tree, mutants)?.numbers;
     println!(
         "{} changes, {} of them in one program",
         mutants.len(),
         built.len()
     );
-    let checks = checks::learn(tree)?;
+    let checks = checks::learn(checks::offline(tree)?, jobs)?;
     println!("{} checks", checks.len());
 
     let tried: Vec<usize> = built
@@ -67,7 +66,7 @@ fn try_all(
         for _ in 0..jobs {
             scope.spawn(|| {
                 while let Some(number) = tried.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = attempt(&checks, *number);
+                    let outcome = checks::attempt(checks.iter(), *number);
                     let mut outcomes = outcomes.lock().unwrap_or_else(PoisonError::into_inner);
                     outcomes.insert(*number, outcome);
                     if outcomes.len() % 50 == 0 {
@@ -83,26 +82,6 @@ fn try_all(
     fs::write(out, table(mutants, &outcomes))?;
     print!("{}", summary(mutants, &outcomes));
     Ok(())
-}
-
-/// Runs the checks that pass by a change until one notices it.
-fn attempt(checks: &[Check], number: usize) -> Outcome {
-    let mut reached = checks
-        .iter()
-        .filter(|check| check.reached.contains(&number))
-        .peekable();
-    if reached.peek().is_none() {
-        return Outcome::Unreached;
-    }
-    for check in reached {
-        let patience = check.took * 10 + Duration::from_secs(20);
-        match check.run(&[("HMP_MUTANT", &number.to_string())], patience) {
-            Some(true) => {}
-            Some(false) => return Outcome::Caught(check.name.clone()),
-            None => return Outcome::TimedOut(check.name.clone()),
-        }
-    }
-    Outcome::Missed
 }
 
 fn table(mutants: &[Mutant], outcomes: &BTreeMap<usize, Outcome>) -> String {

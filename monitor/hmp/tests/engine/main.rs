@@ -7,8 +7,12 @@ mod common;
 
 mod devices;
 mod dumped_memory;
+mod exactly;
 mod help;
 mod hosts;
 mod migration_info;
 mod option_strings;
+mod replies;
 mod sessions;
+mod targets;
+mod words;

@@ -2,7 +2,7 @@
 //! What `info migrate` prints of migrations that no recording has: all members of `query-migrate`
 //! at once.
 
-use crate::common::engine::on_mock;
+use crate::common::engine::{Requests, on_mock};
 use mock_qmp::MockQmp;
 use serde_json::{Value, json};
 
@@ -106,4 +106,38 @@ async fn the_short_form_and_its_details() {
          Postcopy Latency Distribution:\n  [     1 us -     2 us ]:          3\n  [     2 us -     4 us ]:          0\n\
          \x20 [     4 us -     8 us ]:          1\n"
     );
+}
+
+/// Block migration went with 9.1.
+#[tokio::test]
+async fn each_flag_is_its_own_member() {
+    for (line, sent) in [
+        ("migrate -d tcp:h:1", json!({"uri": "tcp:h:1"})),
+        (
+            "migrate -d -b tcp:h:1",
+            json!({"uri": "tcp:h:1", "blk": true}),
+        ),
+        (
+            "migrate -d -i tcp:h:1",
+            json!({"uri": "tcp:h:1", "inc": true}),
+        ),
+        (
+            "migrate -d -r tcp:h:1",
+            json!({"uri": "tcp:h:1", "resume": true}),
+        ),
+    ] {
+        let requests = Requests::default();
+        let mock = MockQmp::scripted()
+            .version("8.2.0")
+            .command("query-migrate", json!({}));
+        let mock = requests.of(mock, "migrate", |_| json!({}).into());
+        let (_server, mut monitor) = on_mock(mock).await;
+        let mut answer = String::new();
+        crate::common::engine::run(&mut monitor, line, &mut answer).await;
+        assert_eq!(
+            (answer.as_str(), requests.seen()),
+            ("", vec![sent]),
+            "{line}"
+        );
+    }
 }

@@ -82,6 +82,21 @@ async fn character_devices() {
                 r#"{"id":"a","backend":{"type":"socket","data":{"addr":{"type":"inet","data":{"host":"h","port":"1"}},
                     "server":true,"wait":false,"nodelay":true}}}"#,
             ),
+            // What is not said is not QMP's default: a server waits, a file is written anew.
+            (
+                "chardev-add socket,id=a,host=h,port=1,server=on",
+                r#"{"id":"a","backend":{"type":"socket","data":{"addr":{"type":"inet","data":{"host":"h","port":"1"}},
+                    "server":true,"wait":true}}}"#,
+            ),
+            (
+                "chardev-add file,id=a,path=/f",
+                r#"{"id":"a","backend":{"type":"file","data":{"out":"/f","append":false}}}"#,
+            ),
+            (
+                "chardev-add udp,id=a,port=2",
+                r#"{"id":"a","backend":{"type":"udp","data":{"remote":{"type":"inet",
+                    "data":{"host":"localhost","port":"2"}}}}}"#,
+            ),
             (
                 "chardev-add socket,id=a,host=h,port=1,delay=off",
                 r#"{"id":"a","backend":{"type":"socket","data":{"addr":{"type":"inet","data":{"host":"h","port":"1"}},
