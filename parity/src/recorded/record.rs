@@ -21,8 +21,9 @@ use crate::live::side::Theirs;
 use crate::live::vm::{Vm, VmError, in_dir};
 use crate::live::{answers, engine};
 
-/// Commands whose answers are help sentences of QEMU's.
-const HELP: &[&str] = &["help", "info"];
+/// Commands whose answers are help sentences of QEMU's, or the lines that were typed, which a replay
+/// does not know.
+const LEFT_OUT: &[&str] = &["help", "info", "info history"];
 
 /// How long an event may take that a step waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -84,8 +85,8 @@ pub async fn record(case: &Case, program: &Program, out: &Path) -> Result<PathBu
         // Help texts of the built-in are not stored, and a replay has no user to ask for a
         // password.
         let plan = adapter::plan(&monitor.explain(&step.line));
-        let is_help = HELP.contains(&plan.command.as_str());
-        if is_help || step.answer.is_some() || loses_more_than_a_secret(&monitor, &step.line) {
+        let left_out = LEFT_OUT.contains(&plan.command.as_str()) && plan.is_read;
+        if left_out || step.answer.is_some() || loses_more_than_a_secret(&monitor, &step.line) {
             continue;
         }
         for vm in iter::once(&mut ours).chain(&mut twin) {
