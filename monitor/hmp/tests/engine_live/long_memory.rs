@@ -70,17 +70,17 @@ async fn devices_are_shown_piece_by_piece() {
             .build()
             .await
             .unwrap();
-        for (line, most) in [
-            // Memory, the display adapter's window, memory.
-            ("xp /40000xw 0x98001", 200),
-            ("xp /200000xb 0x98000", 500),
-            ("xp /30000dh 0xa0004", 150),
+        for (line, asked) in [
+            // Memory, the display adapter's window, which can be read, memory.
+            ("xp /40000xw 0x98001", 0..=0),
+            ("xp /200000xb 0x98000", 0..=0),
+            ("xp /30000dh 0xa0004", 0..=0),
             // A device, and nothing behind it.
-            ("xp /3000xg 0xfed00000", 10),
-            ("xp /2000xw 0xfec00000", 10),
+            ("xp /3000xg 0xfed00000", 1..=10),
+            ("xp /2000xw 0xfec00000", 1..=10),
             // Instructions, for which the built-in comes first.
-            ("x /500i 0xffff0", 10),
-            ("xp /1000i 0xfff00", 20),
+            ("x /500i 0xffff0", 1..=10),
+            ("xp /1000i 0xfff00", 1..=20),
         ] {
             let arguments = json!({"command-line": line});
             let expected = client.execute("human-monitor-command", arguments).await;
@@ -97,7 +97,7 @@ async fn devices_are_shown_piece_by_piece() {
                 expected.len()
             );
             let lines = *watched.lines.lock().unwrap();
-            assert!((1..=most).contains(&lines), "{place}: {lines} lines");
+            assert!(asked.contains(&lines), "{place}: {lines} lines");
             assert!(*watched.longest.lock().unwrap() < 12 << 10, "{place}");
         }
     }
