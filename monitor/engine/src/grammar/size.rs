@@ -18,7 +18,7 @@ pub enum SizeError {
 pub enum Rules {
     /// Up to 8.0: hexadecimal numbers may have a suffix, a fraction needs digits in front.
     Old,
-    /// From 8.1 on.
+    /// The later rules (8.1, commit 42cc08d13a of QEMU).
     New,
 }
 
