@@ -184,4 +184,39 @@ mod tests {
         layout.items(&mut text, &[0xff, 0xff, 0xff, 0xfe]).unwrap();
         assert_eq!(text, " 4294967294\n");
     }
+
+    /// Much memory is asked of the built-in monitor in pieces of 64 lines.
+    #[test]
+    fn much_memory_is_asked_in_pieces() {
+        let shown = |size, count| Shown {
+            name: "xp",
+            count,
+            letter: 'x',
+            size,
+            address: 0x100,
+        };
+        let lines = |mut shown: Shown<'_>| -> Vec<String> {
+            let pieces = std::iter::from_fn(|| shown.next_piece());
+            pieces.take(9).map(|piece| piece.line()).collect()
+        };
+        assert_eq!(lines(shown(1, 513)), ["xp/512xb 0x100", "xp/1xb 0x300"]);
+        assert_eq!(lines(shown(2, 512)), ["xp/512xh 0x100"]);
+        assert_eq!(lines(shown(4, 300)), ["xp/256xw 0x100", "xp/44xw 0x500"]);
+        assert_eq!(lines(shown(8, 129)), ["xp/128xg 0x100", "xp/1xg 0x500"]);
+        assert_eq!(lines(shown(8, 0)), [""; 0]);
+        let code = Shown {
+            letter: 'i',
+            ..shown(4, 2)
+        };
+        assert_eq!(code.line(), "xp/2i 0x100");
+        // An answer is whole where it has all its lines, and the last one could be read.
+        let nine_bytes = shown(1, 9);
+        assert_eq!(
+            (nine_bytes.bytes_per_line(), shown(2, 9).bytes_per_line()),
+            (8, 16)
+        );
+        assert!(nine_bytes.is_complete("a\nb\n"));
+        assert!(!nine_bytes.is_complete("a\n") && !nine_bytes.is_complete("a\nb\nc\n"));
+        assert!(!nine_bytes.is_complete("a\n0000000000000108: Cannot access memory\n"));
+    }
 }
