@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, ValueEnum};
-use hmp::repl::{Descriptors, Exit, Form, Options, Target, Task, print, run};
+use hmp::repl::{Descriptors, Exit, Form, Look, Options, Overrides, Target, Task, print, run};
+use hmp::terminal::style::Colour;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::host::Risk;
 
@@ -89,6 +90,26 @@ struct Arguments {
     #[arg(long, conflicts_with_all = ["lines", "complete", "explain", "replay", "null"])]
     end_jobs: bool,
 
+    /// What the prompt looks like: as the built-in's, or with the VM's name and state in front.
+    #[arg(long, value_name = "LOOK")]
+    prompt: Option<PromptLook>,
+
+    /// At a prompt, where colours are used.
+    #[arg(long, value_name = "WHEN")]
+    color: Option<Color>,
+
+    /// At a prompt, show long answers without a pager.
+    #[arg(long)]
+    no_pager: bool,
+
+    /// At a prompt, ask before a line is run that may lose something.
+    #[arg(long)]
+    confirm: bool,
+
+    /// Print the settings of the prompt, as in its file.
+    #[arg(long, conflicts_with_all = ["address", "lines", "complete", "explain", "replay", "null", "end_jobs", "list"])]
+    print_config: bool,
+
     /// Print the running QEMUs: a header, then process, name, owner, state, machine, address and
     /// remarks, with tabs between.
     #[arg(long, conflicts_with_all = ["address", "lines", "complete", "explain", "replay", "null", "end_jobs"])]
@@ -114,6 +135,40 @@ enum When {
     Always,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum PromptLook {
+    /// The built-in's prompt.
+    Plain,
+    /// The VM's name and state in front of it.
+    State,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Color {
+    /// On terminals that understand them, unless NO_COLOR is set.
+    Auto,
+    /// On those, also where it is.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+fn overrides(arguments: &Arguments) -> Overrides {
+    Overrides {
+        prompt: arguments.prompt.map(|look| match look {
+            PromptLook::Plain => Look::Plain,
+            PromptLook::State => Look::State,
+        }),
+        color: arguments.color.map(|color| match color {
+            Color::Auto => Colour::Auto,
+            Color::Always => Colour::Always,
+            Color::Never => Colour::Never,
+        }),
+        no_pager: arguments.no_pager,
+        confirm: arguments.confirm,
+    }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
@@ -124,6 +179,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
+    let prompt = overrides(&arguments);
     let mut words = arguments.line;
     let target = match (arguments.address, arguments.replay) {
         (Some(address), None) => Target::Named(address),
@@ -136,6 +192,8 @@ fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
     };
     let task = if arguments.list {
         Task::List
+    } else if arguments.print_config {
+        Task::Settings
     } else if arguments.end_jobs {
         Task::EndJobs
     } else if let Some(text) = arguments.complete {
@@ -176,6 +234,7 @@ fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
         passthrough,
         allow,
         descriptors,
+        prompt,
     }
 }
 

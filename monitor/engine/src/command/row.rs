@@ -28,6 +28,8 @@ pub struct Command {
     pub effect: Effect,
     /// Whether its lines may hold a secret.
     pub secret: Secret,
+    /// What a user may lose by it, a sentence without its end; empty where nothing is lost.
+    pub loses: &'static str,
     /// Whether it may run before the machine is initialised (`--preconfig`).
     pub preconfig: bool,
     /// The first release that has it.
@@ -57,6 +59,7 @@ pub const ROW: Command = Command {
     family: Family::Monitor,
     effect: Effect::Looks,
     secret: Secret::Never,
+    loses: "",
     preconfig: false,
     since: Version::FIRST,
     until: Version::NEVER,

@@ -2,6 +2,7 @@
 //! From a line to what is to be done with it: pure, nothing is sent.
 
 use crate::command::hazard::{self, Met};
+use crate::command::nature::Effect;
 use crate::command::route::{self, PASSTHROUGH, Passthrough, Plan, Refusal};
 use crate::command::row::{Command, Presence};
 use crate::command::rows;
@@ -41,6 +42,21 @@ pub struct Decision {
     pub(super) format: Format,
     /// The routes of a higher risk that are permitted, see [`route::otherwise`].
     pub(super) otherwise: Vec<crate::command::row::Route>,
+}
+
+impl Decision {
+    /// What the command does to the VM; none where the line names none.
+    #[must_use]
+    pub fn effect(&self) -> Option<Effect> {
+        self.row.map(|row| row.effect)
+    }
+
+    /// What may be lost by the line, as the beginning of a question; none where nothing is.
+    #[must_use]
+    pub fn loss(&self) -> Option<&'static str> {
+        let row = self.row.filter(|_| self.plan.is_some())?;
+        (!row.loses.is_empty()).then_some(row.loses)
+    }
 }
 
 /// A row found for a line.

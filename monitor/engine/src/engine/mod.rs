@@ -10,8 +10,10 @@ mod pieces;
 mod ran;
 mod run;
 pub mod secret;
+mod sink;
 mod tidy;
 
 pub use self::decide::Decision;
-pub use self::monitor::{Builder, Monitor};
+pub use self::monitor::{Builder, Completer, Monitor};
 pub use self::ran::{Outcome, Ran, shown_notes};
+pub use self::sink::Sink;

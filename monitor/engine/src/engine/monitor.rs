@@ -27,6 +27,21 @@ pub struct Monitor {
     pub(super) session: Session,
 }
 
+/// Completes lines of a [`Monitor`], apart from it.
+#[derive(Clone)]
+pub struct Completer {
+    rows: Rows,
+    caps: Caps,
+    qmp: Arc<dyn Qmp>,
+}
+
+impl Completer {
+    /// What could stand at the end of `text`, the line left of the cursor.
+    pub async fn complete(&self, text: &str) -> Completion {
+        complete::complete(text, &self.rows, &self.caps, self.qmp.as_ref()).await
+    }
+}
+
 /// Makes a [`Monitor`].
 pub struct Builder {
     qmp: Arc<dyn Qmp>,
@@ -133,6 +148,16 @@ impl Monitor {
     #[must_use]
     pub fn rows(&self) -> &Rows {
         &self.rows
+    }
+
+    /// Completes lines beside everything else.
+    #[must_use]
+    pub fn completer(&self) -> Completer {
+        Completer {
+            rows: self.rows.clone(),
+            caps: self.caps.clone(),
+            qmp: Arc::clone(&self.qmp),
+        }
     }
 
     /// What could stand at byte `pos` of `line`.

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The built-in monitor's answer to a line.
 
-use std::fmt::Write;
-
 use crate::engine::monitor::Monitor;
 use crate::engine::pieces::{self, Listing};
 use crate::engine::ran::Outcome;
+use crate::engine::sink::Sink;
 use crate::format::memory::Shown;
 use crate::grammar::args::Args;
 use crate::qemu::builtin;
 use crate::qmp::QmpError;
-
-type Sink<'a> = &'a mut (dyn Write + Send);
 
 impl Monitor {
     /// Gives the line to the built-in monitor, with the CPU that this session looks at.
@@ -23,15 +20,19 @@ impl Monitor {
         command: Option<&str>,
         args: Option<&Args>,
         line: &str,
-        out: Sink<'_>,
+        out: &mut dyn Sink,
     ) -> Result<Outcome, QmpError> {
         let failed = match pieces::long(command, args) {
             Some(shown) if shown.letter == 'i' => self.instructions(shown, out).await?,
             Some(shown) => self.items(shown, out).await?,
             None => {
                 let text = self.answer(line).await?;
-                let _ = out.write_str(&text);
-                looks_failed(&text)
+                let failed = looks_failed(&text);
+                let _ = match failed {
+                    true => out.error(&text),
+                    false => out.write_str(&text),
+                };
+                failed
             }
         };
         Ok(if failed {
@@ -46,7 +47,7 @@ impl Monitor {
     }
 
     /// Shows items piece by piece; says whether that looks failed.
-    async fn items(&self, mut shown: Shown<'_>, out: Sink<'_>) -> Result<bool, QmpError> {
+    async fn items(&self, mut shown: Shown<'_>, out: &mut dyn Sink) -> Result<bool, QmpError> {
         while let Some(piece) = shown.next_piece() {
             let text = self.answer(&piece.line()).await?;
             // A sink that takes no more is noticed by whoever owns it, between two pieces.
@@ -58,7 +59,7 @@ impl Monitor {
     }
 
     /// The same with instructions: how many bytes a piece has is known by where the next one begins.
-    async fn instructions(&self, shown: Shown<'_>, out: Sink<'_>) -> Result<bool, QmpError> {
+    async fn instructions(&self, shown: Shown<'_>, out: &mut dyn Sink) -> Result<bool, QmpError> {
         let mut listing = Listing::new(shown);
         while let Some(line) = listing.next_line() {
             let text = self.answer(&line).await?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Running a line: the one place where a decision is carried out, and where errors become text.
 
-use std::fmt::Write;
+use serde_json::Value;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::command::hazard::{self, Met};
@@ -10,12 +10,11 @@ use crate::command::row::{Command, ErrorStyle, Exact, Route, Run};
 use crate::engine::decide::Decision;
 use crate::engine::monitor::Monitor;
 use crate::engine::ran::{Outcome, Ran};
+use crate::engine::sink::Sink;
 use crate::grammar::args::Args;
 use crate::host::Risk;
 use crate::qmp::QmpError;
 use crate::table::{self, HAZARDS};
-
-type Sink<'a> = &'a mut (dyn Write + Send);
 
 impl Monitor {
     /// What running `line` would do; nothing is sent.
@@ -25,7 +24,7 @@ impl Monitor {
     }
 
     /// Runs one line, without its line end, and writes what it prints to `out`, with LF line ends.
-    pub async fn run_line(&mut self, line: &str, out: Sink<'_>) -> Ran {
+    pub async fn run_line(&mut self, line: &str, out: &mut dyn Sink) -> Ran {
         self.session.goes_on.clear();
         if !self.is_tidy()
             && let Err(error) = self.tidy_once().await
@@ -55,7 +54,7 @@ impl Monitor {
         &mut self,
         decision: &Decision,
         ran: &mut Ran,
-        out: Sink<'_>,
+        out: &mut dyn Sink,
     ) -> Result<Outcome, QmpError> {
         if let (Some(text), None) = (&decision.error, &decision.plan) {
             return Ok(fail(out, text));
@@ -93,7 +92,7 @@ impl Monitor {
         args: Args,
         passed_on: &str,
         ran: &mut Ran,
-        out: Sink<'_>,
+        out: &mut dyn Sink,
     ) -> Result<Outcome, QmpError> {
         let (mut result, asked) = self.run(run, args.clone(), ran, out).await;
         let says_better = matches!(route.exact, Exact::ButErrors(_)) && !asked;
@@ -126,16 +125,30 @@ impl Monitor {
         self.conclude(row, result, ran, out)
     }
 
+    /// Executes a QMP command as it is; `arguments` is an object, or null for none. A call that is
+    /// known to harm this QEMU is not made.
+    pub async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, CmdError> {
+        let mut nowhere = String::new();
+        self.cx(&mut nowhere).execute(command, arguments).await
+    }
+
     /// Runs a function; says whether it asked the user for a secret.
     async fn run(
         &mut self,
         run: Run,
         args: Args,
         ran: &mut Ran,
-        out: Sink<'_>,
+        out: &mut dyn Sink,
     ) -> (CmdResult, bool) {
+        let mut cx = self.cx(out);
+        let result = run(&mut cx, args).await;
+        ran.notes = cx.notes;
+        (result, cx.asked)
+    }
+
+    fn cx<'a>(&'a mut self, out: &'a mut dyn Sink) -> Cx<'a> {
         let has_builtin = self.builtin_allowed();
-        let mut cx = Cx {
+        Cx {
             caps: &self.caps,
             session: &mut self.session,
             host: self.host.as_ref(),
@@ -148,10 +161,7 @@ impl Monitor {
             asked: false,
             qmp: self.qmp.as_ref(),
             out,
-        };
-        let result = run(&mut cx, args).await;
-        ran.notes = cx.notes;
-        (result, cx.asked)
+        }
     }
 
     /// The danger that the line would meet, if it is there.
@@ -168,12 +178,14 @@ impl Monitor {
         row: &Command,
         result: CmdResult,
         ran: &mut Ran,
-        out: Sink<'_>,
+        out: &mut dyn Sink,
     ) -> Result<Outcome, QmpError> {
         let error = match result {
             Ok(()) if self.session.quit => return Ok(Outcome::Quit),
             Ok(()) => return Ok(Outcome::Done),
             Err(CmdError::Qmp(error)) if error.is_fatal() => return Err(error),
+            // Whoever owns the sink knows why.
+            Err(CmdError::Out) => return Ok(Outcome::Failed),
             Err(error) => error,
         };
         let refusal = match &error {
@@ -204,7 +216,7 @@ impl Monitor {
 }
 
 /// Writes an error. A sink that takes no more text is noticed by whoever owns it.
-fn fail(out: Sink<'_>, text: &str) -> Outcome {
-    let _ = out.write_str(text);
+fn fail(out: &mut dyn Sink, text: &str) -> Outcome {
+    let _ = out.error(text);
     Outcome::Failed
 }

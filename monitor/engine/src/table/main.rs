@@ -121,6 +121,7 @@ pub const MAIN: &[Command] = &[
         params: "device size",
         help: "change the size of a block device",
         family: Family::Block,
+        loses: "an image that gets smaller loses what is behind its new end",
         effect: Effect::Changes(&["query-block", "query-named-block-nodes"]),
         preconfig: true,
         routes: &[Route::native(
@@ -241,6 +242,7 @@ pub const MAIN: &[Command] = &[
         params: "id",
         help: "remove a character device",
         family: Family::CharacterDevices,
+        loses: "the character device is removed",
         effect: Effect::Changes(&["query-chardev"]),
         routes: &[Route::native(
             &["chardev-remove"],
@@ -303,6 +305,7 @@ pub const MAIN: &[Command] = &[
         params: "device|all",
         help: "write the changes of a disk's overlay, or of all, into the image behind it",
         family: Family::BlockJobs,
+        loses: "the image below is written to",
         effect: Effect::Changes(&["query-named-block-nodes"]),
         routes: &[Route::derived(
             &[
@@ -344,6 +347,7 @@ pub const MAIN: &[Command] = &[
         params: "tag",
         help: "delete a snapshot of the VM",
         family: Family::Snapshots,
+        loses: "the snapshot is deleted",
         effect: Effect::Changes(&["query-named-block-nodes", "query-status", "query-jobs"]),
         routes: &[Route::derived(
             &[
@@ -380,6 +384,7 @@ pub const MAIN: &[Command] = &[
         params: "device",
         help: "unplug a device",
         family: Family::Devices,
+        loses: "the device is unplugged",
         effect: Effect::Changes(&[
             r#"{"execute":"qom-list","arguments":{"path":"/machine/peripheral"}}"#,
         ]),
@@ -419,6 +424,7 @@ pub const MAIN: &[Command] = &[
         params: "device",
         help: "remove a drive on the host's side",
         family: Family::Block,
+        loses: "the drive is taken from the guest at once",
         effect: Effect::Changes(&["query-block", "query-named-block-nodes"]),
         routes: &[Route::partial(
             &[
@@ -494,6 +500,7 @@ pub const MAIN: &[Command] = &[
         params: "[-f] device",
         help: "take the medium out of a drive, with -f even when the guest locked it",
         family: Family::Block,
+        loses: "the medium is taken out",
         effect: Effect::Changes(&["query-block", "query-named-block-nodes"]),
         routes: &[Route::native(&["eject"], run!(block::device::eject))],
         ..ROW
@@ -635,6 +642,7 @@ pub const MAIN: &[Command] = &[
         params: "tag",
         help: "go back to a snapshot of the VM",
         family: Family::Snapshots,
+        loses: "the VM goes back to the snapshot and loses what it did since",
         effect: Effect::Changes(&["query-named-block-nodes", "query-status", "query-jobs"]),
         routes: &[Route::derived(
             &[
@@ -953,6 +961,7 @@ pub const MAIN: &[Command] = &[
         params: "id",
         help: "remove a network back end",
         family: Family::Network,
+        loses: "the network back end is removed",
         effect: Effect::Changes(&["query-rx-filter"]),
         preconfig: true,
         routes: &[Route::native(&["netdev_del"], run!(net::link::delete))],
@@ -963,6 +972,7 @@ pub const MAIN: &[Command] = &[
         name: "nmi",
         help: "send a non-maskable interrupt",
         family: Family::RunState,
+        loses: "the guest may crash, as it is made to",
         effect: Effect::Changes(&[]),
         routes: &[Route::native(&["inject-nmi"], run!(machine::control::nmi))],
         ..ROW
@@ -999,6 +1009,7 @@ pub const MAIN: &[Command] = &[
         params: "id",
         help: "remove an object",
         family: Family::Devices,
+        loses: "the object is removed",
         effect: Effect::Changes(&[r#"{"execute":"qom-list","arguments":{"path":"/objects"}}"#]),
         preconfig: true,
         complete: &[("id", Comp::Object)],
@@ -1101,6 +1112,7 @@ pub const MAIN: &[Command] = &[
         name: "quit|q",
         help: "end QEMU",
         family: Family::Monitor,
+        loses: "the VM ends",
         effect: Effect::Changes(&[]),
         preconfig: true,
         routes: &[Route::native(&["quit"], run!(machine::run_state::quit))],
@@ -1304,6 +1316,7 @@ pub const MAIN: &[Command] = &[
         params: "device name [id]",
         help: "delete a snapshot inside a disk image",
         family: Family::Snapshots,
+        loses: "the snapshot is deleted",
         effect: Effect::Changes(&["query-named-block-nodes"]),
         routes: &[Route::native(
             &["blockdev-snapshot-delete-internal-sync"],
@@ -1355,6 +1368,7 @@ pub const MAIN: &[Command] = &[
         name: "system_powerdown",
         help: "press the machine's power button",
         family: Family::RunState,
+        loses: "the guest is asked to shut down",
         effect: Effect::Changes(&["query-status"]),
         routes: &[Route::native(
             &["system_powerdown"],
@@ -1366,6 +1380,7 @@ pub const MAIN: &[Command] = &[
         name: "system_reset",
         help: "reset the machine",
         family: Family::RunState,
+        loses: "the guest is reset and loses what it has not written",
         effect: Effect::Changes(&["query-status"]),
         routes: &[Route::native(
             &["system_reset"],

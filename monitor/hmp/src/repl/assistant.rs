@@ -20,6 +20,8 @@ pub(super) struct Assistant {
     /// Lists of candidates are shown above the line, by the same way as messages.
     pub(super) messages: Arc<Messages>,
     pub(super) masked: bool,
+    /// Whether a line is typed, not an answer.
+    pub(super) completes: bool,
 }
 
 impl Helper for Assistant {}
@@ -59,12 +61,13 @@ impl Completer for Assistant {
         pos: usize,
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<Pair>)> {
-        if self.masked {
+        if !self.completes {
             return Ok((pos, Vec::new()));
         }
-        let (start, candidates) = self.questions.candidates(line, pos);
+        let found = self.questions.candidates(line, pos);
+        let start = found.start;
         let typed = line.get(start..pos).unwrap_or_default();
-        let Offer { replacement, list } = Offer::new(candidates, typed, self.questions.width());
+        let Offer { replacement, list } = Offer::new(found, typed, self.questions.width());
         if !list.is_empty() {
             self.messages.add(list);
         }

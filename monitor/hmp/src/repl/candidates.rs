@@ -6,10 +6,14 @@ use std::fmt::Write;
 use hmp_engine::engine::complete::Completion;
 
 use crate::host::files::{self, Place};
+use crate::repl::question::Found;
 use crate::terminal::escape::is_harmless;
 
 /// Candidates that are listed; how many more there are is said.
 const LISTED: usize = 256;
+
+/// What is listed where QEMU has not answered in time.
+const LATE: &str = "QEMU has not answered yet; press TAB again\n";
 
 /// The candidates, names of files in `place` included where the argument is one.
 pub(super) fn with_files(
@@ -44,8 +48,14 @@ pub(super) struct Offer {
 impl Offer {
     /// `width` is the terminal's, in columns. What can't be typed, or would steer the terminal, is
     /// left out.
-    pub(super) fn new(candidates: Vec<String>, typed: &str, width: usize) -> Self {
-        let mut candidates: Vec<String> = candidates;
+    pub(super) fn new(found: Found, typed: &str, width: usize) -> Self {
+        if found.late {
+            return Self {
+                replacement: None,
+                list: LATE.to_owned(),
+            };
+        }
+        let mut candidates = found.candidates;
         candidates.retain(|candidate| is_harmless(candidate));
         match candidates.as_slice() {
             [] => Self::default(),
@@ -129,8 +139,19 @@ fn columns(words: &[String], width: usize) -> String {
 mod tests {
     use super::*;
 
+    fn found(candidates: Vec<String>) -> Found {
+        Found {
+            candidates,
+            ..Found::nothing(0)
+        }
+    }
+
     fn offer(words: &[&str], typed: &str) -> Offer {
-        Offer::new(words.iter().map(|&w| w.to_owned()).collect(), typed, 20)
+        Offer::new(
+            found(words.iter().map(|&w| w.to_owned()).collect()),
+            typed,
+            20,
+        )
     }
 
     #[test]
@@ -161,7 +182,7 @@ mod tests {
     #[test]
     fn long_lists_are_cut() {
         let words: Vec<String> = (0..70_000).map(|n| format!("n{n}")).collect();
-        let text = Offer::new(words, "n", 80).list;
+        let text = Offer::new(found(words), "n", 80).list;
         assert!(text.ends_with("and 69744 more\n"), "{text}");
     }
 }

@@ -18,9 +18,9 @@ use super::assistant::Assistant;
 use super::candidates::Offer;
 use super::history::HistoryFile;
 use super::question::{Questions, Said};
-use crate::terminal::escape::for_terminal;
 use crate::terminal::feed;
 use crate::terminal::input::Input;
+use crate::terminal::lend::Lender;
 use crate::terminal::messages::Messages;
 use crate::terminal::mode::{Mode, Terminal};
 use crate::terminal::plain::{self, Completed, Read};
@@ -31,9 +31,11 @@ const PROMPT: &str = "(qemu) ";
 
 /// What the editor's thread is asked to do.
 enum Ask {
-    Line,
-    Secret {
-        prompt: String,
+    /// Behind this text, the prompt.
+    Line(String),
+    Question {
+        text: String,
+        hidden: bool,
         reply: oneshot::Sender<Option<String>>,
     },
 }
@@ -100,10 +102,21 @@ impl Editor {
         }
     }
 
-    /// Shows the prompt; what the user does then comes through [`said`](Self::said).
-    pub(super) fn prompt(&self) {
+    /// Shows the prompt, a text in front of it; what the user does then comes through
+    /// [`said`](Self::said).
+    pub(super) fn prompt(&self, text: &str) {
         // Without the thread, `said` says so.
-        let _ = self.asks.send(Ask::Line);
+        let _ = self.asks.send(Ask::Line(text.to_owned()));
+    }
+
+    /// Asks a question, whose answer is shown while it is typed; none where the user gives none.
+    pub(super) async fn asks(&self, text: &str) -> Option<String> {
+        self.asker().asks(text, false).await
+    }
+
+    /// Lends the terminal to other programs.
+    pub(super) fn lender(&self) -> Lender {
+        Lender::new(Arc::clone(&self.terminal), Arc::clone(&self.input))
     }
 
     /// The next thing the thread says.
@@ -112,9 +125,9 @@ impl Editor {
         said.unwrap_or_else(|| Said::Failed("the line editor ended".into()))
     }
 
-    /// Shows a text, with its line ends, above the line that is typed.
-    pub(super) fn above(&self, text: &str) {
-        self.messages.add(for_terminal(text).into_owned());
+    /// Shows a harmless text, with its line ends, above the line that is typed.
+    pub(super) fn above(&self, text: String) {
+        self.messages.add(text);
         self.input.call();
     }
 
@@ -139,17 +152,44 @@ impl Drop for Editor {
 
 impl Asker {
     pub(super) async fn secret(&self, prompt: &str) -> Option<String> {
-        let (reply, secret) = oneshot::channel();
-        let prompt = prompt.to_owned();
-        self.asks
-            .lock()
-            .ok()?
-            .send(Ask::Secret { prompt, reply })
-            .ok()?;
+        self.asks(prompt, true).await
+    }
+
+    async fn asks(&self, text: &str, hidden: bool) -> Option<String> {
+        let (reply, answer) = oneshot::channel();
+        let question = Ask::Question {
+            text: text.to_owned(),
+            hidden,
+            reply,
+        };
+        self.asks.lock().ok()?.send(question).ok()?;
         let mut asked = Asked(Some(&self.input));
-        let secret = secret.await;
+        let answer = answer.await;
         asked.0 = None;
-        secret.ok()?
+        answer.ok()?
+    }
+}
+
+/// What stands in front of what is typed.
+enum Shown {
+    Line(String),
+    /// A question, and whether its answer is hidden.
+    Question(String, bool),
+}
+
+impl Shown {
+    fn text(&self) -> &str {
+        match self {
+            Self::Line(text) | Self::Question(text, _) => text,
+        }
+    }
+
+    fn hidden(&self) -> bool {
+        matches!(self, Self::Question(_, true))
+    }
+
+    fn completes(&self) -> bool {
+        matches!(self, Self::Line(_))
     }
 }
 
@@ -178,16 +218,16 @@ impl Prompt {
             }
         };
         for ask in asked {
-            let hidden = match &ask {
-                Ask::Line => None,
-                Ask::Secret { prompt, .. } => Some(prompt.as_str()),
+            let shown = match &ask {
+                Ask::Line(text) => Shown::Line(format!("{text}{PROMPT}")),
+                Ask::Question { text, hidden, .. } => Shown::Question(text.clone(), *hidden),
             };
             // Where the terminal is gone, reading says so.
             let _ = self.terminal.set(Mode::Editing);
             self.input.want();
             let read = match &mut rich {
-                Some(readline) => read_rich(readline, hidden),
-                None => self.read_plain(hidden),
+                Some(readline) => read_rich(readline, &shown),
+                None => self.read_plain(&shown),
             };
             let interrupts = self.input.unwant();
             let _ = self.terminal.set(Mode::Running);
@@ -195,7 +235,7 @@ impl Prompt {
                 let _ = kill_process(getpid(), Signal::INT);
             }
             match ask {
-                Ask::Line => {
+                Ask::Line(_) => {
                     if let Read::Line(line) = &read
                         && !secret::may_hold_one(line)
                     {
@@ -208,9 +248,9 @@ impl Prompt {
                         Read::Failed(text) => Said::Failed(text),
                     });
                 }
-                Ask::Secret { reply, .. } => {
+                Ask::Question { reply, .. } => {
                     let _ = reply.send(match read {
-                        Read::Line(secret) => Some(secret),
+                        Read::Line(answer) => Some(answer),
                         _ => None,
                     });
                 }
@@ -235,6 +275,7 @@ impl Prompt {
             questions: self.questions.clone(),
             messages: Arc::clone(&self.messages),
             masked: false,
+            completes: true,
         }));
         for line in history.map(HistoryFile::load).unwrap_or_default() {
             let _ = readline.add_history_entry(line);
@@ -254,11 +295,14 @@ impl Prompt {
         Ok(readline)
     }
 
-    fn read_plain(&self, hidden: Option<&str>) -> Read {
+    fn read_plain(&self, shown: &Shown) -> Read {
         let mut complete = |text: &str| {
-            let (start, candidates) = self.questions.candidates(text, text.len());
-            let typed = text.get(start..).unwrap_or_default();
-            let Offer { replacement, list } = Offer::new(candidates, typed, self.questions.width());
+            if !shown.completes() {
+                return Completed::default();
+            }
+            let found = self.questions.candidates(text, text.len());
+            let typed = text.get(found.start..).unwrap_or_default();
+            let Offer { replacement, list } = Offer::new(found, typed, self.questions.width());
             // What was typed can't be taken back in all cases: only more is put in.
             let insert = replacement.and_then(|r| r.strip_prefix(typed).map(str::to_owned));
             Completed {
@@ -270,18 +314,19 @@ impl Prompt {
             &self.input,
             &self.messages,
             &mut io::stdout(),
-            hidden.unwrap_or(PROMPT),
-            hidden.is_some(),
+            shown.text(),
+            shown.hidden(),
             &mut complete,
         )
     }
 }
 
-fn read_rich(readline: &mut Readline, hidden: Option<&str>) -> Read {
+fn read_rich(readline: &mut Readline, shown: &Shown) -> Read {
     if let Some(helper) = readline.helper_mut() {
-        helper.masked = hidden.is_some();
+        helper.masked = shown.hidden();
+        helper.completes = shown.completes();
     }
-    match readline.readline(hidden.unwrap_or(PROMPT)) {
+    match readline.readline(shown.text()) {
         Ok(line) => Read::Line(line),
         Err(ReadlineError::Interrupted) => Read::Interrupted,
         Err(ReadlineError::Eof) => Read::End,

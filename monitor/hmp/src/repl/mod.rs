@@ -3,6 +3,7 @@
 //!
 //! It must not know clap, and the engine must not know it.
 
+mod aside;
 mod asker;
 mod assistant;
 mod batch;
@@ -11,19 +12,22 @@ mod choose;
 mod connect;
 mod descriptors;
 mod editor;
+mod events;
 mod exit;
 mod history;
 mod home;
 mod host;
-mod interactive;
 mod leftovers;
 mod lines;
 mod list;
 mod options;
+mod own;
+mod prompt;
 mod question;
 mod replay;
 mod run;
 mod screen;
+mod settings;
 mod signals;
 mod streams;
 mod worker;
@@ -32,4 +36,5 @@ pub use crate::repl::descriptors::{Descriptors, DescriptorsError};
 pub use crate::repl::exit::Exit;
 pub use crate::repl::options::{Form, Options, Target, Task};
 pub use crate::repl::run::{print, run};
+pub use crate::repl::settings::{Look, Overrides};
 pub use crate::repl::signals::Caught;

@@ -8,6 +8,7 @@ use hmp_engine::command::route::Passthrough;
 use hmp_engine::host::Risk;
 
 use crate::repl::descriptors::Descriptors;
+use crate::repl::settings::Overrides;
 
 /// What to talk to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Task {
     EndJobs,
     /// Print the QMP sockets of running QEMUs.
     List,
+    /// Print the settings of the prompt.
+    Settings,
 }
 
 /// What the answer to a line looks like.
@@ -76,4 +79,6 @@ pub struct Options {
     pub allow: Risk,
     /// Open descriptors for commands.
     pub descriptors: Descriptors,
+    /// What is said of the prompt.
+    pub prompt: Overrides,
 }

@@ -7,20 +7,19 @@ use std::time::Duration;
 use rustix::termios::tcgetwinsize;
 use tokio::sync::mpsc;
 
-/// How long TAB waits for candidates: QEMU may be busy.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long TAB waits for candidates, or for the word that there are none yet.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Columns of a terminal that does not say how many it has.
 const WIDTH: usize = 80;
 
 /// What the editor's thread says.
 pub(super) enum Said {
-    /// What could stand at byte `pos` of `line`? The thread waits for the answer: where the word
-    /// starts, and candidates.
+    /// What could stand at byte `pos` of `line`? The thread waits for the answer.
     Complete {
         line: String,
         pos: usize,
-        reply: SyncSender<(usize, Vec<String>)>,
+        reply: SyncSender<Found>,
     },
     /// A line is complete.
     Line(String),
@@ -32,13 +31,32 @@ pub(super) enum Said {
     Failed(String),
 }
 
+/// What TAB found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Where the word starts.
+    pub(super) start: usize,
+    pub(super) candidates: Vec<String>,
+    /// QEMU has not answered yet.
+    pub(super) late: bool,
+}
+
+impl Found {
+    pub(super) fn nothing(pos: usize) -> Self {
+        Self {
+            start: pos,
+            ..Self::default()
+        }
+    }
+}
+
 /// Asks whoever has the connection.
 #[derive(Clone)]
 pub(super) struct Questions(pub(super) mpsc::UnboundedSender<Said>);
 
 impl Questions {
-    /// Where the word at byte `pos` of `line` starts, and what it could be.
-    pub(super) fn candidates(&self, line: &str, pos: usize) -> (usize, Vec<String>) {
+    /// What the word at byte `pos` of `line` could be.
+    pub(super) fn candidates(&self, line: &str, pos: usize) -> Found {
         let (reply, answer) = sync_channel(1);
         let question = Said::Complete {
             line: line.to_owned(),
@@ -46,8 +64,14 @@ impl Questions {
             reply,
         };
         let _ = self.0.send(question);
-        let (start, candidates) = answer.recv_timeout(PATIENCE).unwrap_or_default();
-        (start.min(pos), candidates)
+        let found = answer.recv_timeout(PATIENCE).unwrap_or(Found {
+            late: true,
+            ..Found::nothing(pos)
+        });
+        Found {
+            start: found.start.min(pos),
+            ..found
+        }
     }
 
     /// Columns of the terminal.

@@ -14,23 +14,35 @@ use crate::host::private_file;
 use crate::repl::asker::Asker;
 use crate::repl::connect::{Failure, Link, connect};
 use crate::repl::editor::Editor;
+use crate::repl::events::filter::Filter;
 use crate::repl::exit::Exit;
 use crate::repl::history::{self, HistoryFile, Session};
 use crate::repl::home::Home;
 use crate::repl::host::Program;
-use crate::repl::interactive::Prompt;
 use crate::repl::list::list;
 use crate::repl::options::{Form, Options, Target, Task};
+use crate::repl::prompt::state::{Now, Prompt};
 use crate::repl::screen::{Screen, say, say_lines};
+use crate::repl::settings::Settings;
 use crate::repl::signals::Signals;
 use crate::repl::worker::Worker;
 use crate::repl::{batch, leftovers, lines, replay};
 use crate::terminal::kind::is_plain;
+use crate::terminal::style::Style;
 
 /// Does what the options ask for. It needs a tokio runtime with I/O and time.
 pub async fn run(options: Options) -> Exit {
-    if options.task == Task::List {
-        return print(&list(&discover()));
+    match options.task {
+        Task::List => return print(&list(&discover())),
+        Task::Settings => {
+            let (settings, wrong) = Settings::load();
+            if let Some(text) = wrong {
+                say(&text);
+                return Exit::Usage;
+            }
+            return print(&settings.with(options.prompt).shown());
+        }
+        _ => {}
     }
     let person = io::stdin().is_terminal() && io::stdout().is_terminal();
     let mut signals = Signals::catch(person && options.task == Task::Input);
@@ -93,6 +105,24 @@ pub fn print(text: &str) -> Exit {
 async fn start(mut options: Options, link: Link, person: bool, signals: &mut Signals) -> Exit {
     let prompt = person && options.task == Task::Input;
     let plain = options.plain || is_plain(std::env::var("TERM").ok().as_deref());
+    let connecting = settings(&options);
+    let settings = match prompt {
+        true => {
+            let (settings, wrong) = Settings::load();
+            wrong.inspect(|text| say(text));
+            settings.with(options.prompt)
+        }
+        false => Settings::default(),
+    };
+    let style = Style::new(settings.color, prompt && !plain, |name| {
+        std::env::var_os(name)
+    });
+    let mut now = Now::default();
+    now.news.filter = match options.plain {
+        // A program that drives a prompt reads answers.
+        true => Filter::none(),
+        false => settings.events.clone(),
+    };
     let kept = || HistoryFile::open(history::path(|name| std::env::var_os(name))?).ok();
     let mut editor = match prompt.then(|| Editor::start(plain, kept())).transpose() {
         Ok(editor) => editor,
@@ -121,7 +151,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
     let clears =
         runs && options.form != Form::Plan && !matches!(options.target, Target::Recording(_));
     let home = Home {
-        settings: settings(&options),
+        settings: connecting,
         address: link.address,
         host: Arc::clone(&host),
         passthrough: options.passthrough,
@@ -171,6 +201,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
         behind: None,
         shutdown: None,
     };
+    worker.screen.colour(style);
     let work = async {
         leftovers::tell(&jobs, host.as_ref());
         match (options.task, &mut editor) {
@@ -190,7 +221,10 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
                         editor,
                         interrupts: &mut interrupts,
                         home: &home,
-                        gone: false,
+                        settings,
+                        style,
+                        plain,
+                        now,
                     };
                     let exit = prompt.run().await;
                     watching.abort();
@@ -209,7 +243,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
                 let exit = leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await;
                 worker.screen.end(exit)
             }
-            (Task::List, _) => Exit::Success,
+            (Task::List | Task::Settings, _) => Exit::Success,
         }
     };
     let ended = tokio::select! {

@@ -4,18 +4,69 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
+use hmp_engine::engine::Sink;
+
 use crate::repl::exit::Exit;
 use crate::repl::streams;
 use crate::terminal::escape::{CLEAR, for_terminal, on_one_line, with_clear};
+use crate::terminal::style::{Style, Tint};
 
-/// Where commands write their text: standard output, made harmless where it is a terminal.
+/// Where commands write their text: standard output, made harmless where it is a terminal; or,
+/// for a line at the prompt, what it names.
 pub(super) struct Screen {
-    out: Box<dyn Write + Send>,
-    terminal: bool,
+    out: Out,
+    /// Where answers go instead.
+    aside: Option<Out>,
     /// Whether the command may clear the terminal.
     clears: bool,
+    style: Style,
+}
+
+struct Out {
+    to: Box<dyn Write + Send>,
+    terminal: bool,
     line_start: bool,
     error: Option<io::Error>,
+}
+
+impl Out {
+    fn new(to: Box<dyn Write + Send>, terminal: bool) -> Self {
+        Self {
+            to,
+            terminal,
+            line_start: true,
+            error: None,
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        if self.error.is_none() {
+            self.error = self.to.write_all(bytes).err();
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.error.is_none() {
+            self.error = self.to.flush().err();
+        }
+    }
+
+    fn text(&mut self, text: &str, clears: bool) -> fmt::Result {
+        if let Some(last) = text.bytes().last() {
+            self.line_start = last == b'\n' || text.ends_with(CLEAR);
+        }
+        if self.terminal && clears {
+            self.put(with_clear(text).as_bytes());
+        } else if self.terminal {
+            self.put(for_terminal(text).as_bytes());
+        } else {
+            self.put(text.as_bytes());
+        }
+        match self.error {
+            None => Ok(()),
+            Some(_) => Err(fmt::Error),
+        }
+    }
 }
 
 impl Screen {
@@ -23,39 +74,56 @@ impl Screen {
         Self::new(streams::stdout(), io::stdout().is_terminal())
     }
 
-    fn new(out: Box<dyn Write + Send>, terminal: bool) -> Self {
+    fn new(to: Box<dyn Write + Send>, terminal: bool) -> Self {
         Self {
-            out,
-            terminal,
+            out: Out::new(to, terminal),
+            aside: None,
             clears: false,
-            line_start: true,
-            error: None,
+            style: Style::PLAIN,
         }
+    }
+
+    /// Uses colours.
+    pub(super) fn colour(&mut self, style: Style) {
+        self.style = style;
+    }
+
+    /// Lets answers go to another place, errors excepted, until [`back`](Self::back). `terminal`:
+    /// what is written there may be acted on by the terminal.
+    pub(super) fn aside(&mut self, to: Box<dyn Write + Send>, terminal: bool) {
+        self.aside = Some(Out::new(to, terminal));
+    }
+
+    /// Answers go to standard output again. An error of the other place.
+    pub(super) fn back(&mut self) -> io::Result<()> {
+        let Some(mut aside) = self.aside.take() else {
+            return Ok(());
+        };
+        aside.flush();
+        aside.error.map_or(Ok(()), Err)
     }
 
     /// Ends an answer: everything written goes out, and a NUL byte where answers are told apart by
     /// one.
     pub(super) fn end_answer(&mut self, null: bool) {
         if null {
-            self.put(b"\0");
-            self.line_start = true;
+            self.out.put(b"\0");
+            self.out.line_start = true;
         }
-        if self.error.is_none() {
-            self.error = self.out.flush().err();
-        }
+        self.out.flush();
     }
 
     /// Makes sure that what comes next is at the start of a line.
     pub(super) fn fresh_line(&mut self) {
-        if !self.line_start {
-            self.put(b"\n");
-            self.line_start = true;
+        if !self.out.line_start {
+            self.out.put(b"\n");
+            self.out.line_start = true;
         }
     }
 
     /// Ends a line that somebody else began.
     pub(super) fn break_line(&mut self) {
-        self.put(b"\r\n");
+        self.out.put(b"\r\n");
         self.end_answer(false);
     }
 
@@ -64,15 +132,37 @@ impl Screen {
         self.clears = clears;
     }
 
-    /// Why no more can be written.
+    /// A line of the program's own, harmless and without its end, between answers.
+    pub(super) fn line(&mut self, tint: Tint, text: &str) {
+        self.fresh_line();
+        let text = on_one_line(text);
+        self.out.put(self.style.paint(tint, &text).as_bytes());
+        self.out.put(b"\n");
+    }
+
+    /// An answer that was held back, harmless already.
+    pub(super) fn harmless(&mut self, bytes: &[u8]) {
+        if let Some(last) = bytes.last() {
+            self.out.line_start = *last == b'\n';
+        }
+        self.out.put(bytes);
+    }
+
+    /// What the program itself writes to the terminal, as it is.
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.out.put(bytes);
+        self.out.flush();
+    }
+
+    /// Why no more can be written to standard output.
     pub(super) fn error(&self) -> Option<&io::Error> {
-        self.error.as_ref()
+        self.out.error.as_ref()
     }
 
     /// How the program ends that would end so if all it wrote had gone out. A pipe whose reader has
     /// left is nobody's fault.
     pub(super) fn end(&self, exit: Exit) -> Exit {
-        match &self.error {
+        match self.error() {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 say(&format!("can't write: {error}"));
                 Exit::Failed
@@ -80,27 +170,26 @@ impl Screen {
             _ => exit,
         }
     }
-
-    fn put(&mut self, bytes: &[u8]) {
-        if self.error.is_none() {
-            self.error = self.out.write_all(bytes).err();
-        }
-    }
 }
 
 impl fmt::Write for Screen {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if let Some(last) = text.bytes().last() {
-            self.line_start = last == b'\n' || text.ends_with(CLEAR);
+        let out = self.aside.as_mut().unwrap_or(&mut self.out);
+        out.text(text, self.clears)
+    }
+}
+
+impl Sink for Screen {
+    /// Errors are shown to the user, wherever the answer goes.
+    fn error(&mut self, text: &str) -> fmt::Result {
+        if !(self.out.terminal && self.style.is_on()) {
+            return self.out.text(text, false);
         }
-        if self.terminal && self.clears {
-            self.put(with_clear(text).as_bytes());
-        } else if self.terminal {
-            self.put(for_terminal(text).as_bytes());
-        } else {
-            self.put(text.as_bytes());
-        }
-        match self.error {
+        let text = for_terminal(text);
+        let painted = self.style.paint(Tint::Red, &text);
+        self.out.put(painted.as_bytes());
+        self.out.line_start = text.ends_with('\n');
+        match self.out.error {
             None => Ok(()),
             Some(_) => Err(fmt::Error),
         }

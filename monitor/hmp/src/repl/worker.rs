@@ -11,7 +11,7 @@ use hmp_engine::qmp::{Qmp, QmpError};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::client::{self, Client, Events, Life};
+use crate::client::{self, Client, Event, Events, Life};
 use crate::host::files::Place;
 use crate::repl::exit::Exit;
 use crate::repl::history::Session;
@@ -81,6 +81,14 @@ impl Worker {
         } else {
             self.behind = None;
         }
+        self.running = Some(line.to_owned());
+        let next = self.carried_out(line).await;
+        self.running = None;
+        next
+    }
+
+    /// Runs a line once more, which is no line of the history then.
+    pub(super) async fn again(&mut self, line: &str) -> Next {
         self.running = Some(line.to_owned());
         let next = self.carried_out(line).await;
         self.running = None;
@@ -298,18 +306,40 @@ impl Worker {
         self.screen.end(self.exit())
     }
 
-    /// Waits for the connection's end. Events that come before it are not shown.
-    pub(super) async fn end(&mut self) -> End {
-        while let Some(event) = self.events.recv().await {
-            if event.name == "SHUTDOWN" {
-                let reason = event.data.get("reason").and_then(|r| r.as_str());
-                self.shutdown = Some(quote(reason.unwrap_or("unknown")).into_owned());
-            }
+    /// The next event; none at the connection's end.
+    pub(super) async fn event(&mut self) -> Option<Event> {
+        let event = self.events.recv().await?;
+        self.note(&event);
+        Some(event)
+    }
+
+    /// An event that came already.
+    pub(super) fn event_at_hand(&mut self) -> Option<Event> {
+        let event = self.events.try_recv()?;
+        self.note(&event);
+        Some(event)
+    }
+
+    /// Keeps the reason for which QEMU ends.
+    fn note(&mut self, event: &Event) {
+        if event.name == "SHUTDOWN" {
+            let reason = event.data.get("reason").and_then(|r| r.as_str());
+            self.shutdown = Some(quote(reason.unwrap_or("unknown")).into_owned());
         }
+    }
+
+    /// How the connection ended.
+    pub(super) fn ended(&mut self) -> End {
         match self.shutdown.take() {
             Some(reason) => End::Shutdown(reason),
             None => End::Lost,
         }
+    }
+
+    /// Waits for the connection's end. Events that come before it are not shown.
+    pub(super) async fn end(&mut self) -> End {
+        while self.event().await.is_some() {}
+        self.ended()
     }
 
     /// After `quit`: waits until QEMU is gone, though not for ever.

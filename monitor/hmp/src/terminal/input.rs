@@ -3,11 +3,11 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::clean::Cleaner;
@@ -31,6 +31,8 @@ const SUSPEND: u8 = 0x1a;
 pub struct Input {
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// Wakes the reader where it waits for a key.
+    wake: OwnedFd,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +46,10 @@ struct Queue {
     prompts: u64,
     /// What is to be shown to whoever waits, in whatever mode.
     called: bool,
+    /// How many ask that the terminal be left alone.
+    lent: usize,
+    /// Whether the reader leaves it alone.
+    rests: bool,
 }
 
 /// What comes next.
@@ -65,6 +71,7 @@ impl Input {
         let input = Arc::new(Self {
             queue: Mutex::default(),
             changed: Condvar::new(),
+            wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         });
         let reader = Arc::clone(&input);
         std::thread::Builder::new()
@@ -169,15 +176,36 @@ impl Input {
         lines.filter(|line| !line.is_empty()).collect()
     }
 
+    /// Leaves the terminal's keys to another program; returns when the reader does.
+    pub fn pause(&self) {
+        let mut queue = self.lock();
+        queue.lent += 1;
+        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+        while !queue.rests && queue.ended.is_none() {
+            queue = self.wait(queue);
+        }
+    }
+
+    /// Takes them again, after as many calls as there were of [`pause`](Self::pause).
+    pub fn resume(&self) {
+        let mut queue = self.lock();
+        queue.lent = queue.lent.saturating_sub(1);
+        self.changed.notify_all();
+    }
+
     fn read(&self, terminal: &Terminal) {
         let mut cleaner = Cleaner::default();
         let mut chunk = [0; 4096];
         loop {
             self.room();
             let patience = cleaner.holds().then_some(REST);
-            match readable(terminal, patience) {
-                Ok(true) => {}
-                Ok(false) => {
+            match readable(terminal, &self.wake, patience) {
+                Ok(Ready::Terminal) => {}
+                Ok(Ready::Woken) => {
+                    self.rest();
+                    continue;
+                }
+                Ok(Ready::Nothing) => {
                     self.add(&cleaner.flush(), terminal);
                     continue;
                 }
@@ -220,6 +248,19 @@ impl Input {
         self.changed.notify_all();
     }
 
+    /// Waits as long as the terminal is lent.
+    fn rest(&self) {
+        let mut count = [0; 8];
+        let _ = rustix::io::read(&self.wake, &mut count);
+        let mut queue = self.lock();
+        queue.rests = true;
+        self.changed.notify_all();
+        while queue.lent > 0 {
+            queue = self.wait(queue);
+        }
+        queue.rests = false;
+    }
+
     fn room(&self) {
         let mut queue = self.lock();
         while queue.bytes.len() >= KEPT {
@@ -237,16 +278,29 @@ impl Input {
     }
 }
 
-/// Whether something can be read within this time; without one, whenever that is.
-fn readable(terminal: &Terminal, patience: Option<Duration>) -> io::Result<bool> {
+/// What there is to do for the reader.
+enum Ready {
+    Terminal,
+    Woken,
+    Nothing,
+}
+
+/// What can be read within this time; without one, whenever that is.
+fn readable(terminal: &Terminal, wake: &OwnedFd, patience: Option<Duration>) -> io::Result<Ready> {
     let limit = patience.map(|patience| Timespec {
         tv_sec: 0,
         tv_nsec: patience.subsec_nanos().into(),
     });
     loop {
         let fd = terminal.as_fd();
-        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], limit.as_ref()) {
-            Ok(ready) => return Ok(ready > 0),
+        let mut fds = [
+            PollFd::new(&fd, PollFlags::IN),
+            PollFd::new(wake, PollFlags::IN),
+        ];
+        match poll(&mut fds, limit.as_ref()) {
+            Ok(0) => return Ok(Ready::Nothing),
+            Ok(_) if !fds[1].revents().is_empty() => return Ok(Ready::Woken),
+            Ok(_) => return Ok(Ready::Terminal),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

@@ -11,3 +11,5 @@ pub mod program;
 pub mod pty;
 pub mod qemu;
 pub mod random;
+#[cfg(feature = "repl")]
+pub mod screen;

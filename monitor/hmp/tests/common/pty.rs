@@ -53,6 +53,8 @@ impl Terminal {
             .env("TERM", term)
             .env_remove("NO_COLOR")
             .env("XDG_STATE_HOME", mock.folder.path())
+            .env("XDG_CONFIG_HOME", mock.folder.path())
+            .env("PAGER", "cat")
             .stdin(Stdio::from(open()))
             .stdout(Stdio::from(open()))
             .stderr(Stdio::from(open()));

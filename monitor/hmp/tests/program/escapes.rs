@@ -162,8 +162,11 @@ fn line(table: &str, row: &Command) -> String {
     line
 }
 
-/// What is left of a trace behind what hmp's own editor writes: moves of the cursor in the line, and
-/// the end of a line that is cleared.
+/// The colours that hmp writes.
+const COLOURS: &[&str] = &["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m"];
+
+/// What is left of a trace behind what hmp itself writes: moves of the cursor in the line, the end of
+/// a line that is cleared, colours.
 fn foreign(trace: &str) -> String {
     let mut left = String::new();
     let mut rest = trace;
@@ -175,8 +178,9 @@ fn foreign(trace: &str) -> String {
             .map_or(rest.len(), |n| n + 2);
         let (sequence, behind) = rest.split_at(end);
         let number = sequence.strip_prefix("\x1b[").map(|s| &s[..s.len() - 1]);
-        let own = number.is_some_and(|n| n.chars().all(|c| c.is_ascii_digit()))
+        let moves = number.is_some_and(|n| n.chars().all(|c| c.is_ascii_digit()))
             && sequence.ends_with(['A', 'B', 'C', 'D', 'K']);
+        let own = moves || COLOURS.contains(&sequence);
         if own {
             rest = behind;
         } else {

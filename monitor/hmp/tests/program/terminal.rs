@@ -31,7 +31,8 @@ impl Person {
             .args(more)
             .env("TERM", "xterm")
             .env_remove("NO_COLOR")
-            .env("XDG_STATE_HOME", mock.folder.path());
+            .env("XDG_STATE_HOME", mock.folder.path())
+            .env("XDG_CONFIG_HOME", mock.folder.path());
         let options = Options::new().timeout_ms(Some(20_000));
         Self {
             session: spawn_with_options(command, options).unwrap(),
@@ -413,9 +414,10 @@ fn quit_ends_both() {
 }
 
 #[test]
-fn events_do_not_disturb() {
+fn events_do_not_disturb_a_program() {
     let mock = Mock::start();
-    let mut person = Person::at_prompt(&mock);
+    let mut person = Person::with(&mock, &["--plain"]);
+    person.sees(PROMPT);
     person.types("info na");
     person.sees("info na");
     let event = json!({"event": "STOP", "timestamp": {"seconds": 1, "microseconds": 2}});
@@ -500,7 +502,7 @@ fn a_failed_loadvm_says_that_the_vm_is_paused() {
     });
     let mut person = Person::at_prompt(&mock);
     person.types("loadvm x\r");
-    person.sees("Error: no such snapshot\r\n");
+    person.sees("Error: no such snapshot");
     person.sees("hmp: the VM is paused now; 'cont' lets it go on as it was\r\n");
     person.sees(PROMPT);
     person.presses('d');

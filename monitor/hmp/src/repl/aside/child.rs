@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Another program at the terminal, which may be fed an answer.
+
+use std::io::{self, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use crate::terminal::lend::{Lender, Lent};
+
+/// Pieces of an answer that wait for a program that does not read them.
+const WAITING: usize = 1 << 16;
+
+/// A shell command's program.
+pub(in crate::repl) fn shell(line: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(line);
+    command
+}
+
+/// Runs a program that has the terminal, and waits for its end.
+pub(in crate::repl) async fn run(mut command: Command, lender: &Lender) -> io::Result<ExitStatus> {
+    let lent = lender.lend()?;
+    command.stdin(Stdio::from(lender.descriptor()?));
+    let mut child = command.spawn()?;
+    ended(lent, move || child.wait()).await
+}
+
+/// Waits for a program that has the terminal until `work` is done.
+async fn ended<T: Send + 'static>(
+    lent: Lent,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let work = move || {
+        let done = work();
+        drop(lent);
+        done
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)?
+}
+
+/// A program that reads an answer. It has the terminal, so that a pager can take keys.
+pub(in crate::repl) struct Fed {
+    writer: JoinHandle<Child>,
+    lent: Lent,
+    feed: Feed,
+}
+
+/// What is written to a program; it never waits for the program.
+#[derive(Clone)]
+pub(in crate::repl) struct Feed {
+    pieces: SyncSender<Vec<u8>>,
+    /// The program reads no more.
+    shut: Arc<AtomicBool>,
+    /// Whether that is an error: who only looks need not go on.
+    ends: bool,
+}
+
+impl Fed {
+    /// Starts a program. `ends`: writing fails once it reads no more.
+    pub(in crate::repl) fn start(
+        mut command: Command,
+        lender: &Lender,
+        ends: bool,
+    ) -> io::Result<Self> {
+        let lent = lender.lend()?;
+        let mut child = command.stdin(Stdio::piped()).spawn()?;
+        let (pieces, waiting) = sync_channel::<Vec<u8>>(WAITING);
+        let shut = Arc::new(AtomicBool::new(false));
+        let feed = Feed {
+            pieces,
+            shut: Arc::clone(&shut),
+            ends,
+        };
+        let mut stdin: Option<ChildStdin> = child.stdin.take();
+        let writer = std::thread::Builder::new()
+            .name("feeder".into())
+            .spawn(move || {
+                for piece in waiting {
+                    let written = stdin.as_mut().map(|stdin| stdin.write_all(&piece));
+                    if !matches!(written, Some(Ok(()))) {
+                        shut.store(true, Ordering::Relaxed);
+                        stdin = None;
+                    }
+                }
+                child
+            })?;
+        Ok(Self { writer, lent, feed })
+    }
+
+    /// Where its input is written to.
+    pub(in crate::repl) fn feed(&self) -> Feed {
+        self.feed.clone()
+    }
+
+    /// Ends its input, for which all feeds must be gone, and waits for its end.
+    pub(in crate::repl) async fn end(self) -> io::Result<ExitStatus> {
+        let Self { writer, lent, feed } = self;
+        drop(feed);
+        ended(lent, move || {
+            let child = writer
+                .join()
+                .map_err(|_| io::Error::other("its feeder ended"));
+            child?.wait()
+        })
+        .await
+    }
+}
+
+impl Write for Feed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let shut = self.shut.load(Ordering::Relaxed);
+        if shut && self.ends {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if !shut && self.pieces.send(bytes.to_vec()).is_err() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Which events are shown: patterns of their names, the last that fits decides.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Patterns as in `* -RTC_CHANGE`: a name, with `*` for any part of it; one behind a `-` takes out
+/// again what is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(in crate::repl) struct Filter(Vec<String>);
+
+impl Default for Filter {
+    /// All but what a guest does by the clock.
+    fn default() -> Self {
+        Self(vec!["*".into(), "-RTC_CHANGE".into()])
+    }
+}
+
+impl Filter {
+    /// No event.
+    pub(in crate::repl) fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// From words. Where only words are given that take out, they take out of all.
+    pub(in crate::repl) fn of(words: &[&str]) -> Self {
+        let mut patterns: Vec<String> =
+            words.iter().map(|word| word.to_ascii_uppercase()).collect();
+        if patterns.first().is_some_and(|first| first.starts_with('-')) {
+            patterns.insert(0, "*".into());
+        }
+        Self(patterns)
+    }
+
+    /// Whether an event of this name is shown.
+    pub(in crate::repl) fn lets(&self, name: &str) -> bool {
+        let mut shown = false;
+        for pattern in &self.0 {
+            let (pattern, shows) = match pattern.strip_prefix('-') {
+                Some(pattern) => (pattern, false),
+                None => (pattern.as_str(), true),
+            };
+            if fits(pattern, name) {
+                shown = shows;
+            }
+        }
+        shown
+    }
+
+    /// Whether nothing is shown at all.
+    pub(in crate::repl) fn is_none(&self) -> bool {
+        self.0.iter().all(|pattern| pattern.starts_with('-'))
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_none() {
+            true => f.write_str("off"),
+            false => f.write_str(&self.0.join(" ")),
+        }
+    }
+}
+
+/// Whether a name fits a pattern; pieces between stars are looked for from left to right, the last
+/// one at the end.
+fn fits(pattern: &str, name: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let mut pieces = pieces.peekable();
+    if pieces.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_none() {
+            return rest.ends_with(piece);
+        }
+        match rest.split_once(piece) {
+            Some((_, behind)) => rest = behind,
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("STOP", "STOP", true)]
+    #[case("STOP", "STOPS", false)]
+    #[case("BLOCK_*", "BLOCK_JOB_READY", true)]
+    #[case("*JOB*", "BLOCK_JOB_READY", true)]
+    #[case("*_READY", "BLOCK_JOB_READY", true)]
+    #[case("B*J*Y", "BLOCK_JOB_READY", true)]
+    #[case("B*JX*Y", "BLOCK_JOB_READY", false)]
+    #[case("*", "", true)]
+    #[case("", "A", false)]
+    #[case("A*A", "A", false)]
+    fn patterns(#[case] pattern: &str, #[case] name: &str, #[case] fit: bool) {
+        assert_eq!(fits(pattern, name), fit);
+    }
+
+    #[test]
+    fn the_last_pattern_decides() {
+        assert!(Filter::default().lets("STOP") && !Filter::default().lets("RTC_CHANGE"));
+        let some = Filter::of(&["-job_*", "JOB_STATUS_CHANGE"]);
+        assert!(some.lets("STOP") && some.lets("JOB_STATUS_CHANGE"));
+        assert_eq!(some.to_string(), "* -JOB_* JOB_STATUS_CHANGE");
+        assert!(!Filter::of(&["STOP"]).lets("RESUME"));
+        assert_eq!(Filter::none().to_string(), "off");
+    }
+}

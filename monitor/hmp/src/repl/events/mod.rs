@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Events at the prompt: which are shown, as what line, and what is kept of them.
+
+pub(super) mod filter;
+pub(super) mod line;
+pub(super) mod news;

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Commands of the prompt itself, which no monitor of QEMU has.
+
+pub(super) mod apropos;
+pub(super) mod explain;
+pub(super) mod pages;
+pub(super) mod qmp;

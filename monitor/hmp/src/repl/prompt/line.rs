@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A line that was typed: what the prompt itself does with it, and where its answer goes.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter};
+
+use hmp_engine::command::nature::Effect;
+use hmp_engine::qmp::QmpError;
+
+use crate::repl::aside::child::{Fed, shell};
+use crate::repl::aside::pager::Pager;
+use crate::repl::aside::tail::{Tail, has_signs, split};
+use crate::repl::own::pages::{self, Own};
+use crate::repl::own::qmp;
+use crate::repl::prompt::connect::{NO_VM, not_run};
+use crate::repl::prompt::state::{After, Prompt};
+use crate::repl::screen::say;
+use crate::repl::worker::Next;
+
+/// Where an answer goes while a line runs.
+pub(super) enum Aside {
+    Terminal,
+    File,
+    Program(Fed),
+    Pager(Pager),
+}
+
+impl Prompt<'_> {
+    /// Runs a line.
+    pub(super) async fn line(&mut self, line: &str) -> After {
+        let line = self.spelled_out(line);
+        let own = pages::find(&line, self.worker.monitor.rows());
+        let connects = own
+            .as_ref()
+            .is_some_and(|(page, _)| page.own == Own::Connect);
+        if self.now.gone || own.is_some() {
+            self.worker.history.add(&line);
+        }
+        let mut words = line.split_ascii_whitespace();
+        match words.next() {
+            Some("quit" | "q") if self.now.gone => return After::Leave(self.worker.exit()),
+            None if self.now.gone => return After::Go,
+            Some(_) if self.now.gone && own.as_ref().is_none_or(|(page, _)| needs_vm(page.own)) => {
+                say(NO_VM);
+                self.worker.failed = true;
+                return After::Go;
+            }
+            _ => {}
+        }
+        if connects {
+            let address = words.next().map(str::to_owned);
+            self.connect(address.as_deref()).await;
+            return After::Go;
+        }
+        let (left, tail) = match split(&line, |text| self.is_line(text)) {
+            None => (line.as_str(), None),
+            Some((left, Ok(tail))) => (left, Some(tail)),
+            Some((_, Err(text))) => {
+                say(&text);
+                self.worker.failed = true;
+                return After::Go;
+            }
+        };
+        if !self.confirmed(left).await {
+            return After::Go;
+        }
+        let aside = match self.open(left, tail) {
+            Ok(aside) => aside,
+            Err(text) => {
+                say(&text);
+                self.worker.failed = true;
+                return After::Go;
+            }
+        };
+        let failed = self.worker.failed;
+        let after = self.carried_out(left).await;
+        if self.close(aside).await {
+            // Whoever reads no more has seen enough.
+            self.worker.failed = failed;
+        }
+        after
+    }
+
+    /// A line with its alias spelled out. QEMU's commands and the prompt's own come first.
+    fn spelled_out(&self, line: &str) -> String {
+        let trimmed = line.trim_start();
+        let end = trimmed.find(|c: char| c.is_ascii_whitespace());
+        let (first, rest) = trimmed.split_at(end.unwrap_or(trimmed.len()));
+        let rows = self.worker.monitor.rows();
+        match self.settings.aliases.get(first) {
+            Some(meant) if !pages::has(rows, first) && pages::find(first, rows).is_none() => {
+                format!("{meant}{rest}")
+            }
+            _ => line.to_owned(),
+        }
+    }
+
+    /// Whether a text is a line that can be carried out.
+    pub(super) fn is_line(&self, text: &str) -> bool {
+        match pages::find(text, self.worker.monitor.rows()) {
+            Some((page, rest)) => match page.own {
+                Own::Qmp => qmp::read(rest).is_ok(),
+                Own::Explain => self.is_line(rest),
+                _ => page.text || !has_signs(text),
+            },
+            None => {
+                let decision = self.worker.monitor.explain(text);
+                decision.arguments.is_some()
+                    || decision.command.is_none() && decision.error.is_none()
+            }
+        }
+    }
+
+    /// Opens where the answer goes, before the line runs.
+    pub(super) fn open(&mut self, line: &str, tail: Option<Tail>) -> Result<Aside, String> {
+        let looks = self.looks(line);
+        let Some(tail) = tail else {
+            let own = pages::find(line, self.worker.monitor.rows());
+            let held = match own {
+                Some((page, _)) => matches!(page.own, Own::Apropos | Own::LastEvents | Own::Qmp),
+                None => looks && line.trim() != "clear",
+            };
+            if self.plain || !held {
+                return Ok(Aside::Terminal);
+            }
+            let Some(pager) = Pager::new(&self.settings.pager, self.editor.lender()) else {
+                return Ok(Aside::Terminal);
+            };
+            self.worker.screen.aside(Box::new(pager.paged()), false);
+            return Ok(Aside::Pager(pager));
+        };
+        let mut options = OpenOptions::new();
+        let (path, append) = match tail {
+            Tail::Pipe(program) => {
+                let fed = Fed::start(shell(&program), &self.editor.lender(), looks)
+                    .map_err(|error| format!("can't start '{program}': {error}"))?;
+                self.worker.screen.aside(Box::new(fed.feed()), false);
+                return Ok(Aside::Program(fed));
+            }
+            Tail::File(path) => (path, false),
+            Tail::Append(path) => (path, true),
+        };
+        let options = options
+            .create(true)
+            .append(append)
+            .write(true)
+            .truncate(!append);
+        let file = options
+            .open(&path)
+            .map_err(|error| format!("can't open {}: {error}", path.display()))?;
+        self.worker
+            .screen
+            .aside(Box::new(BufWriter::new(file)), false);
+        Ok(Aside::File)
+    }
+
+    /// Waits until the answer is where it should be. Whether not all of it was wanted.
+    pub(super) async fn close(&mut self, aside: Aside) -> bool {
+        let written = self.worker.screen.back();
+        let cut = matches!(&written, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+        let failed = match aside {
+            Aside::Terminal => None,
+            Aside::File => written
+                .err()
+                .map(|error| format!("can't write the file: {error}")),
+            Aside::Program(fed) => {
+                let ended = fed.end().await;
+                ended
+                    .err()
+                    .map(|error| format!("can't wait for the program: {error}"))
+            }
+            Aside::Pager(pager) => match pager.end().await {
+                Ok(held) => {
+                    self.worker.screen.harmless(&held);
+                    None
+                }
+                Err(error) => Some(format!("can't wait for the pager: {error}")),
+            },
+        };
+        if let Some(text) = failed {
+            say(&text);
+            self.worker.failed = true;
+        }
+        cut
+    }
+
+    /// Whether a line changes nothing.
+    pub(super) fn looks(&self, line: &str) -> bool {
+        let effect = self.worker.monitor.explain(line).effect();
+        matches!(effect, None | Some(Effect::Looks))
+    }
+
+    /// Asks about a line that may lose something, where that is wanted.
+    async fn confirmed(&mut self, line: &str) -> bool {
+        let loss = self.worker.monitor.explain(line).loss();
+        let Some(loss) = loss.filter(|_| self.settings.confirm) else {
+            return true;
+        };
+        let question = format!("{loss}. Do it? (y/N) ");
+        let answer = self.editor.asks(&question).await;
+        let yes = answer.is_some_and(|answer| {
+            let answer = answer.trim().to_ascii_lowercase();
+            answer == "y" || answer == "yes"
+        });
+        if !yes {
+            say("not done");
+        }
+        yes
+    }
+
+    async fn carried_out(&mut self, line: &str) -> After {
+        self.forget_interrupts().await;
+        if let Some((page, rest)) = pages::find(line, self.worker.monitor.rows()) {
+            let (own, rest) = (page.own, rest.to_owned());
+            return self.own(own, &rest).await;
+        }
+        let next = tokio::select! {
+            biased;
+            _ = self.interrupts.recv() => None,
+            next = self.worker.line(line) => Some(next),
+        };
+        self.worker.screen.fresh_line();
+        self.after(line, next).await
+    }
+
+    /// What is left to do after a line; without a `next`, it was cancelled.
+    pub(super) async fn after(&mut self, line: &str, next: Option<Next>) -> After {
+        match next {
+            None => {
+                self.now.sourced.clear();
+                let goes_on = self.worker.give_up().await;
+                let goes_on = goes_on.map_or_else(String::new, |text| format!("; {text}"));
+                say(&format!("cancelled{goes_on}"));
+            }
+            Some(Next::Go) => {}
+            Some(Next::Unheard) => return After::Leave(self.worker.unheard()),
+            Some(Next::Quit) => {
+                self.worker.gone().await;
+                return After::Leave(self.worker.exit());
+            }
+            // A limit of ours was passed: the connection is as good as before.
+            Some(Next::Lost(error @ (QmpError::Timeout { .. } | QmpError::Stalled { .. })))
+                if self.worker.client.end().is_none() =>
+            {
+                self.worker.lost(&error.to_string()).await;
+                self.worker.failed = true;
+            }
+            Some(Next::Lost(error)) => {
+                let exit = self.worker.lost(&error.to_string()).await;
+                let mut ahead: Vec<String> = self.now.sourced.drain(..).collect();
+                ahead.extend(self.editor.typed_ahead());
+                for text in not_run(line, &ahead) {
+                    say(&text);
+                }
+                if self.home.exit_on_end {
+                    return After::Leave(exit);
+                }
+                self.now.gone = true;
+                self.worker.failed = true;
+                say(NO_VM);
+            }
+        }
+        After::Go
+    }
+
+    /// Forgets a Ctrl-C that came before the line was complete.
+    pub(super) async fn forget_interrupts(&mut self) {
+        // The runtime looks for news before it goes on.
+        tokio::task::yield_now().await;
+        tokio::select! {
+            biased;
+            _ = self.interrupts.recv() => {}
+            () = std::future::ready(()) => {}
+        }
+    }
+}
+
+/// Whether one of the prompt's own commands is of no use without a VM.
+fn needs_vm(own: Own) -> bool {
+    match own {
+        Own::Qmp | Own::Watch | Own::Explain => true,
+        Own::Apropos | Own::Connect | Own::Events | Own::LastEvents | Own::Source | Own::Shell => {
+            false
+        }
+    }
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The prompt: a user types, TAB completes, Ctrl-C cancels the running command, Ctrl-D leaves. When
+//! QEMU goes, the prompt stays.
+//!
+//! ```text
+//! wait     at the prompt: keys, TAB, events, the connection's end
+//! line     a line: what the prompt itself does with it, or the monitor
+//! own      the prompt's own commands
+//! connect  from one VM to another
+//! state    what a prompt has
+//! ```
+
+mod connect;
+mod line;
+mod own;
+pub(super) mod state;
+pub(super) mod tab;
+mod wait;

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The prompt's own commands, carried out.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
+use std::time::Duration;
+
+use crate::repl::aside::child::{self, shell};
+use crate::repl::aside::tail::split;
+use crate::repl::events::filter::Filter;
+use crate::repl::own::pages::Own;
+use crate::repl::own::{apropos, explain, qmp};
+use crate::repl::prompt::line::Aside;
+use crate::repl::prompt::state::{After, Prompt};
+use crate::repl::screen::say;
+use crate::repl::worker::Next;
+use crate::terminal::escape::CLEAR;
+use crate::terminal::style::Tint;
+
+/// How often a watched line runs, unless something else is said.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Bytes of a file of lines, and lines that may wait to be run.
+const LONGEST: u64 = 16 << 20;
+const WAITING: usize = 100_000;
+
+impl Prompt<'_> {
+    pub(super) async fn own(&mut self, own: Own, rest: &str) -> After {
+        let done = match own {
+            Own::Apropos if rest.is_empty() => Err("a word is missing".to_owned()),
+            Own::Apropos => {
+                let list = apropos::list(rest, self.worker.monitor.rows());
+                let _ = self.worker.screen.write_str(&list);
+                match list.is_empty() {
+                    true => Err(format!("no command has to do with '{rest}'")),
+                    false => Ok(()),
+                }
+            }
+            Own::Events => {
+                self.events(rest);
+                Ok(())
+            }
+            Own::LastEvents => {
+                for line in self.now.news.last() {
+                    let _ = writeln!(self.worker.screen, "{line}");
+                }
+                Ok(())
+            }
+            Own::Explain if rest.is_empty() => Err("a line is missing".to_owned()),
+            Own::Explain => {
+                let text = explain::text(&self.worker.monitor.explain(rest));
+                let _ = self.worker.screen.write_str(&text);
+                Ok(())
+            }
+            Own::Shell => self.shell(rest).await,
+            Own::Source => self.source(rest),
+            Own::Qmp => match qmp::read(rest) {
+                Ok(request) => return self.qmp(rest, request).await,
+                Err(error) => Err(error),
+            },
+            Own::Watch => match watched(rest) {
+                Ok((pause, line)) => return self.watch(pause, line).await,
+                Err(error) => Err(error),
+            },
+            Own::Connect => Ok(()),
+        };
+        if let Err(text) = done {
+            say(&text);
+            self.worker.failed = true;
+        }
+        After::Go
+    }
+
+    fn events(&mut self, rest: &str) {
+        let words: Vec<&str> = rest.split_ascii_whitespace().collect();
+        self.now.news.filter = match words[..] {
+            [] => {
+                let filter = self.now.news.filter.to_string();
+                let _ = writeln!(self.worker.screen, "events: {filter}");
+                return;
+            }
+            ["on"] => Filter::default(),
+            ["off"] => Filter::none(),
+            ["all"] => Filter::of(&["*"]),
+            _ => Filter::of(&words),
+        };
+    }
+
+    async fn shell(&mut self, line: &str) -> Result<(), String> {
+        let line = match line {
+            "" => std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".into()),
+            line => line.to_owned(),
+        };
+        self.worker.screen.end_answer(false);
+        let status = child::run(shell(&line), &self.editor.lender()).await;
+        let status = status.map_err(|error| format!("can't run it: {error}"))?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(format!("the command ended with {status}")),
+        }
+    }
+
+    fn source(&mut self, name: &str) -> Result<(), String> {
+        if name.is_empty() {
+            return Err("a file is missing".into());
+        }
+        let failed = |error: std::io::Error| format!("can't read {name}: {error}");
+        let path = match (name.strip_prefix("~/"), std::env::var_os("HOME")) {
+            (Some(rest), Some(home)) => std::path::PathBuf::from(home).join(rest),
+            _ => name.into(),
+        };
+        let mut bytes = Vec::new();
+        let file = File::open(&path).map_err(failed)?;
+        file.take(LONGEST + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        if bytes.len() as u64 > LONGEST || bytes.contains(&0) {
+            return Err(format!("{name} is not a file of lines"));
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let lines = text.lines().filter(|line| {
+            let line = line.trim();
+            !line.is_empty() && !line.starts_with('#')
+        });
+        let lines: Vec<String> = lines.map(str::to_owned).collect();
+        if lines.len() + self.now.sourced.len() > WAITING {
+            return Err("too many lines wait to be run".into());
+        }
+        for line in lines.into_iter().rev() {
+            self.now.sourced.push_front(line);
+        }
+        Ok(())
+    }
+
+    async fn qmp(&mut self, line: &str, request: qmp::Request) -> After {
+        self.worker.running = Some(format!("qmp {line}"));
+        let executing = qmp::execute(&mut self.worker.monitor, request, &mut self.worker.screen);
+        let next = tokio::select! {
+            biased;
+            _ = self.interrupts.recv() => None,
+            done = executing => Some(match done {
+                Ok(true) => Next::Go,
+                Ok(false) => {
+                    self.worker.failed = true;
+                    Next::Go
+                }
+                Err(error) => Next::Lost(error),
+            }),
+        };
+        if next.is_some() {
+            self.worker.running = None;
+        }
+        self.after(line, next).await
+    }
+
+    /// Runs a line again and again, until Ctrl-C.
+    async fn watch(&mut self, pause: Duration, line: &str) -> After {
+        let (left, tail) = match split(line, |text| self.is_line(text)) {
+            None => (line, None),
+            Some((left, Ok(tail))) => (left, Some(tail)),
+            Some((_, Err(text))) => {
+                say(&text);
+                self.worker.failed = true;
+                return After::Go;
+            }
+        };
+        if self.worker.monitor.explain(left).command.is_none() || !self.looks(left) {
+            say("only a line that changes nothing can be watched");
+            self.worker.failed = true;
+            return After::Go;
+        }
+        loop {
+            if !self.plain {
+                self.worker.screen.raw(CLEAR.as_bytes());
+            }
+            let header = format!("every {} s: {line}", pause.as_secs_f64());
+            self.worker.screen.line(Tint::Dim, &header);
+            self.worker.screen.end_answer(false);
+            let aside = match &tail {
+                None => Aside::Terminal,
+                tail => match self.open(left, tail.clone()) {
+                    Ok(aside) => aside,
+                    Err(text) => {
+                        say(&text);
+                        self.worker.failed = true;
+                        return After::Go;
+                    }
+                },
+            };
+            let ran = tokio::select! {
+                biased;
+                _ = self.interrupts.recv() => None,
+                next = self.worker.again(left) => Some(next),
+            };
+            self.close(aside).await;
+            self.worker.screen.fresh_line();
+            self.worker.screen.end_answer(false);
+            if !matches!(ran, Some(Next::Go)) || self.worker.screen.error().is_some() {
+                return self.after(line, ran).await;
+            }
+            tokio::select! {
+                biased;
+                _ = self.interrupts.recv() => return After::Go,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}
+
+/// The pause and the line that `watch` was given.
+pub(super) fn watched(rest: &str) -> Result<(Duration, &str), String> {
+    let Some(options) = rest.strip_prefix("-n") else {
+        return match rest {
+            "" => Err("a line is missing".into()),
+            line => Ok((PAUSE, line)),
+        };
+    };
+    let options = options.trim_start();
+    let (seconds, line) = options
+        .split_once(|c: char| c.is_ascii_whitespace())
+        .ok_or("a line is missing")?;
+    let pause = seconds
+        .parse()
+        .ok()
+        .and_then(|s| Duration::try_from_secs_f64(s).ok());
+    match pause {
+        Some(pause) if pause >= Duration::from_millis(100) => Ok((pause, line.trim_start())),
+        _ => Err(format!(
+            "'{seconds}' is not a number of seconds, 0.1 or more"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn watch_takes_a_pause() {
+        assert_eq!(watched("info cpus"), Ok((PAUSE, "info cpus")));
+        let half = Duration::from_millis(500);
+        assert_eq!(watched("-n 0.5  info cpus"), Ok((half, "info cpus")));
+        assert_eq!(watched("-n0.5 info cpus"), Ok((half, "info cpus")));
+        for text in [
+            "",
+            "-n",
+            "-n 2",
+            "-n x info cpus",
+            "-n 0 info cpus",
+            "-n -1 x",
+        ] {
+            assert!(watched(text).is_err(), "{text}");
+        }
+    }
+}

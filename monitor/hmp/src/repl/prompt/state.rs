@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! What a prompt has.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hmp_engine::qmp::{BoxFuture, Qmp};
+use serde_json::{Value, json};
+use tokio::signal::unix::Signal;
+use tokio::time::timeout;
+
+use crate::client::{Client, Event};
+use crate::repl::editor::Editor;
+use crate::repl::events::news::News;
+use crate::repl::exit::Exit;
+use crate::repl::home::Home;
+use crate::repl::prompt::tab::Tab;
+use crate::repl::settings::{Look, Settings};
+use crate::repl::worker::Worker;
+use crate::terminal::style::Style;
+
+/// How long QEMU may take to say what VM it is.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long it may take to say in which state the VM is, before each prompt that shows it.
+const GLANCE: Duration = Duration::from_millis(40);
+
+/// A prompt with its VM, which may be gone.
+pub(in crate::repl) struct Prompt<'p> {
+    pub(in crate::repl) worker: &'p mut Worker,
+    pub(in crate::repl) editor: &'p mut Editor,
+    pub(in crate::repl) interrupts: &'p mut Signal,
+    pub(in crate::repl) home: &'p Home,
+    pub(in crate::repl) settings: Settings,
+    pub(in crate::repl) style: Style,
+    /// Whether no escape sequence is written.
+    pub(in crate::repl) plain: bool,
+    pub(in crate::repl) now: Now,
+}
+
+/// What changes while the prompt is there.
+#[derive(Default)]
+pub(in crate::repl) struct Now {
+    /// Whether the VM is gone.
+    pub(in crate::repl) gone: bool,
+    pub(in crate::repl) news: News,
+    /// The event whose line is being made.
+    pub(in crate::repl) telling: Option<BoxFuture<'static, (Event, Option<String>)>>,
+    /// Lines of files that come before what is typed.
+    pub(in crate::repl) sourced: VecDeque<String>,
+    pub(in crate::repl) tab: Tab,
+    /// The VM's name, and its state as it was known last.
+    pub(in crate::repl) name: Option<String>,
+    pub(in crate::repl) status: Option<String>,
+}
+
+/// What a line leaves to do.
+pub(in crate::repl) enum After {
+    /// The next line.
+    Go,
+    /// To leave.
+    Leave(Exit),
+}
+
+/// What VM a connection leads to, as far as QEMU says in time.
+pub(in crate::repl) struct Vm {
+    pub(in crate::repl) name: Option<String>,
+    pub(in crate::repl) machine: Option<String>,
+    pub(in crate::repl) status: Option<String>,
+}
+
+impl Vm {
+    pub(in crate::repl) async fn ask(client: &Client) -> Self {
+        let machine = json!({"path": "/machine", "property": "type"});
+        let (name, machine, status) = tokio::join!(
+            text(client, "query-name", Value::Null, "/name"),
+            text(client, "qom-get", machine, ""),
+            status(client, PATIENCE),
+        );
+        let short = |machine: String| match machine.strip_suffix("-machine") {
+            Some(short) => short.to_owned(),
+            None => machine,
+        };
+        Self {
+            name: name.filter(|name| !name.is_empty()),
+            machine: machine.map(short),
+            status,
+        }
+    }
+}
+
+/// A text of a reply; none where QEMU does not answer in time, or otherwise.
+async fn text(client: &Client, command: &str, arguments: Value, at: &str) -> Option<String> {
+    let reply = timeout(PATIENCE, client.execute(command, arguments)).await;
+    Some(reply.ok()?.ok()?.pointer(at)?.as_str()?.to_owned())
+}
+
+/// The VM's run state.
+async fn status(client: &Client, patience: Duration) -> Option<String> {
+    let reply = timeout(patience, client.execute("query-status", Value::Null)).await;
+    let reply = reply.ok()?.ok()?;
+    Some(reply.get("status")?.as_str()?.to_owned())
+}
+
+impl Prompt<'_> {
+    /// The VM as a part of a sentence, and whatever else the banner says.
+    pub(in crate::repl) fn banner(&self, vm: &Vm) -> String {
+        let name = vm.name.as_deref().unwrap_or("a VM without a name");
+        let process = self
+            .worker
+            .client
+            .peer()
+            .map(|peer| format!("process {}", peer.pid));
+        let facts = [process, vm.machine.clone(), vm.status.clone()];
+        let facts: Vec<_> = facts.into_iter().flatten().collect();
+        let facts = match facts.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", facts.join(", ")),
+        };
+        format!("{name}{facts}; Ctrl-D leaves, quit ends the VM")
+    }
+
+    /// What stands in front of the line that is typed next.
+    pub(in crate::repl) async fn text(&mut self) -> String {
+        if self.settings.prompt == Look::Plain {
+            return String::new();
+        }
+        let state = if self.now.gone {
+            Some("gone")
+        } else {
+            let status = status(&self.worker.client, GLANCE).await;
+            self.now.status = status.or(self.now.status.take());
+            self.now.status.as_deref()
+        };
+        let parts = [self.now.name.as_deref(), state];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        match parts.is_empty() {
+            true => String::new(),
+            false => format!("{} ", parts.join(" ")),
+        }
+    }
+}

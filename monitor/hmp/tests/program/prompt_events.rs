@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Events above the line, the banner, the prompt with the VM's state: what a user sees.
+
+use std::time::{Duration, Instant};
+
+use mock_qmp::Answer;
+use serde_json::{Value, json};
+
+use crate::common::program::Mock;
+use crate::common::screen::Screen;
+
+fn event(name: &str, data: &Value) -> Value {
+    let mut event =
+        json!({"event": name, "timestamp": {"seconds": 1_700_000_000, "microseconds": 2}});
+    if !data.is_null() {
+        event["data"] = data.clone();
+    }
+    event
+}
+
+fn send(mock: &Mock, name: &str, data: &Value) {
+    mock.server.as_ref().unwrap().send_event(&event(name, data));
+}
+
+#[test]
+fn an_event_is_a_dim_line_above_the_one_that_is_typed() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    screen.types("info na");
+    screen.is_at("(qemu) info na");
+    send(
+        &mock,
+        "DEVICE_TRAY_MOVED",
+        &json!({"device": "cd0", "id": "/x", "tray-open": true}),
+    );
+    screen.shows("DEVICE_TRAY_MOVED: cd0: open");
+    screen.is_at("(qemu) info na");
+    assert!(screen.look_of("DEVICE_TRAY_MOVED").0, "it is dim");
+    assert!(!screen.look_of("(qemu) info na").0);
+    screen.types("me\r");
+    screen.shows("vm");
+}
+
+#[test]
+fn a_stop_says_why() {
+    let mock = Mock::start_with(|mock| {
+        mock.command(
+            "query-status",
+            json!({"status": "io-error", "running": false}),
+        )
+    });
+    let mut screen = Screen::start(&mock, &[]);
+    send(&mock, "STOP", &Value::Null);
+    screen.shows("STOP: io-error");
+    screen.is_at("(qemu)");
+}
+
+#[test]
+fn what_a_command_brings_about_is_told_before_the_next_prompt() {
+    let mock = Mock::start_with(|mock| {
+        mock.command_with("cont", |_| {
+            Answer::from(json!({})).event_before(&event("RESUME", &Value::Null))
+        })
+    });
+    let mut screen = Screen::start(&mock, &[]);
+    let rows = screen.runs("cont");
+    assert!(rows.len() == 1 && rows[0].ends_with(" RESUME"), "{rows:?}");
+}
+
+#[test]
+fn which_events_are_shown_is_chosen() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    assert_eq!(screen.runs("events"), ["events: * -RTC_CHANGE"]);
+    send(&mock, "RTC_CHANGE", &json!({"offset": 1}));
+    send(&mock, "RESUME", &Value::Null);
+    screen.shows("RESUME");
+    screen.types("events -JOB_*\r");
+    screen.is_at("(qemu)");
+    send(
+        &mock,
+        "JOB_STATUS_CHANGE",
+        &json!({"id": "j", "status": "running"}),
+    );
+    send(&mock, "POWERDOWN", &Value::Null);
+    screen.shows("POWERDOWN");
+    assert_eq!(screen.runs("events off"), [""; 0]);
+    send(&mock, "WAKEUP", &Value::Null);
+    let rows = screen.runs("info name");
+    assert_eq!(rows, ["vm"]);
+    // All are kept.
+    let rows = screen.runs("info events");
+    let names: Vec<&str> = rows.iter().map(|row| &row[9..]).collect();
+    let wanted = [
+        "RTC_CHANGE: offset=1",
+        "RESUME",
+        "JOB_STATUS_CHANGE: j: running",
+        "POWERDOWN",
+        "WAKEUP",
+    ];
+    assert_eq!(names, wanted);
+}
+
+#[test]
+fn a_storm_of_events_leaves_the_line_whole() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    let typed = "info name ".repeat(7);
+    let mut whole = String::new();
+    let mut next = Instant::now();
+    for letter in typed.trim_end().chars() {
+        whole.push(letter);
+        screen.types(&letter.to_string());
+        let until = Instant::now() + Duration::from_millis(25);
+        while Instant::now() < until {
+            if Instant::now() >= next {
+                send(&mock, "MIGRATION", &json!({"status": "active"}));
+                next = Instant::now() + Duration::from_millis(10);
+            }
+            screen.look(Duration::from_millis(2));
+        }
+        screen.is_at(&format!("(qemu) {whole}"));
+    }
+    screen.shows("MIGRATION: active");
+}
+
+#[test]
+fn a_flood_is_counted_and_does_not_hold_keys() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    for number in 0..20_000 {
+        send(&mock, "MIGRATION_PASS", &json!({"pass": number}));
+    }
+    screen.types("info name\r");
+    screen.shows("\nvm");
+    screen.until("the last one", |screen| {
+        screen.rows().iter().any(|row| row.ends_with("pass 19999"))
+    });
+    let all = String::from_utf8_lossy(&screen.terminal.all).into_owned();
+    assert!(all.contains("were left out") || all.contains("events were lost"));
+}
+
+#[test]
+fn the_banner_says_which_vm_it_is() {
+    let mock = Mock::start_with(|mock| mock.command("qom-get", json!("pc-q35-10.0-machine")));
+    let mut screen = Screen::start(&mock, &[]);
+    let pid = std::process::id();
+    screen.shows(&format!(
+        "vm (process {pid}, pc-q35-10.0, running); Ctrl-D leaves, quit ends the VM"
+    ));
+    assert!(screen.rows()[0].starts_with("QEMU 10.0.2 monitor - type 'help'"));
+    screen.is_at("(qemu)");
+}
+
+#[test]
+fn a_prompt_may_show_the_state() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &["--prompt", "state"]);
+    screen.is_at("vm running (qemu)");
+    // As it was when the line began.
+    send(&mock, "STOP", &Value::Null);
+    screen.shows("STOP");
+    screen.is_at("vm running (qemu)");
+}
+
+#[test]
+fn colours_can_be_left_out() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &["--color", "never"]);
+    send(&mock, "RESUME", &Value::Null);
+    screen.shows("RESUME");
+    assert!(!screen.look_of("RESUME").0);
+    drop(screen);
+    let mut screen = Screen::start(&mock, &["--color", "always"]);
+    screen.runs("foo");
+    assert_eq!(screen.look_of("unknown command").1, vt100::Color::Idx(1));
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The prompt's own commands, its settings, and questions before what may lose something.
+
+use std::fs;
+
+use mock_qmp::Answer;
+use serde_json::json;
+
+use crate::common::program::{Mock, hmp, run};
+use crate::common::screen::Screen;
+
+#[test]
+fn qmp_shows_the_reply() {
+    let mock = Mock::start_with(|mock| {
+        mock.command_with("qom-get", |request| {
+            let path = request["path"].as_str().unwrap_or_default();
+            Answer::from(json!({"path": path}))
+        })
+    });
+    let mut screen = Screen::start(&mock, &[]);
+    let rows = screen.runs("qmp query-name");
+    assert_eq!(rows, ["{", "  \"name\": \"vm\"", "}"]);
+    let rows = screen.runs("qmp qom-get path=/machine property=type");
+    assert_eq!(rows[1], "  \"path\": \"/machine\"");
+    let rows = screen.runs(r#"qmp {"execute": "qom-get", "arguments": {"path": "/a"}}"#);
+    assert_eq!(rows[1], "  \"path\": \"/a\"");
+    let rows = screen.runs("qmp nosuch");
+    assert!(rows[0].contains("nosuch"), "{rows:?}");
+    let rows = screen.runs("qmp query-name x");
+    assert_eq!(rows, ["hmp: 'x' is not NAME=VALUE"]);
+    screen.types("\x04");
+    assert_eq!(screen.terminal.ends(), 1);
+}
+
+#[test]
+fn explain_says_what_a_line_would_do() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    let rows = screen.runs("explain info name");
+    assert_eq!(
+        rows,
+        [
+            "command     info name",
+            "route       native: QMP has the command",
+            "QMP         query-name"
+        ]
+    );
+    let rows = screen.runs("explain info name x");
+    assert!(rows.iter().any(|row| row.starts_with("error ")), "{rows:?}");
+    screen.runs("explain stop");
+    assert!(mock.changes.try_recv().is_err(), "nothing is done");
+}
+
+#[test]
+fn apropos_finds_commands() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    let rows = screen.runs("apropos nosuchword");
+    assert!(
+        rows.len() == 1 && rows[0].starts_with("hmp: no command"),
+        "{rows:?}"
+    );
+    let rows = screen.runs("apropos RESET");
+    assert!(
+        rows.iter().any(|row| row.starts_with("system_reset ")),
+        "{rows:?}"
+    );
+}
+
+#[test]
+fn files_of_lines_are_run() {
+    let mock = Mock::start();
+    let file = mock.folder.path().join("lines");
+    fs::write(&file, "# a comment\n\ninfo name\nprint 5\n").unwrap();
+    let mut screen = Screen::start(&mock, &[]);
+    let rows = screen.runs(&format!("source {}", file.display()));
+    assert_eq!(rows, ["(qemu) info name", "vm", "(qemu) print 5", "0x5"]);
+    let rows = screen.runs("source /nowhere");
+    assert!(
+        rows[0].starts_with("hmp: can't read /nowhere: "),
+        "{rows:?}"
+    );
+    // One that runs itself ends with Ctrl-C.
+    fs::write(&file, format!("source {}\n", file.display())).unwrap();
+    screen.types(&format!("source {}\r", file.display()));
+    screen.shows("(qemu) source");
+    screen.types("\x03");
+    screen.is_at("(qemu)");
+}
+
+#[test]
+fn a_line_is_watched_until_ctrl_c() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    screen.types("watch -n 0.1 info name\r");
+    screen.shows("every 0.1 s: info name\nvm");
+    let before = screen.terminal.all.len();
+    screen.until("it again", |screen| {
+        let more = String::from_utf8_lossy(&screen.terminal.all[before..]);
+        more.matches("vm").count() > 2
+    });
+    screen.types("\x03");
+    screen.is_at("(qemu)");
+    for line in ["watch stop", "watch foo", "watch -n 0 info name", "watch"] {
+        let rows = screen.runs(line);
+        assert!(rows[0].starts_with("hmp: "), "{line}: {rows:?}");
+    }
+    assert!(mock.changes.try_recv().is_err(), "nothing is changed");
+}
+
+#[test]
+fn settings_are_read_and_printed() {
+    let mock = Mock::start();
+    let folder = mock.folder.path().join("hmp");
+    fs::create_dir_all(&folder).unwrap();
+    let config = folder.join("config.toml");
+    fs::write(
+        &config,
+        "prompt = \"state\"\nevents = [\"STOP\"]\n[aliases]\nst = \"info name\"\nstop = \"cont\"\n",
+    )
+    .unwrap();
+    let mut screen = Screen::of(crate::common::pty::Terminal::bare(&mock, "xterm", &[]));
+    screen.is_at("vm running (qemu)");
+    screen.types("st\r");
+    screen.shows("(qemu) st\nvm\n");
+    // A command of QEMU's is no alias.
+    screen.types("stop\r");
+    assert_eq!(mock.change(), "stop");
+    drop(screen);
+    let print = || {
+        run(hmp()
+            .arg("--print-config")
+            .env("XDG_CONFIG_HOME", mock.folder.path()))
+    };
+    let printed = print();
+    assert_eq!(printed.code, Some(0), "{printed:?}");
+    assert!(printed.stdout.contains("prompt = \"state\""), "{printed:?}");
+    fs::write(&config, "promt = 1\n").unwrap();
+    let wrong = print();
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(
+        wrong.stderr.contains("line 1: unknown field `promt`"),
+        "{wrong:?}"
+    );
+    // The prompt is there all the same.
+    let mut screen = Screen::of(crate::common::pty::Terminal::bare(&mock, "xterm", &[]));
+    screen.shows("hmp/config.toml: line 1: unknown field");
+    screen.is_at("(qemu)");
+}
+
+#[test]
+fn what_may_lose_something_is_asked_about() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &["--confirm"]);
+    screen.types("system_reset\r");
+    screen.is_at("the guest is reset and loses what it has not written. Do it? (y/N)");
+    screen.types("\r");
+    screen.shows("hmp: not done");
+    screen.is_at("(qemu)");
+    assert!(mock.changes.try_recv().is_err());
+    screen.types("system_reset\r");
+    screen.is_at("the guest is reset and loses what it has not written. Do it? (y/N)");
+    screen.types("y\r");
+    assert_eq!(mock.change(), "system_reset");
+    assert_eq!(screen.runs("info name"), ["vm"]);
+    // The answer is no line of the history.
+    screen.types("\x1b[A\x1b[A");
+    screen.is_at("(qemu) system_reset");
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Answers that go to a file, a program or a pager.
+
+use std::fs;
+
+use mock_qmp::{Answer, MockQmp};
+use serde_json::json;
+
+use crate::common::program::Mock;
+use crate::common::screen::Screen;
+
+fn objects(mock: MockQmp) -> MockQmp {
+    let names = |count: usize| {
+        let names: Vec<_> = (0..count)
+            .map(|n| json!({"name": format!("name{n}"), "type": "string"}))
+            .collect();
+        json!(names)
+    };
+    mock.command_with("qom-list", move |request| {
+        let long = request["path"] == "/long";
+        if request["path"] == "/none" {
+            return Answer::error("GenericError", "no such path");
+        }
+        Answer::from(names(if long { 500 } else { 3 }))
+    })
+}
+
+#[test]
+fn answers_go_through_programs() {
+    let mock = Mock::start_with(objects);
+    let mut screen = Screen::start(&mock, &[]);
+    assert_eq!(screen.runs("qom-list /short | grep 1"), ["name1 (string)"]);
+    assert_eq!(screen.runs("qom-list /long | grep 1 | wc -l"), ["176"]);
+    assert_eq!(
+        screen.runs("qom-list /long | head -n 1"),
+        ["name0 (string)"]
+    );
+    assert_eq!(screen.runs("qom-list /long | true"), [""; 0]);
+    assert_eq!(screen.runs("info name | cat > /dev/null"), [""; 0]);
+    // An error is the user's to see.
+    let rows = screen.runs("qom-list /none | cat > /dev/null");
+    assert_eq!(rows, ["Error: no such path"]);
+    // What is behind runs on.
+    assert_eq!(screen.runs("info name"), ["vm"]);
+}
+
+#[test]
+fn answers_go_into_files() {
+    let mock = Mock::start_with(objects);
+    let mut screen = Screen::start(&mock, &[]);
+    let file = mock.folder.path().join("a b");
+    assert_eq!(
+        screen.runs(&format!("info name > \"{}\"", file.display())),
+        [""; 0]
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), "vm\n");
+    assert_eq!(
+        screen.runs(&format!("info name >> \"{}\"", file.display())),
+        [""; 0]
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), "vm\nvm\n");
+}
+
+#[test]
+fn nothing_runs_where_the_answer_can_not_go() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    let rows = screen.runs("stop > /nowhere/at/all");
+    assert!(
+        rows[0].starts_with("hmp: can't open /nowhere/at/all: "),
+        "{rows:?}"
+    );
+    let rows = screen.runs("stop |");
+    assert_eq!(rows, ["hmp: a program is missing behind '|'"]);
+    assert!(mock.changes.try_recv().is_err(), "nothing is changed");
+}
+
+#[test]
+fn a_sign_in_a_line_of_the_built_in_is_its_own() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    assert_eq!(screen.runs("print 1 | 2"), ["0x3"]);
+    let rows = screen.runs("foo | cat");
+    assert_eq!(rows, ["unknown command: 'foo'"]);
+}
+
+#[test]
+fn a_pager_has_what_does_not_fit() {
+    let mock = Mock::start_with(objects);
+    let folder = mock.folder.path().join("hmp");
+    fs::create_dir_all(&folder).unwrap();
+    let seen = mock.folder.path().join("seen");
+    // It takes a key of its own from the terminal, and reads the answer.
+    let pager = format!(
+        "tee {} | tail -n 1; read k < /dev/tty; echo key $k",
+        seen.display()
+    );
+    fs::write(folder.join("config.toml"), format!("pager = '{pager}'\n")).unwrap();
+    let mut screen = Screen::start(&mock, &[]);
+    assert_eq!(screen.runs("qom-list /short").len(), 3);
+    assert!(!seen.exists());
+    screen.types("qom-list /long\r");
+    screen.shows("name499 (string)");
+    screen.types("x\r");
+    screen.shows("key x");
+    screen.is_at("(qemu)");
+    assert_eq!(fs::read_to_string(&seen).unwrap().lines().count(), 500);
+    // Nothing that the pager was typed is a line.
+    assert_eq!(screen.runs("info name"), ["vm"]);
+    drop(screen);
+    let mut screen = Screen::start(&mock, &["--no-pager"]);
+    screen.types("qom-list /long\r");
+    screen.shows("name499 (string)\n(qemu)");
+}
+
+#[test]
+fn shell_commands_have_the_terminal() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    assert_eq!(screen.runs("!echo a b"), ["a b"]);
+    screen.types("! echo what; read a; echo got $a\r");
+    screen.shows("\nwhat");
+    screen.types("z\r");
+    screen.shows("got z");
+    screen.is_at("(qemu)");
+    let rows = screen.runs("!exit 3");
+    assert_eq!(rows, ["hmp: the command ended with exit status: 3"]);
+}
