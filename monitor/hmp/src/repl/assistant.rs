@@ -2,18 +2,26 @@
 //! What the line editor asks of us while a line is typed: candidates, and stars for a password.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
-use rustyline::hint::Hinter;
+use rustyline::hint::{Hint, Hinter};
+use rustyline::history::SearchDirection;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
 use super::candidates::Offer;
 use super::question::Questions;
+use super::vocabulary::{Known, Vocabulary, left};
 use crate::terminal::escape::{is_harmless, marked};
 use crate::terminal::messages::Messages;
+use crate::terminal::style::{Style, Tint};
+
+/// Keys that come faster are pasted, or a program's: nothing is shown that is not typed.
+const BURST: Duration = Duration::from_millis(20);
 
 pub(super) struct Assistant {
     pub(super) questions: Questions,
@@ -22,11 +30,69 @@ pub(super) struct Assistant {
     pub(super) masked: bool,
     /// Whether a line is typed, not an answer.
     pub(super) completes: bool,
+    pub(super) vocabulary: Vocabulary,
+    pub(super) style: Style,
+    /// Whether a part of the line was red when it was looked at last.
+    pub(super) red: Cell<bool>,
+    /// When a key was taken last.
+    pub(super) last: Cell<Option<Instant>>,
+}
+
+/// What stands behind the line and is not typed.
+pub(super) struct Ghost {
+    text: String,
+    /// Whether it is put in where the user goes right.
+    typed: bool,
+}
+
+impl Hint for Ghost {
+    fn display(&self) -> &str {
+        &self.text
+    }
+
+    fn completion(&self) -> Option<&str> {
+        self.typed.then_some(self.text.as_str())
+    }
 }
 
 impl Helper for Assistant {}
 impl Hinter for Assistant {
-    type Hint = String;
+    type Hint = Ghost;
+
+    /// Behind the end of the line: the rest of the last line that began so, or the arguments that
+    /// are left to type.
+    fn hint(&self, line: &str, pos: usize, ctx: &Context<'_>) -> Option<Ghost> {
+        let now = Instant::now();
+        let last = self.last.replace(Some(now));
+        let typed_by_hand = last.is_none_or(|last| now.duration_since(last) > BURST);
+        if !self.completes || !self.style.is_on() || !typed_by_hand {
+            return None;
+        }
+        if pos < line.len() || line.trim().len() < 2 {
+            return None;
+        }
+        let history = ctx.history();
+        let earlier = (0..history.len()).rev().find_map(|index| {
+            let found = history.get(index, SearchDirection::Reverse).ok()??;
+            let rest = found.entry.strip_prefix(line)?;
+            (!rest.is_empty() && is_harmless(rest)).then(|| rest.to_owned())
+        });
+        if let Some(rest) = earlier {
+            return Some(Ghost {
+                text: rest,
+                typed: true,
+            });
+        }
+        let Known::Command(end, params) = self.vocabulary.look(line) else {
+            return None;
+        };
+        let typed = &line[end..];
+        if !typed.ends_with(' ') {
+            return None;
+        }
+        let text = left(params, typed);
+        (!text.is_empty()).then_some(Ghost { text, typed: false })
+    }
 }
 impl Validator for Assistant {}
 
@@ -35,10 +101,20 @@ impl Highlighter for Assistant {
     /// whoever it comes from: a paste, the history.
     fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
         if self.masked {
-            Cow::Owned("*".repeat(line.chars().count()))
-        } else {
-            marked(line)
+            return Cow::Owned("*".repeat(line.chars().count()));
         }
+        match self.wrong(line) {
+            Some((start, end)) => {
+                let parts = [&line[..start], &line[start..end], &line[end..]].map(marked);
+                let red = self.style.paint(Tint::Red, &parts[1]);
+                Cow::Owned(format!("{}{red}{}", parts[0], parts[2]))
+            }
+            None => marked(line),
+        }
+    }
+
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        self.style.paint(Tint::Dim, hint)
     }
 
     /// The prompt of a search holds what is searched for.
@@ -47,7 +123,23 @@ impl Highlighter for Assistant {
     }
 
     fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
-        self.masked || !is_harmless(line)
+        let wrong = self.wrong(line).is_some();
+        // What was red is shown anew once more.
+        let was = self.red.replace(wrong);
+        self.masked || !is_harmless(line) || wrong || was
+    }
+}
+
+impl Assistant {
+    /// The word that names no command, where that can be shown.
+    fn wrong(&self, line: &str) -> Option<(usize, usize)> {
+        if !self.completes || !self.style.is_on() {
+            return None;
+        }
+        match self.vocabulary.look(line) {
+            Known::Wrong(start, end) => Some((start, end)),
+            Known::Command(..) | Known::Beginning => None,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! The prompt's line editor, on a thread of its own: it blocks while a user types, and the
 //! connection must not wait for that.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -18,12 +19,14 @@ use super::assistant::Assistant;
 use super::candidates::Offer;
 use super::history::HistoryFile;
 use super::question::{Questions, Said};
+use super::vocabulary::Vocabulary;
 use crate::terminal::feed;
 use crate::terminal::input::Input;
 use crate::terminal::lend::Lender;
 use crate::terminal::messages::Messages;
 use crate::terminal::mode::{Mode, Terminal};
 use crate::terminal::plain::{self, Completed, Read};
+use crate::terminal::style::Style;
 use crate::terminal::suspend;
 
 /// The built-in monitor's prompt.
@@ -47,6 +50,7 @@ pub(super) struct Editor {
     terminal: Arc<Terminal>,
     input: Arc<Input>,
     messages: Arc<Messages>,
+    vocabulary: Vocabulary,
 }
 
 /// Asks for secrets through the line editor.
@@ -68,7 +72,11 @@ impl Drop for Asked<'_> {
 
 impl Editor {
     /// Starts the thread. `plain`: no escape sequence is written.
-    pub(super) fn start(plain: bool, history: Option<HistoryFile>) -> io::Result<Self> {
+    pub(super) fn start(
+        plain: bool,
+        style: Style,
+        history: Option<HistoryFile>,
+    ) -> io::Result<Self> {
         let terminal = Arc::new(Terminal::new(feed::terminal()?)?);
         let input = Input::start(Arc::clone(&terminal))?;
         if !plain {
@@ -77,7 +85,10 @@ impl Editor {
         let messages = Arc::new(Messages::default());
         let (asks, asked) = channel();
         let (say, said) = mpsc::unbounded_channel();
+        let vocabulary = Vocabulary::default();
         let prompt = Prompt {
+            vocabulary: vocabulary.clone(),
+            style,
             terminal: Arc::clone(&terminal),
             input: Arc::clone(&input),
             messages: Arc::clone(&messages),
@@ -92,7 +103,13 @@ impl Editor {
             terminal,
             input,
             messages,
+            vocabulary,
         })
+    }
+
+    /// The names that the lines that are typed begin with.
+    pub(super) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     pub(super) fn asker(&self) -> Asker {
@@ -199,6 +216,8 @@ struct Prompt {
     input: Arc<Input>,
     messages: Arc<Messages>,
     questions: Questions,
+    vocabulary: Vocabulary,
+    style: Style,
 }
 
 type Readline = rustyline::Editor<Assistant, MemHistory>;
@@ -276,6 +295,10 @@ impl Prompt {
             messages: Arc::clone(&self.messages),
             masked: false,
             completes: true,
+            vocabulary: self.vocabulary.clone(),
+            style: self.style,
+            red: Cell::new(false),
+            last: Cell::new(None),
         }));
         for line in history.map(HistoryFile::load).unwrap_or_default() {
             let _ = readline.add_history_entry(line);

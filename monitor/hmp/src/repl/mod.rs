@@ -30,6 +30,7 @@ mod screen;
 mod settings;
 mod signals;
 mod streams;
+mod vocabulary;
 mod worker;
 
 pub use crate::repl::descriptors::{Descriptors, DescriptorsError};

@@ -124,7 +124,10 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
         false => settings.events.clone(),
     };
     let kept = || HistoryFile::open(history::path(|name| std::env::var_os(name))?).ok();
-    let mut editor = match prompt.then(|| Editor::start(plain, kept())).transpose() {
+    let mut editor = match prompt
+        .then(|| Editor::start(plain, style, kept()))
+        .transpose()
+    {
         Ok(editor) => editor,
         Err(error) => {
             say(&format!("can't start the line editor: {error}"));

@@ -46,8 +46,22 @@ impl Screen {
         }
     }
 
+    /// Begins to keep what comes anew.
+    pub fn restart(&mut self) {
+        self.terminal.all.clear();
+        self.read = 0;
+    }
+
     pub fn types(&mut self, text: &str) {
         self.terminal.types(text.as_bytes());
+    }
+
+    /// Types as a hand does.
+    pub fn types_slowly(&mut self, text: &str) {
+        for letter in text.chars() {
+            self.types(&letter.to_string());
+            std::thread::sleep(Duration::from_millis(60));
+        }
     }
 
     /// Takes what came, for this long at most.
@@ -85,6 +99,7 @@ impl Screen {
         let (row, column) = rows
             .iter()
             .enumerate()
+            .rev()
             .find_map(|(row, line)| Some((row, line.find(text)?)))
             .unwrap_or_else(|| panic!("no {text:?} in {rows:#?}"));
         let cell = self

@@ -14,6 +14,7 @@ mod faults;
 mod newer_interfaces;
 mod private_files;
 mod prompt_events;
+mod prompt_hints;
 mod prompt_own;
 mod prompt_pipes;
 mod replay;

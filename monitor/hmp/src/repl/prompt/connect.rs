@@ -75,6 +75,15 @@ impl Prompt<'_> {
         self.now.telling = None;
         let vm = Vm::ask(&self.worker.client).await;
         (self.now.name, self.now.status) = (vm.name, vm.status);
+        self.learn();
+    }
+
+    /// The commands that this VM and this prompt have.
+    pub(super) fn learn(&self) {
+        let monitor = &self.worker.monitor;
+        let aliases = self.settings.aliases.keys().cloned();
+        let vocabulary = self.editor.vocabulary();
+        vocabulary.learn(monitor.rows(), monitor.caps().version, aliases);
     }
 
     pub(super) fn greeting(&self) -> String {

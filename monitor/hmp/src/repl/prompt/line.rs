@@ -220,6 +220,14 @@ impl Prompt<'_> {
             next = self.worker.line(line) => Some(next),
         };
         self.worker.screen.fresh_line();
+        if next == Some(Next::Go) && self.worker.monitor.explain(line).command.is_none() {
+            let meant = self.editor.vocabulary().meant(line);
+            let meant: Vec<_> = meant.iter().map(|name| format!("'{name}'")).collect();
+            if !meant.is_empty() && !self.plain {
+                self.worker.screen.end_answer(false);
+                say(&format!("did you mean {}?", meant.join(", ")));
+            }
+        }
         self.after(line, next).await
     }
 

@@ -31,6 +31,7 @@ impl Prompt<'_> {
         let banner = self.banner(&vm);
         self.worker.screen.line(Tint::Dim, &banner);
         (self.now.name, self.now.status) = (vm.name, vm.status);
+        self.learn();
         loop {
             self.tell_what_came().await;
             self.worker.screen.end_answer(false);
