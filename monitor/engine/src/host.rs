@@ -18,6 +18,17 @@ pub enum Risk {
     Risky,
 }
 
+/// How far something is that a line waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stage {
+    /// What is done.
+    pub done: u64,
+    /// What there is to do altogether, as far as it is known; it may grow.
+    pub total: u64,
+    /// Whether both are bytes; else they are steps of its own.
+    pub bytes: bool,
+}
+
 /// What became of a program that left something in QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -34,6 +45,11 @@ pub enum Fate {
 pub trait Host: Send + Sync {
     /// Waits, for commands that poll a job.
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
+
+    /// What the line that runs waits for is at this stage, for a program that shows it.
+    fn stage(&self, stage: Stage) {
+        let _ = stage;
+    }
 
     /// Asks the user for a secret, with `prompt`; `None` where nobody can be asked.
     fn secret<'a>(&'a self, prompt: &'a str) -> BoxFuture<'a, Option<String>> {

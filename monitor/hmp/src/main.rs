@@ -74,6 +74,18 @@ struct Arguments {
     #[arg(long, value_name = "RECORDING")]
     replay: Option<PathBuf>,
 
+    /// Talk to a domain of libvirt's through virsh, which marks it as tainted; asks first.
+    #[arg(long, value_name = "DOMAIN", conflicts_with_all = ["replay", "list", "all", "wait"])]
+    libvirt: Option<String>,
+
+    /// Do not ask before --libvirt.
+    #[arg(long, requires = "libvirt")]
+    yes: bool,
+
+    /// Run the lines of -c on all your running QEMUs at once, with a header for each answer.
+    #[arg(long, requires = "lines", conflicts_with_all = ["address", "replay", "list", "complete", "end_jobs"])]
+    all: bool,
+
     /// Write no escape sequences to the terminal: a plain prompt, for programs that drive it.
     #[arg(long)]
     plain: bool,
@@ -182,6 +194,15 @@ fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
     let prompt = overrides(&arguments);
     let mut words = arguments.line;
     let target = match (arguments.address, arguments.replay) {
+        (None, None) if arguments.all => Target::All,
+        (first, None) if arguments.libvirt.is_some() => {
+            // Nothing is named beside a domain: all words are the line's.
+            words.splice(..0, first);
+            Target::Libvirt {
+                domain: arguments.libvirt.unwrap_or_default(),
+                agreed: arguments.yes,
+            }
+        }
         (Some(address), None) => Target::Named(address),
         (None, None) => Target::Discover,
         (first, Some(path)) => {
@@ -248,8 +269,9 @@ fn read() -> Result<Arguments, clap::Error> {
         return refuse(clap::error::ErrorKind::UnknownArgument, text);
     }
     let other = !arguments.lines.is_empty() || arguments.complete.is_some();
-    if arguments.replay.is_some() && arguments.address.is_some() && other {
-        let text = "a recording is used instead of an address".to_owned();
+    let instead = arguments.replay.is_some() || arguments.libvirt.is_some();
+    if instead && arguments.address.is_some() && other {
+        let text = "a recording or a domain is used instead of an address".to_owned();
         return refuse(clap::error::ErrorKind::ArgumentConflict, text);
     }
     Ok(arguments)

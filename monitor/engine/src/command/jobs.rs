@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::command::cx::{CmdError, Cx};
 use crate::command::progress::Progress;
-use crate::host::{Fate, Host};
+use crate::host::{Fate, Host, Stage};
 use crate::qmp::{self, Qmp, QmpError};
 
 /// How the ids of our jobs start.
@@ -30,6 +30,9 @@ pub struct Job {
     /// How far it is, in steps of its own.
     #[serde(rename = "current-progress")]
     pub progress: Option<u64>,
+    /// How far it will have to go, in the same steps.
+    #[serde(rename = "total-progress")]
+    pub total: Option<u64>,
     /// Why it failed.
     pub error: Option<String>,
 }
@@ -114,6 +117,10 @@ pub async fn wait(cx: &mut Cx<'_>, id: &str, states: &[&str]) -> Result<Option<J
         let job = list(cx).await?.into_iter().find(|job| job.id == id);
         let state = match job {
             Some(job) if job.status != "concluded" && !states.contains(&job.status.as_str()) => {
+                if let (Some(done), Some(total)) = (job.progress, job.total) {
+                    let bytes = job.kind != "snapshot-save" && job.kind != "snapshot-load";
+                    cx.host.stage(Stage { done, total, bytes });
+                }
                 (job.kind, job.status, job.progress)
             }
             ended => return Ok(ended),

@@ -16,6 +16,7 @@ mod options;
 mod peer;
 mod pending;
 mod refusal;
+pub mod relay;
 mod wire;
 
 pub use self::connect::ConnectError;

@@ -2,10 +2,10 @@
 //! What the engine needs of the program around it, on tokio and a terminal.
 
 use std::os::fd::BorrowedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hmp_engine::host::{Fate, Host, MemoryFile, PrivateFile};
+use hmp_engine::host::{Fate, Host, MemoryFile, PrivateFile, Stage};
 use hmp_engine::qmp::BoxFuture;
 
 use crate::host::Unattended;
@@ -20,6 +20,8 @@ pub(super) struct Program {
     pub(super) asker: Asker,
     /// The lines of this session.
     pub(super) history: Arc<Session>,
+    /// How far the line is that runs.
+    pub(super) stage: Arc<Mutex<Option<Stage>>>,
 }
 
 impl Host for Program {
@@ -29,6 +31,10 @@ impl Host for Program {
 
     fn secret<'a>(&'a self, prompt: &'a str) -> BoxFuture<'a, Option<String>> {
         Box::pin(self.asker.secret(prompt))
+    }
+
+    fn stage(&self, stage: Stage) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = Some(stage);
     }
 
     fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {

@@ -3,6 +3,7 @@
 //!
 //! It must not know clap, and the engine must not know it.
 
+mod all;
 mod aside;
 mod asker;
 mod assistant;
@@ -18,6 +19,7 @@ mod history;
 mod home;
 mod host;
 mod leftovers;
+mod libvirt;
 mod lines;
 mod list;
 mod options;

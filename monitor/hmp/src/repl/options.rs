@@ -19,6 +19,15 @@ pub enum Target {
     Discover,
     /// A recording instead of a QEMU.
     Recording(PathBuf),
+    /// A domain of libvirt's, through `virsh`.
+    Libvirt {
+        /// Its name, number or UUID.
+        domain: String,
+        /// Whether the user knows what that does to the domain.
+        agreed: bool,
+    },
+    /// All running QEMUs of this user.
+    All,
 }
 
 /// What to do.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client;
+use crate::client::relay::{self, Carrier};
 use crate::discover::discover;
 use crate::host::private_file;
 use crate::repl::asker::Asker;
@@ -26,7 +27,7 @@ use crate::repl::screen::{Screen, say, say_lines};
 use crate::repl::settings::Settings;
 use crate::repl::signals::Signals;
 use crate::repl::worker::Worker;
-use crate::repl::{batch, leftovers, lines, replay};
+use crate::repl::{all, batch, leftovers, libvirt, lines, replay};
 use crate::terminal::kind::is_plain;
 use crate::terminal::style::Style;
 
@@ -45,6 +46,9 @@ pub async fn run(options: Options) -> Exit {
         _ => {}
     }
     let person = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if let (Target::All, Task::Lines(lines)) = (&options.target, &options.task) {
+        return all::lines(&options, lines).await;
+    }
     let mut signals = Signals::catch(person && options.task == Task::Input);
     // Ends with the program, not before.
     let mut mock = None;
@@ -80,6 +84,17 @@ async fn link(options: &Options, mock: &mut Option<mock_qmp::Server>) -> Result<
                 address: None,
             })
         }
+        Target::Libvirt { domain, agreed } => {
+            libvirt::agree(domain, *agreed).await?;
+            let connected = relay::connect(Carrier::virsh(domain), &settings).await;
+            let (client, events) = connected.map_err(|error| error.to_string())?;
+            Ok(Link {
+                client,
+                events,
+                address: None,
+            })
+        }
+        Target::All => Err("all QEMUs have no prompt".to_owned().into()),
         Target::Named(text) => connect(Some(text), &settings).await,
         Target::Discover => connect(None, &settings).await,
     }
@@ -147,6 +162,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
             },
         },
         history: Arc::clone(&history),
+        stage: Arc::default(),
     };
     let host = Arc::new(host);
     // Where lines are run, what programs left that are gone is cleared away.

@@ -8,6 +8,7 @@ use hmp_engine::engine::Sink;
 
 use crate::repl::exit::Exit;
 use crate::repl::streams;
+use crate::terminal::bar::Bar;
 use crate::terminal::escape::{CLEAR, for_terminal, on_one_line, with_clear};
 use crate::terminal::style::{Style, Tint};
 
@@ -20,6 +21,8 @@ pub(super) struct Screen {
     /// Whether the command may clear the terminal.
     clears: bool,
     style: Style,
+    /// What shows how far a line is; it makes room for text.
+    bar: Bar,
 }
 
 struct Out {
@@ -80,7 +83,13 @@ impl Screen {
             aside: None,
             clears: false,
             style: Style::PLAIN,
+            bar: Bar::default(),
         }
+    }
+
+    /// What shows how far a line is.
+    pub(super) fn bar(&self) -> Bar {
+        self.bar.clone()
     }
 
     /// Uses colours.
@@ -174,7 +183,13 @@ impl Screen {
 
 impl fmt::Write for Screen {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let out = self.aside.as_mut().unwrap_or(&mut self.out);
+        let out = match self.aside.as_mut() {
+            Some(aside) => aside,
+            None => {
+                self.bar.clear();
+                &mut self.out
+            }
+        };
         out.text(text, self.clears)
     }
 }
@@ -182,6 +197,7 @@ impl fmt::Write for Screen {
 impl Sink for Screen {
     /// Errors are shown to the user, wherever the answer goes.
     fn error(&mut self, text: &str) -> fmt::Result {
+        self.bar.clear();
         if !(self.out.terminal && self.style.is_on()) {
             return self.out.text(text, false);
         }

@@ -4,6 +4,7 @@
 //! What comes from the terminal is read by us alone, and handed to the line editor a line at a
 //! time: what an editor reads ahead is lost when its line ends in another way than by Enter.
 
+pub mod bar;
 pub mod clean;
 pub mod escape;
 pub mod feed;

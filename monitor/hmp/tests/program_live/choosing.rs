@@ -251,3 +251,21 @@ fn an_abstract_socket() {
         drop(vm);
     }
 }
+
+#[test]
+fn lines_run_on_all_of_them() {
+    for program in qemus() {
+        let (one, two) = (
+            Named::start(&program, "all-one", None),
+            Named::start(&program, "all-two", None),
+        );
+        let ran = run(hmp().args(["--all", "-c", "info name"]));
+        for vm in [&one, &two] {
+            let answer = format!("== {} (process {})\n{}\n", vm.name, vm.child.id(), vm.name);
+            assert!(ran.stdout.contains(&answer), "{ran:?}");
+        }
+        let ran = run(hmp().args(["--all", "--json", "-c", "foo"]));
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stdout.lines().count() >= 2, "{ran:?}");
+    }
+}

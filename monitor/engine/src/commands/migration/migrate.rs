@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::command::progress::Progress;
+use crate::host::Stage;
 
 /// Arguments of `migrate`; `blk` and `inc` are those of releases before 9.1.
 #[derive(Deserialize)]
@@ -35,6 +36,8 @@ struct Info {
 #[derive(Deserialize)]
 struct Ram {
     transferred: Option<u64>,
+    remaining: Option<u64>,
+    total: Option<u64>,
 }
 
 /// How long the built-in waits between two looks.
@@ -70,6 +73,18 @@ async fn wait(cx: &mut Cx<'_>) -> CmdResult {
         let info: Info = cx.query("query-migrate").await?;
         match info.status.as_deref() {
             None | Some("none" | "setup" | "active") => {
+                if let Some(Ram {
+                    remaining: Some(remaining),
+                    total: Some(total),
+                    ..
+                }) = info.ram
+                {
+                    cx.host.stage(Stage {
+                        done: total.saturating_sub(remaining),
+                        total,
+                        bytes: true,
+                    });
+                }
                 let sent = info.ram.map(|ram| ram.transferred);
                 progress.look("migrate", (info.status, sent))?;
                 cx.host.sleep(PAUSE).await;

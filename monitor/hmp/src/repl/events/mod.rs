@@ -4,3 +4,4 @@
 pub(super) mod filter;
 pub(super) mod line;
 pub(super) mod news;
+pub(super) mod progress;

@@ -2,6 +2,8 @@
 //! Commands of the prompt itself, which no monitor of QEMU has.
 
 pub(super) mod apropos;
+pub(super) mod depth;
+pub(super) mod examples;
 pub(super) mod explain;
 pub(super) mod pages;
 pub(super) mod qmp;

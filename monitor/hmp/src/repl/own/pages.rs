@@ -16,6 +16,7 @@ pub(in crate::repl) enum Own {
     Source,
     Watch,
     Shell,
+    Vms,
 }
 
 /// What help says of a command.
@@ -64,7 +65,7 @@ pub(in crate::repl) const PAGES: &[Page] = &[
     page(
         Own::Events,
         "events",
-        "[on|off|all|pattern ...]",
+        "[on|off|all|progress [off]|pattern ...]",
         "show, or choose, the events that are shown above the line; -PATTERN leaves out",
         false,
     ),
@@ -96,6 +97,7 @@ pub(in crate::repl) const PAGES: &[Page] = &[
         "run the lines of a file",
         false,
     ),
+    page(Own::Vms, "vms", "", "list the running QEMUs", false),
     page(
         Own::Watch,
         "watch",

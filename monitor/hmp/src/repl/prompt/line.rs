@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A line that was typed: what the prompt itself does with it, and where its answer goes.
 
+use std::fmt::Write;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter};
+use std::sync::Arc;
 
 use hmp_engine::command::nature::Effect;
 use hmp_engine::qmp::QmpError;
+use tokio::time::sleep;
 
 use crate::repl::aside::child::{Fed, shell};
 use crate::repl::aside::pager::Pager;
 use crate::repl::aside::tail::{Tail, has_signs, split};
 use crate::repl::own::pages::{self, Own};
-use crate::repl::own::qmp;
+use crate::repl::own::{depth, qmp};
 use crate::repl::prompt::connect::{NO_VM, not_run};
-use crate::repl::prompt::state::{After, Prompt};
+use crate::repl::prompt::long::{GLANCE, Long};
+use crate::repl::prompt::state::{After, Prompt, Vm};
 use crate::repl::screen::say;
 use crate::repl::worker::Next;
+use crate::terminal::style::Tint;
 
 /// Where an answer goes while a line runs.
 pub(super) enum Aside {
@@ -214,13 +219,46 @@ impl Prompt<'_> {
             let (own, rest) = (page.own, rest.to_owned());
             return self.own(own, &rest).await;
         }
-        let next = tokio::select! {
-            biased;
-            _ = self.interrupts.recv() => None,
-            next = self.worker.line(line) => Some(next),
+        let shows = !self.plain && !self.looks(line);
+        let decision = self.worker.monitor.explain(line);
+        let stage = Arc::clone(&self.home.host.stage);
+        let bar = self.worker.screen.bar();
+        let long = Long::begin(decision.command.filter(|_| shows), stage, bar);
+        let next = {
+            let running = self.worker.line(line);
+            tokio::pin!(running);
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = self.interrupts.recv() => break None,
+                    next = &mut running => break Some(next),
+                    () = sleep(GLANCE) => long.show(),
+                }
+            }
         };
+        let taken = long.end();
         self.worker.screen.fresh_line();
-        if next == Some(Next::Go) && self.worker.monitor.explain(line).command.is_none() {
+        if let Some(taken) = taken.filter(|_| next == Some(Next::Go)) {
+            let vm = Vm::ask(&self.worker.client).await;
+            let state = vm
+                .status
+                .map_or_else(String::new, |state| format!("; the VM is {state}"));
+            let text = format!("it took {:.1} s{state}", taken.as_secs_f64());
+            self.worker.screen.line(Tint::Dim, &text);
+        }
+        let decision = self.worker.monitor.explain(line);
+        if next == Some(Next::Go) && decision.command.as_deref() == Some("help") && !self.plain {
+            let named = decision
+                .arguments
+                .as_ref()
+                .and_then(|args| args.get("name"));
+            let named = named.and_then(|name| name.as_str()).unwrap_or_default();
+            let monitor = &self.worker.monitor;
+            let fits = |line: &str| monitor.explain(line).error.is_none();
+            let text = depth::of(named, monitor.rows(), monitor.caps().version, fits);
+            let _ = self.worker.screen.write_str(&text);
+        }
+        if next == Some(Next::Go) && decision.command.is_none() {
             let meant = self.editor.vocabulary().meant(line);
             let meant: Vec<_> = meant.iter().map(|name| format!("'{name}'")).collect();
             if !meant.is_empty() && !self.plain {
@@ -285,10 +323,5 @@ impl Prompt<'_> {
 
 /// Whether one of the prompt's own commands is of no use without a VM.
 fn needs_vm(own: Own) -> bool {
-    match own {
-        Own::Qmp | Own::Watch | Own::Explain => true,
-        Own::Apropos | Own::Connect | Own::Events | Own::LastEvents | Own::Source | Own::Shell => {
-            false
-        }
-    }
+    matches!(own, Own::Qmp | Own::Watch | Own::Explain)
 }

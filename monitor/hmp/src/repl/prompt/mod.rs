@@ -5,6 +5,7 @@
 //! ```text
 //! wait     at the prompt: keys, TAB, events, the connection's end
 //! line     a line: what the prompt itself does with it, or the monitor
+//! long     how far a line is that takes long
 //! own      the prompt's own commands
 //! connect  from one VM to another
 //! state    what a prompt has
@@ -12,6 +13,7 @@
 
 mod connect;
 mod line;
+mod long;
 mod own;
 pub(super) mod state;
 pub(super) mod tab;

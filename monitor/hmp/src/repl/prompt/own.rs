@@ -6,9 +6,12 @@ use std::fs::File;
 use std::io::Read;
 use std::time::Duration;
 
+use crate::discover::discover;
 use crate::repl::aside::child::{self, shell};
 use crate::repl::aside::tail::split;
 use crate::repl::events::filter::Filter;
+use crate::repl::events::progress::Tenths;
+use crate::repl::list::list;
 use crate::repl::own::pages::Own;
 use crate::repl::own::{apropos, explain, qmp};
 use crate::repl::prompt::line::Aside;
@@ -63,6 +66,11 @@ impl Prompt<'_> {
                 Ok((pause, line)) => return self.watch(pause, line).await,
                 Err(error) => Err(error),
             },
+            Own::Vms => {
+                let list = tokio::task::spawn_blocking(|| list(&discover())).await;
+                let _ = self.worker.screen.write_str(&list.unwrap_or_default());
+                Ok(())
+            }
             Own::Connect => Ok(()),
         };
         if let Err(text) = done {
@@ -77,7 +85,19 @@ impl Prompt<'_> {
         self.now.news.filter = match words[..] {
             [] => {
                 let filter = self.now.news.filter.to_string();
-                let _ = writeln!(self.worker.screen, "events: {filter}");
+                let progress = match self.now.tenths {
+                    Some(_) => ", and progress",
+                    None => "",
+                };
+                let _ = writeln!(self.worker.screen, "events: {filter}{progress}");
+                return;
+            }
+            ["progress"] => {
+                self.now.tenths = Some(Tenths::default());
+                return;
+            }
+            ["progress", "off"] => {
+                self.now.tenths = None;
                 return;
             }
             ["on"] => Filter::default(),

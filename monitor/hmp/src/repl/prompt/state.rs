@@ -10,8 +10,11 @@ use tokio::signal::unix::Signal;
 use tokio::time::timeout;
 
 use crate::client::{Client, Event};
+use crate::discover::discover;
+use crate::host::users;
 use crate::repl::editor::Editor;
 use crate::repl::events::news::News;
+use crate::repl::events::progress::{Extent, Tenths};
 use crate::repl::exit::Exit;
 use crate::repl::home::Home;
 use crate::repl::prompt::tab::Tab;
@@ -46,6 +49,9 @@ pub(in crate::repl) struct Now {
     pub(in crate::repl) news: News,
     /// The event whose line is being made.
     pub(in crate::repl) telling: Option<BoxFuture<'static, (Event, Option<String>)>>,
+    /// How far jobs are, where that is told, and the question for it that is under way.
+    pub(in crate::repl) tenths: Option<Tenths>,
+    pub(in crate::repl) asking: Option<BoxFuture<'static, Vec<Extent>>>,
     /// Lines of files that come before what is typed.
     pub(in crate::repl) sourced: VecDeque<String>,
     pub(in crate::repl) tab: Tab,
@@ -67,15 +73,20 @@ pub(in crate::repl) struct Vm {
     pub(in crate::repl) name: Option<String>,
     pub(in crate::repl) machine: Option<String>,
     pub(in crate::repl) status: Option<String>,
+    /// Whose it is, where it is not only this user's.
+    pub(in crate::repl) marks: Vec<String>,
 }
 
 impl Vm {
     pub(in crate::repl) async fn ask(client: &Client) -> Self {
         let machine = json!({"path": "/machine", "property": "type"});
-        let (name, machine, status) = tokio::join!(
+        let pid = client.peer().and_then(|peer| u32::try_from(peer.pid).ok());
+        let marks = tokio::task::spawn_blocking(move || pid.map(marks).unwrap_or_default());
+        let (name, machine, status, marks) = tokio::join!(
             text(client, "query-name", Value::Null, "/name"),
             text(client, "qom-get", machine, ""),
             status(client, PATIENCE),
+            marks,
         );
         let short = |machine: String| match machine.strip_suffix("-machine") {
             Some(short) => short.to_owned(),
@@ -85,8 +96,20 @@ impl Vm {
             name: name.filter(|name| !name.is_empty()),
             machine: machine.map(short),
             status,
+            marks: marks.unwrap_or_default(),
         }
     }
+}
+
+/// Whose the QEMU of this process is: another user's, a manager's.
+fn marks(pid: u32) -> Vec<String> {
+    let Some(vm) = discover().into_iter().find(|vm| vm.pid == pid) else {
+        return Vec::new();
+    };
+    let user = (!vm.ours).then(|| format!("of user {}", users::shown(vm.owner)));
+    let manager = vm.sockets.iter().find_map(|socket| socket.manager);
+    let manager = manager.map(|manager| format!("managed by {manager}"));
+    user.into_iter().chain(manager).collect()
 }
 
 /// A text of a reply; none where QEMU does not answer in time, or otherwise.
@@ -112,7 +135,8 @@ impl Prompt<'_> {
             .peer()
             .map(|peer| format!("process {}", peer.pid));
         let facts = [process, vm.machine.clone(), vm.status.clone()];
-        let facts: Vec<_> = facts.into_iter().flatten().collect();
+        let facts = facts.into_iter().flatten().chain(vm.marks.iter().cloned());
+        let facts: Vec<_> = facts.collect();
         let facts = match facts.is_empty() {
             true => String::new(),
             false => format!(" ({})", facts.join(", ")),

@@ -3,8 +3,10 @@
 
 use std::fmt::Write;
 
+use tokio::time::sleep;
+
 use crate::repl::candidates::with_files;
-use crate::repl::events::news;
+use crate::repl::events::{news, progress};
 use crate::repl::exit::Exit;
 use crate::repl::prompt::state::{After, Prompt, Vm};
 use crate::repl::question::{Found, Said};
@@ -84,6 +86,14 @@ impl Prompt<'_> {
         self.editor.prompt(&text);
         loop {
             let telling = self.now.telling.is_some();
+            let tells = self.now.tenths.is_some() && !self.now.gone;
+            if tells && self.now.asking.is_none() {
+                let client = self.worker.client.clone();
+                self.now.asking = Some(Box::pin(async move {
+                    sleep(progress::PAUSE).await;
+                    progress::ask(client).await
+                }));
+            }
             let said = tokio::select! {
                 biased;
                 said = self.editor.said() => said,
@@ -111,6 +121,14 @@ impl Prompt<'_> {
                         (event, status)
                     }));
                     if let Some(line) = self.now.news.dropped(self.worker.events.dropped()) {
+                        self.above(&line);
+                    }
+                    continue;
+                }
+                extents = async { Some(self.now.asking.as_mut()?.await) }, if tells => {
+                    self.now.asking = None;
+                    let tenths = self.now.tenths.as_mut();
+                    for line in tenths.zip(extents).map(|(t, e)| t.take(e)).unwrap_or_default() {
                         self.above(&line);
                     }
                     continue;

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A QMP connection through a program that carries one request at a time, as `virsh
+//! qemu-monitor-command` does: no events, no descriptors.
+
+use std::io;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use tokio::process::Command;
+
+use crate::client::{Client, ConnectError, Events, Options};
+
+/// Bytes of a reply that are read; a longer one is an error of its request.
+const LONGEST: u64 = 256 << 20;
+
+/// Bytes that the two ends of the connection hold between them.
+const BETWEEN: usize = 1 << 16;
+
+/// The program that carries requests: its name, and what comes before the request on its command
+/// line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carrier {
+    program: String,
+    arguments: Vec<String>,
+}
+
+impl Carrier {
+    /// `virsh qemu-monitor-command DOMAIN`; `$HMP_VIRSH` names another program in place of `virsh`.
+    #[must_use]
+    pub fn virsh(domain: &str) -> Self {
+        Self {
+            program: std::env::var("HMP_VIRSH").unwrap_or_else(|_| "virsh".into()),
+            arguments: ["qemu-monitor-command", "--domain", domain, "--cmd"]
+                .map(str::to_owned)
+                .into(),
+        }
+    }
+
+    /// Carries a request; the reply as QEMU gave it, or why there is none.
+    async fn carry(&self, request: &str) -> Result<Value, String> {
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .arg(request)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("can't run {}: {error}", self.program))?;
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (out, err, status) = tokio::join!(all(out), all(err), child.wait());
+        let failed = |error: io::Error| format!("{}: {error}", self.program);
+        let (out, err, status) = (
+            out.map_err(failed)?,
+            err.map_err(failed)?,
+            status.map_err(failed)?,
+        );
+        match serde_json::from_slice(&out) {
+            Ok(reply) => Ok(reply),
+            Err(_) if !status.success() => {
+                let text = String::from_utf8_lossy(&err);
+                let last = text.lines().map(str::trim).rfind(|line| !line.is_empty());
+                let text = last.map_or_else(|| status.to_string(), str::to_owned);
+                Err(format!("{}: {text}", self.program))
+            }
+            Err(error) => Err(format!(
+                "{}: its output is not a reply: {error}",
+                self.program
+            )),
+        }
+    }
+}
+
+async fn all(from: Option<impl tokio::io::AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        from.take(LONGEST).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}
+
+/// Connects through a carrier.
+pub async fn connect(
+    carrier: Carrier,
+    options: &Options,
+) -> Result<(Client, Events), ConnectError> {
+    let version = carrier
+        .carry(&json!({"execute": "query-version"}).to_string())
+        .await;
+    let version = match version {
+        Ok(reply) => reply
+            .get("return")
+            .cloned()
+            .ok_or_else(|| reply.to_string()),
+        Err(text) => Err(text),
+    };
+    let version = version.map_err(|text| ConnectError::Io(io::Error::other(text)))?;
+    let (ours, theirs) = duplex(BETWEEN);
+    tokio::spawn(async move {
+        // Who is gone needs no more replies.
+        let _ = serve(theirs, &carrier, &version).await;
+    });
+    let options = Options {
+        relayed: true,
+        ..*options
+    };
+    Client::from_stream(ours, &options).await
+}
+
+async fn serve(stream: DuplexStream, carrier: &Carrier, version: &Value) -> io::Result<()> {
+    let (read, mut write) = tokio::io::split(stream);
+    let greeting = json!({"QMP": {"version": version, "capabilities": []}});
+    write
+        .write_all(format!("{greeting}\r\n").as_bytes())
+        .await?;
+    let mut lines = BufReader::new(read).lines();
+    while let Some(line) = lines.next_line().await? {
+        let Ok(mut request) = serde_json::from_str::<Value>(&line) else {
+            continue;
+        };
+        let id = request
+            .as_object_mut()
+            .and_then(|request| request.remove("id"));
+        let mut reply = match request["execute"].as_str() {
+            // The carrier's own connection is through that already.
+            Some("qmp_capabilities") => json!({"return": {}}),
+            _ => match carrier.carry(&request.to_string()).await {
+                Ok(reply) => reply,
+                Err(text) => json!({"error": {"class": "GenericError", "desc": text}}),
+            },
+        };
+        if let Some(reply) = reply.as_object_mut() {
+            // libvirt numbers its requests itself.
+            reply.remove("id");
+            if let Some(id) = id {
+                reply.insert("id".into(), id);
+            }
+        }
+        write.write_all(format!("{reply}\r\n").as_bytes()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Lines that take long: how far they are, and how they end.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mock_qmp::Answer;
+use serde_json::json;
+
+use crate::common::program::Mock;
+use crate::common::screen::Screen;
+
+const TOTAL: u64 = 1 << 30;
+
+/// A migration that has moved another eighth at each look.
+fn migrating() -> Mock {
+    let moved = AtomicU64::new(0);
+    Mock::start_with(|mock| {
+        mock.command("migrate", json!({}))
+            .command_with("query-migrate", move |_| {
+                let moved = moved.fetch_add(TOTAL / 8, Ordering::Relaxed);
+                if moved > TOTAL / 2 {
+                    return Answer::from(json!({"status": "completed"}));
+                }
+                Answer::from(json!({"status": "active", "ram": {
+                    "transferred": moved, "remaining": TOTAL - moved, "total": TOTAL
+                }}))
+            })
+    })
+}
+
+#[test]
+fn a_migration_shows_how_far_it_is() {
+    let mock = migrating();
+    let mut screen = Screen::start(&mock, &["--native-only"]);
+    screen.types("migrate exec:cat\r");
+    screen.until("how far it is", |screen| {
+        let line = screen.rows().join("\n");
+        line.contains("migrate 2 s") && line.contains(" %") && line.contains("left")
+    });
+    screen.until("its end", |screen| {
+        screen.line() == "(qemu)" && !screen.rows()[3].is_empty()
+    });
+    let rows = screen.rows();
+    let last = rows.iter().rposition(|row| row == "(qemu)").unwrap();
+    assert!(rows[last - 1].starts_with("it took "), "{rows:#?}");
+    assert!(
+        rows[last - 1].ends_with(" s; the VM is running"),
+        "{rows:#?}"
+    );
+    assert!(!rows.join("\n").contains(" left"), "{rows:#?}");
+}
+
+#[test]
+fn ctrl_c_leaves_it_running() {
+    let mock = migrating();
+    let mut screen = Screen::start(&mock, &["--native-only"]);
+    screen.types("migrate exec:cat\r");
+    screen.shows("migrate 1 s");
+    screen.types("\x03");
+    screen.shows("hmp: cancelled; the migration goes on; 'info migrate' shows it");
+    screen.is_at("(qemu)");
+}
+
+#[test]
+fn a_program_that_drives_a_prompt_sees_none() {
+    let mock = migrating();
+    let mut screen = Screen::start(&mock, &["--native-only", "--plain"]);
+    screen.types("migrate exec:cat\r");
+    screen.until("its end", |screen| {
+        screen.line() == "(qemu)" && !screen.rows()[3].is_empty()
+    });
+    assert_eq!(screen.rows()[2..4], ["(qemu) migrate exec:cat", "(qemu)"]);
+}
