@@ -122,7 +122,7 @@ pub enum ErrorStyle {
 }
 
 /// The releases from which on commands of other targets are in the tables of all targets.
-const TABLES_SHARED_BY_TARGETS: Version = crate::qmp::version::v(11, 0);
+const TABLES_SHARED_BY_TARGETS: Version = crate::qmp::version::v(11, 0); // 11.0: seen in 11.1.3
 
 impl Present {
     fn holds(&self, caps: &Caps) -> Presence {

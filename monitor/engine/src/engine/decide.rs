@@ -10,11 +10,11 @@ use crate::engine::monitor::Monitor;
 use crate::grammar::args::{self, ArgError, Args, Format, Parsed, Rulebook};
 use crate::grammar::expr::Context;
 use crate::grammar::line::Cursor;
+use crate::grammar::number::{BINARY, has_binary};
 use crate::grammar::size::Rules;
 use crate::guest::registers::Names;
 use crate::host::Risk;
 use crate::qemu::caps::Caps;
-use crate::qmp::version::v;
 use crate::table::{HAZARDS, INFO, MAIN};
 
 /// What a line is, and what running it would do. What `--explain` prints is made of it: see its
@@ -101,8 +101,12 @@ impl Monitor {
         };
         let command = found.full_name();
         decision.row = Some(found.row);
-        let read = self.read_arguments(&found, &mut cursor, &mut decision.format);
+        // How such a number is read is the build's.
+        let leaves = self.builtin_allowed() && has_binary(&line[found.name_end..]);
+        let binary = leaves || self.caps.version >= BINARY;
+        let read = self.read_arguments(&found, &mut cursor, &mut decision.format, binary);
         let plan = match read {
+            Err(_) if leaves => Plan::Passthrough,
             Ok(parsed) => {
                 decision.passed_on = passed_on(line, &parsed);
                 if let Some(at) = hazard::of_line(HAZARDS, &command) {
@@ -110,7 +114,10 @@ impl Monitor {
                     decision.hazards = met.collect();
                 }
                 decision.arguments = Some(parsed.args);
-                route::plan(found.row, &self.caps, self.policy)
+                match leaves {
+                    true => Plan::Passthrough,
+                    false => route::plan(found.row, &self.caps, self.policy),
+                }
             }
             Err(ArgError::Register(_)) if self.builtin_allowed() => Plan::Passthrough,
             Err(ArgError::Register(error)) => {
@@ -202,18 +209,15 @@ impl Monitor {
         found: &Found,
         cursor: &mut Cursor<'_>,
         format: &mut Format,
+        binary: bool,
     ) -> Result<Parsed, ArgError> {
         let spec = found.row.args_in(self.caps.version);
         let rules = Rulebook {
             expressions: Context {
                 registers: &Names::new(&self.caps),
-                binary_numbers: self.caps.version >= v(11, 0),
+                binary_numbers: binary,
             },
-            sizes: if self.caps.version >= v(8, 1) {
-                Rules::New
-            } else {
-                Rules::Old
-            },
+            sizes: Rules::of(self.caps.version),
         };
         args::parse(found.row.name, spec, cursor, format, rules)
     }

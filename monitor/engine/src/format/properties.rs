@@ -24,7 +24,7 @@ pub struct Property {
 }
 
 /// The first release that shows default values as option strings spell them, not as JSON.
-const PLAIN_DEFAULTS: Version = v(10, 0);
+const PLAIN_DEFAULTS: Version = v(10, 0); // 10.0: commit 36324c6774
 
 /// Where descriptions start.
 const COLUMN: usize = 24;

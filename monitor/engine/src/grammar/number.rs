@@ -32,6 +32,20 @@ pub enum NumberError {
     Range,
 }
 
+/// The release from which on builds are taken to read binary numbers (`0b11`). The C library that a
+/// QEMU was built with decides, glibc from 2.38 on, which QMP does not say.
+pub const BINARY: Version = v(11, 0); // 11.0: seen in 11.1.3
+
+/// Whether a text has a number that some builds read as a binary one, and others don't.
+#[must_use]
+pub fn has_binary(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.windows(3).enumerate().any(|(at, three)| {
+        let begins = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+        begins && matches!(three, [b'0', b'b' | b'B', b'0' | b'1'])
+    })
+}
+
 /// The whole of `text` as QEMU's `qemu_strtou64` reads it with base 0: blanks in front and a sign
 /// are allowed, and a negative number wraps. Binary numbers came with the C library of newer
 /// builds.
@@ -57,7 +71,7 @@ fn signed(text: &str, version: Version) -> Result<(bool, Option<u64>), NumberErr
         text.trim_start_matches(|c: char| c.is_ascii() && crate::grammar::line::is_blank(c as u8));
     let negative = text.starts_with('-');
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (len, value) = strtoull(digits, 0, version >= v(11, 0));
+    let (len, value) = strtoull(digits, 0, version >= BINARY);
     if len == 0 || len < digits.len() {
         return Err(NumberError::Invalid);
     }

@@ -10,7 +10,7 @@ use crate::qmp::version::{Version, v};
 const MAX_NESTING: i32 = 128;
 
 /// The first release with other words and with positions in front of them.
-const POSITIONS: Version = v(11, 0);
+const POSITIONS: Version = v(11, 0); // 11.0: seen in 11.1.3
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {

@@ -13,23 +13,29 @@ pub enum SizeError {
     Range,
 }
 
-/// The rules of a release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The rules of a release, by the first that has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rules {
-    /// Up to 8.0: hexadecimal numbers may have a suffix, a fraction needs digits in front.
+    /// Hexadecimal numbers may have a suffix, a fraction needs digits in front.
     Old,
-    /// The later rules (8.1, commit 42cc08d13a of QEMU).
-    New,
+    /// They may not.
+    V8_0,
+    /// A fraction needs none; what is below 0 is out of range.
+    V8_1,
 }
 
 impl Rules {
     /// The rules of that release.
     #[must_use]
     pub fn of(version: Version) -> Self {
-        if version < v(8, 1) {
+        const PLAIN_HEX: Version = v(8, 0); // 8.0: commit 8b902e3d23
+        const FRACTIONS: Version = v(8, 1); // 8.1: commit 42cc08d13a
+        if version < PLAIN_HEX {
             Self::Old
+        } else if version < FRACTIONS {
+            Self::V8_0
         } else {
-            Self::New
+            Self::V8_1
         }
     }
 }
@@ -64,7 +70,7 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
     let start = usize::from(bytes.first() == Some(&b'+'));
     let (digits, value) = number::strtoull(&text[start..], 10, false);
     let value = match (digits, value) {
-        (0, _) if rules == Rules::New && bytes.get(start) == Some(&b'.') => 0,
+        (0, _) if rules >= Rules::V8_1 && bytes.get(start) == Some(&b'.') => 0,
         (0, _) => return Err(SizeError::Invalid),
         (_, None) => return Err(SizeError::Range),
         (_, Some(value)) => value,
@@ -78,7 +84,7 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
             value = hex.ok_or(SizeError::Range)?;
             end = start + len;
             let suffixed = bytes.get(end).is_some_and(|&b| scale(b).is_some());
-            if bytes.get(end) == Some(&b'.') || (suffixed && rules == Rules::New) {
+            if bytes.get(end) == Some(&b'.') || (suffixed && rules >= Rules::V8_0) {
                 return Err(SizeError::Invalid);
             }
         }
@@ -96,7 +102,7 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
                 && text[end + len + 2..]
                     .trim_start_matches(['+', '-'])
                     .starts_with(|c: char| c.is_ascii_digit());
-            if rules == Rules::Old && exponent && len > 0 {
+            if rules < Rules::V8_1 && exponent && len > 0 {
                 return Err(SizeError::Invalid);
             }
             fraction = format!("0{}", &text[end..=end + len])
@@ -122,7 +128,7 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
 /// Reads `text` as a size from its start to its end.
 pub fn whole(text: &str, default_scale: u64, rules: Rules) -> Result<u64, SizeError> {
     let text = text.trim_ascii_start();
-    if rules == Rules::New
+    if rules >= Rules::V8_1
         && let Some(rest) = text.strip_prefix('-')
         && parse(rest, default_scale, rules).is_ok_and(|(_, len)| len == rest.len())
     {
@@ -182,22 +188,26 @@ mod tests {
     #[case("9999999999T", Err(SizeError::Range))]
     #[case("18446744073709551616", Err(SizeError::Range))]
     fn new_rules(#[case] text: &str, #[case] expected: Result<(u64, usize), SizeError>) {
-        assert_eq!(parse(text, MIB, Rules::New), expected);
+        assert_eq!(parse(text, MIB, Rules::V8_1), expected);
     }
 
     #[test]
-    fn rules_changed_with_8_1() {
-        assert_eq!(Rules::of(v(8, 0)), Rules::Old);
-        assert_eq!(Rules::of(v(8, 1)), Rules::New);
+    fn rules_changed_twice() {
+        assert_eq!(Rules::of(v(7, 2)), Rules::Old);
+        assert_eq!(Rules::of(v(8, 0)), Rules::V8_0);
+        assert_eq!(Rules::of(v(8, 1)), Rules::V8_1);
+        assert_eq!(parse("0x10k", MIB, Rules::Old), Ok((16 << 10, 5)));
+        assert_eq!(parse("0x10k", MIB, Rules::V8_0), Err(SizeError::Invalid));
+        assert_eq!(parse(".5k", MIB, Rules::V8_0), Err(SizeError::Invalid));
     }
 
     #[test]
     fn whole_texts() {
-        assert_eq!(whole("1.5k", BYTES, Rules::New), Ok(1536));
-        assert_eq!(whole("1kk", BYTES, Rules::New), Err(SizeError::Invalid));
-        assert_eq!(whole("-5", BYTES, Rules::New), Err(SizeError::Range));
+        assert_eq!(whole("1.5k", BYTES, Rules::V8_1), Ok(1536));
+        assert_eq!(whole("1kk", BYTES, Rules::V8_1), Err(SizeError::Invalid));
+        assert_eq!(whole("-5", BYTES, Rules::V8_1), Err(SizeError::Range));
         assert_eq!(whole("-5", BYTES, Rules::Old), Err(SizeError::Invalid));
-        assert_eq!(whole("-x", BYTES, Rules::New), Err(SizeError::Invalid));
+        assert_eq!(whole("-x", BYTES, Rules::V8_1), Err(SizeError::Invalid));
     }
 
     #[rstest]

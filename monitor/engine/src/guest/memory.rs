@@ -21,7 +21,7 @@ use crate::qmp::{Qmp, QmpError, QmpResult};
 
 /// The first release that drops a descriptor set when it is told to; earlier ones keep it as long as
 /// the VM is stopped (monitor/fds.c).
-const SETS_GO: Version = v(9, 1);
+const SETS_GO: Version = v(9, 1); // 9.1: commit 881172f3f9
 
 /// Bytes of the longest list of storage keys that is read: that of a guest of about 32 GiB.
 const MOST_KEYS: u64 = 512 << 20;

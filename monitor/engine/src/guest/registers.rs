@@ -23,6 +23,7 @@ impl<'a> Names<'a> {
     fn known(&self, name: &str) -> bool {
         let x86 = matches!(self.caps.arch.as_deref(), Some("x86_64" | "i386"));
         // From 11.0 on the names are those of the gdb stub, on every target.
+        // 11.0: seen in 11.1.3
         if self.caps.version >= v(11, 0) {
             return !name.is_empty() && (!x86 || is_x86_gdb(name));
         }
@@ -30,6 +31,7 @@ impl<'a> Names<'a> {
             Some("x86_64" | "i386") => is_x86(name),
             // Tables of names exist for these (target/*/monitor.c).
             Some("ppc" | "ppc64" | "sparc" | "sparc64" | "m68k") => !name.is_empty(),
+            // 10.2: commit e06d209aa6
             Some("riscv32" | "riscv64") => !name.is_empty() && self.caps.version >= v(10, 2),
             _ => false,
         }

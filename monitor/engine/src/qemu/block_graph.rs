@@ -9,9 +9,9 @@ use crate::qemu::caps::Caps;
 use crate::qmp::version::{Version, v};
 use crate::qmp::{self, Qmp, QmpError};
 
-/// The releases with a slip in the search for nodes: seen in 10.0.2, neither in 7.2.22 nor in
-/// 11.1.3.
-const SKIPS_NODES: std::ops::Range<Version> = v(9, 0)..v(10, 1);
+/// The releases with a slip in the search for nodes (`bdrv_next`, block/block-backend.c).
+// 9.0: commit f6d38c9f6d; 11.0: seen in 11.1.3
+const SKIPS_NODES: std::ops::Range<Version> = v(9, 0)..v(11, 0);
 
 /// A block node.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -11,7 +11,7 @@ use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::{Monitor, Outcome};
 use hmp_engine::host::Host;
 use hmp_engine::qmp::BoxFuture;
-use mock_qmp::{MockQmp, Recording};
+use mock_qmp::{Answer, MockQmp, Recording};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -349,7 +349,11 @@ async fn dirty_rates_of_releases() {
             "7.2.22",
             "[Please use 'info vcpu_dirty_limit' to query dirty limit for virtual CPU]\n",
         ),
-        ("8.0.0", ""),
+        (
+            "8.0.5",
+            "[Please use 'info vcpu_dirty_limit' to query dirty limit for virtual CPU]\n",
+        ),
+        ("8.1.0", ""),
     ] {
         let mock = qemu(version).command("set-vcpu-dirty-limit", json!({}));
         assert_eq!(
@@ -358,4 +362,67 @@ async fn dirty_rates_of_releases() {
             "{version}"
         );
     }
+}
+
+/// What single steps are is told by `info jit` since 8.1, while QMP tells of them up to 8.2.
+#[tokio::test]
+async fn single_steps_of_releases() {
+    for (version, shown) in [
+        ("8.0.5", " (single step mode)"),
+        ("8.1.0", ""),
+        ("8.2.0", ""),
+    ] {
+        let status = json!({"status": "running", "running": true, "singlestep": true});
+        let mock = qemu(version).command("query-status", status);
+        let expected = format!("VM status: running{shown}\n");
+        assert_eq!(answer(mock, "info status").await, expected, "{version}");
+    }
+}
+
+/// Errors of these commands have `Error:` in front since 10.2.
+#[tokio::test]
+async fn prefixes_of_releases() {
+    for (version, prefix) in [("10.1.4", ""), ("10.2.0", "Error: ")] {
+        let mock = qemu(version)
+            .command("query-block", json!([]))
+            .command("query-named-block-nodes", json!([]))
+            .command("blockdev-del", json!({}))
+            .command("eject", json!({}));
+        let expected = format!("{prefix}Device 'nosuch' not found\n");
+        assert_eq!(
+            answer(mock, "drive_del nosuch").await,
+            expected,
+            "{version}"
+        );
+    }
+}
+
+/// The C library of the build decides about `0b11`, so that the built-in is asked where it is.
+#[tokio::test]
+async fn binary_numbers_are_the_builds() {
+    for version in ["10.0.2", "11.1.3"] {
+        let mock = qemu(version).command_with("human-monitor-command", |arguments| {
+            Answer::from(json!(format!(
+                "built-in: {}\n",
+                arguments["command-line"].as_str().unwrap()
+            )))
+        });
+        let (_server, stream) = mock.serve_in_memory().unwrap();
+        let options = Options::default();
+        let (client, _) = Client::from_unix(stream, &options).await.unwrap();
+        let monitor = Monitor::builder(Arc::new(client)).build().await;
+        let mut monitor = monitor.unwrap();
+        assert_eq!(
+            line(&mut monitor, "print 0b11").await,
+            "built-in: print/1xw 0b11\n"
+        );
+        // No number, or one that all builds read alike.
+        for own in ["print 0xb1", "print 3"] {
+            let text = line(&mut monitor, own).await;
+            assert!(!text.contains("built-in"), "{own}: {text}");
+        }
+    }
+    assert_eq!(answer(qemu("11.1.3"), "print 0b11").await, "0x3\n");
+    let refused = answer(qemu("10.0.2"), "print 0b11").await;
+    assert!(refused.contains("extraneous characters"), "{refused}");
 }

@@ -221,7 +221,7 @@ fn scheme(args: &Map<String, Value>) -> &str {
 pub fn goes_to_a_command_or_file(args: &Map<String, Value>, version: Version) -> bool {
     match scheme(args) {
         "exec" => true,
-        "file" => version >= v(8, 2),
+        "file" => version >= v(8, 2), // 8.2: commit 2a9e2e595f
         _ => false,
     }
 }

@@ -286,7 +286,7 @@ fn print_node(
 }
 
 /// The first release that leaves the headline out where the driver has nothing to tell.
-const EMPTY_DETAILS_LEFT_OUT: Version = v(8, 0);
+const EMPTY_DETAILS_LEFT_OUT: Version = v(8, 0); // 8.0: commit 3716470b24
 
 fn print_image(out: &mut dyn Write, image: &Image, style: Style<'_>) -> fmt::Result {
     let disk_size = image
@@ -407,7 +407,7 @@ struct Stats {
 }
 
 /// The first release that prints a table per backend.
-const STATS_TABLE: Version = v(11, 0);
+const STATS_TABLE: Version = v(11, 0); // 11.0: seen in 11.1.3
 
 /// `info blockstats`.
 pub async fn info_blockstats(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {

@@ -51,7 +51,7 @@ use Known::{Always, In, Since};
 const OPTIONS: &[(&str, Kind, Known)] = &[
     ("backend", Text, Always),
     ("path", Text, Always),
-    ("input-path", Text, Since(v(8, 1))),
+    ("input-path", Text, Since(v(8, 1))), // 8.1: commit 5b18a6bf44
     ("host", Text, Always),
     ("port", Text, Always),
     ("fd", Text, Always),

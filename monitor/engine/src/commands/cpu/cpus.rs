@@ -35,7 +35,7 @@ pub async fn cpu(cx: &mut Cx<'_>, args: Cpu) -> CmdResult {
 }
 
 /// The first release whose list names the model.
-const MODEL_SHOWN: crate::qmp::version::Version = v(10, 1);
+const MODEL_SHOWN: crate::qmp::version::Version = v(10, 1); // 10.1: commit d6c73ac306
 
 /// `info cpus`.
 pub async fn info_cpus(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {

@@ -10,7 +10,7 @@ use crate::qmp::version::{Version, v};
 
 /// The first release that distinguishes regions without an address from others, and ends their lines
 /// without a dot (commit aa37616fb4 of QEMU, hw/pci/pci-hmp-cmds.c).
-const UNMAPPED_SHOWN: Version = v(9, 2);
+const UNMAPPED_SHOWN: Version = v(9, 2); // 9.2: commit aa37616fb4
 
 /// The address of a region that has none.
 const UNMAPPED: i64 = -1;

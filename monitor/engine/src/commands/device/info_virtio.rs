@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
-use crate::qmp::version::v;
+use crate::qmp::version::{Version, v};
 
 #[derive(Deserialize)]
 struct VirtioInfo {
@@ -15,11 +15,14 @@ struct VirtioInfo {
     name: String,
 }
 
-/// `info virtio`: none is an error of QMP's from 10.0 on, a sentence before.
+/// The first release that looks for realized devices in QOM, and says so where there are none.
+const SEARCHES_QOM: Version = v(8, 2); // 8.2: commit b532c684e0
+
+/// `info virtio`: none is an error of QMP's since then, a sentence before.
 pub async fn info_virtio(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     let devices: Vec<VirtioInfo> = if !cx.caps.preconfig {
         cx.query("x-query-virtio").await?
-    } else if cx.caps.version < v(8, 0) {
+    } else if cx.caps.version < SEARCHES_QOM {
         Vec::new()
     } else {
         return Err(CmdError::User("No virtio devices found".into()));
@@ -119,7 +122,7 @@ struct VhostStatus {
 
 /// `info virtio-status`.
 pub async fn info_status(cx: &mut Cx<'_>, args: Device) -> CmdResult {
-    let kind = if cx.caps.version < v(8, 0) {
+    let kind = if cx.caps.version < SEARCHES_QOM {
         "VirtIODevice"
     } else {
         "realized VirtIODevice"

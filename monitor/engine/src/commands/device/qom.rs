@@ -11,7 +11,7 @@ use crate::format::json;
 use crate::grammar::number::{strtoi64, strtou64, whole};
 use crate::grammar::qjson;
 use crate::grammar::size::{self, BYTES, Rules, SizeError};
-use crate::qmp::version::{Version, v};
+use crate::qmp::version::Version;
 use crate::qmp::{Qmp, QmpError};
 
 /// Arguments of `qom-list`.
@@ -161,7 +161,7 @@ fn from_text(kind: &str, name: &str, text: &str, version: Version) -> Result<Val
                 "Invalid parameter type for '{name}', expected: number"
             )),
         },
-        "list" => ranges(text, version >= v(11, 0))
+        "list" => ranges(text, version >= crate::grammar::number::BINARY)
             .map(Value::from)
             // An element has no name.
             .ok_or_else(|| "Parameter 'null' expects list of uint64 values or ranges".to_owned()),
@@ -209,6 +209,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::qmp::version::v;
 
     #[rstest]
     #[case("bool", "yes", json!(true))]

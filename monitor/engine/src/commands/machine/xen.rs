@@ -12,6 +12,7 @@ use crate::qmp::version::v;
 /// From 11.0 on all targets have the commands, and those without Xen guests say so.
 fn check_target(cx: &Cx<'_>) -> CmdResult {
     let x86 = matches!(cx.caps.arch.as_deref(), Some("x86_64" | "i386"));
+    // 11.0: seen in 11.1.3
     if x86 || cx.caps.version < v(11, 0) {
         return Ok(());
     }

@@ -129,7 +129,7 @@ fn key_of(keys: &str, addr: u64) -> Option<u8> {
 }
 
 /// The first release with another sentence and with hints.
-const HINTED: Version = v(10, 0);
+const HINTED: Version = v(10, 0); // 10.0: commit cacf4cb251
 
 /// Targets that are built without device trees.
 const NO_DEVICE_TREES: &[&str] = &["s390x"];

@@ -34,7 +34,7 @@ pub(super) const CHUNK: u64 = 64 << 10;
 pub(super) const LINE_BY_LINE: u64 = 4 << 10;
 
 /// The release that changed how octal numbers and addresses look.
-pub(super) const NEW_LAYOUT: Version = v(11, 0);
+pub(super) const NEW_LAYOUT: Version = v(11, 0); // 11.0: seen in 11.1.3
 
 /// Targets that store the high byte first.
 pub(super) const BIG_ENDIAN: &[&str] = &[

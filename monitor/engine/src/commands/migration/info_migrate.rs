@@ -108,7 +108,7 @@ struct Vfio {
 }
 
 /// The first release with the short form, and with `-a`.
-const SHORT_FORM: Version = v(10, 1);
+const SHORT_FORM: Version = v(10, 1); // 10.1: commit e09c6d8375
 
 /// Options like `-only-migratable` and `-global`, and the machine type, decide them.
 const GLOBALS_NOTE: &str = "QMP does not show the globals";

@@ -23,7 +23,7 @@ const TYPES: &str = include_str!("device_types.tsv");
 const FIXED_CPUS: &[&str] = &["aarch64", "arm", "ppc", "ppc64", "riscv32", "riscv64"];
 
 /// The first release of the types that `device_types.tsv` distinguishes by release.
-const BOUND: Version = v(11, 0);
+const BOUND: Version = v(11, 0); // 11.0: seen in 11.1.3
 
 /// Devices with an id that are realized and may be unplugged.
 pub(super) async fn removable(qmp: &dyn Qmp) -> Vec<String> {

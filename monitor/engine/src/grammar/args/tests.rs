@@ -27,7 +27,7 @@ fn read_with(name: &str, spec: &str, line: &str, format: &mut Format) -> Result<
             registers: &None_,
             binary_numbers: false,
         },
-        sizes: Rules::New,
+        sizes: Rules::V8_1,
     };
     let mut cursor = Cursor::new(line);
     cursor.name();

@@ -35,11 +35,13 @@ pub struct Region {
 
 /// The first release that a table serves, the release that it was learned from, and the table.
 const TABLES: &[(Version, Version, &str)] = &[
+    // 11.0: nearest; 11.1: learned
     (v(11, 0), v(11, 1), include_str!("property_order/11.1.tsv")),
+    // 8.0: nearest; 10.0: learned
     (v(8, 0), v(10, 0), include_str!("property_order/10.0.tsv")),
     (
         Version::FIRST,
-        v(7, 2),
+        v(7, 2), // 7.2: learned
         include_str!("property_order/7.2.tsv"),
     ),
 ];
