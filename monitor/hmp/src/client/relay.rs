@@ -4,15 +4,20 @@
 
 use std::io;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::process::Command;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::client::{Client, ConnectError, Events, Options};
 
 /// Bytes of a reply that are read; a longer one is an error of its request.
 const LONGEST: u64 = 256 << 20;
+
+/// Requests that are carried at a time.
+const AT_ONCE: usize = 8;
 
 /// Bytes that the two ends of the connection hold between them.
 const BETWEEN: usize = 1 << 16;
@@ -99,7 +104,7 @@ pub async fn connect(
     let (ours, theirs) = duplex(BETWEEN);
     tokio::spawn(async move {
         // Who is gone needs no more replies.
-        let _ = serve(theirs, &carrier, &version).await;
+        let _ = serve(theirs, carrier, &version).await;
     });
     let options = Options {
         relayed: true,
@@ -108,36 +113,51 @@ pub async fn connect(
     Client::from_stream(ours, &options).await
 }
 
-async fn serve(stream: DuplexStream, carrier: &Carrier, version: &Value) -> io::Result<()> {
+/// Requests are carried beside each other: each is a program that starts and ends.
+async fn serve(stream: DuplexStream, carrier: Carrier, version: &Value) -> io::Result<()> {
     let (read, mut write) = tokio::io::split(stream);
     let greeting = json!({"QMP": {"version": version, "capabilities": []}});
     write
         .write_all(format!("{greeting}\r\n").as_bytes())
         .await?;
+    let (carrier, write) = (Arc::new(carrier), Arc::new(Mutex::new(write)));
+    let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut lines = BufReader::new(read).lines();
     while let Some(line) = lines.next_line().await? {
-        let Ok(mut request) = serde_json::from_str::<Value>(&line) else {
+        let Ok(request) = serde_json::from_str::<Value>(&line) else {
             continue;
         };
-        let id = request
-            .as_object_mut()
-            .and_then(|request| request.remove("id"));
-        let mut reply = match request["execute"].as_str() {
-            // The carrier's own connection is through that already.
-            Some("qmp_capabilities") => json!({"return": {}}),
-            _ => match carrier.carry(&request.to_string()).await {
-                Ok(reply) => reply,
-                Err(text) => json!({"error": {"class": "GenericError", "desc": text}}),
-            },
-        };
-        if let Some(reply) = reply.as_object_mut() {
-            // libvirt numbers its requests itself.
-            reply.remove("id");
-            if let Some(id) = id {
-                reply.insert("id".into(), id);
-            }
-        }
-        write.write_all(format!("{reply}\r\n").as_bytes()).await?;
+        let place = Arc::clone(&places).acquire_owned().await;
+        let (carrier, write) = (Arc::clone(&carrier), Arc::clone(&write));
+        tokio::spawn(async move {
+            let reply = answered(&carrier, request).await;
+            let text = format!("{reply}\r\n");
+            // Who is gone needs no reply.
+            let _ = write.lock().await.write_all(text.as_bytes()).await;
+            drop(place);
+        });
     }
     Ok(())
+}
+
+async fn answered(carrier: &Carrier, mut request: Value) -> Value {
+    let id = request
+        .as_object_mut()
+        .and_then(|request| request.remove("id"));
+    let mut reply = match request["execute"].as_str() {
+        // The carrier's own connection is through that already.
+        Some("qmp_capabilities") => json!({"return": {}}),
+        _ => match carrier.carry(&request.to_string()).await {
+            Ok(reply) => reply,
+            Err(text) => json!({"error": {"class": "GenericError", "desc": text}}),
+        },
+    };
+    if let Some(reply) = reply.as_object_mut() {
+        // libvirt numbers its requests itself.
+        reply.remove("id");
+        if let Some(id) = id {
+            reply.insert("id".into(), id);
+        }
+    }
+    reply
 }

@@ -18,6 +18,9 @@ use crate::client::{Client, Options};
 /// to connecting.
 const FIRST_ANSWERS: Duration = Duration::from_secs(10);
 
+/// The same where each question is a program that is started.
+const CARRIED_ANSWERS: Duration = Duration::from_secs(60);
+
 /// How long one try to connect anew may take, and the pause between two.
 const TRY: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -34,6 +37,8 @@ pub(super) struct Home {
     pub(super) clears: bool,
     /// Whether a QEMU that comes back is connected to unasked.
     pub(super) reconnect: bool,
+    /// Whether requests are carried by another program.
+    pub(super) carried: bool,
     /// Whether the program ends with QEMU.
     pub(super) exit_on_end: bool,
 }
@@ -48,12 +53,16 @@ impl Home {
             .patience(self.settings.command_timeout)
             .clear_leftovers(self.clears)
             .build();
-        match timeout(FIRST_ANSWERS, building).await {
+        let limit = match self.carried {
+            true => CARRIED_ANSWERS,
+            false => FIRST_ANSWERS,
+        };
+        match timeout(limit, building).await {
             Ok(Ok(monitor)) => Ok(monitor),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!(
                 "connected, but QEMU does not answer within {} s; it may be busy or stuck",
-                FIRST_ANSWERS.as_secs()
+                limit.as_secs()
             )),
         }
     }

@@ -177,6 +177,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
         allow: options.allow,
         clears,
         reconnect: options.reconnect,
+        carried: matches!(options.target, Target::Libvirt { .. }),
         exit_on_end: options.exit_on_end,
     };
     let tells = clears && options.task != Task::EndJobs;
