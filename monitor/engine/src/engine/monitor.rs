@@ -9,6 +9,7 @@ use futures_util::future::join;
 use crate::command::route::{Passthrough, Policy};
 use crate::command::rows::Rows;
 use crate::command::session::Session;
+use crate::engine::complete::more::{self, Offers};
 use crate::engine::complete::{self, Completion};
 use crate::guest::given;
 use crate::host::{Host, NoHost, Risk};
@@ -39,6 +40,11 @@ impl Completer {
     /// What could stand at the end of `text`, the line left of the cursor.
     pub async fn complete(&self, text: &str) -> Completion {
         complete::complete(text, &self.rows, &self.caps, self.qmp.as_ref()).await
+    }
+
+    /// The same for people: with what each is, and more than the built-in has.
+    pub async fn offers(&self, text: &str) -> Offers {
+        more::offers(text, &self.rows, &self.caps, self.qmp.as_ref()).await
     }
 }
 

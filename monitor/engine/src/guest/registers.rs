@@ -48,6 +48,18 @@ impl Registers for Names<'_> {
     }
 }
 
+/// The names that are known one by one, for lists; none for targets whose names only QEMU knows.
+pub fn listed(caps: &Caps) -> impl Iterator<Item = &'static str> {
+    let x86 = matches!(caps.arch.as_deref(), Some("x86_64" | "i386"));
+    // 11.0: seen in 11.1.3
+    let general = match caps.version >= v(11, 0) {
+        true => X86_GDB,
+        false => X86_GENERAL,
+    };
+    let names = general.iter().chain(X86_SEGMENTS).filter(move |_| x86);
+    names.copied()
+}
+
 const X86_GENERAL: &[&str] = &[
     "eax", "ecx", "edx", "ebx", "esp", "sp", "ebp", "fp", "esi", "edi", "eflags", "eip", "pc",
     "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",

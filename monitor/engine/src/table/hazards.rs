@@ -241,6 +241,19 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         at: &[
+            At::Line("info cmma"),
+            At::Line("info skeys"),
+            At::Line("dump-skeys"),
+            At::Line("migration_mode"),
+            At::Qmp("dump-skeys"),
+        ],
+        harm: "aborts QEMU on the machine none, which has no storage keys and attributes",
+        seen: "10.0.2 s390x -M none: assertions in s390_get_stattrib_device and s390_get_skeys_device",
+        is: is!(has_no_machine),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[
             At::Line("xp"),
             At::Line("sum"),
             At::Line("pmemsave"),

@@ -2,7 +2,7 @@
 //! What the line editor asks of us while a line is typed: candidates, and stars for a password.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,11 +34,18 @@ pub(super) struct Assistant {
     pub(super) style: Style,
     /// Whether a part of the line was red when it was looked at last.
     pub(super) red: Cell<bool>,
-    /// When a key was taken last.
-    pub(super) last: Cell<Option<Instant>>,
+    /// The line that was looked at last, and when.
+    pub(super) last: RefCell<Option<(Seen, Instant)>>,
+}
+
+/// A line, and what stood behind it.
+pub(super) struct Seen {
+    line: String,
+    ghost: Option<Ghost>,
 }
 
 /// What stands behind the line and is not typed.
+#[derive(Clone)]
 pub(super) struct Ghost {
     text: String,
     /// Whether it is put in where the user goes right.
@@ -63,9 +70,33 @@ impl Hinter for Assistant {
     /// are left to type.
     fn hint(&self, line: &str, pos: usize, ctx: &Context<'_>) -> Option<Ghost> {
         let now = Instant::now();
-        let last = self.last.replace(Some(now));
-        let typed_by_hand = last.is_none_or(|last| now.duration_since(last) > BURST);
-        if !self.completes || !self.style.is_on() || !typed_by_hand {
+        let mut last = self.last.borrow_mut();
+        // The editor asks more than once for a key.
+        if let Some((known, _)) = &*last
+            && known.line == line
+        {
+            return known.ghost.clone();
+        }
+        let by_hand = last
+            .as_ref()
+            .is_none_or(|(_, at)| now.duration_since(*at) > BURST);
+        let ghost = match by_hand {
+            true => self.ghost(line, pos, ctx),
+            false => None,
+        };
+        let seen = Seen {
+            line: line.to_owned(),
+            ghost: ghost.clone(),
+        };
+        *last = Some((seen, now));
+        ghost
+    }
+}
+
+impl Assistant {
+    /// What stands behind a line that a hand types.
+    fn ghost(&self, line: &str, pos: usize, ctx: &Context<'_>) -> Option<Ghost> {
+        if !self.completes || !self.style.is_on() {
             return None;
         }
         if pos < line.len() || line.trim().len() < 2 {

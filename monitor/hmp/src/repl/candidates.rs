@@ -4,13 +4,17 @@
 use std::fmt::Write;
 
 use hmp_engine::engine::complete::Completion;
+use hmp_engine::engine::complete::more::Item;
 
 use crate::host::files::{self, Place};
 use crate::repl::question::Found;
-use crate::terminal::escape::is_harmless;
+use crate::terminal::escape::{is_harmless, on_one_line};
 
 /// Candidates that are listed; how many more there are is said.
 const LISTED: usize = 256;
+
+/// The same where each has a line of its own.
+const DESCRIBED: usize = 40;
 
 /// What is listed where QEMU has not answered in time.
 const LATE: &str = "QEMU has not answered yet; press TAB again\n";
@@ -28,6 +32,17 @@ pub(super) fn with_files(
         candidates.extend(files::complete(place, unquoted(typed)));
     }
     candidates
+}
+
+/// Names of files in `place` that begin as what is typed.
+pub(super) fn files_as_items(place: &Place, typed: &str) -> Vec<Item> {
+    let files = files::complete(place, unquoted(typed));
+    let item = |text: String| Item {
+        open: text.ends_with('/'),
+        text,
+        about: String::new(),
+    };
+    files.into_iter().map(item).collect()
 }
 
 /// A word in quotes, without them.
@@ -55,14 +70,14 @@ impl Offer {
                 list: LATE.to_owned(),
             };
         }
-        let mut candidates = found.candidates;
-        candidates.retain(|candidate| is_harmless(candidate));
-        match candidates.as_slice() {
+        let mut items = found.items;
+        items.retain(|item| is_harmless(&item.text));
+        match items.as_slice() {
             [] => Self::default(),
             [one] => {
-                let mut word = quoted(one);
+                let mut word = quoted(&one.text);
                 // A word that is alone is finished, unless it is a folder.
-                if !one.ends_with('/') {
+                if !one.open && !one.text.ends_with('/') {
                     word.push(' ');
                 }
                 Self {
@@ -71,13 +86,17 @@ impl Offer {
                 }
             }
             several => {
-                let common = common(several);
+                let words: Vec<&str> = several.iter().map(|item| item.text.as_str()).collect();
+                let common = common(&words);
                 let longer = common.len() > unquoted(typed).len();
                 Self {
                     replacement: longer
                         .then(|| common.to_owned())
                         .filter(|c| !needs_quotes(c)),
-                    list: columns(several, width),
+                    list: match several.iter().any(|item| !item.about.is_empty()) {
+                        true => described(several, width),
+                        false => columns(&words, width),
+                    },
                 }
             }
         }
@@ -85,7 +104,7 @@ impl Offer {
 }
 
 /// What all of them begin with.
-fn common(words: &[String]) -> &str {
+fn common<'w>(words: &[&'w str]) -> &'w str {
     let Some((first, rest)) = words.split_first() else {
         return "";
     };
@@ -113,7 +132,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// Words in columns, downwards.
-fn columns(words: &[String], width: usize) -> String {
+fn columns(words: &[&str], width: usize) -> String {
     let shown = &words[..words.len().min(LISTED)];
     let longest = shown.iter().map(|word| word.chars().count()).max();
     let wide = longest.unwrap_or(0) + 2;
@@ -121,7 +140,7 @@ fn columns(words: &[String], width: usize) -> String {
     let rows = shown.len().div_ceil(count);
     let mut text = String::new();
     for row in 0..rows {
-        let words: Vec<&String> = shown.iter().skip(row).step_by(rows).collect();
+        let words: Vec<&&str> = shown.iter().skip(row).step_by(rows).collect();
         for (column, word) in words.iter().enumerate() {
             let pad = if column + 1 == words.len() { 0 } else { wide };
             // Writing to a string can't fail.
@@ -135,15 +154,72 @@ fn columns(words: &[String], width: usize) -> String {
     text
 }
 
+/// A line for each word, with what it is, cut at the terminal's width.
+fn described(items: &[Item], width: usize) -> String {
+    let shown = &items[..items.len().min(DESCRIBED)];
+    let longest = shown.iter().map(|item| item.text.chars().count()).max();
+    let wide = longest.unwrap_or(0).min(width / 2) + 2;
+    let mut text = String::new();
+    for Item {
+        text: word, about, ..
+    } in shown
+    {
+        let about = on_one_line(about);
+        let line = format!("{word:wide$}{about}");
+        // The last column is left free: some terminals wrap there.
+        let cut: String = line
+            .trim_end()
+            .chars()
+            .take(width.saturating_sub(1))
+            .collect();
+        let _ = writeln!(text, "{}", cut.trim_end());
+    }
+    if items.len() > shown.len() {
+        let _ = writeln!(text, "and {} more", items.len() - shown.len());
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found(candidates: Vec<String>) -> Found {
+    fn item(text: &str, about: &str) -> Item {
+        Item {
+            text: text.into(),
+            about: about.into(),
+            open: false,
+        }
+    }
+
+    fn found(words: Vec<String>) -> Found {
         Found {
-            candidates,
+            items: words.iter().map(|word| item(word, "")).collect(),
             ..Found::nothing(0)
         }
+    }
+
+    #[test]
+    fn what_they_are_is_on_lines_of_their_own() {
+        let about = |items: Vec<Item>| {
+            let found = Found {
+                items,
+                ..Found::nothing(0)
+            };
+            Offer::new(found, "", 20)
+        };
+        let both = about(vec![
+            item("mac", "a MAC address, 00:00"),
+            item("x", "\x1b[2J"),
+        ]);
+        assert_eq!(both.list, "mac  a MAC address,\nx    \\x1b[2J\n");
+        let one = Item {
+            open: true,
+            ..item("mac=", "str")
+        };
+        assert_eq!(about(vec![one]).replacement.as_deref(), Some("mac="));
+        let many = (0..100).map(|n| item(&format!("n{n}"), "a")).collect();
+        assert!(about(many).list.ends_with("and 60 more\n"));
     }
 
     fn offer(words: &[&str], typed: &str) -> Offer {

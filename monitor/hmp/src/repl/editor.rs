@@ -2,7 +2,7 @@
 //! The prompt's line editor, on a thread of its own: it blocks while a user types, and the
 //! connection must not wait for that.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,7 +12,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use rustyline::config::{BellStyle, Configurer};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
-use rustyline::{ColorMode, Config, ExternalPrinter};
+use rustyline::{ColorMode, CompletionType, Config, ExternalPrinter};
 use tokio::sync::{mpsc, oneshot};
 
 use super::assistant::Assistant;
@@ -281,6 +281,8 @@ impl Prompt {
     fn rich(&self, history: Option<&mut HistoryFile>) -> rustyline::Result<Readline> {
         let config = Config::builder()
             .bell_style(BellStyle::None)
+            // There is one candidate at most: no list, and no key is waited for.
+            .completion_type(CompletionType::List)
             // Marks around pasted text are taken out before the editor sees them.
             .bracketed_paste(false)
             .history_ignore_space(true)
@@ -298,7 +300,7 @@ impl Prompt {
             vocabulary: self.vocabulary.clone(),
             style: self.style,
             red: Cell::new(false),
-            last: Cell::new(None),
+            last: RefCell::new(None),
         }));
         for line in history.map(HistoryFile::load).unwrap_or_default() {
             let _ = readline.add_history_entry(line);

@@ -4,6 +4,7 @@
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
+use hmp_engine::engine::complete::more::Item;
 use rustix::termios::tcgetwinsize;
 use tokio::sync::mpsc;
 
@@ -36,7 +37,7 @@ pub(super) enum Said {
 pub(super) struct Found {
     /// Where the word starts.
     pub(super) start: usize,
-    pub(super) candidates: Vec<String>,
+    pub(super) items: Vec<Item>,
     /// QEMU has not answered yet.
     pub(super) late: bool,
 }

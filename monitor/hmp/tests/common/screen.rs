@@ -60,7 +60,7 @@ impl Screen {
     pub fn types_slowly(&mut self, text: &str) {
         for letter in text.chars() {
             self.types(&letter.to_string());
-            std::thread::sleep(Duration::from_millis(60));
+            std::thread::sleep(Duration::from_millis(120));
         }
     }
 

@@ -19,6 +19,7 @@ mod prompt_hints;
 mod prompt_long;
 mod prompt_own;
 mod prompt_pipes;
+mod prompt_tab;
 mod replay;
 mod signals;
 mod standard_streams;

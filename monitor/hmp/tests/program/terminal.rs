@@ -128,7 +128,8 @@ fn tab_completes_names() {
     person.types("inf\t");
     person.sees("info ");
     person.types("stat\t");
-    person.sees("stats   status");
+    person.sees("stats   ");
+    person.sees("status  ");
     person.sees("(qemu) info stat");
     person.types("us\r");
     person.sees("VM status: running");

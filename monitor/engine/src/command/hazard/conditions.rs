@@ -306,6 +306,12 @@ const BOARDS_WITHOUT_DISPLAY: &[&str] = &["microvm-machine", "none-machine"];
 
 /// The abort comes when text consoles were numbered before the board makes its display adapter. QMP
 /// shows the consoles and the board; whether an adapter will come, it does not tell.
+/// Whether the machine is `none`.
+pub async fn has_no_machine(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    let get = json!({"path": "/machine", "property": "type"});
+    matches!(qmp.execute("qom-get", get).await, Ok(Value::String(kind)) if kind == "none-machine")
+}
+
 pub async fn second_console(qmp: &dyn Qmp, caps: &Caps, _: &Map<String, Value>) -> bool {
     if !caps.preconfig {
         return false;

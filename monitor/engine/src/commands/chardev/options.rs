@@ -95,6 +95,16 @@ const OPTIONS: &[(&str, Kind, Known)] = &[
     ("abstract", Bool, Always),
 ];
 
+/// The names that a release may know.
+pub fn names(version: Version) -> impl Iterator<Item = &'static str> {
+    let there = move |known: &Known| match known {
+        Always | In(..) => true,
+        Since(bound) => version >= *bound,
+    };
+    let known = OPTIONS.iter().filter(move |(.., known)| there(known));
+    known.map(|(name, ..)| *name)
+}
+
 /// The members of the QMP type of a back end; `None` for one that the schema does not know.
 fn members<'a>(schema: &'a Schema, backend: &str) -> Option<&'a Value> {
     let union = schema.argument("chardev-add", "backend")?;

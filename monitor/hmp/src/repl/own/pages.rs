@@ -3,6 +3,7 @@
 //! the same name comes first.
 
 use hmp_engine::command::rows::Rows;
+use hmp_engine::engine::complete::more as complete;
 
 /// Which command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +125,30 @@ pub(in crate::repl) fn find<'l>(line: &'l str, rows: &Rows) -> Option<(&'static 
             rest = behind;
         }
         (!has(rows, page.name)).then(|| (page, rest.trim()))
+    })
+}
+
+/// Whether a line may become one of these.
+pub(in crate::repl) fn begins(text: &str) -> bool {
+    let text = text.trim_start();
+    PAGES.iter().any(|page| page.name.starts_with(text))
+}
+
+/// Those that a line may become, as candidates for its last word.
+pub(in crate::repl) fn items(text: &str) -> impl Iterator<Item = complete::Item> {
+    let text = text.trim_start().to_owned();
+    let start = text.rfind(' ').map_or(0, |at| at + 1);
+    let fits = PAGES
+        .iter()
+        .filter(move |page| page.name.starts_with(&text));
+    fits.filter_map(move |page| {
+        // One word at a time.
+        let word = page.name.get(start..).filter(|rest| !rest.contains(' '))?;
+        Some(complete::Item {
+            text: word.to_owned(),
+            about: page.help.to_owned(),
+            open: false,
+        })
     })
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hmp_engine::engine::Monitor;
-use hmp_engine::engine::complete::Completion;
+use hmp_engine::engine::complete::more::Offers;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -19,7 +19,7 @@ pub(in crate::repl) struct Tab {
 
 struct Search {
     line: String,
-    found: JoinHandle<Completion>,
+    found: JoinHandle<Offers>,
 }
 
 impl Drop for Search {
@@ -31,18 +31,14 @@ impl Drop for Search {
 impl Tab {
     /// Candidates for the end of `text`, the line left of the cursor; none where QEMU has not
     /// answered yet.
-    pub(in crate::repl) async fn find(
-        &mut self,
-        monitor: &Monitor,
-        text: &str,
-    ) -> Option<Completion> {
+    pub(in crate::repl) async fn find(&mut self, monitor: &Monitor, text: &str) -> Option<Offers> {
         let known = self.search.take().filter(|search| search.line == text);
         let mut search = known.unwrap_or_else(|| {
             let completer = monitor.completer();
             let line = text.to_owned();
             Search {
                 line: text.to_owned(),
-                found: tokio::spawn(async move { completer.complete(&line).await }),
+                found: tokio::spawn(async move { completer.offers(&line).await }),
             }
         });
         match timeout(PATIENCE, &mut search.found).await {

@@ -5,9 +5,10 @@ use std::fmt::Write;
 
 use tokio::time::sleep;
 
-use crate::repl::candidates::with_files;
+use crate::repl::candidates::files_as_items;
 use crate::repl::events::{news, progress};
 use crate::repl::exit::Exit;
+use crate::repl::own::pages;
 use crate::repl::prompt::state::{After, Prompt, Vm};
 use crate::repl::question::{Found, Said};
 use crate::repl::screen::say;
@@ -170,9 +171,18 @@ impl Prompt<'_> {
             },
             Some(found) => {
                 let (start, place) = (found.start, self.worker.place());
+                let mut items = found.items;
+                if text.trim().is_empty() || pages::begins(text) {
+                    items.extend(pages::items(text));
+                    items.sort();
+                }
+                if found.files {
+                    let typed = line.get(start..pos).unwrap_or_default();
+                    items.extend(files_as_items(&place, typed));
+                }
                 Found {
                     start,
-                    candidates: with_files(found, &place, line, pos),
+                    items,
                     late: false,
                 }
             }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! From a line to its candidates.
+
+use crate::command::rows::Rows;
+use crate::engine::complete::base::complete;
+use crate::engine::complete::more::item::{Offers, Place};
+use crate::engine::complete::more::{about, options, places};
+use crate::qemu::caps::Caps;
+use crate::qmp::Qmp;
+
+/// Completes `text`, the line left of the cursor.
+pub async fn offers(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Offers {
+    let base = complete(text, rows, caps, qmp).await;
+    if !base.candidates.is_empty() {
+        let words = base.candidates;
+        return Offers {
+            start: base.start,
+            items: about::items(base.argument, words, text, rows, qmp).await,
+            files: base.files,
+        };
+    }
+    let none = Offers {
+        start: base.start,
+        items: Vec::new(),
+        files: base.files,
+    };
+    // Words in quotes are left alone: where they begin in the line is not where they begin.
+    if text.contains('"') || base.files {
+        return none;
+    }
+    let start = text
+        .rfind(|c: char| c.is_ascii_whitespace())
+        .map_or(0, |at| at + 1);
+    let (before, typed) = text.split_at(start);
+    let mut words = before.split_ascii_whitespace();
+    let Some(mut command) = words.next() else {
+        return none;
+    };
+    let info = command == "info";
+    if info {
+        match words.next() {
+            Some(name) => command = name,
+            None => return none,
+        }
+    }
+    let table = if info { &rows.info } else { &rows.main };
+    let format = command.split('/').next().unwrap_or(command);
+    let Some(row) = table
+        .iter()
+        .find(|row| row.names().any(|name| name == format))
+    else {
+        return none;
+    };
+    let spec = row.args_in(caps.version);
+    let place = Place {
+        command: format,
+        before: words
+            .filter(|word| !(word.starts_with('-') && word.len() > 1))
+            .collect(),
+        typed,
+        rows,
+        caps,
+        qmp,
+    };
+    let (from, mut items) = match places::find(&place, spec, info).await {
+        Some(found) => found,
+        None => options::find(&place).await.unwrap_or_default(),
+    };
+    let typed = typed.get(from..).unwrap_or_default();
+    items.retain(|item| item.text.starts_with(typed));
+    items.sort();
+    items.dedup_by(|a, b| a.text == b.text);
+    Offers {
+        start: start + from,
+        items,
+        files: base.files,
+    }
+}

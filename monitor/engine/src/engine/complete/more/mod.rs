@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Completion for people: the built-in's candidates with what they are, and candidates where the
+//! built-in has none.
+
+mod about;
+mod find;
+mod item;
+mod options;
+mod places;
+mod value;
+
+pub use self::find::offers;
+pub use self::item::{Item, Offers};

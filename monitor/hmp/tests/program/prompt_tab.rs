@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! TAB at the prompt: what candidates are, more of them than the built-in has, and no key is held
+//! for long.
+
+use std::time::{Duration, Instant};
+
+use mock_qmp::{Answer, MockQmp};
+use serde_json::json;
+
+use crate::common::program::Mock;
+use crate::common::screen::Screen;
+
+fn devices(mock: MockQmp) -> MockQmp {
+    mock.command(
+        "device-list-properties",
+        json!([
+            {"name": "mac", "type": "str", "description": "Ethernet 6-byte MAC Address", "default-value": "x"},
+            {"name": "multifunction", "type": "bool", "description": "on/off", "default-value": false},
+            {"name": "netdev", "type": "str"},
+            {"name": "chardev", "type": "str"},
+        ]),
+    )
+    .command(
+        "query-chardev",
+        json!([
+            {"label": "c0", "filename": "unix:/tmp/c0", "frontend-open": false},
+            {"label": "c1", "filename": "vc", "frontend-open": true},
+        ]),
+    )
+    .command(
+        "query-cpus-fast",
+        json!([{"cpu-index": 0, "qom-path": "/machine/unattached/device[0]"}, {"cpu-index": 1, "qom-path": "/x"}]),
+    )
+    .command("query-migrate-parameters", json!({"max-bandwidth": 7, "tls-creds": ""}))
+    .command_with("qom-list", |request| {
+        Answer::from(match request["path"].as_str().unwrap_or_default() {
+            "/machine" => json!([
+                {"name": "peripheral", "type": "child<container>"},
+                {"name": "periodic", "type": "child<x>"},
+                {"name": "smm", "type": "OnOffAuto"},
+            ]),
+            _ => json!([]),
+        })
+    })
+    .command("qom-get", json!("auto"))
+}
+
+const LATE: &str = "QEMU has not answered yet; press TAB again";
+
+fn screen(mock: &Mock) -> Screen {
+    Screen::start(mock, &["--color", "never"])
+}
+
+/// Presses TAB behind a text on a clear screen.
+fn tab(screen: &mut Screen, text: &str) {
+    screen.types("\x15\x0c");
+    screen.until("a clear screen", |screen| {
+        screen.rows()[0] == "(qemu)" && screen.rows()[1].is_empty()
+    });
+    screen.types(text);
+    screen.is_at(&format!("(qemu) {text}"));
+    screen.types("\t");
+    // On a busy machine even a mock may need more than a key may wait.
+    while !screen.look(Duration::from_millis(500)) {}
+    while screen.rows().iter().any(|row| row == LATE) {
+        screen.types("\x0c\t");
+        std::thread::sleep(Duration::from_millis(300));
+        while screen.look(Duration::from_millis(100)) {}
+    }
+}
+
+/// TAB lists these, and leaves the line so.
+#[track_caller]
+fn lists(screen: &mut Screen, text: &str, rows: &[&str], line: &str) {
+    tab(screen, text);
+    for row in rows {
+        screen.until(row, |screen| screen.rows().iter().any(|shown| shown == row));
+    }
+    screen.is_at(&format!("(qemu) {line}"));
+}
+
+/// TAB makes the line this.
+#[track_caller]
+fn becomes(screen: &mut Screen, text: &str, line: &str) {
+    tab(screen, text);
+    screen.is_at(&format!("(qemu) {line}"));
+}
+
+#[test]
+fn names_have_their_help() {
+    let mock = Mock::start();
+    let mut screen = screen(&mock);
+    tab(&mut screen, "info stat");
+    screen.shows("\nstatus  ");
+    screen.is_at("(qemu) info stat");
+    // The prompt's own are among them.
+    becomes(&mut screen, "even", "events");
+    becomes(&mut screen, "inf", "info");
+    becomes(&mut screen, "info eve", "info events");
+}
+
+#[test]
+fn options_of_a_device() {
+    let mock = Mock::start_with(devices);
+    let mut screen = screen(&mock);
+    let rows = [
+        "mac=            str, default x, Ethernet 6-byte MAC Address",
+        "multifunction=  bool, default off, on/off",
+    ];
+    lists(
+        &mut screen,
+        "device_add e1000,m",
+        &rows,
+        "device_add e1000,m",
+    );
+    let line = "device_add e1000,multifunction=";
+    becomes(&mut screen, "device_add e1000,mul", line);
+    lists(&mut screen, line, &["off  on"], &format!("{line}o"));
+    // One that is in use is not offered.
+    becomes(
+        &mut screen,
+        "device_add x,chardev=",
+        "device_add x,chardev=c0",
+    );
+}
+
+#[test]
+fn objects_and_their_properties() {
+    let mock = Mock::start_with(devices);
+    let mut screen = screen(&mock);
+    let rows = ["periodic    x", "peripheral  container"];
+    lists(
+        &mut screen,
+        "qom-list /machine/per",
+        &rows,
+        "qom-list /machine/peri",
+    );
+    becomes(&mut screen, "qom-get /machine s", "qom-get /machine smm");
+}
+
+#[test]
+fn numbers_flags_and_values() {
+    let mock = Mock::start_with(devices);
+    let mut screen = screen(&mock);
+    lists(
+        &mut screen,
+        "cpu ",
+        &["0  /machine/unattached/device[0]", "1  /x"],
+        "cpu",
+    );
+    let line = "migrate_set_parameter max-bandwidth";
+    becomes(&mut screen, &format!("{line} "), &format!("{line} 7"));
+    lists(
+        &mut screen,
+        "info block -",
+        &["-n  nodes", "-v  verbose"],
+        "info block -",
+    );
+    becomes(&mut screen, "print $ei", "print $eip");
+}
+
+#[test]
+fn a_qemu_that_does_not_answer_holds_no_key() {
+    let mock = Mock::start_with(|mock| mock.command_with("query-block", |_| Answer::silence()));
+    let mut screen = screen(&mock);
+    screen.types("block_resize \t");
+    screen.shows(LATE);
+    let mut longest = Duration::ZERO;
+    let typed = "block_resize ".to_owned();
+    let mut whole = typed.clone();
+    for number in 0..100 {
+        let key = if number % 5 == 4 { "\t" } else { "x" };
+        let begun = Instant::now();
+        screen.types(key);
+        if key == "x" {
+            whole.push('x');
+            let line = format!("(qemu) {whole}");
+            if line.len() > 70 {
+                break;
+            }
+            screen.until(&line, |screen| screen.line() == line);
+            longest = longest.max(begun.elapsed());
+        }
+    }
+    // TAB itself waits 50 ms at most; the rest is this machine's.
+    assert!(longest < Duration::from_millis(500), "{longest:?}");
+}
+
+#[test]
+fn what_came_late_is_there_at_the_next_tab() {
+    let mock = Mock::start_with(|mock| {
+        mock.command_with("query-block", |_| {
+            Answer::from(json!([{"device": "disk0"}])).delay(Duration::from_millis(300))
+        })
+    });
+    let mut screen = screen(&mock);
+    screen.types("eject \t");
+    screen.shows(LATE);
+    // The question is asked twice.
+    std::thread::sleep(Duration::from_millis(1500));
+    screen.types("\t");
+    screen.is_at("(qemu) eject disk0");
+}
