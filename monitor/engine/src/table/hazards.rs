@@ -240,6 +240,13 @@ pub const HAZARDS: &[Hazard] = &[
         ..HAZARD
     },
     Hazard {
+        at: &[At::Line("info via"), At::Qmp("x-query-via")],
+        harm: "kills QEMU, which divides by the clock of a macio device that no board set",
+        seen: "10.0.2 ppc64 -M pseries -device macio-newworld: SIGFPE; fine with mac99's own",
+        is: is!(has_clockless_via),
+        ..HAZARD
+    },
+    Hazard {
         at: &[
             At::Line("info cmma"),
             At::Line("info skeys"),

@@ -306,6 +306,26 @@ const BOARDS_WITHOUT_DISPLAY: &[&str] = &["microvm-machine", "none-machine"];
 
 /// The abort comes when text consoles were numbered before the board makes its display adapter. QMP
 /// shows the consoles and the board; whether an adapter will come, it does not tell.
+/// Whether a user added a macio device, whose VIA then has no clock (hw/misc/macio/cuda.c).
+pub async fn has_clockless_via(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    for parent in ["/machine/peripheral", "/machine/peripheral-anon"] {
+        let list = qmp.execute("qom-list", json!({"path": parent})).await;
+        let list = list.unwrap_or_default();
+        for child in list.as_array().into_iter().flatten() {
+            let member = |name: &str| child.get(name).and_then(Value::as_str).unwrap_or_default();
+            if !member("type").starts_with("child<macio-") {
+                continue;
+            }
+            let path = format!("{parent}/{}/cuda", member("name"));
+            let get = json!({"path": path, "property": "timebase-frequency"});
+            if matches!(qmp.execute("qom-get", get).await, Ok(clock) if clock == 0) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
 /// Whether the machine is `none`.
 pub async fn has_no_machine(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
     let get = json!({"path": "/machine", "property": "type"});
