@@ -8,6 +8,7 @@ mod common;
 mod devices;
 mod dumped_memory;
 mod exactly;
+mod guest_memory;
 mod help;
 mod hosts;
 mod migration_info;
