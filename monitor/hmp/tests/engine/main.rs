@@ -13,6 +13,7 @@ mod help;
 mod hosts;
 mod migration_info;
 mod option_strings;
+mod qtree;
 mod replies;
 mod sessions;
 mod targets;
