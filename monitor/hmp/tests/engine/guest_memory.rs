@@ -463,8 +463,8 @@ async fn the_address_space_of_the_cpu() {
     assert_eq!((text, asked), (String::new(), Vec::new()));
 }
 
-/// What can be read of virtual memory ends within a line: whole lines before that are shown, and the
-/// line is tried alone.
+/// What can be read of virtual memory ends within a line: whole lines before that are shown, and
+/// that line is tried alone.
 #[rstest]
 #[case(0x1000..0x1034, "x/20xw 0x1000", &["memsave 0x1000 0x50", "memsave 0x1030 0x10"], 3)]
 #[case(0x1000..0x1000, "x/20xw 0x1000", &["memsave 0x1000 0x50", "memsave 0x1000 0x10"], 0)]
