@@ -301,6 +301,12 @@ async fn devices_on_pci() {
 #[rstest]
 #[case(
     "usb-tablet",
+    "  Device 0.2, Port 2, Speed 12 Mb/s, Product QEMU USB Tablet\n  Device 0.1, Port 1, Speed 12 Mb/s, Product QEMU USB \
+     Mouse, ID: m\n",
+    Some("addr 0.2, port 2, speed 12, name QEMU USB Tablet, attached")
+)]
+#[case(
+    "usb-tablet",
     "  Device 0.1, Port 1, Speed 12 Mb/s, Product QEMU USB Mouse, ID: m\n  Device 0.2, Port 2, Speed 12 Mb/s, Product \
      QEMU USB Tablet\n",
     Some("addr 0.2, port 2, speed 12, name QEMU USB Tablet, attached")
