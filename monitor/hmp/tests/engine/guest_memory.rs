@@ -485,7 +485,7 @@ async fn virtual_memory_in_parts(
         ..Guest::default()
     };
     let whole = Guest {
-        ram: vec![0..0x2_0000],
+        ram: vec![LOWER, LOWER.end..0x2_0000],
         ..Guest::default()
     };
     let (format, address) = line[2..].split_once("xw 0x").unwrap();

@@ -30,9 +30,12 @@ const DEVICES: &[(&str, &str)] = &[
 
 const BUSES: &[&str] = &["PCI", "System", "usb-bus", "virtio-serial-bus"];
 
-/// A machine's objects, by path, each with its type and its properties: name, type, value.
+/// A property: name, type, value.
+type Property = (String, String, Value);
+
+/// A machine's objects: path, type, properties.
 #[derive(Clone, Default)]
-struct Machine(Vec<(String, String, Vec<(String, String, Value)>)>);
+struct Machine(Vec<(String, String, Vec<Property>)>);
 
 impl Machine {
     /// One with nothing but the bus that holds all others.
