@@ -4,7 +4,7 @@
 # recorded cases or the other tests without a QEMU notice; a change that nothing notices is a hole in them.
 #
 #     .ci/mutants.sh              tries all of them; prints how many survive by file, lists them in target/mutants/outcomes
-#     .ci/mutants.sh --missed F   tries those again that the outcomes F call missed
+#     .ci/mutants.sh --missed F   tries those again that the outcomes F call missed or unreached
 #
 # Needs cargo-mutants (cargo install --locked cargo-mutants), which knows what to change. It works in a copy of the last
 # commit below target/mutants. MUTANTS_DIR names another place.

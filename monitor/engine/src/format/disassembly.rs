@@ -128,13 +128,13 @@ impl Listing {
     /// Writes lines as long as what they need is in `piece`. `None` where this build can't decode
     /// the mode.
     pub fn run(&mut self, piece: &Piece, out: &mut dyn Write) -> Option<Result<Step, fmt::Error>> {
-        let decoder = Decoder::new(self.mode)?;
-        Some(self.run_with(&decoder, piece, out))
+        let decode = decoder(self.mode)?;
+        Some(self.run_with(&*decode, piece, out))
     }
 
     fn run_with(
         &mut self,
-        decoder: &Decoder,
+        decode: &Decode,
         piece: &Piece,
         out: &mut dyn Write,
     ) -> Result<Step, fmt::Error> {
@@ -144,7 +144,7 @@ impl Listing {
                 return Ok(Step::Read { address, size });
             };
             self.read.extend_from_slice(bytes);
-            let Some((length, text)) = self.next(decoder) else {
+            let Some((length, text)) = self.next(decode) else {
                 continue;
             };
             self.line(out, length, &text)?;
@@ -166,8 +166,8 @@ impl Listing {
     }
 
     /// The next instruction's length and text; `None` where too little of it is there.
-    fn next(&self, decoder: &Decoder) -> Option<(usize, String)> {
-        if let Some(decoded) = decoder.decode(&self.read, self.address) {
+    fn next(&self, decode: &Decode) -> Option<(usize, String)> {
+        if let Some(decoded) = decode(&self.read, self.address) {
             return Some(decoded);
         }
         let length = self.mode.undecoded(&self.read);
@@ -210,62 +210,37 @@ fn text(mnemonic: &str, operands: &str) -> String {
     format!("{mnemonic:8} {operands}")
 }
 
-/// Whether this build can decode `mode`.
-#[must_use]
-pub fn can_decode(mode: Mode) -> bool {
-    Decoder::new(mode).is_some()
-}
+/// Length and text of the instruction at the start of bytes that lie at an address, if there is one.
+type Decode = dyn Fn(&[u8], u64) -> Option<(usize, String)>;
 
-#[cfg(feature = "disassembly")]
-use with_capstone::Decoder;
+/// What decodes instructions; `None` where this build can't.
+fn decoder(mode: Mode) -> Option<Box<Decode>> {
+    #[cfg(feature = "disassembly")]
+    let decoder = with_capstone::decoder(mode);
+    #[cfg(not(feature = "disassembly"))]
+    let (decoder, _) = (None, mode);
+    decoder
+}
 
 #[cfg(feature = "disassembly")]
 mod with_capstone {
     use capstone::{Arch, Capstone, Endian, NO_EXTRA_MODE};
 
-    use super::{Mode, text};
+    use super::{Decode, Mode, text};
 
-    pub struct Decoder(Capstone);
-
-    impl Decoder {
-        pub fn new(mode: Mode) -> Option<Self> {
-            let (arch, words, endian) = match mode {
-                Mode::A64 => (Arch::ARM64, capstone::Mode::Arm, Endian::Little),
-                Mode::S390x => (Arch::SYSZ, capstone::Mode::Default, Endian::Big),
-            };
-            Capstone::new_raw(arch, words, NO_EXTRA_MODE, Some(endian))
-                .ok()
-                .map(Self)
-        }
-
-        /// Length and text of the instruction at the start of `bytes`, if there is one.
-        pub fn decode(&self, bytes: &[u8], address: u64) -> Option<(usize, String)> {
-            let found = self.0.disasm_count(bytes, address, 1).ok()?;
+    pub fn decoder(mode: Mode) -> Option<Box<Decode>> {
+        let (arch, words, endian) = match mode {
+            Mode::A64 => (Arch::ARM64, capstone::Mode::Arm, Endian::Little),
+            Mode::S390x => (Arch::SYSZ, capstone::Mode::Default, Endian::Big),
+        };
+        let capstone = Capstone::new_raw(arch, words, NO_EXTRA_MODE, Some(endian)).ok()?;
+        Some(Box::new(move |bytes, address| {
+            let found = capstone.disasm_count(bytes, address, 1).ok()?;
             let found = found.first()?;
             let length = Some(found.len()).filter(|length| (1..=bytes.len()).contains(length))?;
             let mnemonic = found.mnemonic().unwrap_or_default();
             Some((length, text(mnemonic, found.op_str().unwrap_or_default())))
-        }
-    }
-}
-
-#[cfg(not(feature = "disassembly"))]
-use without_capstone::Decoder;
-
-#[cfg(not(feature = "disassembly"))]
-mod without_capstone {
-    use super::Mode;
-
-    pub enum Decoder {}
-
-    impl Decoder {
-        pub fn new(_: Mode) -> Option<Self> {
-            None
-        }
-
-        pub fn decode(&self, _: &[u8], _: u64) -> Option<(usize, String)> {
-            match *self {}
-        }
+        }))
     }
 }
 
@@ -325,6 +300,21 @@ mod tests {
         assert_eq!(step, Step::Done);
     }
 
+    // Lines of 10.0.2, of bytes of which the first says how many an instruction has.
+    #[cfg(feature = "disassembly")]
+    #[test]
+    fn what_is_no_instruction_has_the_length_of_one() {
+        let bytes = [0x52, 0, 0, 0, 0x82, 0xff, 0xff, 0xff, 0, 0];
+        let bytes = [&bytes[..], &[0; 40]].concat();
+        let (text, _) = listing(Mode::S390x, 0x2000, 3, &bytes);
+        assert_eq!(
+            text,
+            "0x00002000:  5200 0000       .byte    0x52, 0x00, 0x00, 0x00\n\
+             0x00002004:  82ff ffff       .byte    0x82, 0xff, 0xff, 0xff\n\
+             0x00002008:  0000            .byte    0x00, 0x00\n"
+        );
+    }
+
     #[test]
     fn longer_instructions_go_on_below() {
         let mut listing = Listing::new(Mode::A64, 0x1000, 1);
@@ -367,7 +357,6 @@ mod tests {
     #[cfg(not(feature = "disassembly"))]
     #[test]
     fn nothing_is_decoded() {
-        assert!(!can_decode(Mode::A64) && !can_decode(Mode::S390x));
         assert!(
             Listing::new(Mode::A64, 0, 1)
                 .run(&Piece::default(), &mut String::new())

@@ -5,13 +5,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bounds;
 mod devices;
 mod dumped_memory;
 mod exactly;
+mod guest_memory;
 mod help;
 mod hosts;
 mod migration_info;
 mod option_strings;
+mod qtree;
 mod replies;
 mod sessions;
 mod targets;

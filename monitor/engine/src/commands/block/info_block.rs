@@ -5,7 +5,7 @@ use std;
 use std::fmt::{self, Write};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::command::cx::{CmdResult, Cx, NoArgs};
 use crate::format::number::human;
@@ -344,11 +344,7 @@ fn print_image(out: &mut dyn Write, image: &Image, style: Style<'_>) -> fmt::Res
 }
 
 fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Object(members) => members.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
+    value.as_object().is_some_and(Map::is_empty)
 }
 
 /// Members in QEMU's order, one a line, with four blanks per level and blanks for dashes.

@@ -70,8 +70,10 @@ async fn follow(qmp: &dyn Qmp, path: &str) -> Result<String, QmpError> {
         // Children and links alike read as the path of the object.
         here = match qmp.execute("qom-get", get).await {
             Ok(Value::String(target)) if target.starts_with('/') => target,
-            Err(error) if error.is_fatal() => return Err(error),
-            _ => format!("{}/{name}", above.trim_end_matches('/')),
+            Ok(_) | Err(QmpError::Command { .. }) => {
+                format!("{}/{name}", above.trim_end_matches('/'))
+            }
+            Err(error) => return Err(error),
         };
     }
     if here.is_empty() {

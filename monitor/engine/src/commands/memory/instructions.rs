@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::commands::memory::map::{DEVICE_NOTE, memory_map};
 use crate::commands::memory::show::{CHUNK, Show};
-use crate::format::disassembly::{Listing, Mode, Piece, Step, can_decode};
+use crate::format::disassembly::{Listing, Mode, Piece, Step};
 use crate::guest::instructions::{Known, of_cpu};
 use crate::guest::memory::{Reader, Saved};
 use crate::guest::ram;
@@ -42,11 +42,13 @@ pub async fn show_physical(cx: &mut Cx<'_>, args: Show) -> CmdResult {
     show(cx, &args, mode, memory).await
 }
 
+fn unavailable<T>(why: &str) -> Result<T, CmdError> {
+    Err(CmdError::Unavailable(format!("format i: {why}")))
+}
+
 async fn mode(cx: &mut Cx<'_>) -> Result<Mode, CmdError> {
-    let unavailable = |why: &str| Err(CmdError::Unavailable(format!("format i: {why}")));
     match of_cpu(cx.qmp(), cx.caps, cx.session.cpu).await? {
-        Known::Always(mode) if can_decode(mode) => Ok(mode),
-        Known::Always(_) => unavailable("this program was built without a disassembler"),
+        Known::Always(mode) => Ok(mode),
         Known::InRegisters => unavailable(
             "how bytes are decoded depends on the CPU's registers, which QMP does not read",
         ),
@@ -74,7 +76,7 @@ async fn list(
     let mut piece = Piece::default();
     loop {
         let Some(step) = listing.run(&piece, cx) else {
-            return Err(CmdError::Bug("no decoder any more".into()));
+            return unavailable("this program was built without a disassembler");
         };
         let Step::Read { address, size } = step? else {
             return Ok(());

@@ -131,4 +131,12 @@ mod tests {
         assert_eq!(bytes(-1, 4), 0);
         assert_eq!(bytes(0x2000_0001, 8), 8);
     }
+
+    #[test]
+    fn little_that_starts_within_a_line_is_read_line_by_line() {
+        assert_eq!(chunk(8, 4096, 16), 16);
+        assert_eq!(chunk(8, 4096, 8), 64 << 10);
+        assert_eq!(chunk(8, 4097, 16), 64 << 10);
+        assert_eq!(chunk(32, 4096, 16), 64 << 10);
+    }
 }

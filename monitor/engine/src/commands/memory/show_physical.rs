@@ -88,7 +88,7 @@ async fn with_builtin(
         } else {
             left
         };
-        if whole > 0 {
+        let done = if whole > 0 {
             let plan = Plan {
                 readable: whole,
                 broken: false,
@@ -99,10 +99,12 @@ async fn with_builtin(
                 Err(CmdError::Unavailable(why)) => return Err(CmdError::Plain(why)),
                 other => other?,
             }
+            whole
         } else {
+            let bytes = (PIECE * line).min(left);
             let piece = Shown {
                 name: "xp",
-                count: (PIECE * line).min(left) / size,
+                count: bytes / size,
                 letter: args.format,
                 size,
                 address: start,
@@ -112,11 +114,7 @@ async fn with_builtin(
             if !piece.is_complete(&text) {
                 return Ok(());
             }
-        }
-        let done = if whole > 0 {
-            whole
-        } else {
-            (PIECE * line).min(left)
+            bytes
         };
         start = start.wrapping_add(done);
         left -= done;
@@ -171,7 +169,9 @@ async fn physical_lines(
         let size = chunk.min(plan.readable - done);
         let content = match reader.physical_memory(address, size).await {
             // Lines are out: it is too late for another route.
-            Err(ReadError::Unavailable(why)) if done > 0 => return Err(CmdError::Plain(why)),
+            Err(error @ ReadError::Unavailable(_)) if done > 0 => {
+                return Err(CmdError::Plain(error.to_string()));
+            }
             content => content?,
         };
         print_lines(cx, layout, address, &content, &shown)?;

@@ -80,7 +80,7 @@ async fn lines(
         let shown_part = content.len().min(whole as usize);
         print_lines(cx, layout, address, &content[..shown_part], &shown)?;
         done += whole;
-        if broken && whole == 0 && size <= line {
+        if whole == 0 && size <= line {
             cx.write_str(&shown(address))?;
             writeln!(cx, " Cannot access memory")?;
             return Ok(());

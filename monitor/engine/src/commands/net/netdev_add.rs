@@ -167,6 +167,8 @@ fn list(cx: &mut Cx<'_>, schema: &Schema) -> CmdResult {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -187,7 +189,25 @@ mod tests {
                 "ipv6-prefixlen=48"
             ]
         );
-        let wrong = keyval::pairs("user,ipv6-net=fec0::/x", Some("type"));
-        assert!(with_prefix(wrong, v(10, 0)).is_err());
+    }
+
+    #[rstest]
+    #[case("user,id=a,net=10.0.0.0/8", false)]
+    #[case("user,id=a,id=b", false)]
+    #[case("user,id=a,hostfwd=tcp::1-:2", false)]
+    #[case("user,id=a,hostfwd=tcp::1-:2,hostfwd=tcp::3-:4", true)]
+    #[case("user,type=user,id=a", true)]
+    #[case("stream,id=a,addr.type=unix", true)]
+    fn what_the_built_in_reads_in_another_way(#[case] text: &str, #[case] more: bool) {
+        let pairs = keyval::pairs(text, Some("type"));
+        assert_eq!(is_more_than_the_builtins(&pairs), more);
+    }
+
+    #[rstest]
+    #[case(v(7, 2), "Parameter 'ipv6-prefixlen' expects a number")]
+    #[case(v(8, 0), "parameter 'ipv6-net' expects a number after '/'")]
+    fn a_wrong_length(#[case] version: Version, #[case] error: &str) {
+        let pairs = keyval::pairs("user,ipv6-net=fec0::/x", Some("type"));
+        assert_eq!(with_prefix(pairs, version).err().as_deref(), Some(error));
     }
 }

@@ -23,11 +23,11 @@ pub fn pci<'p>(
         };
         devices.ancestry(name).contains(&kind)
     };
-    // The device that a bus belongs to is before it.
+    // The device that a bus belongs to is the last one before it that lies a step higher.
     let owner = |bus: usize| {
         let mut above = devices.entries[..bus].iter();
         let depth = devices.entries[bus].depth;
-        above.rposition(|e| e.kind == Kind::Device && e.depth < depth)
+        above.rposition(|e| e.depth + 1 == depth)
     };
     let bridge = |bus: usize| owner(bus).filter(|&owner| is(owner, "pci-device"));
     // Both lists have the host bridge that was made last first.
