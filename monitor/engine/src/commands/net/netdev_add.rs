@@ -205,7 +205,8 @@ mod tests {
 
     #[rstest]
     #[case(v(7, 2), "Parameter 'ipv6-prefixlen' expects a number")]
-    #[case(v(8, 0), "parameter 'ipv6-net' expects a number after '/'")]
+    #[case(v(8, 1), "Parameter 'ipv6-prefixlen' expects a number")]
+    #[case(v(8, 2), "parameter 'ipv6-net' expects a number after '/'")]
     fn a_wrong_length(#[case] version: Version, #[case] error: &str) {
         let pairs = keyval::pairs("user,ipv6-net=fec0::/x", Some("type"));
         assert_eq!(with_prefix(pairs, version).err().as_deref(), Some(error));
