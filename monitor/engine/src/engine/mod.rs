@@ -4,6 +4,7 @@
 pub mod complete;
 mod decide;
 mod explain;
+mod look;
 mod monitor;
 mod passthrough;
 mod pieces;

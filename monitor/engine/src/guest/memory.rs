@@ -26,6 +26,9 @@ const SETS_GO: Version = v(9, 1); // 9.1: commit 881172f3f9
 /// Bytes of the longest list of storage keys that is read: that of a guest of about 32 GiB.
 const MOST_KEYS: u64 = 512 << 20;
 
+/// Bytes of the largest screen that is read: twice 8K.
+const MOST_PIXELS: u64 = 256 << 20;
+
 /// A file that QEMU can write into.
 pub struct Reader<'a> {
     qmp: &'a dyn Qmp,
@@ -198,6 +201,14 @@ impl<'a> Reader<'a> {
                 }
                 Ok(String::from_utf8_lossy(&bytes).into_owned())
             }
+            Err(error) => Err(self.explained(error)),
+        }
+    }
+
+    /// What the first screen shows, as QEMU's `screendump` writes it: a portable pixmap (P6).
+    pub async fn screen(&self) -> Result<Vec<u8>, ReadError> {
+        match self.write("screendump", json!({})).await {
+            Ok(_) => self.content(MOST_PIXELS),
             Err(error) => Err(self.explained(error)),
         }
     }

@@ -13,6 +13,7 @@ pub mod kind;
 pub mod lend;
 pub mod messages;
 pub mod mode;
+pub mod picture;
 pub mod plain;
 pub mod style;
 pub mod suspend;

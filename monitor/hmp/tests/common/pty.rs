@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -40,6 +41,11 @@ impl Terminal {
 
     /// As it begins.
     pub fn bare(mock: &Mock, term: &str, more: &[&str]) -> Self {
+        Self::at(&mock.path(), mock.folder.path(), term, more)
+    }
+
+    /// As it begins, at a socket, with a history and settings in a folder.
+    pub fn at(socket: &Path, folder: &Path, term: &str, more: &[&str]) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
@@ -48,12 +54,12 @@ impl Terminal {
         let open = || File::options().read(true).write(true).open(&path).unwrap();
         let mut command = heeding();
         command
-            .arg(mock.path())
+            .arg(socket)
             .args(more)
             .env("TERM", term)
             .env_remove("NO_COLOR")
-            .env("XDG_STATE_HOME", mock.folder.path())
-            .env("XDG_CONFIG_HOME", mock.folder.path())
+            .env("XDG_STATE_HOME", folder)
+            .env("XDG_CONFIG_HOME", folder)
             .env("PAGER", "cat")
             .stdin(Stdio::from(open()))
             .stdout(Stdio::from(open()))

@@ -265,7 +265,13 @@ fn lines_run_on_all_of_them() {
             assert!(ran.stdout.contains(&answer), "{ran:?}");
         }
         let ran = run(hmp().args(["--all", "--json", "-c", "foo"]));
-        assert_eq!(ran.code, Some(1), "{ran:?}");
-        assert!(ran.stdout.lines().count() >= 2, "{ran:?}");
+        // Others may run beside these, and not answer.
+        assert!(matches!(ran.code, Some(1 | 3)), "{ran:?}");
+        for vm in [&one, &two] {
+            let socket = vm.folder.path().display().to_string();
+            let mut lines = ran.stdout.lines();
+            let line = lines.find(|line| line.contains(&socket)).unwrap();
+            assert!(line.contains("\"outcome\":\"failed\""), "{line}");
+        }
     }
 }

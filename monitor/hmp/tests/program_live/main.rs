@@ -11,4 +11,5 @@ mod connections;
 mod disks;
 mod hazards;
 mod interruptions;
+mod prompt;
 mod waiting;

@@ -96,13 +96,14 @@ const OPTIONS: &[(&str, Kind, Known)] = &[
 ];
 
 /// The names that a release may know.
-pub fn names(version: Version) -> impl Iterator<Item = &'static str> {
+#[must_use]
+pub fn names(version: Version) -> Vec<&'static str> {
     let there = move |known: &Known| match known {
         Always | In(..) => true,
         Since(bound) => version >= *bound,
     };
     let known = OPTIONS.iter().filter(move |(.., known)| there(known));
-    known.map(|(name, ..)| *name)
+    known.map(|(name, ..)| *name).collect()
 }
 
 /// The members of the QMP type of a back end; `None` for one that the schema does not know.

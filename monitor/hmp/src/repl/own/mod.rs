@@ -5,5 +5,6 @@ pub(super) mod apropos;
 pub(super) mod depth;
 pub(super) mod examples;
 pub(super) mod explain;
+pub(super) mod keys;
 pub(super) mod pages;
 pub(super) mod qmp;

@@ -14,9 +14,11 @@ pub(in crate::repl) enum Own {
     LastEvents,
     Explain,
     Qmp,
+    Screen,
     Source,
     Watch,
     Shell,
+    Type,
     Vms,
 }
 
@@ -92,11 +94,25 @@ pub(in crate::repl) const PAGES: &[Page] = &[
         true,
     ),
     page(
+        Own::Screen,
+        "screen",
+        "[-t|kitty|iterm|sixel|blocks]",
+        "show the VM's screen here, with -t a PC's text screen as text",
+        false,
+    ),
+    page(
         Own::Source,
         "source",
         "file",
         "run the lines of a file",
         false,
+    ),
+    page(
+        Own::Type,
+        "type",
+        "[-p] text",
+        "type a text on the VM's keyboard (en-us; \\n is Enter), with -p one that is asked for, unseen",
+        true,
     ),
     page(Own::Vms, "vms", "", "list the running QEMUs", false),
     page(
@@ -111,6 +127,11 @@ pub(in crate::repl) const PAGES: &[Page] = &[
 /// The command that a line names, and what is behind its name.
 pub(in crate::repl) fn find<'l>(line: &'l str, rows: &Rows) -> Option<(&'static Page, &'l str)> {
     let line = line.trim();
+    // Without a name of a file, that is an error in the built-in.
+    if line == "screendump" {
+        let screen = PAGES.iter().find(|page| page.own == Own::Screen)?;
+        return Some((screen, ""));
+    }
     if let Some(rest) = line.strip_prefix('!') {
         let shell = PAGES.iter().find(|page| page.own == Own::Shell)?;
         return Some((shell, rest.trim()));

@@ -323,5 +323,8 @@ impl Prompt<'_> {
 
 /// Whether one of the prompt's own commands is of no use without a VM.
 fn needs_vm(own: Own) -> bool {
-    matches!(own, Own::Qmp | Own::Watch | Own::Explain)
+    matches!(
+        own,
+        Own::Qmp | Own::Watch | Own::Explain | Own::Screen | Own::Type
+    )
 }

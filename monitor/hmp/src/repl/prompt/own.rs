@@ -6,6 +6,9 @@ use std::fs::File;
 use std::io::Read;
 use std::time::Duration;
 
+use hmp_engine::command::cx::CmdError;
+use rustix::termios::tcgetwinsize;
+
 use crate::discover::discover;
 use crate::repl::aside::child::{self, shell};
 use crate::repl::aside::tail::split;
@@ -13,12 +16,15 @@ use crate::repl::events::filter::Filter;
 use crate::repl::events::progress::Tenths;
 use crate::repl::list::list;
 use crate::repl::own::pages::Own;
-use crate::repl::own::{apropos, explain, qmp};
+use crate::repl::own::{apropos, explain, keys, qmp};
 use crate::repl::prompt::line::Aside;
 use crate::repl::prompt::state::{After, Prompt};
 use crate::repl::screen::say;
 use crate::repl::worker::Next;
 use crate::terminal::escape::CLEAR;
+use crate::terminal::picture::pixmap::Pixmap;
+use crate::terminal::picture::protocol::Protocol;
+use crate::terminal::picture::text_mode;
 use crate::terminal::style::Tint;
 
 /// How often a watched line runs, unless something else is said.
@@ -56,6 +62,8 @@ impl Prompt<'_> {
                 let _ = self.worker.screen.write_str(&text);
                 Ok(())
             }
+            Own::Screen => return self.screen(rest).await,
+            Own::Type => return self.types(rest).await,
             Own::Shell => self.shell(rest).await,
             Own::Source => self.source(rest),
             Own::Qmp => match qmp::read(rest) {
@@ -174,6 +182,94 @@ impl Prompt<'_> {
         self.after(line, next).await
     }
 
+    /// Shows the VM's screen.
+    async fn screen(&mut self, rest: &str) -> After {
+        let text_mode = rest == "-t";
+        let protocol = match rest {
+            "" | "-t" => Protocol::of(|name| std::env::var(name).ok()),
+            name => match Protocol::named(name) {
+                Some(protocol) => protocol,
+                None => return self.failed(&format!("'{name}' is not a way to show a picture")),
+            },
+        };
+        if self.plain && !text_mode {
+            return self.failed("this terminal shows no pictures; 'screen -t' shows a text screen");
+        }
+        let looking = async {
+            match text_mode {
+                true => {
+                    let size = text_mode::SIZE as u64;
+                    self.worker
+                        .monitor
+                        .physical_memory(text_mode::ADDRESS, size)
+                        .await
+                }
+                false => self.worker.monitor.screen().await,
+            }
+        };
+        let seen = tokio::select! {
+            biased;
+            _ = self.interrupts.recv() => return self.after("screen", None).await,
+            seen = looking => seen,
+        };
+        match seen {
+            Err(CmdError::Qmp(error)) if error.is_fatal() => {
+                self.after("screen", Some(Next::Lost(error))).await
+            }
+            Err(error) => self.failed(&error.to_string()),
+            Ok(bytes) if text_mode => {
+                for line in text_mode::lines(&bytes) {
+                    let _ = writeln!(self.worker.screen, "{line}");
+                }
+                After::Go
+            }
+            Ok(bytes) => match Pixmap::read(&bytes) {
+                None => self.failed("QEMU wrote no picture"),
+                Some(picture) => {
+                    let (columns, rows) = size();
+                    // The prompt is to stand below it.
+                    let text = protocol.draw(&picture, columns, rows.saturating_sub(2));
+                    self.worker.screen.raw(text.as_bytes());
+                    After::Go
+                }
+            },
+        }
+    }
+
+    /// Types on the VM's keyboard.
+    async fn types(&mut self, rest: &str) -> After {
+        let text = match rest {
+            "" => return self.failed("a text is missing"),
+            "-p" => match self.editor.asker().secret("Text: ").await {
+                Some(text) => text,
+                None => return After::Go,
+            },
+            text => text.to_owned(),
+        };
+        let keys = match keys::of(&text) {
+            Ok(keys) => keys,
+            Err(error) => return self.failed(&error),
+        };
+        let sent = tokio::select! {
+            biased;
+            _ = self.interrupts.recv() => return self.after("type", None).await,
+            sent = keys::send(&mut self.worker.monitor, keys) => sent,
+        };
+        match sent {
+            Ok(()) => After::Go,
+            Err(CmdError::Qmp(error)) if error.is_fatal() => {
+                self.after("type", Some(Next::Lost(error))).await
+            }
+            Err(error) => self.failed(&error.to_string()),
+        }
+    }
+
+    fn failed(&mut self, text: &str) -> After {
+        say(text);
+        self.worker.failed = true;
+        After::Go
+    }
+
     /// Runs a line again and again, until Ctrl-C.
     async fn watch(&mut self, pause: Duration, line: &str) -> After {
         let (left, tail) = match split(line, |text| self.is_line(text)) {
@@ -225,6 +321,14 @@ impl Prompt<'_> {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+}
+
+/// Columns and rows of the terminal.
+fn size() -> (usize, usize) {
+    match tcgetwinsize(rustix::stdio::stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
+        _ => (80, 24),
     }
 }
 

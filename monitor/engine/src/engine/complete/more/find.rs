@@ -2,7 +2,7 @@
 //! From a line to its candidates.
 
 use crate::command::rows::Rows;
-use crate::engine::complete::base::complete;
+use crate::engine::complete::base::{Completion, complete};
 use crate::engine::complete::more::item::{Offers, Place};
 use crate::engine::complete::more::{about, options, places};
 use crate::qemu::caps::Caps;
@@ -10,7 +10,14 @@ use crate::qmp::Qmp;
 
 /// Completes `text`, the line left of the cursor.
 pub async fn offers(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Offers {
-    let base = complete(text, rows, caps, qmp).await;
+    let base = match in_options(text) {
+        // The built-in has none there; what it would ask for takes long.
+        true => Completion {
+            start: text.len(),
+            ..Completion::default()
+        },
+        false => complete(text, rows, caps, qmp).await,
+    };
     if !base.candidates.is_empty() {
         let words = base.candidates;
         return Offers {
@@ -75,4 +82,16 @@ pub async fn offers(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Offe
         items,
         files: base.files,
     }
+}
+
+/// Whether the end of a line is within a list of options, behind its type.
+fn in_options(text: &str) -> bool {
+    let mut words = text.split_ascii_whitespace();
+    let adds = matches!(
+        words.next(),
+        Some("device_add" | "object_add" | "netdev_add" | "chardev-add")
+    );
+    let first = words.next().unwrap_or_default();
+    let ended = text.ends_with(|c: char| c.is_ascii_whitespace());
+    adds && first.contains(',') && words.next().is_none() && !ended
 }

@@ -120,7 +120,7 @@ async fn names(place: &Place<'_>, given: &[(&str, &str)]) -> Vec<Name> {
                 kind: String::new(),
                 about: String::new(),
             };
-            names.map(name).chain([name("id")]).collect()
+            names.into_iter().map(name).chain([name("id")]).collect()
         }
         _ => {
             let driver = [of("format"), of("driver")]
