@@ -11,6 +11,7 @@ use parity::tables::{offered, status};
 
 use crate::bounds;
 use crate::error::Error;
+use crate::signs;
 
 /// A part of a file, or a whole one.
 struct Part {
@@ -42,6 +43,11 @@ const PARTS: &[Part] = &[
         path: "docs/architecture.md",
         mark: Some("layers"),
         make: layers,
+    },
+    Part {
+        path: "docs/prompt.md",
+        mark: Some("signs"),
+        make: |_| Ok(signs::list()),
     },
     Part {
         path: "docs/bounds.md",

@@ -9,6 +9,7 @@ mod generate;
 mod learn_devices;
 mod mutants;
 mod plant;
+mod signs;
 mod sweep_today;
 
 use std::path::PathBuf;
