@@ -28,6 +28,9 @@ const VIRTUAL_DEVICES: &[(&str, &str)] = &[
     ("tpm-spapr", "vtpm"),
 ];
 
+/// Multiplexers of I2C that give themselves an id.
+const MULTIPLEXERS: &[&str] = &["pca9546", "pca9548"];
+
 /// More than any machine nests.
 const MAX_DEPTH: usize = 64;
 
@@ -108,6 +111,8 @@ impl Devices {
             devices.bus(root, 0, &links, &buses);
         }
         devices.name_virtual_devices(qmp).await?;
+        devices.name_multiplexers(qmp).await?;
+        devices.name_pci_devices_of_s390(qmp).await?;
         Ok(devices)
     }
 
@@ -129,6 +134,64 @@ impl Devices {
         for ((number, name), register) in nameless.into_iter().zip(registers) {
             if let Some(register) = register.as_ref().and_then(Value::as_u64) {
                 self.entries[number].label = format!("{name}@{register:x}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Devices without an id, by their places among the entries, with the paths of their objects.
+    fn nameless(&self, fits: impl Fn(&Entry) -> bool) -> Vec<(usize, &str)> {
+        let entries = self.entries.iter().enumerate();
+        entries
+            .filter(|(_, entry)| {
+                entry.kind == Kind::Device && entry.label.is_empty() && fits(entry)
+            })
+            .map(|(number, entry)| (number, self.objects[entry.object].path.as_str()))
+            .collect()
+    }
+
+    /// Gives ids to multiplexers of I2C, which take their address, unless boards give them a name
+    /// (hw/i2c/i2c_mux_pca954x.c, pca954x_realize).
+    async fn name_multiplexers(&mut self, qmp: &dyn Qmp) -> Result<(), QmpError> {
+        let found = self.nameless(|entry| MULTIPLEXERS.contains(&entry.name.as_str()));
+        let asked = found
+            .iter()
+            .flat_map(|&(_, path)| [(path, "address"), (path, "name")]);
+        let values = objects::values(qmp, asked).await?;
+        let numbers: Vec<usize> = found.iter().map(|(number, _)| *number).collect();
+        for (number, values) in numbers.into_iter().zip(values.chunks(2)) {
+            let name = values[1].as_ref().and_then(Value::as_str);
+            let address = values[0].as_ref().and_then(Value::as_u64);
+            match (name.filter(|name| !name.is_empty()), address) {
+                (Some(name), _) => self.entries[number].label = name.to_owned(),
+                (None, Some(address)) => {
+                    self.entries[number].label = format!("pca954x[{address:x}]");
+                }
+                (None, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives ids to the PCI devices of s390x that have none, by where they are
+    /// (hw/s390x/s390-pci-bus.c, s390_pcihost_plug); bridges number the buses behind them.
+    async fn name_pci_devices_of_s390(&mut self, qmp: &dyn Qmp) -> Result<(), QmpError> {
+        if !self.board.starts_with("s390-ccw-virtio") {
+            return Ok(());
+        }
+        let on_root = |entry: &Entry| {
+            let bus = entry.bus.and_then(|bus| self.entries.get(bus));
+            bus.is_some_and(|bus| bus.name == "pci.0" && bus.label.starts_with("PCI"))
+        };
+        let found = self.nameless(on_root);
+        let asked = found.iter().map(|&(_, path)| (path, "addr"));
+        let values = objects::values(qmp, asked).await?;
+        let numbers: Vec<usize> = found.iter().map(|(number, _)| *number).collect();
+        for (number, address) in numbers.into_iter().zip(values) {
+            // Slot and function in one number.
+            if let Some(address) = address.as_ref().and_then(Value::as_u64) {
+                self.entries[number].label =
+                    format!("auto_00:{:02x}.{:x}", address >> 3, address & 7);
             }
         }
         Ok(())

@@ -94,6 +94,14 @@ pub fn of(device: &Node, objects: &[Node], known: Option<&Vec<String>>) -> (Vec<
         count(&property.name, true);
     }
     if pins.len() < 2 {
+        // Interrupts that a device allocates by itself look like inputs of that name
+        // (`qemu_allocate_irqs`).
+        let doubtful = pins
+            .iter()
+            .any(|pins| pins.name == "irq" && pins.inputs > 0);
+        if doubtful && known.is_none() {
+            return (Vec::new(), false);
+        }
         return (pins, true);
     }
     let place = |pins: &Pins| known.and_then(|known| known.iter().position(|k| *k == pins.name));
