@@ -9,11 +9,11 @@ use crate::engine::monitor::Monitor;
 use crate::grammar::args::{self, ArgError, Args, Format, Parsed, Rulebook};
 use crate::grammar::expr::Context;
 use crate::grammar::line::Cursor;
+use crate::grammar::number;
 use crate::grammar::size::Rules;
 use crate::guest::registers::Names;
 use crate::host::Risk;
 use crate::qemu::caps::Caps;
-use crate::qmp::version::v;
 use crate::table::{HAZARDS, INFO, MAIN};
 
 /// What a line is, and what running it would do. What `--explain` prints is made of it: see its
@@ -191,13 +191,9 @@ impl Monitor {
         let rules = Rulebook {
             expressions: Context {
                 registers: &Names::new(&self.caps),
-                binary_numbers: self.caps.version >= v(11, 0),
+                binary_numbers: number::reads_binary(self.caps.version),
             },
-            sizes: if self.caps.version >= v(8, 1) {
-                Rules::New
-            } else {
-                Rules::Old
-            },
+            sizes: Rules::of(self.caps.version),
         };
         args::parse(found.row.name, spec, cursor, format, rules)
     }

@@ -23,7 +23,8 @@ pub struct Property {
     pub default_value: Option<Value>,
 }
 
-/// The first release that shows default values as option strings spell them, not as JSON.
+/// The first release that shows default values as option strings spell them, not as JSON
+/// (10.0, commit 36324c6774 of QEMU).
 const PLAIN_DEFAULTS: Version = v(10, 0);
 
 /// Where descriptions start.

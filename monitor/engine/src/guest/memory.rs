@@ -20,7 +20,7 @@ use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError, QmpResult};
 
 /// The first release that drops a descriptor set when it is told to; earlier ones keep it as long as
-/// the VM is stopped (monitor/fds.c).
+/// the VM is stopped (9.1, commit 87d67fadb9 of QEMU).
 const SETS_GO: Version = v(9, 1);
 
 /// Bytes of the longest list of storage keys that is read: that of a guest of about 32 GiB.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
-use crate::qmp::version::v;
+use crate::qmp::version::{Version, v};
 
 #[derive(Deserialize)]
 struct VirtioInfo {
@@ -15,11 +15,15 @@ struct VirtioInfo {
     name: String,
 }
 
-/// `info virtio`: none is an error of QMP's from 10.0 on, a sentence before.
+/// The first release that looks for devices in the QOM tree, and so words what it does not find in
+/// another way (8.2, commit b532c684e0 of QEMU).
+const FROM_TREE: Version = v(8, 2);
+
+/// `info virtio`: where there are none, older releases have a sentence, newer ones an error.
 pub async fn info_virtio(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     let devices: Vec<VirtioInfo> = if !cx.caps.preconfig {
         cx.query("x-query-virtio").await?
-    } else if cx.caps.version < v(8, 0) {
+    } else if cx.caps.version < FROM_TREE {
         Vec::new()
     } else {
         return Err(CmdError::User("No virtio devices found".into()));
@@ -119,7 +123,7 @@ struct VhostStatus {
 
 /// `info virtio-status`.
 pub async fn info_status(cx: &mut Cx<'_>, args: Device) -> CmdResult {
-    let kind = if cx.caps.version < v(8, 0) {
+    let kind = if cx.caps.version < FROM_TREE {
         "VirtIODevice"
     } else {
         "realized VirtIODevice"

@@ -152,6 +152,7 @@ pub async fn change(cx: &mut Cx<'_>, args: Change) -> CmdResult {
 
 async fn change_vnc(cx: &mut Cx<'_>, args: Change) -> CmdResult {
     let refuse = |text: &str| {
+        // 8.0, commit f8f2e9a859 of QEMU.
         Err(if cx.caps.version < v(8, 0) {
             CmdError::Plain(text.into())
         } else {

@@ -107,7 +107,7 @@ struct Vfio {
     transferred: u64,
 }
 
-/// The first release with the short form, and with `-a`.
+/// The first release with the short form, and with `-a` (10.1, commit e09c6d8375 of QEMU).
 const SHORT_FORM: Version = v(10, 1);
 
 /// Options like `-only-migratable` and `-global`, and the machine type, decide them.

@@ -23,7 +23,7 @@ enum Show {
 
 use Show::{Mapping, Plain, Quoted, Words};
 
-/// The order of releases before 10.1. A parameter that a release lacks is not in its answer.
+/// The order of releases before 10.2. A parameter that a release lacks is not in its answer.
 const OLD: &[(&str, Show)] = &[
     ("announce-initial", Plain(" ms")),
     ("announce-max", Plain(" ms")),
@@ -90,8 +90,8 @@ const NEW: &[(&str, Show)] = &[
     ("cpr-exec-command", Words),
 ];
 
-/// The first release with the second order.
-const NEW_ORDER: Version = v(10, 1);
+/// The first release with the second order (10.2, commit 2aae717122 of QEMU).
+const NEW_ORDER: Version = v(10, 2);
 
 /// `info migrate_parameters`.
 pub async fn info_parameters(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
@@ -170,9 +170,9 @@ mod tests {
             "max-bandwidth: 134217728 bytes/second\nmax-postcopy-bandwidth: 0\ntls-authz: ''\nmode: normal\n\
              direct-io: off\n"
         );
-        // 11.1.3, and since 10.1.
+        // 11.1.3, and since 10.2.
         assert_eq!(
-            printed(answer, v(10, 1)),
+            printed(answer, v(10, 2)),
             "tls-authz: ''\nmax-bandwidth: 134217728 bytes/second\nmax-postcopy-bandwidth: 0 bytes/second\n\
              mode: normal\ndirect-io: off\n"
         );
