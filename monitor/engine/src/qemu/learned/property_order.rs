@@ -181,7 +181,8 @@ mod tests {
     #[test]
     fn releases_agree_on_the_order_of_what_they_share() {
         let tables = [v(7, 2), v(10, 0), v(11, 1)].map(Order::of);
-        for [older, newer] in tables.array_windows() {
+        for pair in tables.windows(2) {
+            let (older, newer) = (&pair[0], &pair[1]);
             for (kind, properties) in &older.properties {
                 let Some(others) = newer.properties.get(kind) else {
                     continue;
