@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
+use crate::qmp::version::{Version, v};
 
 /// `stop`.
 pub async fn stop(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
@@ -82,6 +83,10 @@ struct StatusInfo {
     status: String,
 }
 
+/// The first release that does not print the mode, while QMP still says it
+/// (8.1, commit e726acd5b8 of QEMU).
+const MODE_LEFT_OUT: Version = v(8, 1);
+
 /// `info status`.
 pub async fn info_status(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     let info: StatusInfo = cx.query("query-status").await?;
@@ -89,7 +94,7 @@ pub async fn info_status(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
         cx,
         "VM status: {}{}",
         if info.running { "running" } else { "paused" },
-        if info.singlestep {
+        if info.singlestep && cx.caps.version < MODE_LEFT_OUT {
             " (single step mode)"
         } else {
             ""

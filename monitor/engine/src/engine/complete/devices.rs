@@ -15,16 +15,12 @@ const NAMED: &str = "/machine/peripheral";
 const NAMELESS: &str = "/machine/peripheral-anon";
 
 /// Types of devices that the rule of [`creatable`] does not fit: name, what it is (`fixed`: part of
-/// a machine; `loose`: a user may create it), perhaps for some releases only. From the built-in's
-/// completion on 7.2, 10.0 and 11.1.
+/// a machine; `loose`: a user may create it), perhaps `since` or `before` a release only. From the
+/// built-in's completion on 7.2, 10.0 and 11.1, and for the releases from QEMU's history.
 const TYPES: &str = include_str!("device_types.tsv");
 
 /// Targets whose CPUs are part of a machine.
 const FIXED_CPUS: &[&str] = &["aarch64", "arm", "ppc", "ppc64", "riscv32", "riscv64"];
-
-/// The first release of the types that `device_types.tsv` distinguishes by release
-/// (10.2, commit 4a885312be of QEMU: emmc; commit 66d2f665e1: arm-smmuv3).
-const BOUND: Version = v(10, 2);
 
 /// Devices with an id that are realized and may be unplugged.
 pub(super) async fn removable(qmp: &dyn Qmp) -> Vec<String> {
@@ -71,13 +67,17 @@ fn exception(name: &str, version: Version) -> Option<bool> {
         Some((listed, rest)) if listed == name => Some(rest),
         _ => None,
     })?;
-    let mut words = line.split(' ');
+    let mut words = line.split([' ', ',']);
     let loose = words.next() == Some("loose");
-    match words.next() {
-        Some("since") => (version >= BOUND).then_some(loose),
-        Some("before") => (version < BOUND).then_some(loose),
-        _ => Some(loose),
-    }
+    let (Some(when), Some(bound)) = (words.next(), words.next().and_then(release)) else {
+        return Some(loose);
+    };
+    ((version >= bound) == (when == "since")).then_some(loose)
+}
+
+fn release(text: &str) -> Option<Version> {
+    let (major, minor) = text.split_once('.')?;
+    Some(v(major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// A device with a property for its network back end.
@@ -170,8 +170,20 @@ mod tests {
         let all = TYPES.lines().filter(|line| !line.starts_with('#'));
         assert!(lines.is_sorted() && lines.len() == all.count());
         for (name, class) in lines {
-            let known = ["fixed", "loose", "fixed before 10.2", "loose since 10.2"];
-            assert!(known.contains(&class), "{name}: {class}");
+            let bound = class
+                .strip_prefix("fixed")
+                .or_else(|| class.strip_prefix("loose"));
+            let bound = bound.map(|bound| bound.split_once(", commit "));
+            match bound {
+                Some(None) => assert!(["fixed", "loose"].contains(&class), "{name}: {class}"),
+                Some(Some((when, _))) => {
+                    let at = when
+                        .strip_prefix(" since ")
+                        .or_else(|| when.strip_prefix(" before "));
+                    assert!(at.and_then(release).is_some(), "{name}: {class}");
+                }
+                None => panic!("{name}: {class}"),
+            }
         }
     }
 
@@ -183,6 +195,8 @@ mod tests {
         assert_eq!(exception("emmc", v(10, 2)), None);
         assert_eq!(exception("arm-smmuv3", v(10, 1)), None);
         assert_eq!(exception("arm-smmuv3", v(10, 2)), Some(true));
+        assert_eq!(exception("vhost-user-device-pci", v(8, 2)), None);
+        assert_eq!(exception("vhost-user-device-pci", v(9, 0)), Some(false));
         assert_eq!(exception("e1000", v(11, 0)), None);
     }
 }
