@@ -9,6 +9,7 @@ use hmp_engine::command::nature::Effect;
 use hmp_engine::table::MAIN;
 use parity::tables::{offered, status};
 
+use crate::bounds;
 use crate::error::Error;
 
 /// A part of a file, or a whole one.
@@ -41,6 +42,11 @@ const PARTS: &[Part] = &[
         path: "docs/architecture.md",
         mark: Some("layers"),
         make: layers,
+    },
+    Part {
+        path: "docs/bounds.md",
+        mark: None,
+        make: bounds::page,
     },
     Part {
         path: "mock-qmp/src/schema/looking_lines.txt",

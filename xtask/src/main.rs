@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "tools print what they find")]
 
+mod bounds;
 mod error;
 mod generate;
 mod learn_devices;

@@ -48,8 +48,8 @@ struct Server {
     auth: String,
 }
 
-/// The error with what the built-in says around it and QMP leaves out: since 11.0 a second line,
-/// before that a line in front where the display (the first by default) asks for no password.
+/// The error with what the built-in says around it and QMP leaves out: in newer releases a second
+/// line, in older ones a line in front where the display (the first by default) asks for no password.
 async fn with_hint(
     cx: &mut Cx<'_>,
     error: CmdError,

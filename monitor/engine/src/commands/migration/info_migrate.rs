@@ -56,7 +56,7 @@ struct Ram {
     remaining: u64,
     total: u64,
     duplicate: u64,
-    /// Gone by 10.0.
+    /// Gone in 9.1.
     skipped: Option<u64>,
     normal: u64,
     normal_bytes: u64,
