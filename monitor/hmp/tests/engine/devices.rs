@@ -367,3 +367,20 @@ async fn a_secret_is_not_read() {
         assert_eq!(written.seen().len(), 1, "{line}: {ran:?} {text}");
     }
 }
+
+/// QEMU ends where a GL device needs a module that is not installed, on every release.
+#[tokio::test]
+async fn gl_devices_need_their_module() {
+    for (types, refused) in [
+        (json!([]), true),
+        (json!([{"name": "virtio-gpu-gl-device"}]), false),
+    ] {
+        let mock = MockQmp::scripted()
+            .command("device_add", json!({}))
+            .command("qom-list-types", types)
+            .command("device-list-properties", json!([]));
+        let text = answer(mock, "device_add virtio-gpu-gl-pci,help").await;
+        assert_eq!(text.contains("of a GL device ends QEMU"), refused, "{text}");
+        assert_eq!(text.contains("There are no options"), !refused, "{text}");
+    }
+}
