@@ -60,6 +60,7 @@
 //! recording  the files: reads, checks, writes and shows them, and keeps secrets out
 //! schema     what is known of commands: the recorded schema, who changes the machine
 //! json       JSON exactly as QEMU reads and writes it
+//! release    releases of QEMU, to compare with
 //! ```
 
 #![warn(clippy::must_use_candidate, clippy::return_self_not_must_use)]
@@ -72,6 +73,7 @@ mod mock;
 pub mod net;
 pub mod record;
 pub mod recording;
+mod release;
 pub mod replay;
 pub mod schema;
 

@@ -45,11 +45,6 @@ const PARTS: &[Part] = &[
         make: layers,
     },
     Part {
-        path: "docs/prompt.md",
-        mark: Some("signs"),
-        make: |_| Ok(signs::list()),
-    },
-    Part {
         path: "docs/bounds.md",
         mark: None,
         make: bounds::page,

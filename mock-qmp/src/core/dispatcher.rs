@@ -85,7 +85,7 @@ impl Core {
 
     /// Adds a monitor and returns its number.
     pub fn add_monitor(&mut self, options: MonitorOptions) -> usize {
-        let dialect = Dialect::of_major(i64::from(self.backend.version().major));
+        let dialect = Dialect::of(self.backend.version().release());
         self.monitors.push(Monitor::new(options, dialect));
         self.turn.push_front(self.monitors.len() - 1);
         self.monitors.len() - 1

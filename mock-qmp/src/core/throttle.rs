@@ -7,27 +7,30 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::recording::QemuVersion;
+use crate::release::{FIRST, Release, v};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The limited events, the member of their data that is limited each by itself, and QEMU's major
-/// version since when (`monitor_qapi_event_conf`, `qapi_event_throttle_equal`).
-const LIMITED: &[(&str, Option<&str>, u32)] = &[
-    ("RTC_CHANGE", None, 0),
-    ("WATCHDOG", None, 0),
-    ("BALLOON_CHANGE", None, 0),
-    ("QUORUM_REPORT_BAD", Some("node-name"), 0),
-    ("QUORUM_FAILURE", None, 0),
-    ("VSERPORT_CHANGE", Some("id"), 0),
-    ("MEMORY_DEVICE_SIZE_CHANGE", Some("qom-path"), 0),
-    ("BLOCK_IO_ERROR", Some("qom-path"), 8),
-    ("HV_BALLOON_STATUS_REPORT", None, 8),
+/// The limited events, the member of their data that is limited each by itself, and the first
+/// release that limits them (`monitor_qapi_event_conf`, `qapi_event_throttle_equal`).
+const LIMITED: &[(&str, Option<&str>, Release)] = &[
+    ("RTC_CHANGE", None, FIRST),
+    ("WATCHDOG", None, FIRST),
+    ("BALLOON_CHANGE", None, FIRST),
+    ("QUORUM_REPORT_BAD", Some("node-name"), FIRST),
+    ("QUORUM_FAILURE", None, FIRST),
+    ("VSERPORT_CHANGE", Some("id"), FIRST),
+    ("MEMORY_DEVICE_SIZE_CHANGE", Some("qom-path"), FIRST),
+    // 9.2, commit 2155d2dd7f of QEMU.
+    ("BLOCK_IO_ERROR", Some("qom-path"), v(9, 2)),
+    // 8.2, commit 259ebed45a of QEMU.
+    ("HV_BALLOON_STATUS_REPORT", None, v(8, 2)),
 ];
 
 /// The limiter, shared by all monitors of a machine.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    major: u32,
+    release: Release,
     waiting: HashMap<(String, String), Waiting>,
 }
 
@@ -47,7 +50,7 @@ struct Shape {
 impl Throttle {
     pub(crate) fn new(version: &QemuVersion) -> Self {
         Self {
-            major: version.major,
+            release: version.release(),
             waiting: HashMap::new(),
         }
     }
@@ -109,7 +112,7 @@ impl Throttle {
         let shape: Shape = serde_json::from_str(event).ok()?;
         let (_, member, _) = LIMITED
             .iter()
-            .find(|(name, _, since)| *name == shape.event && *since <= self.major)?;
+            .find(|(name, _, since)| *name == shape.event && *since <= self.release)?;
         let part = member
             .and_then(|member| shape.data.get(member))
             .map(ToString::to_string);
@@ -143,7 +146,7 @@ mod tests {
 
     #[test]
     fn ports_are_limited_each_by_itself_and_others_not_at_all() {
-        let mut throttle = Throttle::new(&QemuVersion::parse("7.2").unwrap());
+        let mut throttle = Throttle::new(&QemuVersion::parse("9.1").unwrap());
         for text in [
             r#"{"event":"VSERPORT_CHANGE","data":{"id":"a"}}"#,
             r#"{"event":"VSERPORT_CHANGE","data":{"id":"b"}}"#,

@@ -10,6 +10,7 @@ use super::lexer::{Lexer, MAX_TOKEN_BYTES, Position, TokenKind};
 use super::unicode::{decode, is_valid};
 use super::value::{Object, Value, sort_as_qdict};
 use super::write::escape_bytes;
+use crate::release::{Release, v};
 
 /// Deepest nesting of brackets (`MAX_NESTING`).
 const MAX_NESTING: i64 = 1024;
@@ -18,22 +19,29 @@ const MAX_TOKENS: u64 = 2 << 20;
 /// QEMU 10 formats a parse error's text into a buffer of this size, terminator included.
 const OLD_TEXT_LIMIT: usize = 1024;
 
+/// The first release with the new parser (11.1, seen: on 11.1.3; the sources of 10.2 do not have it).
+const NEW_PARSER: Release = v(11, 1);
+
 /// Which QEMU's manner of reporting JSON errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// Up to QEMU 10: no position, errors inside a value are reported when its brackets balance, a
+    /// The old parser: no position, errors inside a value are reported when its brackets balance, a
     /// value over the limits is dropped and what follows is read as new input.
     Old,
-    /// From QEMU 11: texts carry `LINE:COLUMN: `, errors are reported at once, the rest of the broken
+    /// The new parser: texts carry `LINE:COLUMN: `, errors are reported at once, the rest of the broken
     /// value is ignored until its brackets balance or a byte that cannot be JSON comes.
     New,
 }
 
 impl Dialect {
-    /// The dialect of a QEMU by its major version. The change was seen between 10.0 and 11.1.
+    /// The dialect of a QEMU by its release.
     #[must_use]
-    pub fn of_major(major: i64) -> Self {
-        if major >= 11 { Self::New } else { Self::Old }
+    pub fn of(release: Release) -> Self {
+        if release >= NEW_PARSER {
+            Self::New
+        } else {
+            Self::Old
+        }
     }
 }
 

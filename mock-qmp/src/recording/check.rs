@@ -57,7 +57,7 @@ fn problems(recording: &Recording) -> Vec<String> {
         _ => {}
     }
     let schema = schema.and_then(Result::ok);
-    let major = recording.version().major;
+    let release = recording.version().release();
     let mut last = 0;
     for entry in topic.entries() {
         if entry.at < last {
@@ -86,7 +86,7 @@ fn problems(recording: &Recording) -> Vec<String> {
                     entry.line,
                     &format!("the schema knows no {}", entry.command),
                 );
-            } else if let Err(failure) = schema.check(&entry.command, &entry.arguments, major) {
+            } else if let Err(failure) = schema.check(&entry.command, &entry.arguments, release) {
                 say(
                     entry.line,
                     &format!("the schema refuses what QEMU took: {}", failure.desc),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RecordingError;
 use super::line::FORMAT;
+use crate::release::Release;
 
 /// The machine that a recording was made on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,12 @@ pub struct QemuVersion {
 }
 
 impl QemuVersion {
+    /// The release, whatever its stable update.
+    #[must_use]
+    pub const fn release(&self) -> Release {
+        (self.major, self.minor)
+    }
+
     /// Reads `MAJOR.MINOR[.MICRO]`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

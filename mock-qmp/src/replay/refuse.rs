@@ -9,9 +9,9 @@ use crate::json::{Object, Value};
 impl Replay {
     /// Checks the arguments against the schema, if there is one.
     pub(super) fn check(&self, call: &Call<'_>) -> Result<(), Failure> {
-        let major = self.recording.version().major;
+        let release = self.recording.version().release();
         self.schema().map_or(Ok(()), |schema| {
-            schema.check(call.command, call.arguments, major)
+            schema.check(call.command, call.arguments, release)
         })
     }
 

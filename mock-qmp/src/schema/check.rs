@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::hash;
 use super::introspect::{Entity, Member, Schema, Variant};
 use crate::json::{Object, Value};
+use crate::release::Release;
 
 /// Deeper than any schema nests; protects against one that refers to itself without taking
 /// anything.
@@ -14,7 +15,7 @@ const DEEPEST: usize = 2000;
 struct Checker<'a> {
     schema: &'a Schema,
     command: &'a str,
-    major: u32,
+    release: Release,
     /// The path to the value at hand, outermost first.
     path: Vec<Step<'a>>,
     /// The value that chose the variant whose members are being checked.
@@ -30,7 +31,12 @@ enum Step<'a> {
 impl Schema {
     /// Checks a command's arguments. A command that the schema does not know passes, as does one
     /// that it does not describe completely.
-    pub fn check(&self, command: &str, arguments: &Object, major: u32) -> Result<(), Failure> {
+    pub fn check(
+        &self,
+        command: &str,
+        arguments: &Object,
+        release: Release,
+    ) -> Result<(), Failure> {
         let Some(Entity::Command { arg_type, .. }) = self.entities.get(command) else {
             return Ok(());
         };
@@ -40,7 +46,7 @@ impl Schema {
         let mut checker = Checker {
             schema: self,
             command,
-            major,
+            release,
             path: Vec::new(),
             variant: None,
         };
@@ -197,7 +203,7 @@ impl<'a> Checker<'a> {
                 self.last_name()
             )))
         };
-        match int_kind(self.command, self.variant, self.member_name(), self.major) {
+        match int_kind(self.command, self.variant, self.member_name(), self.release) {
             IntKind::Signed => match value {
                 Value::Int(_) => Ok(()),
                 _ => Err(self.wrong_type("integer")),
@@ -350,7 +356,7 @@ mod tests {
     ) {
         let schema = Schema::parse(SCHEMA).unwrap();
         let arguments = Value::from(arguments);
-        let result = schema.check(command, arguments.as_object().unwrap(), 10);
+        let result = schema.check(command, arguments.as_object().unwrap(), (10, 0));
         assert_eq!(
             result.map_err(|failure| failure.desc),
             if text.is_empty() {

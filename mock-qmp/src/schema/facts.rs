@@ -5,6 +5,8 @@
 //! Introspection calls every integer `int` and gives types numbers for names. Names of members
 //! suffice to know the kinds, but for a few that depend on the command.
 
+use crate::release::{FIRST, Release, v};
+
 /// How wide an integer member is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IntKind {
@@ -33,29 +35,30 @@ const BY_VARIANT: &[(&str, &str, &str, IntKind)] = &[
     ("set-numa-node", "hmat-cache", "node-id", U32),
 ];
 
-/// Members whose kind depends on the command, and QEMU's major version since when it is that.
-const BY_COMMAND: &[(&str, &str, u32, IntKind)] = &[
-    ("blockdev-create", "size", 0, U64),
-    ("cxl-inject-poison", "length", 0, U64),
-    ("memsave", "size", 9, U64),
-    ("memsave", "val", 9, U64),
-    ("migrate", "offset", 0, U64),
-    ("netdev_add", "offset", 0, U32),
-    ("netdev_add", "port", 0, U16),
-    ("object-add", "align", 0, U64),
-    ("object-add", "offset", 0, U64),
-    ("object-add", "policy", 0, U32),
-    ("object-add", "queues", 0, U32),
-    ("object-add", "size", 0, U64),
-    ("pmemsave", "size", 9, U64),
-    ("pmemsave", "val", 9, U64),
-    ("set-cpu-topology", "book-id", 0, U16),
-    ("set-cpu-topology", "core-id", 0, U16),
-    ("set-cpu-topology", "drawer-id", 0, U16),
-    ("set-cpu-topology", "socket-id", 0, U16),
-    ("set-numa-node", "size", 0, U64),
-    ("set-numa-node", "val", 0, U8),
-    ("xen-event-inject", "port", 0, U32),
+/// Members whose kind depends on the command, and the first release in which it is that
+/// (9.1, commit ef71d8209f of QEMU: memsave and pmemsave).
+const BY_COMMAND: &[(&str, &str, Release, IntKind)] = &[
+    ("blockdev-create", "size", FIRST, U64),
+    ("cxl-inject-poison", "length", FIRST, U64),
+    ("memsave", "size", v(9, 1), U64),
+    ("memsave", "val", v(9, 1), U64),
+    ("migrate", "offset", FIRST, U64),
+    ("netdev_add", "offset", FIRST, U32),
+    ("netdev_add", "port", FIRST, U16),
+    ("object-add", "align", FIRST, U64),
+    ("object-add", "offset", FIRST, U64),
+    ("object-add", "policy", FIRST, U32),
+    ("object-add", "queues", FIRST, U32),
+    ("object-add", "size", FIRST, U64),
+    ("pmemsave", "size", v(9, 1), U64),
+    ("pmemsave", "val", v(9, 1), U64),
+    ("set-cpu-topology", "book-id", FIRST, U16),
+    ("set-cpu-topology", "core-id", FIRST, U16),
+    ("set-cpu-topology", "drawer-id", FIRST, U16),
+    ("set-cpu-topology", "socket-id", FIRST, U16),
+    ("set-numa-node", "size", FIRST, U64),
+    ("set-numa-node", "val", FIRST, U8),
+    ("xen-event-inject", "port", FIRST, U32),
 ];
 
 /// Members that are of one kind wherever they are.
@@ -210,7 +213,12 @@ const BY_NAME: &[(&[&str], IntKind)] = &[
 
 /// The kind of an integer argument; `variant` is the value that chose the variant whose member it
 /// is, if it is one's.
-pub(crate) fn int_kind(command: &str, variant: Option<&str>, member: &str, major: u32) -> IntKind {
+pub(crate) fn int_kind(
+    command: &str,
+    variant: Option<&str>,
+    member: &str,
+    release: Release,
+) -> IntKind {
     let by_variant = BY_VARIANT
         .iter()
         .find(|(of, case, name, _)| *of == command && variant == Some(case) && *name == member);
@@ -219,7 +227,7 @@ pub(crate) fn int_kind(command: &str, variant: Option<&str>, member: &str, major
     }
     let by_command = BY_COMMAND
         .iter()
-        .find(|(of, name, since, _)| *of == command && *name == member && *since <= major);
+        .find(|(of, name, since, _)| *of == command && *name == member && *since <= release);
     if let Some((.., kind)) = by_command {
         return *kind;
     }
@@ -303,10 +311,19 @@ mod tests {
 
     #[test]
     fn kinds_depend_on_command_and_version() {
-        assert_eq!(int_kind("block_resize", None, "size", 10), IntKind::Signed);
-        assert_eq!(int_kind("pmemsave", None, "size", 10), IntKind::Unsigned);
-        assert_eq!(int_kind("pmemsave", None, "size", 7), IntKind::Signed);
-        assert_eq!(int_kind("netdev_add", None, "queues", 7), IntKind::Signed);
-        assert_eq!(int_kind("netdev_add", Some("tap"), "queues", 7), U32);
+        assert_eq!(
+            int_kind("block_resize", None, "size", v(10, 0)),
+            IntKind::Signed
+        );
+        assert_eq!(
+            int_kind("pmemsave", None, "size", v(10, 0)),
+            IntKind::Unsigned
+        );
+        assert_eq!(int_kind("pmemsave", None, "size", v(9, 0)), IntKind::Signed);
+        assert_eq!(
+            int_kind("netdev_add", None, "queues", v(7, 2)),
+            IntKind::Signed
+        );
+        assert_eq!(int_kind("netdev_add", Some("tap"), "queues", v(7, 2)), U32);
     }
 }

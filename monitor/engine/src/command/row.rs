@@ -9,7 +9,7 @@ use crate::host::Risk;
 use crate::qemu::caps::Caps;
 use crate::qemu::missing::Missing;
 use crate::qmp::BoxFuture;
-use crate::qmp::version::Version;
+use crate::qmp::version::{Version, v};
 
 /// A command as the built-in monitor's table describes it, and how we carry it out.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ pub struct Older {
 pub enum Present {
     /// Nothing.
     Always,
-    /// Built for these targets only (QAPI's spelling). From 11.0 on, other targets have the name
+    /// Built for these targets only (QAPI's spelling). Newer releases have the name on other targets
     /// without the command.
     Target(&'static [&'static str]),
     /// Built together with this QMP command.
@@ -121,8 +121,9 @@ pub enum ErrorStyle {
     BareBefore(Version),
 }
 
-/// The releases from which on commands of other targets are in the tables of all targets.
-const TABLES_SHARED_BY_TARGETS: Version = crate::qmp::version::v(11, 0); // 11.0: seen in 11.1.3
+/// The first release in which commands of other targets are in the tables of all targets
+/// (11.1, seen: on 11.1.3; the tables of 10.2 do not have them).
+const TABLES_SHARED_BY_TARGETS: Version = v(11, 1);
 
 impl Present {
     fn holds(&self, caps: &Caps) -> Presence {

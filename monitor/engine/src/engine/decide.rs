@@ -10,7 +10,7 @@ use crate::engine::monitor::Monitor;
 use crate::grammar::args::{self, ArgError, Args, Format, Parsed, Rulebook};
 use crate::grammar::expr::Context;
 use crate::grammar::line::Cursor;
-use crate::grammar::number::{BINARY, has_binary};
+use crate::grammar::number;
 use crate::grammar::size::Rules;
 use crate::guest::registers::Names;
 use crate::host::Risk;
@@ -215,7 +215,7 @@ impl Monitor {
         let rules = Rulebook {
             expressions: Context {
                 registers: &Names::new(&self.caps),
-                binary_numbers: binary,
+                binary_numbers: number::reads_binary(self.caps.version),
             },
             sizes: Rules::of(self.caps.version),
         };

@@ -14,7 +14,7 @@ pub struct Layout {
     pub size: usize,
     /// Whether the target stores the high byte first.
     pub big_endian: bool,
-    /// Whether octal numbers have their 0 in front of the padding, as from 11.0 on.
+    /// Whether octal numbers have their 0 in front of the padding, as in newer releases.
     pub zero_before_padding: bool,
 }
 

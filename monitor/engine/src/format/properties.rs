@@ -23,8 +23,9 @@ pub struct Property {
     pub default_value: Option<Value>,
 }
 
-/// The first release that shows default values as option strings spell them, not as JSON.
-const PLAIN_DEFAULTS: Version = v(10, 0); // 10.0: commit 36324c6774
+/// The first release that shows default values as option strings spell them, not as JSON
+/// (10.0, commit 36324c6774 of QEMU).
+const PLAIN_DEFAULTS: Version = v(10, 0);
 
 /// Where descriptions start.
 const COLUMN: usize = 24;

@@ -9,8 +9,9 @@ use crate::qmp::version::{Version, v};
 /// The deepest nesting that is read; QEMU takes 1024, but no property has any use for that.
 const MAX_NESTING: i32 = 128;
 
-/// The first release with other words and with positions in front of them.
-const POSITIONS: Version = v(11, 0); // 11.0: seen in 11.1.3
+/// The first release with other words and with positions in front of them
+/// (11.1, seen: on 11.1.3; the sources of 10.2 do not have them).
+const POSITIONS: Version = v(11, 1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -247,7 +248,7 @@ enum Wrong {
 struct Parser<'t, 'a> {
     tokens: &'t [Token<'a>],
     next: usize,
-    /// Whether errors are worded as from 11.0 on.
+    /// Whether errors are worded as from [`POSITIONS`] on.
     new: bool,
 }
 

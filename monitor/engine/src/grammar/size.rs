@@ -13,27 +13,31 @@ pub enum SizeError {
     Range,
 }
 
-/// The rules of a release, by the first that has them.
+/// The rules of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rules {
     /// Hexadecimal numbers may have a suffix, a fraction needs digits in front.
     Old,
-    /// They may not.
-    V8_0,
-    /// A fraction needs none; what is below 0 is out of range.
-    V8_1,
+    /// Hexadecimal numbers have no suffix.
+    PlainHex,
+    /// A fraction needs no digits in front either.
+    New,
 }
+
+/// The first release with [`Rules::PlainHex`] (8.0, commit 8b902e3d23 of QEMU).
+const PLAIN_HEX: Version = v(8, 0);
+
+/// The first release with [`Rules::New`] (8.1, commit 42cc08d13a of QEMU).
+const NEW: Version = v(8, 1);
 
 impl Rules {
     /// The rules of that release.
     #[must_use]
     pub fn of(version: Version) -> Self {
-        const PLAIN_HEX: Version = v(8, 0); // 8.0: commit 8b902e3d23
-        const FRACTIONS: Version = v(8, 1); // 8.1: commit 42cc08d13a
         if version < PLAIN_HEX {
             Self::Old
-        } else if version < FRACTIONS {
-            Self::V8_0
+        } else if version < NEW {
+            Self::PlainHex
         } else {
             Self::V8_1
         }
@@ -84,7 +88,7 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
             value = hex.ok_or(SizeError::Range)?;
             end = start + len;
             let suffixed = bytes.get(end).is_some_and(|&b| scale(b).is_some());
-            if bytes.get(end) == Some(&b'.') || (suffixed && rules >= Rules::V8_0) {
+            if bytes.get(end) == Some(&b'.') || (suffixed && rules >= Rules::PlainHex) {
                 return Err(SizeError::Invalid);
             }
         }
@@ -102,7 +106,7 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
                 && text[end + len + 2..]
                     .trim_start_matches(['+', '-'])
                     .starts_with(|c: char| c.is_ascii_digit());
-            if rules < Rules::V8_1 && exponent && len > 0 {
+            if rules < Rules::New && exponent && len > 0 {
                 return Err(SizeError::Invalid);
             }
             fraction = format!("0{}", &text[end..=end + len])
@@ -192,13 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn rules_changed_twice() {
-        assert_eq!(Rules::of(v(7, 2)), Rules::Old);
-        assert_eq!(Rules::of(v(8, 0)), Rules::V8_0);
-        assert_eq!(Rules::of(v(8, 1)), Rules::V8_1);
-        assert_eq!(parse("0x10k", MIB, Rules::Old), Ok((16 << 10, 5)));
-        assert_eq!(parse("0x10k", MIB, Rules::V8_0), Err(SizeError::Invalid));
-        assert_eq!(parse(".5k", MIB, Rules::V8_0), Err(SizeError::Invalid));
+    fn rules_changed_with_8_0_and_8_1() {
+        let read = |text, version| whole(text, BYTES, Rules::of(version));
+        assert_eq!(read("0x10k", v(7, 2)), Ok(16 << 10));
+        assert_eq!(read("0x10k", v(8, 0)), Err(SizeError::Invalid));
+        assert_eq!(read(".5k", v(8, 0)), Err(SizeError::Invalid));
+        assert_eq!(read(".5k", v(8, 1)), Ok(512));
     }
 
     #[test]

@@ -16,8 +16,7 @@ use crate::qmp::{Qmp, QmpError};
 ///
 /// target/arm/tcg/cpu64.c of 10.0: of all models, a64fx alone has no 2 among the exception levels
 /// of ID_AA64PFR0; and exception_return (helper-a64.c) refuses to return to a state that the CPU
-/// has not, which it does not in 7.2.
-// 10.0: commit 097d68ac2f
+/// does not have (10.0, commit 097d68ac2f of QEMU).
 const A64_ONLY: &[(&str, Version)] = &[("a64fx-arm-cpu", v(10, 0))];
 
 /// What is known of a CPU's instructions.

@@ -20,8 +20,8 @@ use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError, QmpResult};
 
 /// The first release that drops a descriptor set when it is told to; earlier ones keep it as long as
-/// the VM is stopped (monitor/fds.c).
-const SETS_GO: Version = v(9, 1); // 9.1: commit 881172f3f9
+/// the VM is stopped (9.1, commit 87d67fadb9 of QEMU).
+const SETS_GO: Version = v(9, 1);
 
 /// Bytes of the longest list of storage keys that is read: that of a guest of about 32 GiB.
 const MOST_KEYS: u64 = 512 << 20;

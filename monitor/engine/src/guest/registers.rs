@@ -5,13 +5,16 @@
 use crate::grammar::expr::{RegisterError, Registers};
 use crate::qemu::caps::Caps;
 use crate::qemu::missing;
-use crate::qmp::version::v;
+use crate::qmp::version::{Version, v};
 
 /// Which `$name` the connected QEMU knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Names<'a> {
     caps: &'a Caps,
 }
+
+/// The first release with a table of names for RISC-V (10.2, commit e06d209aa6 of QEMU).
+const RISCV_NAMES: Version = v(10, 2);
 
 impl<'a> Names<'a> {
     /// The names that a QEMU with these capabilities knows.
@@ -22,17 +25,16 @@ impl<'a> Names<'a> {
 
     fn known(&self, name: &str) -> bool {
         let x86 = matches!(self.caps.arch.as_deref(), Some("x86_64" | "i386"));
-        // From 11.0 on the names are those of the gdb stub, on every target.
-        // 11.0: seen in 11.1.3
-        if self.caps.version >= v(11, 0) {
+        // The names are those of the gdb stub, on every target (11.1, seen: on 11.1.3; the sources of
+        // 10.2 have tables).
+        if self.caps.version >= v(11, 1) {
             return !name.is_empty() && (!x86 || is_x86_gdb(name));
         }
         match self.caps.arch.as_deref() {
             Some("x86_64" | "i386") => is_x86(name),
             // Tables of names exist for these (target/*/monitor.c).
             Some("ppc" | "ppc64" | "sparc" | "sparc64" | "m68k") => !name.is_empty(),
-            // 10.2: commit e06d209aa6
-            Some("riscv32" | "riscv64") => !name.is_empty() && self.caps.version >= v(10, 2),
+            Some("riscv32" | "riscv64") => !name.is_empty() && self.caps.version >= RISCV_NAMES,
             _ => false,
         }
     }
@@ -133,7 +135,7 @@ fn is_x86_gdb(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn known(version: crate::qmp::version::Version, arch: &str, name: &str) -> bool {
+    fn known(version: Version, arch: &str, name: &str) -> bool {
         let caps = Caps::from_parts(version, Some(arch), [""; 0]);
         Names::new(&caps).known(name)
     }

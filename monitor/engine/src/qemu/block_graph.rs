@@ -9,9 +9,9 @@ use crate::qemu::caps::Caps;
 use crate::qmp::version::{Version, v};
 use crate::qmp::{self, Qmp, QmpError};
 
-/// The releases with a slip in the search for nodes (`bdrv_next`, block/block-backend.c).
-// 9.0: commit f6d38c9f6d; 11.0: seen in 11.1.3
-const SKIPS_NODES: std::ops::Range<Version> = v(9, 0)..v(11, 0);
+/// The releases with a slip in the search for nodes (9.0, commit f6d38c9f6d of QEMU; 11.1, seen: not
+/// on 11.1.3; the sources of 10.2 have it).
+const SKIPS_NODES: std::ops::Range<Version> = v(9, 0)..v(11, 1);
 
 /// A block node.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -220,7 +220,7 @@ impl Graph {
     /// The roots of backends in the order of those, each once, and then the nodes that nothing
     /// uses: what snapshots of the whole VM look at (block/snapshot.c).
     ///
-    /// QEMU 10.0 begins its search for the latter behind the last root instead of at the start of
+    /// QEMU from 9.0 to 10.2 begins its search for the latter behind the last root instead of at the start of
     /// its list of nodes, and finds none where that root is no node of that list, as those of
     /// `-drive` (`bdrv_next`, block/block-backend.c).
     #[must_use]

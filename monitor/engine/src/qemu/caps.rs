@@ -121,7 +121,7 @@ impl Caps {
     }
 
     /// The target, or another of its family, as far as commands that only its QEMU has tell it
-    /// (QAPI's `if` conditions on targets, until QEMU 11.0 has all commands for all).
+    /// (QAPI's `if` conditions on targets, until QEMU 11.1 has all commands for all).
     fn told_by_commands(&self) -> Option<&'static str> {
         const OWN: [(&str, &str); 3] = [
             ("rtc-reset-reinjection", "x86_64"),

@@ -30,16 +30,16 @@ pub const HAZARDS: &[Hazard] = &[
             At::Line("info virtio-status"),
             At::Qmp("x-query-virtio-status"),
         ],
-        since: v(11, 0), // 11.0: seen in 11.1.3
+        since: v(11, 0), // 11.0, seen: on 11.1.3; 10.2 is without
         harm: "aborts this QEMU",
         seen: "11.1.3, x86_64 and aarch64, every virtio device tried: assertion in visit_start_struct",
         ..HAZARD
     },
-    // Text consoles have no device.
+    // Text consoles lost their device.
     Hazard {
         at: &[At::Line("info vnc"), At::Qmp("query-vnc-servers")],
-        since: v(8, 2),  // 8.2: commit b208f745a8
-        until: v(10, 2), // 10.2: commit 4c1646e23f
+        since: v(8, 2),  // 8.2, commit b208f745a8 of QEMU
+        until: v(10, 2), // 10.2, commit 4c1646e23f of QEMU
         harm: "aborts this QEMU, for a VNC server shows a text console",
         seen: "10.0.2, x86_64 and aarch64: a machine without a display device, -vnc",
         is: is!(vnc_shows_text),
@@ -54,9 +54,8 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         at: &[At::Qmp("device_add")],
-        // Earlier releases check the id as that of an option list.
-        since: v(9, 2),  // 9.2: commit be93fd5372
-        until: v(11, 0), // 11.0: seen in 11.1.3
+        since: v(9, 2),  // 9.2, commit be93fd5372 of QEMU
+        until: v(11, 1), // 11.1, seen: 11.1.3 refuses the id; 10.2 does not
         harm: "with an empty id crashes this QEMU",
         seen: "10.0.2 over QMP; 7.2.22 and 11.1.3 refuse the id themselves",
         may: conditions::has_empty_id,
@@ -79,7 +78,7 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         at: &[At::Line("calc_dirty_rate")],
-        until: v(10, 0), // 10.0: seen in 10.0.2
+        until: v(9, 1), // 9.1, commit e65152d548 of QEMU
         harm: "with -r or -b crashes this QEMU where KVM is off",
         seen: "7.2.22 with TCG: null pointer read; 10.0.2 and 11.1.3 are fine",
         may: conditions::uses_dirty_log,
@@ -88,7 +87,7 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         at: &[At::Qmp("calc-dirty-rate")],
-        until: v(10, 0), // 10.0: seen in 10.0.2
+        until: v(9, 1), // 9.1, commit e65152d548 of QEMU
         harm: "in this mode crashes this QEMU where KVM is off",
         seen: "7.2.22 with TCG: null pointer read; 10.0.2 and 11.1.3 are fine",
         may: conditions::uses_dirty_log,
@@ -97,7 +96,7 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         at: &[At::Line("exit_preconfig"), At::Qmp("x-exit-preconfig")],
-        since: v(11, 0), // 11.0: seen in 11.1.3
+        since: v(11, 0), // 11.0, seen: on 11.1.3; 10.2 is without
         harm: "aborts this QEMU on a machine with its default display adapter and a text console \
                (-vga none or -nodefaults avoids it)",
         seen: "11.1.3 -M q35 and -M pc with --preconfig: duplicate property 'console[0]'",
@@ -112,12 +111,11 @@ pub const HAZARDS: &[Hazard] = &[
             At::Qmp("device-list-properties"),
             At::Qmp("qom-list-properties"),
         ],
-        // From then on, the module names the one that it can't do without.
-        until: v(9, 1), // 9.1: commit cc455d7eef
-        harm: "of a GL device aborts this QEMU where the module for it is not installed",
-        seen: "7.2.22: device_add virtio-gpu-gl-pci,help; device-list-properties of it and of virtio-vga-gl",
-        certain: false,
+        harm: "of a GL device ends QEMU, for the module for it is not installed",
+        seen: "7.2.22: device_add virtio-gpu-gl-pci,help; device-list-properties of it and of \
+               virtio-vga-gl; 10.0.2 and 11.1.3 with the module hidden",
         may: conditions::is_gl_device,
+        is: is!(gl_module_is_missing),
         ..HAZARD
     },
     Hazard {
@@ -130,7 +128,7 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         at: &[At::Line("screendump"), At::Qmp("screendump")],
-        since: v(8, 2), // 8.2: commit b208f745a8
+        since: v(8, 2), // 8.2, commit b208f745a8 of QEMU
         harm: "of this device aborts QEMU: its search for the device's screen meets a text console",
         seen: "10.0.2 and 11.1.3: screendump FILE ID, with the id of a device that has no screen; 7.2.22 says so",
         may: conditions::names_device,
@@ -183,7 +181,7 @@ pub const HAZARDS: &[Hazard] = &[
             At::Qmp("snapshot-save"),
             At::Qmp("xen-save-devices-state"),
         ],
-        since: v(11, 0), // 11.0: seen in 11.1.3
+        since: v(11, 0), // 11.0, seen: on 11.1.3; 10.2 is without
         harm: "crashes this QEMU with an NVMe controller that has no namespace",
         seen: "11.1.3: -device nvme,serial=x without a drive, with savevm and with migrate",
         is: is!(nvme_without_namespace),
@@ -211,7 +209,7 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         at: &[At::Line("netdev_add"), At::Qmp("netdev_add")],
-        until: v(10, 0), // 10.0: seen in 10.0.2
+        until: v(9, 0), // 9.0, commit d9b33018a0 of QEMU
         harm: "of a tap with vhost=on aborts this QEMU where it can't open /dev/vhost-net",
         seen: "7.2.22: assertion in net_client_init1; vhostforce=on, 10.0.2 and 11.1.3 answer an error",
         certain: false,
@@ -221,7 +219,7 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         at: &[At::Line("netdev_add"), At::Qmp("netdev_add")],
-        until: v(10, 0), // 10.0: seen in 10.0.2
+        until: v(9, 0), // 9.0, commit d9b33018a0 of QEMU
         harm: "of a tap with vhostfd aborts this QEMU where that is no descriptor of /dev/vhost-net",
         seen: "7.2.22, vhostfd=nosuch: assertion in net_client_init1; 10.0.2 and 11.1.3 answer an error",
         certain: false,
@@ -231,7 +229,7 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         at: &[At::Line("netdev_add"), At::Qmp("netdev_add")],
-        since: v(11, 0), // 11.0: seen in 11.1.3
+        since: v(11, 0), // 11.0, seen: on 11.1.3; 10.2 is without
         harm: "of a tap with vhostfd aborts this QEMU where no descriptor of that number is open",
         seen: "11.1.3, vhostfd=99: double free; 7.2.22 (with vhostforce=on) and 10.0.2 answer an error",
         certain: false,

@@ -17,7 +17,7 @@ pub const INFO: &[Command] = &[
         name: "accel",
         help: "show the accelerator's statistics",
         family: Family::Tracing,
-        since: v(10, 1), // 10.1: commit 1861993f1f
+        since: v(10, 1), // 10.1, commit c10eb74010 of QEMU
         routes: &[Route::native(
             &["x-accel-stats"],
             run!(machine::text::accel),
@@ -28,7 +28,7 @@ pub const INFO: &[Command] = &[
         name: "accelerators",
         help: "show the accelerators built in",
         family: Family::Tracing,
-        since: v(10, 2), // 10.2: commit 71d5babbd6
+        since: v(10, 2), // 10.2, commit 71d5babbd6 of QEMU
         routes: &[Route::native(
             &["query-accelerators"],
             run!(machine::info::info_accelerators),
@@ -120,7 +120,7 @@ pub const INFO: &[Command] = &[
         help: "show the crypto devices",
         family: Family::Devices,
         preconfig: true,
-        since: v(8, 0), // 8.0: commit ef52091aeb
+        since: v(8, 0), // 8.0, commit ef52091aeb of QEMU
         routes: &[Route::native(
             &["query-cryptodev"],
             run!(machine::info::info_cryptodev),
@@ -153,7 +153,7 @@ pub const INFO: &[Command] = &[
         params: "[max-size]",
         help: "show the firmware's log",
         family: Family::Machine,
-        since: v(10, 2), // 10.2: commit 1b2fda5916
+        since: v(10, 2), // 10.2, commit c8aa812031 of QEMU
         routes: &[Route::native(
             &["query-firmware-log"],
             run!(machine::info_firmware_log::info_firmware_log),
@@ -278,7 +278,7 @@ pub const INFO: &[Command] = &[
         help: "show the state of migration (-a in detail)",
         family: Family::Migration,
         older: &[Older {
-            before: v(10, 1), // 10.1: commit e09c6d8375
+            before: v(10, 1), // 10.1, commit e09c6d8375 of QEMU
             args: "",
             params: "",
         }],
@@ -349,7 +349,7 @@ pub const INFO: &[Command] = &[
         name: "opcount",
         help: "show the translator's opcode counts",
         family: Family::Tracing,
-        until: v(10, 1), // 10.1: commit a8e49597d4
+        until: v(10, 1), // 10.1, commit a8e49597d4 of QEMU
         present: Present::With("x-query-opcount"),
         routes: &[Route::native(
             &["x-query-opcount"],
@@ -381,7 +381,7 @@ pub const INFO: &[Command] = &[
         name: "profile",
         help: "show the profile of QEMU itself",
         family: Family::Tracing,
-        until: v(8, 1), // 8.1: commit 1b65b4f54c
+        until: v(8, 1), // 8.1, commit 1b65b4f54c of QEMU
         present: Present::With("x-query-profile"),
         routes: &[Route::native(
             &["x-query-profile"],
@@ -419,9 +419,8 @@ pub const INFO: &[Command] = &[
         params: "[-b]",
         help: "show the device tree (-b without properties)",
         family: Family::Devices,
-        // Commit 46e23b2e42 of QEMU.
         older: &[Older {
-            before: v(9, 0), // 9.0: commit 46e23b2e42
+            before: v(9, 0), // 9.0, commit 46e23b2e42 of QEMU
             args: "",
             params: "",
         }],
@@ -452,7 +451,7 @@ pub const INFO: &[Command] = &[
         name: "rdma",
         help: "show RDMA devices",
         family: Family::Migration,
-        until: v(9, 1), // 9.1: commit 1dfd42c426
+        until: v(9, 1), // 9.1, commit 1dfd42c426 of QEMU
         present: Present::With("x-query-rdma"),
         routes: &[Route::native(&["x-query-rdma"], run!(machine::text::rdma))],
         ..ROW
@@ -575,7 +574,7 @@ pub const INFO: &[Command] = &[
             &["query-block", "query-named-block-nodes"],
             run!(snapshot::vm::info),
         )],
-        errors: ErrorStyle::BareBefore(v(10, 2)), // 10.2: commit dec83ac02b
+        errors: ErrorStyle::BareBefore(v(10, 2)), // 10.2, commit dec83ac02b of QEMU
         ..ROW
     },
     Command {
@@ -714,7 +713,7 @@ pub const INFO: &[Command] = &[
         name: "via",
         help: "show the registers of the VIA",
         family: Family::Devices,
-        present: Present::Until(v(11, 0), &Present::Target(WITH_VIA)), // 11.0: seen in 11.1.3
+        present: Present::Until(v(11, 1), &Present::Target(WITH_VIA)), // 11.1, seen: on 11.1.3; 10.2 has it on some targets
         routes: &[Route::blocked(&missing::QUERY_VIA)],
         ..ROW
     },

@@ -270,7 +270,7 @@ pub const MAIN: &[Command] = &[
         help: "clear the screen",
         family: Family::Monitor,
         preconfig: true,
-        since: v(11, 0), // 11.0: seen in 11.1.3
+        since: v(11, 1), // 11.1, seen: on 11.1.3; 10.2 is without
         routes: &[Route::local(run!(monitor::clear::clear))],
         ..ROW
     },
@@ -321,7 +321,7 @@ pub const MAIN: &[Command] = &[
         .after_builtin(
             "QMP neither empties the overlay nor closes the image behind it for writing",
         )],
-        errors: ErrorStyle::BareBefore(v(10, 2)), // 10.2: commit dec83ac02b
+        errors: ErrorStyle::BareBefore(v(10, 2)), // 10.2, commit dec83ac02b of QEMU
         ..ROW
     },
     Command {
@@ -403,7 +403,7 @@ pub const MAIN: &[Command] = &[
         family: Family::Block,
         effect: Effect::Changes(&["query-block", "query-named-block-nodes"]),
         routes: &[Route::partial(&["blockdev-add"], run!(block::drive::add))],
-        errors: ErrorStyle::BareBefore(v(10, 2)), // 10.2: commit dec83ac02b
+        errors: ErrorStyle::BareBefore(v(10, 2)), // 10.2, commit dec83ac02b of QEMU
         ..ROW
     },
     Command {
@@ -435,7 +435,7 @@ pub const MAIN: &[Command] = &[
             ],
             run!(block::drive::delete),
         )],
-        errors: ErrorStyle::BareBefore(v(10, 2)), // 10.2: commit dec83ac02b
+        errors: ErrorStyle::BareBefore(v(10, 2)), // 10.2, commit dec83ac02b of QEMU
         ..ROW
     },
     Command {
@@ -458,7 +458,7 @@ pub const MAIN: &[Command] = &[
         family: Family::Memory,
         effect: Effect::Writes,
         older: &[Older {
-            before: v(8, 2), // 8.2: commit e6549197f7
+            before: v(8, 2), // 8.2, commit e6549197f7 of QEMU
             args: "paging:-p,detach:-d,windmp:-w,zlib:-z,lzo:-l,snappy:-s,filename:F,begin:l?,length:l?",
             params: "[-p] [-d] [-z|-l|-s|-w] filename [begin length]",
         }],
@@ -599,7 +599,7 @@ pub const MAIN: &[Command] = &[
         family: Family::Network,
         effect: Effect::Changes(&[]),
         older: &[Older {
-            before: v(10, 2), // 10.2: commit 6d10e02131
+            before: v(10, 2), // 10.2, commit 6d10e02131 of QEMU
             args: "arg1:s,arg2:s?",
             params: "[netdev_id] [tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport",
         }],
@@ -709,7 +709,7 @@ pub const MAIN: &[Command] = &[
         family: Family::Migration,
         effect: Effect::Changes(&["query-migrate"]),
         older: &[Older {
-            before: v(9, 1), // 9.1: commit 18d154f575
+            before: v(9, 1), // 9.1, commit 61c4e39f73 of QEMU
             args: "detach:-d,blk:-b,inc:-i,resume:-r,uri:s",
             params: "[-d] [-b] [-i] [-r] uri",
         }],
@@ -805,7 +805,7 @@ pub const MAIN: &[Command] = &[
         family: Family::Migration,
         effect: Effect::Changes(&["query-migrate-parameters"]),
         older: &[Older {
-            before: v(10, 2), // 10.2: commit f57ff59f1e
+            before: v(10, 2), // 10.2, commit f57ff59f1e of QEMU
             args: "parameter:s,value:s",
             params: "parameter value",
         }],
@@ -873,7 +873,7 @@ pub const MAIN: &[Command] = &[
         family: Family::Display,
         effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::MOUSE_SET)],
-        errors: ErrorStyle::BareBefore(v(8, 0)), // 8.0: commit ec843b97f2
+        errors: ErrorStyle::BareBefore(v(8, 0)), // 8.0, commit ec843b97f2 of QEMU
         ..ROW
     },
     Command {
@@ -940,12 +940,12 @@ pub const MAIN: &[Command] = &[
         preconfig: true,
         older: &[
             Older {
-                before: v(8, 2), // 8.2: commit cb039ef3d9
+                before: v(8, 2), // 8.2, commit cb039ef3d9 of QEMU
                 args: "netdev:O",
                 params: "[user|tap|socket|stream|dgram|vde|bridge|hubport|netmap|vhost-user|vmnet-host|vmnet-shared|vmnet-bridged],id=str[,prop=value][,...]",
             },
             Older {
-                before: v(10, 1), // 10.1: commit 854ee02b22
+                before: v(10, 1), // 10.1, commit 854ee02b22 of QEMU
                 args: "netdev:O",
                 params: "[user|tap|socket|stream|dgram|vde|bridge|hubport|netmap|vhost-user|af-xdp|vmnet-host|vmnet-shared|vmnet-bridged],id=str[,prop=value][,...]",
             },
@@ -1026,7 +1026,7 @@ pub const MAIN: &[Command] = &[
         help: "run one guest instruction per translation block, or many again",
         family: Family::Tracing,
         effect: Effect::Changes(&[]),
-        since: v(8, 1), // 8.1: commit e9ccfdd91d
+        since: v(8, 1), // 8.1, commit e9ccfdd91d of QEMU
         routes: &[Route::blocked(&missing::ONE_INSN_PER_TB)],
         ..ROW
     },
@@ -1038,7 +1038,7 @@ pub const MAIN: &[Command] = &[
         family: Family::Devices,
         effect: Effect::Changes(&[]),
         routes: &[Route::blocked(&missing::PCIE_AER)],
-        errors: ErrorStyle::BareBefore(v(8, 0)), // 8.0: commit ba235d33e8
+        errors: ErrorStyle::BareBefore(v(8, 0)), // 8.0, commit ba235d33e8 of QEMU
         ..ROW
     },
     Command {
@@ -1280,7 +1280,7 @@ pub const MAIN: &[Command] = &[
         help: "run one guest instruction per translation block, or many again",
         family: Family::Tracing,
         effect: Effect::Changes(&[]),
-        until: v(9, 0), // 9.0: commit 97b6e1d35f
+        until: v(9, 0), // 9.0, commit 97b6e1d35f of QEMU
         routes: &[Route::blocked(&missing::ONE_INSN_PER_TB)],
         ..ROW
     },
@@ -1438,7 +1438,7 @@ pub const MAIN: &[Command] = &[
         family: Family::RunState,
         effect: Effect::Changes(&[]),
         older: &[Older {
-            before: v(9, 0), // 9.0: commit 7805132bc3
+            before: v(9, 0), // 9.0, commit 7805132bc3 of QEMU
             args: "action:s",
             params: "[reset|shutdown|poweroff|pause|debug|none]",
         }],
@@ -1497,8 +1497,8 @@ pub const MAIN: &[Command] = &[
         help: "raise a Xen event channel",
         family: Family::Machine,
         effect: Effect::Changes(&[]),
-        since: v(8, 0), // 8.0: commit 507cb64d6e
-        present: Present::Until(v(11, 0), &Present::With("xen-event-inject")), // 11.0: seen in 11.1.3
+        since: v(8, 0), // 8.0, commit 507cb64d6e of QEMU
+        present: Present::Until(v(11, 1), &Present::With("xen-event-inject")), // 11.1, seen: on 11.1.3; 10.2 has it on x86 only
         routes: &[Route::native(
             &["xen-event-inject"],
             run!(machine::xen::event_inject),
@@ -1510,8 +1510,8 @@ pub const MAIN: &[Command] = &[
         help: "list the Xen event channels",
         family: Family::Machine,
         effect: Effect::Changes(&[]),
-        since: v(8, 0), // 8.0: commit 507cb64d6e
-        present: Present::Until(v(11, 0), &Present::With("xen-event-list")), // 11.0: seen in 11.1.3
+        since: v(8, 0), // 8.0, commit 507cb64d6e of QEMU
+        present: Present::Until(v(11, 1), &Present::With("xen-event-list")), // 11.1, seen: on 11.1.3; 10.2 has it on x86 only
         routes: &[Route::native(
             &["xen-event-list"],
             run!(machine::xen::event_list),

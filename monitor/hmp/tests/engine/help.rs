@@ -108,16 +108,15 @@ async fn log_items_are_those_of_the_release() {
     assert!(!old.contains(&"op_plugin".to_owned()), "{old:?}");
     assert!(new.contains(&"op_plugin".to_owned()), "{new:?}");
     let first = items(&answer("8.0.0", "help log").await);
-    // Each came with a release of its own (util/log.c of QEMU).
-    for (item, before, since) in [
-        ("vpu", "8.0.5", "8.1.0"),
-        ("op_plugin", "9.0.4", "9.1.0"),
-        ("invalid_mem", "9.2.4", "10.0.0"),
+    for (version, shown) in [
+        ("8.0.0", [false, false, false]),
+        ("8.1.0", [true, false, false]),
+        ("9.1.0", [true, true, false]),
+        ("10.0.2", [true, true, true]),
     ] {
-        for (version, there) in [(before, false), (since, true)] {
-            let items = items(&answer(version, "help log").await);
-            assert_eq!(items.contains(&item.to_owned()), there, "{item} {version}");
-        }
+        let items = items(&answer(version, "help log").await);
+        let has = ["vpu", "op_plugin", "invalid_mem"].map(|name| items.iter().any(|i| i == name));
+        assert_eq!(has, shown, "{version}");
     }
     // The table of 7.2 has a line end too many behind one item.
     let after_plugin = |items: &[String]| {

@@ -180,7 +180,7 @@ async fn xen_event_channels() {
             "Delivered port 5\n",
         ),
         ("aarch64", "11.1.3", none, none),
-        ("aarch64", "11.0.0", none, none),
+        ("aarch64", "11.1.0", none, none),
     ] {
         let mock = || {
             let ipi = json!({"port": 1, "vcpu": 0, "type": "ipi", "remote-domain": "", "target": 0, "pending": false, "masked": false});

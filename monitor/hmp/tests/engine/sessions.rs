@@ -245,7 +245,7 @@ fn moved(axis: &str, value: i32) -> Value {
 /// Numbers are those of the C library that the release was built with.
 #[tokio::test]
 async fn movements_in_binary() {
-    for (version, x) in [("10.0.2", 0), ("11.0.0", 3)] {
+    for (version, x) in [("10.0.2", 0), ("11.1.0", 3)] {
         let requests = Requests::default();
         let mock = requests.of(qemu(version), "input-send-event", |_| json!({}).into());
         assert_eq!(answer(mock, "mouse_move 0b11 -5").await, "");
@@ -350,7 +350,7 @@ async fn dirty_rates_of_releases() {
             "[Please use 'info vcpu_dirty_limit' to query dirty limit for virtual CPU]\n",
         ),
         (
-            "8.0.5",
+            "8.0.0",
             "[Please use 'info vcpu_dirty_limit' to query dirty limit for virtual CPU]\n",
         ),
         ("8.1.0", ""),

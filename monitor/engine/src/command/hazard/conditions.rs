@@ -79,6 +79,13 @@ pub fn is_gl_device(args: &Map<String, Value>, _: Version) -> bool {
         .any(|key| is_gl(text(&device, key)))
 }
 
+/// Whether the type that all GL devices hold is missing: QEMU loads its modules to answer.
+pub async fn gl_module_is_missing(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
+    let types = json!({"implements": "virtio-gpu-gl-device", "abstract": true});
+    let types = qmp.execute("qom-list-types", types).await;
+    !types.is_ok_and(|types| types.as_array().is_some_and(|types| !types.is_empty()))
+}
+
 pub fn is_rocker(args: &Map<String, Value>, _: Version) -> bool {
     text(&device(args), "driver") == "rocker"
 }
@@ -217,11 +224,14 @@ fn scheme(args: &Map<String, Value>) -> &str {
     text(args, "uri").split_once(':').map_or("", |(s, _)| s)
 }
 
-/// Whether a migration goes where it can certainly begin. Files came with 8.2.
+/// The first release that migrates to files (8.2, commit 2a9e2e595f of QEMU).
+const FILES: Version = v(8, 2);
+
+/// Whether a migration goes where it can certainly begin.
 pub fn goes_to_a_command_or_file(args: &Map<String, Value>, version: Version) -> bool {
     match scheme(args) {
         "exec" => true,
-        "file" => version >= v(8, 2), // 8.2: commit 2a9e2e595f
+        "file" => version >= FILES,
         _ => false,
     }
 }

@@ -27,9 +27,10 @@ pub enum At {
 pub struct Hazard {
     /// What to watch.
     pub at: &'static [At],
-    /// The first release that has the danger, as far as known.
+    /// The first release that may have the danger: where the history of QEMU that was read does not
+    /// say which of two releases that is, the earlier one.
     pub since: Version,
-    /// The first release without it, as far as known.
+    /// The first release that is known to be without it.
     pub until: Version,
     /// The targets that have the danger; all where it is empty.
     pub targets: &'static [&'static str],

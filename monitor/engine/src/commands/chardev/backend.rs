@@ -178,7 +178,7 @@ fn translated(cx: &mut Cx<'_>, name: Option<String>, id: &str) -> Result<String,
         "parport" => "parallel",
         _ => return Ok(name),
     };
-    // 8.0: commit 6f9f630836
+    // 8.0, commit 6f9f630836 of QEMU.
     if cx.caps.version >= v(8, 0) {
         return Ok(name);
     }

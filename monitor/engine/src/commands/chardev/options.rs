@@ -51,7 +51,8 @@ use Known::{Always, In, Since};
 const OPTIONS: &[(&str, Kind, Known)] = &[
     ("backend", Text, Always),
     ("path", Text, Always),
-    ("input-path", Text, Since(v(8, 1))), // 8.1: commit 5b18a6bf44
+    // 8.1, commit 5b18a6bf44 of QEMU.
+    ("input-path", Text, Since(v(8, 1))),
     ("host", Text, Always),
     ("port", Text, Always),
     ("fd", Text, Always),

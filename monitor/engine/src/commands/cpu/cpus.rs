@@ -34,8 +34,8 @@ pub async fn cpu(cx: &mut Cx<'_>, args: Cpu) -> CmdResult {
     Ok(())
 }
 
-/// The first release whose list names the model.
-const MODEL_SHOWN: crate::qmp::version::Version = v(10, 1); // 10.1: commit d6c73ac306
+/// The first release whose list names the model (10.1, commit d6c73ac306 of QEMU).
+const MODEL_SHOWN: crate::qmp::version::Version = v(10, 1);
 
 /// `info cpus`.
 pub async fn info_cpus(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {

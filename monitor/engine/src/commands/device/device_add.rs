@@ -21,8 +21,8 @@ pub struct Add {
 }
 
 /// The first release whose QMP wants numbers as numbers; older ones read texts, as the built-in
-/// does.
-const TYPED: Version = v(9, 2); // 9.2: commit be93fd5372
+/// does (9.2, commit be93fd5372 of QEMU).
+const TYPED: Version = v(9, 2);
 
 /// `device_add`: an option list, or a question for a type's properties.
 pub async fn device_add(cx: &mut Cx<'_>, args: Add) -> CmdResult {

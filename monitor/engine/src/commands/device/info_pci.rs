@@ -9,8 +9,8 @@ use crate::qmp::QmpError;
 use crate::qmp::version::{Version, v};
 
 /// The first release that distinguishes regions without an address from others, and ends their lines
-/// without a dot (commit aa37616fb4 of QEMU, hw/pci/pci-hmp-cmds.c).
-const UNMAPPED_SHOWN: Version = v(9, 2); // 9.2: commit aa37616fb4
+/// without a dot (9.2, commit aa37616fb4 of QEMU).
+const UNMAPPED_SHOWN: Version = v(9, 2);
 
 /// The address of a region that has none.
 const UNMAPPED: i64 = -1;

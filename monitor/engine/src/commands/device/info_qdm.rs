@@ -10,7 +10,8 @@ use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
 use crate::qemu::learned::device_models::{CATEGORIES, Model, Models};
 
 /// What a list says where the table of a release is missing, or a type in it.
-const LEFT_OUT: &str = "QMP does not show the categories, buses and descriptions of some types";
+const LEFT_OUT: &str =
+    "QMP does not show the categories, buses and descriptions of some types, which are left out";
 
 /// `info qdm`, where all types are known.
 pub async fn info_qdm(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
@@ -22,7 +23,7 @@ pub async fn info_qdm(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     Ok(())
 }
 
-/// `info qdm`, with types that are known by their names only.
+/// `info qdm`, without the types that are known by their names only.
 pub async fn info_qdm_part(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     let (text, complete) = list(cx, true).await?;
     cx.write_str(&text)?;
@@ -52,15 +53,12 @@ async fn list(cx: &mut Cx<'_>, for_boards: bool) -> Result<(String, bool), CmdEr
     let devices = json!({"implements": "device", "abstract": false});
     let types: Vec<Type> = cx.query_with("qom-list-types", devices).await?;
     let (models, mut complete) = Models::of(cx.caps.version);
-    let unknown = Model {
-        categories: vec!["Uncategorized".into()],
-        ..Model::default()
-    };
     let mut rows: Vec<(&str, &Model)> = Vec::new();
     for kind in &types {
-        let model = models.0.get(&kind.name);
-        complete &= model.is_some();
-        rows.push((&kind.name, model.unwrap_or(&unknown)));
+        match models.0.get(&kind.name) {
+            Some(model) => rows.push((&kind.name, model)),
+            None => complete = false,
+        }
     }
     rows.retain(|(_, model)| for_boards || !model.for_boards);
     // QEMU looks at the letters only, not at their case.

@@ -15,14 +15,18 @@ struct VirtioInfo {
     name: String,
 }
 
-/// The first release that looks for realized devices in QOM, and says so where there are none.
-const SEARCHES_QOM: Version = v(8, 2); // 8.2: commit b532c684e0
+/// The first release that looks for devices in the QOM tree, and so words what it does not find in
+/// another way (8.2, commit b532c684e0 of QEMU).
+const FROM_TREE: Version = v(8, 2);
 
-/// `info virtio`: none is an error of QMP's since then, a sentence before.
+/// The first release with features beyond 64 bits (10.2, commit a76f5b795c of QEMU).
+const WIDE_FEATURES: Version = v(10, 2);
+
+/// `info virtio`: where there are none, older releases have a sentence, newer ones an error.
 pub async fn info_virtio(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     let devices: Vec<VirtioInfo> = if !cx.caps.preconfig {
         cx.query("x-query-virtio").await?
-    } else if cx.caps.version < SEARCHES_QOM {
+    } else if cx.caps.version < FROM_TREE {
         Vec::new()
     } else {
         return Err(CmdError::User("No virtio devices found".into()));
@@ -92,7 +96,7 @@ struct Features {
     #[serde(default)]
     dev_features: Vec<String>,
     unknown_dev_features: Option<u64>,
-    // Bits 64 and up, from 10.2 on.
+    // Bits 64 and up.
     unknown_dev_features2: Option<u64>,
 }
 
@@ -122,7 +126,7 @@ struct VhostStatus {
 
 /// `info virtio-status`.
 pub async fn info_status(cx: &mut Cx<'_>, args: Device) -> CmdResult {
-    let kind = if cx.caps.version < SEARCHES_QOM {
+    let kind = if cx.caps.version < FROM_TREE {
         "VirtIODevice"
     } else {
         "realized VirtIODevice"
@@ -130,11 +134,12 @@ pub async fn info_status(cx: &mut Cx<'_>, args: Device) -> CmdResult {
     look(cx, &args.path, kind)?;
     let path = json!({"path": args.path});
     let status: VirtioStatus = cx.query_with("x-query-virtio-status", path).await?;
-    print_status(cx, &args.path, &status)?;
+    let wide = cx.caps.version >= WIDE_FEATURES;
+    print_status(cx, &args.path, &status, wide)?;
     Ok(())
 }
 
-fn print_status(out: &mut dyn Write, path: &str, s: &VirtioStatus) -> fmt::Result {
+fn print_status(out: &mut dyn Write, path: &str, s: &VirtioStatus, wide: bool) -> fmt::Result {
     let vhost = if s.vhost_dev.is_some() { "(vhost)" } else { "" };
     // Over QMP a bus without a name is an empty string, or none.
     let bus = s.bus_name.as_deref().filter(|name| !name.is_empty());
@@ -167,18 +172,18 @@ fn print_status(out: &mut dyn Write, path: &str, s: &VirtioStatus) -> fmt::Resul
         writeln!(out, "  unknown-statuses({bits:#018x})")?;
     }
     writeln!(out, "  Guest features:")?;
-    print_features(out, &s.guest_features)?;
+    print_features(out, &s.guest_features, wide)?;
     writeln!(out, "  Host features:")?;
-    print_features(out, &s.host_features)?;
+    print_features(out, &s.host_features, wide)?;
     writeln!(out, "  Backend features:")?;
-    print_features(out, &s.backend_features)?;
+    print_features(out, &s.backend_features, wide)?;
     match &s.vhost_dev {
-        Some(vhost) => print_vhost(out, vhost),
+        Some(vhost) => print_vhost(out, vhost, wide),
         None => Ok(()),
     }
 }
 
-fn print_vhost(out: &mut dyn Write, v: &VhostStatus) -> fmt::Result {
+fn print_vhost(out: &mut dyn Write, v: &VhostStatus, wide: bool) -> fmt::Result {
     writeln!(out, "  VHost:")?;
     let values: [(&str, &dyn fmt::Display); 8] = [
         ("nvqs", &v.nvqs),
@@ -194,11 +199,11 @@ fn print_vhost(out: &mut dyn Write, v: &VhostStatus) -> fmt::Result {
         writeln!(out, "    {:<15} {value}", format!("{name}:"))?;
     }
     writeln!(out, "    Features:")?;
-    print_features(out, &v.features)?;
+    print_features(out, &v.features, wide)?;
     writeln!(out, "    Acked features:")?;
-    print_features(out, &v.acked_features)?;
+    print_features(out, &v.acked_features, wide)?;
     writeln!(out, "    Backend features:")?;
-    print_features(out, &v.backend_features)?;
+    print_features(out, &v.backend_features, wide)?;
     writeln!(out, "    Protocol features:")?;
     print_list(out, &v.protocol_features.protocols)?;
     match v.protocol_features.unknown_protocols {
@@ -216,7 +221,7 @@ fn print_list(out: &mut dyn Write, items: &[String]) -> fmt::Result {
     writeln!(out)
 }
 
-fn print_features(out: &mut dyn Write, features: &Features) -> fmt::Result {
+fn print_features(out: &mut dyn Write, features: &Features, wide: bool) -> fmt::Result {
     print_list(out, &features.transports)?;
     if !features.dev_features.is_empty() {
         print_list(out, &features.dev_features)?;
@@ -229,6 +234,8 @@ fn print_features(out: &mut dyn Write, features: &Features) -> fmt::Result {
             let low = low.unwrap_or(0);
             writeln!(out, "  unknown-features({high:#018x}{low:016x})")
         }
+        // QMP leaves the upper half out, which the built-in prints.
+        (Some(low), None) if wide => writeln!(out, "  unknown-features({:#018x}{low:016x})", 0),
         (Some(low), None) => writeln!(out, "  unknown-features({low:#018x})"),
         (None, None) => Ok(()),
     }
@@ -421,4 +428,26 @@ fn print_queue_element(out: &mut dyn Write, path: &str, e: &QueueElement) -> fmt
     writeln!(out, "  used:")?;
     writeln!(out, "    flags: {}", e.used.flags)?;
     writeln!(out, "    idx:   {}", e.used.idx)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_features_are_as_wide_as_the_release_has_them() {
+        let features: Features =
+            serde_json::from_value(json!({"transports": [], "unknown-dev-features": 0x4000_0000}))
+                .unwrap();
+        let printed = |wide| {
+            let mut text = String::new();
+            print_features(&mut text, &features, wide).unwrap();
+            text
+        };
+        assert_eq!(printed(false), "\n  unknown-features(0x0000000040000000)\n");
+        assert_eq!(
+            printed(true),
+            "\n  unknown-features(0x00000000000000000000000040000000)\n"
+        );
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::format::json;
-use crate::grammar::number::{strtoi64, strtou64, whole};
+use crate::grammar::number::{reads_binary, strtoi64, strtou64, whole};
 use crate::grammar::qjson;
 use crate::grammar::size::{self, BYTES, Rules, SizeError};
 use crate::qmp::version::Version;
@@ -161,7 +161,7 @@ fn from_text(kind: &str, name: &str, text: &str, version: Version) -> Result<Val
                 "Invalid parameter type for '{name}', expected: number"
             )),
         },
-        "list" => ranges(text, version >= crate::grammar::number::BINARY)
+        "list" => ranges(text, reads_binary(version))
             .map(Value::from)
             // An element has no name.
             .ok_or_else(|| "Parameter 'null' expects list of uint64 values or ranges".to_owned()),
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn newer_releases_know_binary_numbers() {
-        assert_eq!(from_text("list", "p", "0b11", v(11, 0)), Ok(json!([3])));
+        assert_eq!(from_text("list", "p", "0b11", v(11, 1)), Ok(json!([3])));
     }
 
     #[test]

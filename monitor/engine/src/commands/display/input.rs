@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::grammar::number::{self, strtoull, whole};
+use crate::grammar::number::{reads_binary, strtoull, whole};
 use crate::qmp::QmpError;
 use crate::qmp::version::{Version, v};
 
@@ -51,8 +51,9 @@ fn keys(text: &str, names: &[String], version: Version) -> Result<Vec<Value>, St
         .collect()
 }
 
-/// The first release that refuses numbers beyond 31 bits; older ones cut them.
-const RANGE_CHECKED: Version = v(8, 0); // 8.0: commit 147c48791b
+/// The first release that refuses numbers beyond 31 bits; older ones cut them
+/// (8.0, commit 147c48791b of QEMU).
+const RANGE_CHECKED: Version = v(8, 0);
 
 fn scancode(part: &str, version: Version) -> Option<i32> {
     let (len, value) = strtoull(part, 0, false);
@@ -77,7 +78,7 @@ pub struct MouseMove {
 /// `mouse_move`: a wheel turn is a button pressed together with the movement, and released after
 /// it.
 pub async fn mouse_move(cx: &mut Cx<'_>, args: MouseMove) -> CmdResult {
-    let binary = cx.caps.version >= number::BINARY;
+    let binary = reads_binary(cx.caps.version);
     let relative = |axis: &str, text: &str| json!({"type": "rel", "data": {"axis": axis, "value": strtol(text, binary) as i32}});
     let mut events = vec![relative("x", &args.dx_str), relative("y", &args.dy_str)];
     let wheel = match args

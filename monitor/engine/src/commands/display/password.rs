@@ -48,8 +48,8 @@ struct Server {
     auth: String,
 }
 
-/// The error with what the built-in says around it and QMP leaves out: since 11.0 a second line,
-/// before that a line in front where the display (the first by default) asks for no password.
+/// The error with what the built-in says around it and QMP leaves out: in newer releases a second
+/// line, in older ones a line in front where the display (the first by default) asks for no password.
 async fn with_hint(
     cx: &mut Cx<'_>,
     error: CmdError,
@@ -152,7 +152,7 @@ pub async fn change(cx: &mut Cx<'_>, args: Change) -> CmdResult {
 
 async fn change_vnc(cx: &mut Cx<'_>, args: Change) -> CmdResult {
     let refuse = |text: &str| {
-        // 8.0: commit f8f2e9a859
+        // 8.0, commit f8f2e9a859 of QEMU.
         Err(if cx.caps.version < v(8, 0) {
             CmdError::Plain(text.into())
         } else {

@@ -83,8 +83,9 @@ struct StatusInfo {
     status: String,
 }
 
-/// The first release whose `info status` leaves single steps to `info jit`.
-const STEPS_ELSEWHERE: Version = v(8, 1); // 8.1: commit e726acd5b8
+/// The first release that does not print the mode, while QMP still says it
+/// (8.1, commit e726acd5b8 of QEMU).
+const MODE_LEFT_OUT: Version = v(8, 1);
 
 /// `info status`.
 pub async fn info_status(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
@@ -93,7 +94,7 @@ pub async fn info_status(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
         cx,
         "VM status: {}{}",
         if info.running { "running" } else { "paused" },
-        if info.singlestep && cx.caps.version < STEPS_ELSEWHERE {
+        if info.singlestep && cx.caps.version < MODE_LEFT_OUT {
             " (single step mode)"
         } else {
             ""

@@ -7,13 +7,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
-use crate::qmp::version::v;
+use crate::qmp::version::{Version, v};
 
-/// From 11.0 on all targets have the commands, and those without Xen guests say so.
+/// The first release in which all targets have the commands, and those without Xen guests say so
+/// (11.1, seen: on 11.1.3; the sources of 10.2 do not say so).
+const ON_ALL_TARGETS: Version = v(11, 1);
+
 fn check_target(cx: &Cx<'_>) -> CmdResult {
     let x86 = matches!(cx.caps.arch.as_deref(), Some("x86_64" | "i386"));
-    // 11.0: seen in 11.1.3
-    if x86 || cx.caps.version < v(11, 0) {
+    if x86 || cx.caps.version < ON_ALL_TARGETS {
         return Ok(());
     }
     Err(CmdError::Plain(

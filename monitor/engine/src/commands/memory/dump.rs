@@ -128,8 +128,8 @@ fn key_of(keys: &str, addr: u64) -> Option<u8> {
     line.split_once(')')?.0.parse().ok()
 }
 
-/// The first release with another sentence and with hints.
-const HINTED: Version = v(10, 0); // 10.0: commit cacf4cb251
+/// The first release with another sentence and with hints (10.0, commit cacf4cb251 of QEMU).
+const HINTED: Version = v(10, 0);
 
 /// Targets that are built without device trees.
 const NO_DEVICE_TREES: &[&str] = &["s390x"];

@@ -33,8 +33,9 @@ pub(super) const CHUNK: u64 = 64 << 10;
 /// what a device answers may depend on where and how long the read is.
 pub(super) const LINE_BY_LINE: u64 = 4 << 10;
 
-/// The release that changed how octal numbers and addresses look.
-pub(super) const NEW_LAYOUT: Version = v(11, 0); // 11.0: seen in 11.1.3
+/// The first release with another look of addresses and octal numbers (11.0, commit 6ad593a75a of
+/// QEMU; commit 8289e2528a: octal numbers; commit c029aa1024: narrow addresses).
+pub(super) const NEW_LAYOUT: Version = v(11, 0);
 
 /// Targets that store the high byte first.
 pub(super) const BIG_ENDIAN: &[&str] = &[

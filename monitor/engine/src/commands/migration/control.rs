@@ -137,6 +137,7 @@ pub struct SetCapability {
 
 /// `migrate_set_capability`: the others keep their state.
 pub async fn set_capability(cx: &mut Cx<'_>, args: SetCapability) -> CmdResult {
+    check_warnings(cx, "migrate_set_capability")?;
     let schema = cx.caps.schema(cx.qmp()).await?;
     if let Some(names) = capabilities(&schema)
         && !names.contains(&args.capability.as_str())
@@ -147,6 +148,18 @@ pub async fn set_capability(cx: &mut Cx<'_>, args: SetCapability) -> CmdResult {
     let one = json!({"capability": args.capability, "state": args.state});
     cx.execute("migrate-set-capabilities", json!({"capabilities": [one]}))
         .await?;
+    Ok(())
+}
+
+/// The releases in which QEMU warns about what it has and deprecates
+/// (8.2, commit 864128df46 of QEMU; 9.1, commit 0222111a22 of QEMU).
+const WARNS: std::ops::Range<Version> = v(8, 2)..v(9, 1);
+
+/// Leaves the line to the built-in where QEMU may warn, which QMP does not show.
+pub(super) fn check_warnings(cx: &Cx<'_>, line: &str) -> CmdResult {
+    if WARNS.contains(&cx.caps.version) {
+        cx.prefer_builtin(&format!("{line}: QMP does not show this QEMU's warnings"))?;
+    }
     Ok(())
 }
 

@@ -71,8 +71,9 @@ struct VcpuRate {
     dirty_rate: i64,
 }
 
-/// The first release that leaves the sampled pages out where none were sampled.
-const PAGES_BY_MODE: Version = v(8, 0); // 8.0: commit bd9510d385
+/// The first release that leaves the sampled pages out where none were sampled
+/// (8.0, commit bd9510d385 of QEMU).
+const PAGES_BY_MODE: Version = v(8, 0);
 
 /// `info dirty_rate`.
 pub async fn info(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
@@ -107,8 +108,9 @@ pub struct SetLimit {
 const SEE_LIMITS: &str =
     "[Please use 'info vcpu_dirty_limit' to query dirty limit for virtual CPU]";
 
-/// The first release that refuses negative limits itself, and says nothing on success.
-const LIMIT_CHECKED: Version = v(8, 1); // 8.1: commit 140e5a7632
+/// The first release that refuses negative limits itself, and says nothing on success
+/// (8.1, commit 140e5a7632 of QEMU).
+const LIMIT_CHECKED: Version = v(8, 1);
 
 /// `set_vcpu_dirty_limit`.
 pub async fn set_limit(cx: &mut Cx<'_>, args: SetLimit) -> CmdResult {

@@ -56,7 +56,7 @@ struct Ram {
     remaining: u64,
     total: u64,
     duplicate: u64,
-    /// Gone by 10.0.
+    /// Gone in 9.1.
     skipped: Option<u64>,
     normal: u64,
     normal_bytes: u64,
@@ -107,8 +107,8 @@ struct Vfio {
     transferred: u64,
 }
 
-/// The first release with the short form, and with `-a`.
-const SHORT_FORM: Version = v(10, 1); // 10.1: commit e09c6d8375
+/// The first release with the short form, and with `-a` (10.1, commit e09c6d8375 of QEMU).
+const SHORT_FORM: Version = v(10, 1);
 
 /// Options like `-only-migratable` and `-global`, and the machine type, decide them.
 const GLOBALS_NOTE: &str = "QMP does not show the globals";

@@ -23,7 +23,7 @@ enum Show {
 
 use Show::{Mapping, Plain, Quoted, Words};
 
-/// The order of releases before [`NEW_ORDER`]. A parameter that a release lacks is not in its answer.
+/// The order of releases before 10.2. A parameter that a release lacks is not in its answer.
 const OLD: &[(&str, Show)] = &[
     ("announce-initial", Plain(" ms")),
     ("announce-max", Plain(" ms")),
@@ -90,8 +90,8 @@ const NEW: &[(&str, Show)] = &[
     ("cpr-exec-command", Words),
 ];
 
-/// The first release with the second order.
-const NEW_ORDER: Version = v(10, 2); // 10.2: commit 2aae717122
+/// The first release with the second order (10.2, commit 2aae717122 of QEMU).
+const NEW_ORDER: Version = v(10, 2);
 
 /// `info migrate_parameters`.
 pub async fn info_parameters(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {

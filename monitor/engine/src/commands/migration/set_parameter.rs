@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::commands::migration::control::check_warnings;
 use crate::grammar::size::{self, Rules, SizeError};
 use crate::grammar::{keyval, number, shell};
 use crate::qemu::schema::Schema;
@@ -20,6 +21,7 @@ pub struct SetParameter {
 
 /// `migrate_set_parameter`.
 pub async fn set_parameter(cx: &mut Cx<'_>, args: SetParameter) -> CmdResult {
+    check_warnings(cx, "migrate_set_parameter")?;
     let schema = cx.caps.schema(cx.qmp()).await?;
     let name = args.parameter.as_str();
     let Some(kind) = schema.argument("migrate-set-parameters", name) else {

@@ -142,7 +142,7 @@ const LOG_ITEMS: &[(&str, Version, &str)] = &[
     ),
     (
         "op_plugin",
-        v(9, 1), // 9.1: commit b384c734ec
+        v(9, 1), // 9.1, commit b384c734ec of QEMU
         "intermediate code before plug-ins add theirs",
     ),
     ("int", FIRST, "interrupts and exceptions, in short"),
@@ -167,11 +167,11 @@ const LOG_ITEMS: &[(&str, Version, &str)] = &[
     ("plugin", FIRST, "what plug-ins write"),
     ("strace", FIRST, "system calls of user mode"),
     ("tid", FIRST, "one log file for each thread"),
-    // 8.1: commit b84694defb
+    // 8.1, commit b84694defb of QEMU.
     ("vpu", v(8, 1), "vector registers together with 'cpu'"),
     (
         "invalid_mem",
-        v(10, 0), // 10.0: commit 678bf8f22a
+        v(10, 0), // 10.0, commit 678bf8f22a of QEMU
         "accesses to memory that is not there",
     ),
 ];
@@ -183,8 +183,7 @@ fn log_items(cx: &mut Cx<'_>) -> CmdResult {
         if cx.caps.version >= *since {
             writeln!(cx, "{name:<15} {what}")?;
         }
-        // A line end too many in their table.
-        // 8.0: commit cb9291e550
+        // A line end too many in their table (8.0, commit cb9291e550 of QEMU).
         if *name == "plugin" && cx.caps.version < v(8, 0) {
             writeln!(cx)?;
         }

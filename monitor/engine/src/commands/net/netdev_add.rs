@@ -87,7 +87,7 @@ fn with_prefix(mut pairs: Vec<Pair>, version: Version) -> Result<Vec<Pair>, Stri
     let net = net.value.clone();
     let (prefix, length) = net.split_once('/').unwrap_or((&net, "64"));
     if length.is_empty() || !length.bytes().all(|b| b.is_ascii_digit()) {
-        // 8.2: commit 0a4a1512e0
+        // 8.2, commit 0a4a1512e0 of QEMU.
         return Err(if version < v(8, 2) {
             "Parameter 'ipv6-prefixlen' expects a number".into()
         } else {

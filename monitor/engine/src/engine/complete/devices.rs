@@ -15,15 +15,12 @@ const NAMED: &str = "/machine/peripheral";
 const NAMELESS: &str = "/machine/peripheral-anon";
 
 /// Types of devices that the rule of [`creatable`] does not fit: name, what it is (`fixed`: part of
-/// a machine; `loose`: a user may create it), perhaps for some releases only. From the built-in's
-/// completion on 7.2, 10.0 and 11.1.
+/// a machine; `loose`: a user may create it), perhaps `since` or `before` a release only. From the
+/// built-in's completion on 7.2, 10.0 and 11.1, and for the releases from QEMU's history.
 const TYPES: &str = include_str!("device_types.tsv");
 
 /// Targets whose CPUs are part of a machine.
 const FIXED_CPUS: &[&str] = &["aarch64", "arm", "ppc", "ppc64", "riscv32", "riscv64"];
-
-/// The first release of the types that `device_types.tsv` distinguishes by release.
-const BOUND: Version = v(11, 0); // 11.0: seen in 11.1.3
 
 /// Devices with an id that are realized and may be unplugged.
 pub(super) async fn removable(qmp: &dyn Qmp) -> Vec<String> {
@@ -70,13 +67,17 @@ fn exception(name: &str, version: Version) -> Option<bool> {
         Some((listed, rest)) if listed == name => Some(rest),
         _ => None,
     })?;
-    let mut words = line.split(' ');
+    let mut words = line.split([' ', ',']);
     let loose = words.next() == Some("loose");
-    match words.next() {
-        Some("since") => (version >= BOUND).then_some(loose),
-        Some("before") => (version < BOUND).then_some(loose),
-        _ => Some(loose),
-    }
+    let (Some(when), Some(bound)) = (words.next(), words.next().and_then(release)) else {
+        return Some(loose);
+    };
+    ((version >= bound) == (when == "since")).then_some(loose)
+}
+
+fn release(text: &str) -> Option<Version> {
+    let (major, minor) = text.split_once('.')?;
+    Some(v(major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// A device with a property for its network back end.
@@ -169,8 +170,20 @@ mod tests {
         let all = TYPES.lines().filter(|line| !line.starts_with('#'));
         assert!(lines.is_sorted() && lines.len() == all.count());
         for (name, class) in lines {
-            let known = ["fixed", "loose", "fixed before 11.0", "loose since 11.0"];
-            assert!(known.contains(&class), "{name}: {class}");
+            let bound = class
+                .strip_prefix("fixed")
+                .or_else(|| class.strip_prefix("loose"));
+            let bound = bound.map(|bound| bound.split_once(", commit "));
+            match bound {
+                Some(None) => assert!(["fixed", "loose"].contains(&class), "{name}: {class}"),
+                Some(Some((when, _))) => {
+                    let at = when
+                        .strip_prefix(" since ")
+                        .or_else(|| when.strip_prefix(" before "));
+                    assert!(at.and_then(release).is_some(), "{name}: {class}");
+                }
+                None => panic!("{name}: {class}"),
+            }
         }
     }
 
@@ -178,10 +191,12 @@ mod tests {
     fn a_release_decides_where_the_table_says_so() {
         assert_eq!(exception("mch", v(7, 2)), Some(false));
         assert_eq!(exception("ramfb", v(7, 2)), Some(true));
-        assert_eq!(exception("emmc", v(10, 0)), Some(false));
-        assert_eq!(exception("emmc", v(11, 0)), None);
-        assert_eq!(exception("arm-smmuv3", v(10, 0)), None);
-        assert_eq!(exception("arm-smmuv3", v(11, 0)), Some(true));
+        assert_eq!(exception("emmc", v(10, 1)), Some(false));
+        assert_eq!(exception("emmc", v(10, 2)), None);
+        assert_eq!(exception("arm-smmuv3", v(10, 1)), None);
+        assert_eq!(exception("arm-smmuv3", v(10, 2)), Some(true));
+        assert_eq!(exception("vhost-user-device-pci", v(8, 2)), None);
+        assert_eq!(exception("vhost-user-device-pci", v(9, 0)), Some(false));
         assert_eq!(exception("e1000", v(11, 0)), None);
     }
 }

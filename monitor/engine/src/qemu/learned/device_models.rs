@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What a release says of its types of devices in lists for people, which QMP does not tell.
+//! What a release says of its types of devices in lists for users, which QMP does not show.
 //!
 //! The tables are learned from a QEMU's own `info qdm` by the example `learn_devices`. Columns are
 //! separated by tabs: type, bus, alias, `-` where only boards make it, description, and categories,
@@ -31,7 +31,7 @@ pub struct Model {
     pub bus: String,
     /// Another name for it, empty for none.
     pub alias: String,
-    /// Whether only boards make it, and no person can.
+    /// Whether only boards make it, and no user can.
     pub for_boards: bool,
     /// What it is, empty where nothing says so.
     pub description: String,
@@ -43,29 +43,36 @@ pub struct Model {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Models(pub BTreeMap<String, Model>);
 
-/// The first release that a table serves, the release that it was learned from, and the table.
-const TABLES: &[(Version, Version, &str)] = &[
-    // 11.0: nearest; 11.1: learned
-    (v(11, 0), v(11, 1), include_str!("device_models/11.1.tsv")),
-    // 8.0: nearest; 10.0: learned
-    (v(8, 0), v(10, 0), include_str!("device_models/10.0.tsv")),
-    (
-        Version::FIRST,
-        v(7, 2), // 7.2: learned
-        include_str!("device_models/7.2.tsv"),
-    ),
+/// The releases that tables were learned from, oldest first, and the tables.
+const TABLES: &[(Version, &str)] = &[
+    // 7.2, seen: on 7.2.22.
+    (v(7, 2), include_str!("device_models/7.2.tsv")),
+    // 10.0, seen: on 10.0.2.
+    (v(10, 0), include_str!("device_models/10.0.tsv")),
+    // 11.1, seen: on 11.1.3.
+    (v(11, 1), include_str!("device_models/11.1.tsv")),
 ];
 
 impl Models {
-    /// What is known of `version` or a release near it, and whether it was learned from that
-    /// release itself.
+    /// What is known of `version`, and whether it was learned from that release itself: of a release
+    /// between two, what both say alike.
     #[must_use]
     pub fn of(version: Version) -> (Self, bool) {
-        let table = TABLES.iter().find(|(since, ..)| version >= *since);
-        table.map_or_else(Default::default, |(_, release, text)| {
-            let same = (release.major, release.minor) == (version.major, version.minor);
-            (Self::read(text), same)
-        })
+        let release = v(version.major, version.minor);
+        let at = TABLES.partition_point(|(learned, _)| *learned < release);
+        let read = |(_, text): &(Version, &str)| Self::read(text);
+        match (&TABLES[..at], &TABLES[at..]) {
+            (_, [table @ (learned, _), ..]) if *learned == release => (read(table), true),
+            ([.., older], [newer, ..]) => (read(older).shared_with(&read(newer)), false),
+            ([.., table], []) | ([], [table, ..]) => (read(table), false),
+            ([], []) => (Self::default(), false),
+        }
+    }
+
+    fn shared_with(mut self, other: &Self) -> Self {
+        self.0
+            .retain(|name, model| other.0.get(name) == Some(model));
+        self
     }
 
     /// Reads a table; lines that are none are passed over.
@@ -142,7 +149,19 @@ mod tests {
             assert!(categories.all(|c| CATEGORIES.contains(&c.as_str())));
             assert_eq!(models.0["e1000"].bus, "PCI");
         }
-        assert!(!Models::of(v(10, 2)).1);
+    }
+
+    #[test]
+    fn a_release_in_between_has_what_its_neighbours_say_alike() {
+        let (models, same) = Models::of(v(8, 2));
+        assert!(!same && models.0.contains_key("e1000"));
+        // 7.2 says another description, and does not have the other type, which users may make in
+        // 8.2 and may not in 10.0.
+        assert!(!models.0.contains_key("cxl-type3"));
+        assert!(!models.0.contains_key("vhost-user-device"));
+        let (models, same) = Models::of(v(10, 2));
+        assert!(!same && models.0.contains_key("e1000") && !models.0.contains_key("emmc"));
+        assert!(!Models::of(v(11, 2)).1);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! In which order a release prints the properties of a type, which QMP does not tell.
+//! In which order a release prints the properties of a type, which QMP does not show.
 //!
 //! The tables are learned from a QEMU's own `info qtree` by the example `learn_devices`, which also
 //! says how. Columns are separated by tabs: `p`, a type, its own properties; `g`, a type, its lines
@@ -33,28 +33,29 @@ pub struct Region {
     pub placed: bool,
 }
 
-/// The first release that a table serves, the release that it was learned from, and the table.
-const TABLES: &[(Version, Version, &str)] = &[
-    // 11.0: nearest; 11.1: learned
-    (v(11, 0), v(11, 1), include_str!("property_order/11.1.tsv")),
-    // 8.0: nearest; 10.0: learned
-    (v(8, 0), v(10, 0), include_str!("property_order/10.0.tsv")),
-    (
-        Version::FIRST,
-        v(7, 2), // 7.2: learned
-        include_str!("property_order/7.2.tsv"),
-    ),
+/// The releases that tables were learned from, oldest first, and the tables.
+const TABLES: &[(Version, &str)] = &[
+    // 7.2, seen: on 7.2.22.
+    (v(7, 2), include_str!("property_order/7.2.tsv")),
+    // 10.0, seen: on 10.0.2.
+    (v(10, 0), include_str!("property_order/10.0.tsv")),
+    // 11.1, seen: on 11.1.3.
+    (v(11, 1), include_str!("property_order/11.1.tsv")),
 ];
 
 impl Order {
-    /// What is known of `version`, or of a release near it.
+    /// What is known of `version`, or else of the next newer release, or the newest. All say the
+    /// same of what they share.
     #[must_use]
     pub fn of(version: Version) -> Self {
-        let table = TABLES.iter().find(|(since, ..)| version >= *since);
-        table.map_or_else(Self::default, |(_, release, text)| Self {
-            release: *release,
-            ..Self::read(text)
-        })
+        let release = v(version.major, version.minor);
+        let newer = TABLES.iter().find(|(learned, _)| *learned >= release);
+        newer
+            .or(TABLES.last())
+            .map_or_else(Self::default, |(release, text)| Self {
+                release: *release,
+                ..Self::read(text)
+            })
     }
 
     /// Whether it was learned from this release itself.
@@ -175,6 +176,32 @@ mod tests {
         assert!(!order.regions_of("b", "y").unwrap()[0].placed);
         assert_eq!(order.regions_of("b", "z"), None);
         assert!(order.regions_of("a", "z").is_some());
+    }
+
+    #[test]
+    fn releases_agree_on_the_order_of_what_they_share() {
+        let tables = [v(7, 2), v(10, 0), v(11, 1)].map(Order::of);
+        for pair in tables.windows(2) {
+            let (older, newer) = (&pair[0], &pair[1]);
+            for (kind, properties) in &older.properties {
+                let Some(others) = newer.properties.get(kind) else {
+                    continue;
+                };
+                let shared = |names: &[String], others: &[String]| {
+                    let mut names = names.to_vec();
+                    names.retain(|name| others.contains(name));
+                    names
+                };
+                assert_eq!(
+                    shared(properties, others),
+                    shared(others, properties),
+                    "{kind}"
+                );
+            }
+            for (kind, pins) in &older.pins {
+                assert_eq!(newer.pins.get(kind).unwrap_or(pins), pins, "{kind}");
+            }
+        }
     }
 
     #[test]

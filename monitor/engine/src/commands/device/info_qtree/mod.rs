@@ -18,6 +18,7 @@ use crate::qemu::devices::{Devices, Entry, Kind};
 use crate::qemu::learned::property_order::Order;
 use crate::qemu::pci::{PciDevice, PciInfo};
 use crate::qemu::{objects, pins};
+use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError};
 
 /// Arguments of `info qtree`.
@@ -84,7 +85,7 @@ async fn detailed(cx: &mut Cx<'_>) -> Result<(String, Vec<&'static str>), CmdErr
     let names: Vec<Vec<String>> = devices
         .entries
         .iter()
-        .map(|entry| names(&devices, entry, &order))
+        .map(|entry| names(&devices, entry, &order, cx.caps.version))
         .collect();
     let values = values(qmp, cx.caps, &devices, &names).await?;
     let regions = regions(qmp, cx.caps, &devices, &values, &order).await?;
@@ -169,14 +170,18 @@ fn is_declared(property: &Property) -> bool {
     property.default_value.is_some() || property.description.is_some() || property.kind == "str"
 }
 
+/// The first release that prints links (11.0, commit d10176ddf7 of QEMU).
+const LINKS_SHOWN: Version = v(11, 0);
+
 /// The properties that an entry prints, in order, as far as that is known.
-fn names(devices: &Devices, entry: &Entry, order: &Order) -> Vec<String> {
+fn names(devices: &Devices, entry: &Entry, order: &Order, version: Version) -> Vec<String> {
     if entry.kind == Kind::Bus {
         return Vec::new();
     }
     let has: HashSet<&str> = devices.objects[entry.object]
         .properties
         .iter()
+        .filter(|p| version >= LINKS_SHOWN || !p.kind.starts_with("link<"))
         .map(|p| p.name.as_str())
         .collect();
     let chain = devices.ancestry(&entry.name);
@@ -447,6 +452,35 @@ mod tests {
             assert!(declared(property.clone()), "{property}");
         }
         assert!(!declared(json!({"name": "realized", "type": "bool"})));
+    }
+
+    #[test]
+    fn links_are_printed_from_a_release_on() {
+        let property = |name: &str, kind: &str| {
+            serde_json::from_value(json!({"name": name, "type": kind})).unwrap()
+        };
+        let devices = Devices {
+            entries: vec![Entry {
+                kind: Kind::Device,
+                name: "virtio-blk-device".into(),
+                label: "d0".into(),
+                depth: 0,
+                object: 0,
+                bus: None,
+            }],
+            objects: vec![Node {
+                properties: vec![
+                    property("iothread", "link<iothread>"),
+                    property("serial", "str"),
+                ],
+                ..Node::default()
+            }],
+            ..Devices::default()
+        };
+        let order = Order::of(v(11, 1));
+        let printed = |version| names(&devices, &devices.entries[0], &order, version);
+        assert_eq!(printed(v(10, 2)), ["serial"]);
+        assert_eq!(printed(v(11, 0)), ["serial", "iothread"]);
     }
 
     #[test]
