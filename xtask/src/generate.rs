@@ -45,6 +45,11 @@ const PARTS: &[Part] = &[
         make: layers,
     },
     Part {
+        path: "docs/prompt.md",
+        mark: Some("signs"),
+        make: |_| Ok(signs::list()),
+    },
+    Part {
         path: "docs/bounds.md",
         mark: None,
         make: bounds::page,

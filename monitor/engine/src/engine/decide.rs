@@ -102,8 +102,8 @@ impl Monitor {
         let command = found.full_name();
         decision.row = Some(found.row);
         // How such a number is read is the build's.
-        let leaves = self.builtin_allowed() && has_binary(&line[found.name_end..]);
-        let binary = leaves || self.caps.version >= BINARY;
+        let leaves = self.builtin_allowed() && number::has_binary(&line[found.name_end..]);
+        let binary = leaves || number::reads_binary(self.caps.version);
         let read = self.read_arguments(&found, &mut cursor, &mut decision.format, binary);
         let plan = match read {
             Err(_) if leaves => Plan::Passthrough,
@@ -215,7 +215,7 @@ impl Monitor {
         let rules = Rulebook {
             expressions: Context {
                 registers: &Names::new(&self.caps),
-                binary_numbers: number::reads_binary(self.caps.version),
+                binary_numbers: binary,
             },
             sizes: Rules::of(self.caps.version),
         };

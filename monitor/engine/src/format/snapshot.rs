@@ -30,7 +30,7 @@ pub struct Snapshot {
 
 /// The first release that prints `--` where instructions are not counted, and columns of other
 /// widths (9.0, commit 52df1a5b61 of QEMU).
-const NEW_COLUMNS: Version = v(9, 0); // 9.0: commit 52df1a5b61
+const NEW_COLUMNS: Version = v(9, 0);
 
 /// The line above the table, without a line end.
 #[must_use]

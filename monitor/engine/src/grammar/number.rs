@@ -32,10 +32,6 @@ pub enum NumberError {
     Range,
 }
 
-/// The release from which on builds are taken to read binary numbers (`0b11`). The C library that a
-/// QEMU was built with decides, glibc from 2.38 on, which QMP does not say.
-pub const BINARY: Version = v(11, 0); // 11.0: seen in 11.1.3
-
 /// Whether a text has a number that some builds read as a binary one, and others don't.
 #[must_use]
 pub fn has_binary(text: &str) -> bool {

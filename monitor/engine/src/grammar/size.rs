@@ -39,7 +39,7 @@ impl Rules {
         } else if version < NEW {
             Self::PlainHex
         } else {
-            Self::V8_1
+            Self::New
         }
     }
 }
@@ -74,7 +74,7 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
     let start = usize::from(bytes.first() == Some(&b'+'));
     let (digits, value) = number::strtoull(&text[start..], 10, false);
     let value = match (digits, value) {
-        (0, _) if rules >= Rules::V8_1 && bytes.get(start) == Some(&b'.') => 0,
+        (0, _) if rules == Rules::New && bytes.get(start) == Some(&b'.') => 0,
         (0, _) => return Err(SizeError::Invalid),
         (_, None) => return Err(SizeError::Range),
         (_, Some(value)) => value,
@@ -132,7 +132,7 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
 /// Reads `text` as a size from its start to its end.
 pub fn whole(text: &str, default_scale: u64, rules: Rules) -> Result<u64, SizeError> {
     let text = text.trim_ascii_start();
-    if rules >= Rules::V8_1
+    if rules == Rules::New
         && let Some(rest) = text.strip_prefix('-')
         && parse(rest, default_scale, rules).is_ok_and(|(_, len)| len == rest.len())
     {
@@ -192,7 +192,7 @@ mod tests {
     #[case("9999999999T", Err(SizeError::Range))]
     #[case("18446744073709551616", Err(SizeError::Range))]
     fn new_rules(#[case] text: &str, #[case] expected: Result<(u64, usize), SizeError>) {
-        assert_eq!(parse(text, MIB, Rules::V8_1), expected);
+        assert_eq!(parse(text, MIB, Rules::New), expected);
     }
 
     #[test]
@@ -206,11 +206,11 @@ mod tests {
 
     #[test]
     fn whole_texts() {
-        assert_eq!(whole("1.5k", BYTES, Rules::V8_1), Ok(1536));
-        assert_eq!(whole("1kk", BYTES, Rules::V8_1), Err(SizeError::Invalid));
-        assert_eq!(whole("-5", BYTES, Rules::V8_1), Err(SizeError::Range));
+        assert_eq!(whole("1.5k", BYTES, Rules::New), Ok(1536));
+        assert_eq!(whole("1kk", BYTES, Rules::New), Err(SizeError::Invalid));
+        assert_eq!(whole("-5", BYTES, Rules::New), Err(SizeError::Range));
         assert_eq!(whole("-5", BYTES, Rules::Old), Err(SizeError::Invalid));
-        assert_eq!(whole("-x", BYTES, Rules::V8_1), Err(SizeError::Invalid));
+        assert_eq!(whole("-x", BYTES, Rules::New), Err(SizeError::Invalid));
     }
 
     #[rstest]

@@ -10,7 +10,7 @@ use crate::qmp::version::{Version, v};
 
 /// The first release that reads the options behind an Internet address as an option list
 /// (10.1, commit 316e8ee8d6 of QEMU).
-const OPTION_LIST: Version = v(10, 1); // 10.1: commit 316e8ee8d6
+const OPTION_LIST: Version = v(10, 1);
 
 /// Reads `unix:PATH`, `fd:NAME`, `vsock:CID:PORT` or `[tcp:]HOST:PORT[,OPTION...]` into `{type,
 /// data}`, or says what is wrong with it in QEMU's words.

@@ -13,6 +13,10 @@ pub struct Names<'a> {
     caps: &'a Caps,
 }
 
+/// The first release whose names are those of the gdb stub, on every target (11.1, seen: on 11.1.3;
+/// the sources of 10.2 have tables).
+const GDB_NAMES: Version = v(11, 1);
+
 /// The first release with a table of names for RISC-V (10.2, commit e06d209aa6 of QEMU).
 const RISCV_NAMES: Version = v(10, 2);
 
@@ -25,9 +29,7 @@ impl<'a> Names<'a> {
 
     fn known(&self, name: &str) -> bool {
         let x86 = matches!(self.caps.arch.as_deref(), Some("x86_64" | "i386"));
-        // The names are those of the gdb stub, on every target (11.1, seen: on 11.1.3; the sources of
-        // 10.2 have tables).
-        if self.caps.version >= v(11, 1) {
+        if self.caps.version >= GDB_NAMES {
             return !name.is_empty() && (!x86 || is_x86_gdb(name));
         }
         match self.caps.arch.as_deref() {
@@ -53,8 +55,7 @@ impl Registers for Names<'_> {
 /// The names that are known one by one, for lists; none for targets whose names only QEMU knows.
 pub fn listed(caps: &Caps) -> impl Iterator<Item = &'static str> {
     let x86 = matches!(caps.arch.as_deref(), Some("x86_64" | "i386"));
-    // 11.0: seen in 11.1.3
-    let general = match caps.version >= v(11, 0) {
+    let general = match caps.version >= GDB_NAMES {
         true => X86_GDB,
         false => X86_GENERAL,
     };

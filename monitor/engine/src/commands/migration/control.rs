@@ -75,7 +75,7 @@ pub struct Uri {
 
 /// The first release whose built-in monitor reads the address before it looks whether QEMU was
 /// started for a migration.
-const ADDRESS_FIRST: Version = v(8, 2); // 8.2: commit 967f2de5c9
+const ADDRESS_FIRST: Version = v(8, 2);
 
 /// What addresses begin with (`migrate_uri_parse` in migration/migration.c of QEMU).
 const PROTOCOLS: &[&str] = &["exec:", "rdma:", "tcp:", "unix:", "vsock:", "fd:", "file:"];

@@ -27,7 +27,7 @@ fn read_with(name: &str, spec: &str, line: &str, format: &mut Format) -> Result<
             registers: &None_,
             binary_numbers: false,
         },
-        sizes: Rules::V8_1,
+        sizes: Rules::New,
     };
     let mut cursor = Cursor::new(line);
     cursor.name();
