@@ -22,13 +22,13 @@ impl Qmp for Nobody {
 
 /// Their names, as a list of the manual.
 pub fn list() -> String {
-    // What no release at hand has together; which commands QMP has does not matter for reading
-    // (11.1, seen: the newest release that is known).
+    // What no release has together: which commands QMP has does not matter for reading.
     let needed = MAIN
         .iter()
         .chain(INFO)
         .flat_map(|row| row.routes)
         .flat_map(|r| r.needs());
+    // (11.1, seen: the newest release that is known)
     let caps = Caps::from_parts(v(11, 1), None, needed.copied());
     let monitor = Monitor::builder(Arc::new(Nobody)).build_with(caps);
     let mut names = Vec::new();

@@ -74,7 +74,7 @@ pub struct Uri {
 }
 
 /// The first release whose built-in monitor reads the address before it looks whether QEMU was
-/// started for a migration.
+/// started for a migration (8.2, commit 967f2de5c9 of QEMU).
 const ADDRESS_FIRST: Version = v(8, 2);
 
 /// What addresses begin with (`migrate_uri_parse` in migration/migration.c of QEMU).
