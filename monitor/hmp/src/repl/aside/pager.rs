@@ -2,6 +2,7 @@
 //! A pager for what does not fit on the screen.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::termios::tcgetwinsize;
@@ -33,10 +34,11 @@ struct State {
 pub(in crate::repl) struct Paged(Arc<Mutex<State>>);
 
 impl Pager {
-    /// A pager with this command line. None for a terminal of an unknown size.
+    /// A pager with this command line. None for a terminal of an unknown size, and where there is no
+    /// such program: the answer would be lost.
     pub(in crate::repl) fn new(command: &str, lender: Lender) -> Option<Self> {
         let size = tcgetwinsize(rustix::stdio::stdout()).ok()?;
-        if command.trim().is_empty() || size.ws_row < 2 || size.ws_col == 0 {
+        if !is_there(command) || size.ws_row < 2 || size.ws_col == 0 {
             return None;
         }
         let state = State {
@@ -114,6 +116,33 @@ impl Write for Paged {
     }
 }
 
+/// Whether the program that a command line begins with is there, as far as that can be seen.
+fn is_there(command: &str) -> bool {
+    let Some(program) = command.split_ascii_whitespace().next() else {
+        return false;
+    };
+    // A variable in front, a subshell: the shell knows.
+    if program.contains(['=', '(', '$', '"', '\'', '`', ';', '|']) {
+        return true;
+    }
+    if program.contains('/') {
+        return Path::new(program).is_file();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
 fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_not_there_is_no_pager() {
+        assert!(is_there("sh -c true") && is_there("/bin/sh") && is_there("A=b nosuchprogram"));
+        assert!(!is_there("nosuchprogram -R") && !is_there("/nowhere/less") && !is_there(" "));
+    }
 }
