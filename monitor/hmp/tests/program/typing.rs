@@ -272,10 +272,17 @@ fn a_password_that_was_typed_ahead_of_the_end_is_not_shown() {
 
 #[test]
 fn no_key_ends_hmp_with_the_terminal_in_its_hands() {
-    let mock = Mock::start_with(|mock| mock.command("query-kvm", Answer::silence()));
+    let (ask, asked) = std::sync::mpsc::channel();
+    let mock = Mock::start_with(|mock| {
+        mock.command_with("query-kvm", move |_| {
+            let _ = ask.send(());
+            Answer::silence()
+        })
+    });
     let mut terminal = Terminal::start(&mock, "xterm", &[]);
     terminal.types(b"info kvm\r");
-    std::thread::sleep(Duration::from_millis(300));
+    // It runs.
+    asked.recv_timeout(Duration::from_secs(20)).unwrap();
     terminal.types(b"\x1c\x03");
     terminal.sees("hmp: cancelled");
     terminal.sees("(qemu) ");
