@@ -751,8 +751,9 @@ pub const MAIN: &[Command] = &[
         family: Family::Migration,
         effect: Effect::Changes(&["query-migrate"]),
         routes: &[
-            Route::native(&["migrate-incoming"], run!(migration::control::incoming))
-                .but_errors("the address is read, and complained about, before anything else"),
+            Route::native(&["migrate-incoming"], run!(migration::control::incoming)).after_builtin(
+                "an address that fails leaves a state behind: it can't be tried twice",
+            ),
         ],
         ..ROW
     },
