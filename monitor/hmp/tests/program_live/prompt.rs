@@ -100,7 +100,7 @@ fn keys_while_qemu_is_stopped() {
         let pid = rustix::process::Pid::from_raw(qemu.pid().try_into().unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
         let mut longest = Duration::ZERO;
-        for round in 0..50 {
+        for _ in 0..50 {
             for letter in "eject abcdefghijklm".chars() {
                 let begun = Instant::now();
                 screen.types(&letter.to_string());
@@ -111,7 +111,6 @@ fn keys_while_qemu_is_stopped() {
             }
             screen.types("\t\x15");
             screen.until("an empty line", |screen| screen.line() == "(qemu)");
-            assert!(round < 50);
         }
         rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
         println!("1000 keys, 50 TABs, QEMU stopped: {longest:?} at most from key to echo");

@@ -84,9 +84,14 @@ fn file_name(text: &str) -> Result<PathBuf, String> {
         None if !text.contains(|c: char| c.is_ascii_whitespace() || c == '"') => text,
         _ => return Err(format!("'{text}' is not the name of one file")),
     };
+    Ok(at_home(name))
+}
+
+/// A path, in which `~/` is the user's home.
+pub(in crate::repl) fn at_home(name: &str) -> PathBuf {
     match (name.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => Ok(PathBuf::from(home).join(rest)),
-        _ => Ok(name.into()),
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => name.into(),
     }
 }
 

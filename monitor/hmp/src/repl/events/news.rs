@@ -65,11 +65,16 @@ pub(in crate::repl) async fn status(client: &Client, event: &Event) -> Option<St
     if event.name != "STOP" {
         return None;
     }
-    let reply = timeout(PATIENCE, client.execute("query-status", Value::Null)).await;
-    let reply = reply.ok()?.ok()?;
-    let status = reply.get("status")?.as_str()?;
+    let state = run_state(client, PATIENCE).await;
     // The VM may go on again already.
-    (status != "running").then(|| status.to_owned())
+    state.filter(|state| state != "running")
+}
+
+/// The VM's run state; none where QEMU does not say it in time.
+pub(in crate::repl) async fn run_state(client: &Client, patience: Duration) -> Option<String> {
+    let reply = timeout(patience, client.execute("query-status", Value::Null)).await;
+    let reply = reply.ok()?.ok()?;
+    Some(reply.get("status")?.as_str()?.to_owned())
 }
 
 /// Whether an event is about a job that a command of ours began and clears away itself.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hmp_engine::command::nature::Effect;
 use hmp_engine::qmp::QmpError;
@@ -13,14 +14,18 @@ use tokio::time::sleep;
 use crate::repl::aside::child::{Fed, shell};
 use crate::repl::aside::pager::Pager;
 use crate::repl::aside::tail::{Tail, has_signs, split};
+use crate::repl::events::news::run_state;
 use crate::repl::own::pages::{self, Own};
 use crate::repl::own::{depth, qmp};
 use crate::repl::prompt::connect::{NO_VM, not_run};
 use crate::repl::prompt::long::{GLANCE, Long};
-use crate::repl::prompt::state::{After, Prompt, Vm};
+use crate::repl::prompt::state::{After, Prompt};
 use crate::repl::screen::say;
 use crate::repl::worker::Next;
 use crate::terminal::style::Tint;
+
+/// How long QEMU may take to say in which state a long line left the VM.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// Where an answer goes while a line runs.
 pub(super) enum Aside {
@@ -57,14 +62,8 @@ impl Prompt<'_> {
             self.connect(address.as_deref()).await;
             return After::Go;
         }
-        let (left, tail) = match split(&line, |text| self.is_line(text)) {
-            None => (line.as_str(), None),
-            Some((left, Ok(tail))) => (left, Some(tail)),
-            Some((_, Err(text))) => {
-                say(&text);
-                self.worker.failed = true;
-                return After::Go;
-            }
+        let Some((left, tail)) = self.parted(&line) else {
+            return After::Go;
         };
         if !self.confirmed(left).await {
             return After::Go;
@@ -84,6 +83,20 @@ impl Prompt<'_> {
             self.worker.failed = failed;
         }
         after
+    }
+
+    /// A line without the end that says where its answer goes, and that; none where it is wrong,
+    /// which is said.
+    pub(super) fn parted<'l>(&mut self, line: &'l str) -> Option<(&'l str, Option<Tail>)> {
+        match split(line, |text| self.is_line(text)) {
+            None => Some((line, None)),
+            Some((left, Ok(tail))) => Some((left, Some(tail))),
+            Some((_, Err(text))) => {
+                say(&text);
+                self.worker.failed = true;
+                None
+            }
+        }
     }
 
     /// A line with its alias spelled out. QEMU's commands and the prompt's own come first.
@@ -239,10 +252,8 @@ impl Prompt<'_> {
         let taken = long.end();
         self.worker.screen.fresh_line();
         if let Some(taken) = taken.filter(|_| next == Some(Next::Go)) {
-            let vm = Vm::ask(&self.worker.client).await;
-            let state = vm
-                .status
-                .map_or_else(String::new, |state| format!("; the VM is {state}"));
+            let state = run_state(&self.worker.client, ANSWER).await;
+            let state = state.map_or_else(String::new, |state| format!("; the VM is {state}"));
             let text = format!("it took {:.1} s{state}", taken.as_secs_f64());
             self.worker.screen.line(Tint::Dim, &text);
         }

@@ -11,7 +11,7 @@ use rustix::termios::tcgetwinsize;
 
 use crate::discover::discover;
 use crate::repl::aside::child::{self, shell};
-use crate::repl::aside::tail::split;
+use crate::repl::aside::tail::at_home;
 use crate::repl::events::filter::Filter;
 use crate::repl::events::progress::Tenths;
 use crate::repl::list::list;
@@ -134,12 +134,8 @@ impl Prompt<'_> {
             return Err("a file is missing".into());
         }
         let failed = |error: std::io::Error| format!("can't read {name}: {error}");
-        let path = match (name.strip_prefix("~/"), std::env::var_os("HOME")) {
-            (Some(rest), Some(home)) => std::path::PathBuf::from(home).join(rest),
-            _ => name.into(),
-        };
         let mut bytes = Vec::new();
-        let file = File::open(&path).map_err(failed)?;
+        let file = File::open(at_home(name)).map_err(failed)?;
         file.take(LONGEST + 1)
             .read_to_end(&mut bytes)
             .map_err(failed)?;
@@ -272,14 +268,8 @@ impl Prompt<'_> {
 
     /// Runs a line again and again, until Ctrl-C.
     async fn watch(&mut self, pause: Duration, line: &str) -> After {
-        let (left, tail) = match split(line, |text| self.is_line(text)) {
-            None => (line, None),
-            Some((left, Ok(tail))) => (left, Some(tail)),
-            Some((_, Err(text))) => {
-                say(&text);
-                self.worker.failed = true;
-                return After::Go;
-            }
+        let Some((left, tail)) = self.parted(line) else {
+            return After::Go;
         };
         if self.worker.monitor.explain(left).command.is_none() || !self.looks(left) {
             say("only a line that changes nothing can be watched");

@@ -13,7 +13,7 @@ use crate::client::{Client, Event};
 use crate::discover::discover;
 use crate::host::users;
 use crate::repl::editor::Editor;
-use crate::repl::events::news::News;
+use crate::repl::events::news::{News, run_state};
 use crate::repl::events::progress::{Extent, Tenths};
 use crate::repl::exit::Exit;
 use crate::repl::home::Home;
@@ -85,7 +85,7 @@ impl Vm {
         let (name, machine, status, marks) = tokio::join!(
             text(client, "query-name", Value::Null, "/name"),
             text(client, "qom-get", machine, ""),
-            status(client, PATIENCE),
+            run_state(client, PATIENCE),
             marks,
         );
         let short = |machine: String| match machine.strip_suffix("-machine") {
@@ -118,13 +118,6 @@ async fn text(client: &Client, command: &str, arguments: Value, at: &str) -> Opt
     Some(reply.ok()?.ok()?.pointer(at)?.as_str()?.to_owned())
 }
 
-/// The VM's run state.
-async fn status(client: &Client, patience: Duration) -> Option<String> {
-    let reply = timeout(patience, client.execute("query-status", Value::Null)).await;
-    let reply = reply.ok()?.ok()?;
-    Some(reply.get("status")?.as_str()?.to_owned())
-}
-
 impl Prompt<'_> {
     /// The VM as a part of a sentence, and whatever else the banner says.
     pub(in crate::repl) fn banner(&self, vm: &Vm) -> String {
@@ -152,7 +145,7 @@ impl Prompt<'_> {
         let state = if self.now.gone {
             Some("gone")
         } else {
-            let status = status(&self.worker.client, GLANCE).await;
+            let status = run_state(&self.worker.client, GLANCE).await;
             self.now.status = status.or(self.now.status.take());
             self.now.status.as_deref()
         };
