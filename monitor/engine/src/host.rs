@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The program around the engine: what commands ask of it.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use crate::qmp::BoxFuture;
@@ -61,8 +61,9 @@ pub trait Host: Send + Sync {
     /// 1970 or, with `None`, for now.
     fn local_time(&self, seconds: Option<i64>) -> (i64, i32);
 
-    /// An open descriptor that the user gave a name to (`hmp --fd NAME=N`).
-    fn descriptor(&self, name: &str) -> Option<BorrowedFd<'_>> {
+    /// An open descriptor for `getfd NAME`: one that the user gave this name to (`hmp --fd NAME=N`),
+    /// or that came with the line.
+    fn descriptor(&self, name: &str) -> Option<OwnedFd> {
         let _ = name;
         None
     }

@@ -185,7 +185,7 @@ impl<'a> Cx<'a> {
 
     /// The built-in monitor's answer to a line, for a part of our own.
     pub async fn builtin(&mut self, line: &str) -> Result<String, CmdError> {
-        let cpu = self.session.cpu;
+        let cpu = self.session.kept.cpu;
         Ok(builtin::answer(self.qmp, line, cpu).await?)
     }
 

@@ -87,7 +87,7 @@ impl Monitor {
             error: None,
             row: None,
             passed_on: line.to_owned(),
-            format: self.session.format,
+            format: self.session.kept.format,
             otherwise: Vec::new(),
         };
         let mut cursor = Cursor::new(line);

@@ -8,9 +8,9 @@ use futures_util::future::join;
 
 use crate::command::route::{Passthrough, Policy};
 use crate::command::rows::Rows;
-use crate::command::session::Session;
+use crate::command::session::{Kept, Session};
 use crate::engine::complete::more::{self, Offers};
-use crate::engine::complete::{self, Completion};
+use crate::engine::complete::{self, Completion, Source};
 use crate::guest::given;
 use crate::host::{Host, NoHost, Risk};
 use crate::qemu::caps::Caps;
@@ -33,18 +33,30 @@ pub struct Monitor {
 pub struct Completer {
     rows: Rows,
     caps: Caps,
+    /// Whether the built-in monitor may be asked.
+    builtin: bool,
     qmp: Arc<dyn Qmp>,
 }
 
 impl Completer {
     /// What could stand at the end of `text`, the line left of the cursor.
     pub async fn complete(&self, text: &str) -> Completion {
-        complete::complete(text, &self.rows, &self.caps, self.qmp.as_ref()).await
+        complete::complete(text, &self.rows, self.source()).await
     }
 
     /// The same for people: with what each is, and more than the built-in has.
     pub async fn offers(&self, text: &str) -> Offers {
-        more::offers(text, &self.rows, &self.caps, self.qmp.as_ref()).await
+        more::offers(text, &self.rows, self.source()).await
+    }
+}
+
+impl Completer {
+    fn source(&self) -> Source<'_> {
+        Source {
+            caps: &self.caps,
+            builtin: self.builtin,
+            qmp: self.qmp.as_ref(),
+        }
     }
 }
 
@@ -144,6 +156,17 @@ impl Monitor {
         self.session.given = earlier.session.given.clone();
     }
 
+    /// What the lines so far leave for the next one.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        self.session.kept
+    }
+
+    /// Goes on from what the lines of another monitor of the same QEMU left.
+    pub fn keep(&mut self, kept: Kept) {
+        self.session.kept = kept;
+    }
+
     /// What the connected QEMU offers.
     #[must_use]
     pub fn caps(&self) -> &Caps {
@@ -162,6 +185,7 @@ impl Monitor {
         Completer {
             rows: self.rows.clone(),
             caps: self.caps.clone(),
+            builtin: self.builtin_allowed(),
             qmp: Arc::clone(&self.qmp),
         }
     }
@@ -172,6 +196,11 @@ impl Monitor {
         while !line.is_char_boundary(end) {
             end -= 1;
         }
-        complete::complete(&line[..end], &self.rows, &self.caps, self.qmp.as_ref()).await
+        let source = Source {
+            caps: &self.caps,
+            builtin: self.builtin_allowed(),
+            qmp: self.qmp.as_ref(),
+        };
+        complete::complete(&line[..end], &self.rows, source).await
     }
 }

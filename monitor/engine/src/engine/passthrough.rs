@@ -43,7 +43,7 @@ impl Monitor {
     }
 
     async fn answer(&self, line: &str) -> Result<String, QmpError> {
-        builtin::answer(self.qmp.as_ref(), line, self.session.cpu).await
+        builtin::answer(self.qmp.as_ref(), line, self.session.kept.cpu).await
     }
 
     /// Shows items piece by piece; says whether that looks failed.

@@ -39,7 +39,7 @@ impl Monitor {
             self.rows = table::rows(&self.caps);
         }
         let decision = self.decide(line);
-        self.session.format = decision.format;
+        self.session.kept.format = decision.format;
         let mut ran = Ran::new(Outcome::Done);
         ran.command.clone_from(&decision.command);
         match self.carry_out(&decision, &mut ran, out).await {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What the engine needs of the program around it, on tokio and a terminal.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,8 +41,8 @@ impl Host for Program {
         Unattended.local_time(seconds)
     }
 
-    fn descriptor(&self, name: &str) -> Option<BorrowedFd<'_>> {
-        self.descriptors.get(name)
+    fn descriptor(&self, name: &str) -> Option<OwnedFd> {
+        self.descriptors.get(name)?.try_clone_to_owned().ok()
     }
 
     fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {

@@ -30,7 +30,7 @@ pub async fn cpu(cx: &mut Cx<'_>, args: Cpu) -> CmdResult {
     if !cpus.iter().any(|cpu| cpu.cpu_index == args.index) {
         return Err(CmdError::Plain("invalid CPU index".into()));
     }
-    cx.session.cpu = Some(args.index);
+    cx.session.kept.cpu = Some(args.index);
     Ok(())
 }
 
@@ -42,6 +42,7 @@ pub async fn info_cpus(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
     let cpus: Vec<CpuInfoFast> = cx.query("query-cpus-fast").await?;
     let chosen = cx
         .session
+        .kept
         .cpu
         .filter(|index| cpus.iter().any(|cpu| cpu.cpu_index == *index))
         .or(cpus.first().map(|cpu| cpu.cpu_index));

@@ -118,11 +118,11 @@ const BUTTONS: [(&str, u32); 3] = [("left", 1), ("middle", 4), ("right", 2)];
 /// built-in's is not to be seen from outside.
 pub async fn mouse_button(cx: &mut Cx<'_>, args: MouseButton) -> CmdResult {
     let new = args.button_state as u32;
-    let old = cx.session.mouse_buttons as u32;
+    let old = cx.session.kept.mouse_buttons as u32;
     if new == old {
         return Ok(());
     }
-    cx.session.mouse_buttons = new.into();
+    cx.session.kept.mouse_buttons = new.into();
     // Bits that are no button's leave nothing to send but the end of a group.
     send(cx, changes(old, new)).await
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Doing something to the machine: an interrupt, the balloon, a picture of the screen.
 
+use std::os::fd::AsFd;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,7 +18,7 @@ pub async fn nmi(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
         .arch
         .as_deref()
         .is_some_and(|arch| NMI_BY_CPU.contains(&arch));
-    if by_cpu && cx.session.cpu.is_some_and(|cpu| cpu != 0) {
+    if by_cpu && cx.session.kept.cpu.is_some_and(|cpu| cpu != 0) {
         return Err(CmdError::Unavailable(
             "nmi: QMP's inject-nmi always takes the first CPU; choose it with 'cpu 0'".into(),
         ));
@@ -75,7 +77,10 @@ pub struct Descriptor {
 pub async fn getfd(cx: &mut Cx<'_>, args: Descriptor) -> CmdResult {
     let request = json!({"fdname": args.fdname});
     match cx.host.descriptor(&args.fdname) {
-        Some(fd) => cx.qmp().execute_with_fd("getfd", request, fd).await?,
+        Some(fd) => {
+            let fd = fd.as_fd();
+            cx.qmp().execute_with_fd("getfd", request, fd).await?
+        }
         None if cx.caps.preconfig => {
             // QMP refuses the command then, in words that would mislead.
             let missing = "No file descriptor supplied via SCM_RIGHTS";

@@ -47,7 +47,7 @@ fn unavailable<T>(why: &str) -> Result<T, CmdError> {
 }
 
 async fn mode(cx: &mut Cx<'_>) -> Result<Mode, CmdError> {
-    match of_cpu(cx.qmp(), cx.caps, cx.session.cpu).await? {
+    match of_cpu(cx.qmp(), cx.caps, cx.session.kept.cpu).await? {
         Known::Always(mode) => Ok(mode),
         Known::InRegisters => unavailable(
             "how bytes are decoded depends on the CPU's registers, which QMP does not read",
@@ -148,10 +148,13 @@ async fn read_virtual(
     size: u64,
 ) -> Result<Vec<u8>, CmdError> {
     loop {
-        match reader.virtual_memory(address, size, cx.session.cpu).await? {
+        match reader
+            .virtual_memory(address, size, cx.session.kept.cpu)
+            .await?
+        {
             Saved::All(bytes) | Saved::Part(bytes) => return Ok(bytes),
             // The chosen CPU is gone: the first one takes its place, if there is one.
-            Saved::NoCpu if cx.session.cpu.take().is_some() => {}
+            Saved::NoCpu if cx.session.kept.cpu.take().is_some() => {}
             Saved::NoCpu => return Err(CmdError::Plain("Can not dump without CPU".into())),
         }
     }

@@ -17,7 +17,7 @@ pub(super) async fn memory_map(cx: &mut Cx<'_>) -> Result<Map, CmdError> {
     let cpus: Vec<CpuPath> = cx.query("query-cpus-fast").await?;
     let chosen = cpus
         .iter()
-        .find(|cpu| Some(cpu.cpu_index) == cx.session.cpu)
+        .find(|cpu| Some(cpu.cpu_index) == cx.session.kept.cpu)
         .or(cpus.first());
     if let Some(cpu) = chosen {
         let get = json!({"path": cpu.qom_path, "property": "memory"});

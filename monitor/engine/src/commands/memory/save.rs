@@ -26,7 +26,7 @@ impl Save {
 /// `memsave`: virtual memory of the current CPU.
 pub async fn memsave(cx: &mut Cx<'_>, args: Save) -> CmdResult {
     let mut request = args.request();
-    if let Some(cpu) = cx.session.cpu {
+    if let Some(cpu) = cx.session.kept.cpu {
         request["cpu-index"] = cpu.into();
     }
     match cx.execute("memsave", request).await {
@@ -34,7 +34,7 @@ pub async fn memsave(cx: &mut Cx<'_>, args: Save) -> CmdResult {
         other => return other.map(drop),
     }
     // The chosen CPU is gone: the first one takes its place, if there is one.
-    if cx.session.cpu.take().is_some() {
+    if cx.session.kept.cpu.take().is_some() {
         match cx.execute("memsave", args.request()).await {
             Err(CmdError::Qmp(QmpError::Command { desc, .. })) if desc.contains("'cpu-index'") => {}
             other => return other.map(drop),

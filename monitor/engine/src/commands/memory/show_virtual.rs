@@ -64,11 +64,14 @@ async fn lines(
     while done < bytes {
         let address = start.wrapping_add(done);
         let size = chunk.min(bytes - done);
-        let (content, broken) = match reader.virtual_memory(address, size, cx.session.cpu).await? {
+        let (content, broken) = match reader
+            .virtual_memory(address, size, cx.session.kept.cpu)
+            .await?
+        {
             Saved::All(content) => (content, false),
             Saved::Part(content) => (content, true),
             // The chosen CPU is gone: the first one takes its place, if there is one.
-            Saved::NoCpu if cx.session.cpu.take().is_some() => continue,
+            Saved::NoCpu if cx.session.kept.cpu.take().is_some() => continue,
             Saved::NoCpu => return Err(CmdError::Plain("Can not dump without CPU".into())),
         };
         // Of a part only whole lines count: the next one is tried alone.

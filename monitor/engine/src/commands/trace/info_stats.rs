@@ -89,7 +89,7 @@ async fn current_cpu(cx: &mut Cx<'_>) -> Result<Option<String>, CmdError> {
     let cpus: Vec<Cpu> = cx.query("query-cpus-fast").await?;
     let chosen = cpus
         .iter()
-        .find(|cpu| Some(cpu.cpu_index) == cx.session.cpu)
+        .find(|cpu| Some(cpu.cpu_index) == cx.session.kept.cpu)
         .or(cpus.first());
     Ok(chosen.map(|cpu| cpu.qom_path.clone()))
 }

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use crate::command::row::{Command, Comp};
 use crate::command::rows::Rows;
-use crate::engine::complete::devices;
 use crate::engine::complete::lists::{children_of, members};
+use crate::engine::complete::source::Source;
+use crate::engine::complete::{devices, network};
 use crate::grammar::line::Cursor;
 use crate::qemu::caps::Caps;
 use crate::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
@@ -39,7 +40,8 @@ const MAX_WORDS: usize = 16;
 const MAX_CANDIDATES: usize = 256;
 
 /// Completes `text`, the line left of the cursor.
-pub async fn complete(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Completion {
+pub async fn complete(text: &str, rows: &Rows, source: Source<'_>) -> Completion {
+    let Source { caps, builtin, qmp } = source;
     let qmp = &Watched {
         qmp,
         failed: OnceLock::new(),
@@ -55,7 +57,7 @@ pub async fn complete(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Co
             let names = allowed.flat_map(|row| row.names());
             names.map(str::to_owned).collect()
         }
-        Wanted::Argument(comp) => candidates(comp, last, caps, qmp).await,
+        Wanted::Argument(comp) => candidates(comp, last, Source { caps, builtin, qmp }).await,
     };
     let typed = match comp {
         Wanted::Argument(Comp::Key) => last.rsplit('-').next().unwrap_or(last),
@@ -192,15 +194,16 @@ fn argument(row: &Command, words: &[String]) -> Comp {
 }
 
 /// Candidates before the typed prefix is looked at. A question that QEMU refuses has none.
-pub(super) async fn candidates(comp: Comp, typed: &str, caps: &Caps, qmp: &dyn Qmp) -> Vec<String> {
+pub(super) async fn candidates(comp: Comp, typed: &str, source: Source<'_>) -> Vec<String> {
+    let Source { caps, builtin, qmp } = source;
     let ask = async |command: &'static str, arguments: Value| {
         qmp.execute(command, arguments).await.unwrap_or_default()
     };
     match comp {
         Comp::Nothing | Comp::File | Comp::Command => Vec::new(),
         Comp::DeviceType => devices::creatable(qmp, caps).await,
-        Comp::Netdev => devices::back_ends(qmp).await,
-        Comp::NetClient => devices::net_clients(qmp).await,
+        Comp::Netdev => network::back_ends(Source { caps, builtin, qmp }).await,
+        Comp::NetClient => network::net_clients(Source { caps, builtin, qmp }).await,
         Comp::OneOf(words) => words.iter().map(|w| (*w).to_owned()).collect(),
         Comp::BlockDevice => {
             let all = members(&ask("query-block", Value::Null).await, "device");

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Candidates that take more than one question: devices, their types, and network clients.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::engine::complete::lists::{children_of, members};
+use crate::engine::complete::lists::{NAMED, children_of, get, list, members};
 use crate::qemu::caps::Caps;
+use crate::qmp::Qmp;
 use crate::qmp::version::{Version, v};
-use crate::qmp::{Qmp, QmpError};
-
-/// Where devices with and without an id are.
-const NAMED: &str = "/machine/peripheral";
-const NAMELESS: &str = "/machine/peripheral-anon";
 
 /// Types of devices that the rule of [`creatable`] does not fit: name, what it is (`fixed`: part of
 /// a machine; `loose`: a user may create it), perhaps `since` or `before` a release only. From the
@@ -78,86 +74,6 @@ fn exception(name: &str, version: Version) -> Option<bool> {
 fn release(text: &str) -> Option<Version> {
     let (major, minor) = text.split_once('.')?;
     Some(v(major.parse().ok()?, minor.parse().ok()?))
-}
-
-/// A device with a property for its network back end.
-struct Nic {
-    /// Its id, where it has one.
-    id: Option<String>,
-    kind: String,
-    back_end: String,
-}
-
-/// Ids of the back ends that a device uses. No QMP command lists the others.
-pub(super) async fn back_ends(qmp: &dyn Qmp) -> Vec<String> {
-    let nics = nics(qmp).await.into_iter();
-    nics.map(|nic| nic.back_end)
-        .filter(|id| !id.is_empty())
-        .collect()
-}
-
-/// Devices and the back ends that they use. A device without an id is called after its model, with
-/// a number; QEMU knows names that exist from others when it is asked for their filters.
-pub(super) async fn net_clients(qmp: &dyn Qmp) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut models: HashMap<String, usize> = HashMap::new();
-    for nic in nics(qmp).await {
-        if !nic.back_end.is_empty() {
-            names.push(nic.back_end);
-        }
-        match nic.id {
-            Some(id) => names.push(id),
-            None => *models.entry(nic.kind).or_default() += 1,
-        }
-    }
-    for (model, count) in models {
-        for number in 0..count {
-            let name = format!("{model}.{number}");
-            let answer = qmp.execute("query-rx-filter", json!({"name": name})).await;
-            let absent = matches!(&answer, Err(QmpError::Command { desc, .. }) if desc.starts_with("invalid net client name"));
-            if !absent {
-                names.push(name);
-            }
-        }
-    }
-    names
-}
-
-async fn nics(qmp: &dyn Qmp) -> Vec<Nic> {
-    let mut nics = Vec::new();
-    for folder in [NAMED, NAMELESS] {
-        let devices = list(qmp, folder).await;
-        for device in devices.as_array().map_or(&[][..], Vec::as_slice) {
-            let text = |key: &str| device.get(key).and_then(Value::as_str);
-            let kind = text("type").and_then(|kind| kind.strip_prefix("child<")?.strip_suffix('>'));
-            let (Some(name), Some(kind)) = (text("name"), kind) else {
-                continue;
-            };
-            let path = format!("{folder}/{name}");
-            let properties = list(qmp, &path).await;
-            if !members(&properties, "name").iter().any(|p| p == "netdev") {
-                continue;
-            }
-            let back_end = get(qmp, &path, "netdev").await;
-            nics.push(Nic {
-                id: (folder == NAMED).then(|| name.to_owned()),
-                kind: kind.to_owned(),
-                back_end: back_end.as_str().unwrap_or_default().to_owned(),
-            });
-        }
-    }
-    nics
-}
-
-async fn list(qmp: &dyn Qmp, path: &str) -> Value {
-    let list = qmp.execute("qom-list", json!({"path": path})).await;
-    list.unwrap_or_default()
-}
-
-async fn get(qmp: &dyn Qmp, path: &str, property: &str) -> Value {
-    let arguments = json!({"path": path, "property": property});
-    let value = qmp.execute("qom-get", arguments).await;
-    value.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,5 +5,8 @@ mod base;
 mod devices;
 mod lists;
 pub mod more;
+mod network;
+mod source;
 
 pub use self::base::{Completion, complete};
+pub use self::source::Source;

@@ -5,18 +5,18 @@ use crate::command::rows::Rows;
 use crate::engine::complete::base::{Completion, complete};
 use crate::engine::complete::more::item::{Offers, Place};
 use crate::engine::complete::more::{about, options, places};
-use crate::qemu::caps::Caps;
-use crate::qmp::Qmp;
+use crate::engine::complete::source::Source;
 
 /// Completes `text`, the line left of the cursor.
-pub async fn offers(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Offers {
+pub async fn offers(text: &str, rows: &Rows, source: Source<'_>) -> Offers {
+    let Source { caps, builtin, qmp } = source;
     let base = match in_options(text) {
         // The built-in has none there; what it would ask for takes long.
         true => Completion {
             start: text.len(),
             ..Completion::default()
         },
-        false => complete(text, rows, caps, qmp).await,
+        false => complete(text, rows, source).await,
     };
     if !base.candidates.is_empty() {
         let words = base.candidates;
@@ -67,6 +67,7 @@ pub async fn offers(text: &str, rows: &Rows, caps: &Caps, qmp: &dyn Qmp) -> Offe
         typed,
         rows,
         caps,
+        builtin,
         qmp,
     };
     let (from, mut items) = match places::find(&place, spec, info).await {

@@ -2,6 +2,7 @@
 //! Candidates, and the place that they are for.
 
 use crate::command::rows::Rows;
+use crate::engine::complete::source::Source;
 use crate::qemu::caps::Caps;
 use crate::qmp::Qmp;
 
@@ -49,5 +50,17 @@ pub(super) struct Place<'a> {
     pub(super) typed: &'a str,
     pub(super) rows: &'a Rows,
     pub(super) caps: &'a Caps,
+    pub(super) builtin: bool,
     pub(super) qmp: &'a dyn Qmp,
+}
+
+impl Place<'_> {
+    /// Where candidates come from.
+    pub(super) fn source(&self) -> Source<'_> {
+        Source {
+            caps: self.caps,
+            builtin: self.builtin,
+            qmp: self.qmp,
+        }
+    }
 }

@@ -300,7 +300,7 @@ async fn values(place: &Place<'_>, name: &str, kind: &str) -> Vec<Item> {
                 .collect();
         }
         "netdev" => {
-            let all = candidates(Comp::Netdev, "", place.caps, place.qmp).await;
+            let all = candidates(Comp::Netdev, "", place.source()).await;
             return all.into_iter().map(|id| Item::new(id, "")).collect();
         }
         _ => {}
