@@ -31,6 +31,8 @@
 //! ```text
 //! repl       the program: connecting, batches, the prompt, exit codes
 //! terminal   the terminal that a user sits at: modes, what is typed, what may be shown
+//! listen     monitor sockets for other programs' clients
+//! readline   the line editor of monitor sockets, byte for byte
 //! discover   running QEMUs and their sockets, from /proc
 //! client     the QMP client: addresses, connecting, requests, replies, events
 //! host       clock, memory files, private files
@@ -39,6 +41,10 @@
 pub mod client;
 pub mod discover;
 pub mod host;
+#[cfg(feature = "repl")]
+pub mod listen;
+#[cfg(feature = "repl")]
+pub mod readline;
 #[cfg(feature = "repl")]
 pub mod repl;
 #[cfg(feature = "repl")]

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, ValueEnum};
-use hmp::repl::{Descriptors, Exit, Form, Look, Options, Overrides, Target, Task, print, run};
+use hmp::listen::{Binding, Manner, Place};
+use hmp::repl::{
+    Descriptors, Exit, Form, Listening, Look, Options, Overrides, Target, Task, print, run,
+};
 use hmp::terminal::style::Colour;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::host::Risk;
@@ -86,11 +89,33 @@ struct Arguments {
     #[arg(long, requires = "lines", conflicts_with_all = ["address", "replay", "list", "complete", "end_jobs"])]
     all: bool,
 
+    /// Serve a monitor socket in front of the QMP socket, for clients of -monitor: unix:PATH,
+    /// tcp:HOST:PORT or telnet:HOST:PORT, or systemd for sockets that a service manager passes; may
+    /// be given several times.
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["line", "lines", "complete", "explain", "json", "null", "end_jobs", "list", "all", "print_config"])]
+    listen: Vec<Place>,
+
+    /// With --listen, serve one client at a time, as QEMU does.
+    #[arg(long, value_name = "HOW MANY", requires = "listen")]
+    clients: Option<Clients>,
+
+    /// With --listen, give each client a history, a CPU and formats of its own.
+    #[arg(long, requires = "listen")]
+    own_state: bool,
+
+    /// With --listen, the permissions of a unix socket, in octal.
+    #[arg(long, value_name = "MODE", requires = "listen", value_parser = mode, default_value = "600")]
+    mode: u32,
+
+    /// With --listen, permit TCP addresses that other machines can reach.
+    #[arg(long, requires = "listen")]
+    bind_anywhere: bool,
+
     /// Write no escape sequences to the terminal: a plain prompt, for programs that drive it.
     #[arg(long)]
     plain: bool,
 
-    /// At a prompt, connect anew when the QEMU that went is back.
+    /// At a prompt and with --listen, connect anew when the QEMU that went is back.
     #[arg(long)]
     reconnect: bool,
 
@@ -138,6 +163,14 @@ enum Allow {
     Pausing,
     /// Could kill or change it somewhere.
     Risky,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Clients {
+    /// All that come.
+    Many,
+    /// One, while the others wait.
+    One,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -190,6 +223,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o777 => Ok(mode),
+        _ => Err("not permissions in octal, such as 660".into()),
+    }
+}
+
 fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
     let prompt = overrides(&arguments);
     let mut words = arguments.line;
@@ -211,7 +251,19 @@ fn options(arguments: Arguments, descriptors: Descriptors) -> Options {
             Target::Recording(path)
         }
     };
-    let task = if arguments.list {
+    let task = if !arguments.listen.is_empty() {
+        Task::Listen(Listening {
+            places: arguments.listen,
+            binding: Binding {
+                mode: arguments.mode,
+                anywhere: arguments.bind_anywhere,
+            },
+            manner: Manner {
+                one: arguments.clients == Some(Clients::One),
+                own_state: arguments.own_state,
+            },
+        })
+    } else if arguments.list {
         Task::List
     } else if arguments.print_config {
         Task::Settings

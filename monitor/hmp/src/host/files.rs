@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hmp_engine::engine::complete::Completion;
+
 /// Where names of files are looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -55,6 +57,25 @@ impl Place {
             None => self.folder.join(name),
         }
     }
+}
+
+/// The candidates for the word before byte `pos` of `line`, names of files in `place` included where
+/// the argument is one.
+#[must_use]
+pub fn with_files(completion: Completion, place: &Place, line: &str, pos: usize) -> Vec<String> {
+    let mut candidates = completion.candidates;
+    if completion.files {
+        let typed = line.get(completion.start..pos).unwrap_or_default();
+        candidates.extend(complete(place, unquoted(typed)));
+    }
+    candidates
+}
+
+/// A word in quotes, without them.
+#[must_use]
+pub fn unquoted(word: &str) -> &str {
+    let inner = word.strip_prefix('"').unwrap_or(word);
+    inner.strip_suffix('"').unwrap_or(inner)
 }
 
 /// The files and folders whose path starts with `typed`, folders with a slash behind, sorted.

@@ -2,6 +2,7 @@
 //! The host of a program that runs on tokio and has nobody to ask: a clock and memory files.
 
 pub mod files;
+pub mod inherited;
 pub mod memfd;
 pub mod owner;
 pub mod private_file;

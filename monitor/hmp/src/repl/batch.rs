@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::repl::candidates::with_files;
+use crate::host::files::with_files;
 use crate::repl::exit::Exit;
 use crate::repl::lines::{Input, Line};
 use crate::repl::screen::say;

@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 
-use hmp_engine::engine::complete::Completion;
 use hmp_engine::engine::complete::more::Item;
 
 use crate::host::files::{self, Place};
@@ -19,36 +18,15 @@ const DESCRIBED: usize = 40;
 /// What is listed where QEMU has not answered in time.
 const LATE: &str = "QEMU has not answered yet; press TAB again\n";
 
-/// The candidates, names of files in `place` included where the argument is one.
-pub(super) fn with_files(
-    completion: Completion,
-    place: &Place,
-    line: &str,
-    pos: usize,
-) -> Vec<String> {
-    let mut candidates = completion.candidates;
-    if completion.files {
-        let typed = line.get(completion.start..pos).unwrap_or_default();
-        candidates.extend(files::complete(place, unquoted(typed)));
-    }
-    candidates
-}
-
 /// Names of files in `place` that begin as what is typed.
 pub(super) fn files_as_items(place: &Place, typed: &str) -> Vec<Item> {
-    let files = files::complete(place, unquoted(typed));
+    let files = files::complete(place, files::unquoted(typed));
     let item = |text: String| Item {
         open: text.ends_with('/'),
         text,
         about: String::new(),
     };
     files.into_iter().map(item).collect()
-}
-
-/// A word in quotes, without them.
-fn unquoted(word: &str) -> &str {
-    let inner = word.strip_prefix('"').unwrap_or(word);
-    inner.strip_suffix('"').unwrap_or(inner)
 }
 
 /// What TAB does with these candidates, where `typed` is there already.
@@ -88,7 +66,7 @@ impl Offer {
             several => {
                 let words: Vec<&str> = several.iter().map(|item| item.text.as_str()).collect();
                 let common = common(&words);
-                let longer = common.len() > unquoted(typed).len();
+                let longer = common.len() > files::unquoted(typed).len();
                 Self {
                     replacement: longer
                         .then(|| common.to_owned())

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
+use crate::host::inherited::duplicate;
+
 /// Descriptors by name.
 #[derive(Debug, Default)]
 pub struct Descriptors(BTreeMap<String, OwnedFd>);
@@ -45,19 +47,6 @@ impl Descriptors {
     pub fn get(&self, name: &str) -> Option<BorrowedFd<'_>> {
         self.0.get(name).map(AsFd::as_fd)
     }
-}
-
-/// A descriptor of our own for the open file behind `number`.
-fn duplicate(number: RawFd) -> Option<OwnedFd> {
-    std::fs::symlink_metadata(format!("/proc/self/fd/{number}")).ok()?;
-    #[expect(
-        unsafe_code,
-        reason = "an inherited descriptor has no safe owner to borrow it from"
-    )]
-    // SAFETY: the line above found `number` open, so it is not -1, and nothing of ours closes what
-    // we did not open.
-    let inherited = unsafe { BorrowedFd::borrow_raw(number) };
-    inherited.try_clone_to_owned().ok()
 }
 
 #[cfg(test)]

@@ -21,7 +21,9 @@ mod host;
 mod leftovers;
 mod libvirt;
 mod lines;
+mod link;
 mod list;
+mod listening;
 mod options;
 mod own;
 mod prompt;
@@ -37,7 +39,7 @@ mod worker;
 
 pub use crate::repl::descriptors::{Descriptors, DescriptorsError};
 pub use crate::repl::exit::Exit;
-pub use crate::repl::options::{Form, Options, Target, Task};
+pub use crate::repl::options::{Form, Listening, Options, Target, Task};
 pub use crate::repl::run::{print, run};
 pub use crate::repl::settings::{Look, Overrides};
 pub use crate::repl::signals::Caught;

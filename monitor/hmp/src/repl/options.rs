@@ -7,6 +7,7 @@ use std::time::Duration;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::host::Risk;
 
+use crate::listen::{Binding, Manner, Place};
 use crate::repl::descriptors::Descriptors;
 use crate::repl::settings::Overrides;
 
@@ -31,7 +32,7 @@ pub enum Target {
 }
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Task {
     /// Run these lines.
     Lines(Vec<String>),
@@ -45,6 +46,19 @@ pub enum Task {
     List,
     /// Print the settings of the prompt.
     Settings,
+    /// Serve other programs' clients.
+    Listen(Listening),
+}
+
+/// Monitor sockets for clients.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// Where they are.
+    pub places: Vec<Place>,
+    /// How they are made.
+    pub binding: Binding,
+    /// How their clients are served.
+    pub manner: Manner,
 }
 
 /// What the answer to a line looks like.

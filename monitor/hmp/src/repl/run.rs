@@ -8,18 +8,17 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::client;
-use crate::client::relay::{self, Carrier};
 use crate::discover::discover;
 use crate::host::private_file;
 use crate::repl::asker::Asker;
-use crate::repl::connect::{Failure, Link, connect};
+use crate::repl::connect::Link;
 use crate::repl::editor::Editor;
 use crate::repl::events::filter::Filter;
 use crate::repl::exit::Exit;
 use crate::repl::history::{self, HistoryFile, Session};
 use crate::repl::home::Home;
 use crate::repl::host::Program;
+use crate::repl::link::{link, settings};
 use crate::repl::list::list;
 use crate::repl::options::{Form, Options, Target, Task};
 use crate::repl::prompt::state::{Now, Prompt};
@@ -27,7 +26,7 @@ use crate::repl::screen::{Screen, say, say_lines};
 use crate::repl::settings::Settings;
 use crate::repl::signals::Signals;
 use crate::repl::worker::Worker;
-use crate::repl::{all, batch, leftovers, libvirt, lines, replay};
+use crate::repl::{all, batch, leftovers, lines, listening};
 use crate::terminal::kind::is_plain;
 use crate::terminal::style::Style;
 
@@ -45,11 +44,15 @@ pub async fn run(options: Options) -> Exit {
         }
         _ => {}
     }
+    if let Task::Listen(how) = &options.task {
+        let how = how.clone();
+        return listening::run(options, how).await;
+    }
     let person = io::stdin().is_terminal() && io::stdout().is_terminal();
     if let (Target::All, Task::Lines(lines)) = (&options.target, &options.task) {
         return all::lines(&options, lines).await;
     }
-    let mut signals = Signals::catch(person && options.task == Task::Input);
+    let mut signals = Signals::catch(person && is_input(&options.task));
     // Ends with the program, not before.
     let mut mock = None;
     let connected = tokio::select! {
@@ -68,45 +71,9 @@ pub async fn run(options: Options) -> Exit {
     exit
 }
 
-async fn link(options: &Options, mock: &mut Option<mock_qmp::Server>) -> Result<Link, Failure> {
-    let settings = settings(options);
-    match &options.target {
-        Target::Recording(path) => {
-            let settings = client::Options {
-                relayed: true,
-                ..settings
-            };
-            let (server, client, events) = replay::connect(path, &settings).await?;
-            *mock = Some(server);
-            Ok(Link {
-                client,
-                events,
-                address: None,
-            })
-        }
-        Target::Libvirt { domain, agreed } => {
-            libvirt::agree(domain, *agreed).await?;
-            let connected = relay::connect(Carrier::virsh(domain), &settings).await;
-            let (client, events) = connected.map_err(|error| error.to_string())?;
-            Ok(Link {
-                client,
-                events,
-                address: None,
-            })
-        }
-        Target::All => Err("all QEMUs have no prompt".to_owned().into()),
-        Target::Named(text) => connect(Some(text), &settings).await,
-        Target::Discover => connect(None, &settings).await,
-    }
-}
-
-/// How connections are made.
-fn settings(options: &Options) -> client::Options {
-    client::Options {
-        wait: options.wait,
-        command_timeout: options.timeout,
-        ..client::Options::default()
-    }
+/// Whether lines come from standard input.
+fn is_input(task: &Task) -> bool {
+    matches!(task, Task::Input)
 }
 
 /// Writes a text of the program's own to standard output.
@@ -118,7 +85,7 @@ pub fn print(text: &str) -> Exit {
 }
 
 async fn start(mut options: Options, link: Link, person: bool, signals: &mut Signals) -> Exit {
-    let prompt = person && options.task == Task::Input;
+    let prompt = person && is_input(&options.task);
     let plain = options.plain || is_plain(std::env::var("TERM").ok().as_deref());
     let connecting = settings(&options);
     let settings = match prompt {
@@ -149,7 +116,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
             return Exit::Failed;
         }
     };
-    let input = (options.task == Task::Input && !prompt).then(lines::stdin);
+    let input = (is_input(&options.task) && !prompt).then(lines::stdin);
     let history = Arc::new(Session::default());
     let host = Program {
         descriptors: mem::take(&mut options.descriptors),
@@ -180,7 +147,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
         carried: matches!(options.target, Target::Libvirt { .. }),
         exit_on_end: options.exit_on_end,
     };
-    let tells = clears && options.task != Task::EndJobs;
+    let tells = clears && !matches!(options.task, Task::EndJobs);
     // With what is asked at connect, in one write.
     let jobs = async {
         match tells {
@@ -263,7 +230,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
                 let exit = leftovers::end(&worker.client, host.as_ref(), &mut worker.screen).await;
                 worker.screen.end(exit)
             }
-            (Task::List | Task::Settings, _) => Exit::Success,
+            (Task::List | Task::Settings | Task::Listen(_), _) => Exit::Success,
         }
     };
     let ended = tokio::select! {
