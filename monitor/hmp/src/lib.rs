@@ -41,9 +41,7 @@
 pub mod client;
 pub mod discover;
 pub mod host;
-#[cfg(feature = "repl")]
 pub mod listen;
-#[cfg(feature = "repl")]
 pub mod readline;
 #[cfg(feature = "repl")]
 pub mod repl;

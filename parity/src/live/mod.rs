@@ -18,6 +18,7 @@ mod screen;
 pub mod side;
 pub mod sweep;
 pub mod tabs;
+pub mod talk;
 mod user;
 pub mod vm;
 mod vnc;

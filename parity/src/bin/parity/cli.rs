@@ -29,6 +29,9 @@ pub enum Command {
     Fuzz(Fuzz),
     /// Asks one paused VM, or machines put together by chance, for everything that only looks.
     Sweep(Sweep),
+    /// Compares what clients of a monitor socket get: conversations that were recorded, or sessions
+    /// put together by chance.
+    Talk(Talk),
     /// The QMP interfaces that QEMU lacks, ranked by the commands that each would free.
     Gaps(Gaps),
     /// Which route every command would take on every QEMU whose schema is at hand, and what it
@@ -91,6 +94,34 @@ pub struct Fuzz {
     /// Lines to try on each QEMU.
     #[arg(long, default_value_t = 2000)]
     pub count: usize,
+    #[command(flatten)]
+    pub programs: Programs,
+}
+
+/// `parity talk`.
+#[derive(Args)]
+pub struct Talk {
+    /// A file of recorded conversations.
+    #[arg(default_value = "recordings/socket.jsonl")]
+    pub file: PathBuf,
+    /// Only conversations whose name matches.
+    #[arg(long, value_name = "REGEX")]
+    pub only: Option<regex::Regex>,
+    /// Instead of recorded ones, so many sessions of 20 lines, keys and TABs.
+    #[arg(long, value_name = "N")]
+    pub random: Option<usize>,
+    /// The same seed gives the same sessions.
+    #[arg(long, default_value_t = 1, requires = "random")]
+    pub seed: u64,
+    /// Never use the built-in monitor: equal answers are counted.
+    #[arg(long, requires = "random")]
+    pub native_only: bool,
+    /// The program; by default the one beside this.
+    #[arg(long, value_name = "PATH")]
+    pub hmp: Option<PathBuf>,
+    /// What may differ.
+    #[arg(long, value_name = "FILE", default_value = "parity/socket.toml")]
+    pub differs: PathBuf,
     #[command(flatten)]
     pub programs: Programs,
 }

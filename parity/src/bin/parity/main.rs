@@ -10,6 +10,7 @@ mod record;
 mod run;
 mod sweep;
 mod tables;
+mod talk;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Complete(args) => args.run(),
         Command::Fuzz(args) => args.run(),
         Command::Sweep(args) => args.run(),
+        Command::Talk(args) => args.run(),
         Command::Gaps(args) => args.run(),
         Command::Coverage(args) => args.run(),
         Command::Status(args) => args.run(),

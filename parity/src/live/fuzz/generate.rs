@@ -7,7 +7,7 @@ use hmp_engine::qmp::version::Version;
 
 /// Makes lines from a seed: the same seed gives the same lines.
 #[derive(Debug)]
-pub struct Generator {
+pub(crate) struct Generator {
     random: fastrand::Rng,
     rows: Vec<(&'static str, &'static Command)>,
     version: Version,

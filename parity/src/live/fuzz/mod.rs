@@ -9,4 +9,6 @@ mod generate;
 mod run;
 
 pub use found::{Difference, Found};
+pub(crate) use generate::Generator;
+pub(crate) use run::may_run;
 pub use run::on;

@@ -102,7 +102,7 @@ async fn run(vm: &mut Vm, seed: u64, count: usize, found: &mut Found) -> Result<
             command => command.to_owned(),
         };
         // In preconfig there is no human-monitor-command.
-        if !may_run(&plan) || monitor.caps().preconfig && !is_typed(&line) {
+        if !is_harmless(&plan) || monitor.caps().preconfig && !is_typed(&line) {
             found.accepted += 1;
             continue;
         }
@@ -149,7 +149,11 @@ fn is_unavailable(plan: &Plan, command: &str) -> bool {
 }
 
 /// Whether a line can do no harm: it is wrong, blank, or of a command that only looks.
-fn may_run(plan: &Plan) -> bool {
+pub(crate) fn may_run(monitor: &Monitor, line: &str) -> bool {
+    is_harmless(&plan(monitor, line))
+}
+
+fn is_harmless(plan: &Plan) -> bool {
     let command = plan.command.as_str();
     match plan.route {
         None => plan.refusal != Some(Refusal::Harm),
@@ -215,7 +219,7 @@ async fn shortest(
             .filter(|(i, _)| *i != at)
             .map(|(_, c)| c)
             .collect();
-        if !may_run(&plan(monitor, &line)) {
+        if !may_run(monitor, &line) {
             at += 1;
             continue;
         }

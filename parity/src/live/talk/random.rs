@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The same bytes at the built-in's socket and at that of `hmp --listen`, on two VMs that are alike.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use hmp::client::address::Address;
+use hmp::client::{Client as Qmp, Options};
+use hmp_engine::command::route::Passthrough;
+use hmp_engine::engine::Monitor;
+use hmp_engine::qmp::version::v;
+use tokio::time::{Instant, timeout};
+
+use crate::judge::mask;
+use crate::live::folder::absolute;
+use crate::live::programs::Program;
+use crate::live::tabs::load_modules;
+use crate::live::talk::client::{Place, Stream};
+use crate::live::talk::differs::Differs;
+use crate::live::talk::generate::{Sessions, Typed};
+use crate::live::talk::machine::Machine;
+use crate::live::vm::VmError;
+
+/// Pieces of a session.
+const PIECES: usize = 20;
+
+/// Silence that ends what answers a piece.
+const QUIET: Duration = Duration::from_millis(12);
+
+/// How long that may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The VM: what there is for lines and candidates, and nothing that time moves.
+const VM: &[&str] = &[
+    "-M",
+    "q35",
+    "-m",
+    "64",
+    "-smp",
+    "2",
+    "-S",
+    "-name",
+    "talk",
+    "-display",
+    "none",
+    "-nodefaults",
+    "-drive",
+    "if=none,id=drv0,file=d.raw,format=raw",
+    "-device",
+    "virtio-blk-pci,drive=drv0,id=blk0",
+    "-drive",
+    "if=none,id=cd0,media=cdrom",
+    "-device",
+    "ide-cd,drive=cd0,id=cdrom0",
+    "-netdev",
+    "user,id=n0",
+    "-device",
+    "e1000,netdev=n0,id=nic0,mac=52:54:00:12:34:56",
+    "-netdev",
+    "user,id=n2",
+    "-device",
+    "qemu-xhci,id=usb",
+    "-device",
+    "virtio-balloon-pci,id=balloon0",
+    "-chardev",
+    "ringbuf,id=r0",
+    "-object",
+    "memory-backend-ram,id=m0,size=1M",
+    "-vnc",
+    "unix:v,password=on",
+    "-qmp",
+    "unix:q1,server=on,wait=off",
+    "-qmp",
+    "unix:q2,server=on,wait=off",
+    "-monitor",
+    "unix:m,server=on,wait=off",
+];
+
+/// How sessions are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// The same seed gives the same sessions.
+    pub seed: u64,
+    /// How many of them.
+    pub sessions: usize,
+    /// Whether ours never uses the built-in monitor: then answers are counted, not judged.
+    pub native_only: bool,
+}
+
+/// What came of the sessions on one QEMU.
+#[derive(Debug, Default)]
+pub struct Talked {
+    /// Sessions whose bytes were the same.
+    pub same: usize,
+    /// Sessions that differ: number, what was typed, both streams from where they part.
+    pub different: Vec<(usize, String, String, String)>,
+    /// Lines that were run.
+    pub lines: usize,
+    /// Bytes that the built-in sent.
+    pub bytes: usize,
+    /// Pieces with the same answer, and with another one, natively.
+    pub pieces: (usize, usize),
+    /// The commands whose answers differ, natively, and how often.
+    pub commands: BTreeMap<String, usize>,
+}
+
+impl Talked {
+    /// As text.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        for (number, typed, theirs, ours) in &self.different {
+            let _ = writeln!(
+                text,
+                "different   session {number} at {typed}\n    expected  {theirs}\n    got       {ours}"
+            );
+        }
+        let (same, other) = self.pieces;
+        let _ = writeln!(
+            text,
+            "{} sessions identical, {} different; {} lines, {} bytes; {} of {} answers identical",
+            self.same,
+            self.different.len(),
+            self.lines,
+            self.bytes,
+            same,
+            same + other,
+        );
+        for (command, count) in &self.commands {
+            let _ = writeln!(text, "    {count:5}  {command}");
+        }
+        text
+    }
+}
+
+/// Has the sessions on two VMs of this QEMU.
+pub async fn talk(
+    qemu: &Program,
+    hmp: &Path,
+    plan: Plan,
+    differs: &Differs,
+) -> Result<Talked, VmError> {
+    let theirs = Vm::start(qemu).await?;
+    let mut ours = Vm::start(qemu).await?;
+    let mut args: Vec<String> = ["--listen", "unix:l", "unix:q2"].map(str::to_owned).into();
+    if plan.native_only {
+        args.push("--native-only".to_owned());
+    }
+    let socket = ours.dir.path().join("l");
+    let (dir, hmp) = (ours.dir.path().to_owned(), absolute(hmp));
+    ours.machine.add(&hmp, &dir, &args, Some(&socket)).await?;
+    let monitor = theirs.monitor().await?;
+    ours.monitor().await?;
+    let emacs = qemu.version >= EMACS_KEYS;
+    let mut sessions = Sessions::new(plan.seed, &monitor, emacs, differs, &qemu.qemu);
+    let places = (theirs.place("m"), ours.place("l"));
+    let mut talked = Talked::default();
+    for number in 0..plan.sessions {
+        sessions.reconnect();
+        let pieces: Vec<Typed> = (0..PIECES).map(|_| sessions.next()).collect();
+        let both = tokio::join!(session(&places.0, &pieces), session(&places.1, &pieces));
+        let (theirs, ours) = (both.0?, both.1?);
+        talked.judge(number, &pieces, &theirs, &ours, &monitor, plan.native_only);
+    }
+    theirs.machine.end().await;
+    ours.machine.end().await;
+    Ok(talked)
+}
+
+/// The first release whose editor knows ^N, ^P and ^U (9.1, commit e1e55d346a of QEMU).
+const EMACS_KEYS: hmp_engine::qmp::version::Version = v(9, 1);
+
+struct Vm {
+    dir: tempfile::TempDir,
+    machine: Machine,
+}
+
+impl Vm {
+    async fn start(qemu: &Program) -> Result<Self, VmError> {
+        let dir = tempfile::Builder::new()
+            .prefix("hmp-talk-")
+            .tempdir_in(std::env::temp_dir())?;
+        std::fs::write(dir.path().join("d.raw"), vec![0; 4 << 20])?;
+        let args: Vec<String> = VM.iter().map(|&arg| arg.to_owned()).collect();
+        let machine = Machine::start(&qemu.path, dir.path(), &args, &dir.path().join("m")).await?;
+        Ok(Self { dir, machine })
+    }
+
+    fn place(&self, name: &str) -> Place {
+        Place::Unix(self.dir.path().join(name))
+    }
+
+    /// A monitor that says what lines are. All modules of QEMU are loaded behind it, as completion
+    /// over QMP has it.
+    async fn monitor(&self) -> Result<Monitor, VmError> {
+        let address = Address::Unix(self.dir.path().join("q1"));
+        let (client, _) = Qmp::connect(&address, &Options::default()).await?;
+        load_modules(&client).await?;
+        let building = Monitor::builder(std::sync::Arc::new(client)).passthrough(Passthrough::Auto);
+        Ok(building.build().await?)
+    }
+}
+
+/// What a client receives for each piece, the greeting first.
+async fn session(place: &Place, pieces: &[Typed]) -> io::Result<Vec<Vec<u8>>> {
+    let stream = Stream::connect(place).await?;
+    let mut all = vec![answer(&stream, true).await?];
+    for piece in pieces {
+        let (written, read) = tokio::join!(
+            stream.write(&piece.bytes),
+            answer(&stream, !piece.lines.is_empty()),
+        );
+        written?;
+        all.push(read?);
+    }
+    Ok(all)
+}
+
+/// Reads until nothing comes; where a prompt is due, until it is there.
+async fn answer(stream: &Stream, prompts: bool) -> io::Result<Vec<u8>> {
+    let mut answer = Vec::new();
+    let mut buffer = vec![0; 1 << 16];
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let whole = !prompts
+            || [&b"(qemu) "[..], b"Password: "]
+                .iter()
+                .any(|p| answer.ends_with(p));
+        let due = match whole {
+            true => QUIET,
+            false => deadline.saturating_duration_since(Instant::now()),
+        };
+        match timeout(due, stream.read(&mut buffer)).await {
+            Err(_) => return Ok(answer),
+            Ok(Ok(0)) => return Ok(answer),
+            Ok(read) => answer.extend_from_slice(buffer.get(..read?).unwrap_or_default()),
+        }
+    }
+}
+
+impl Talked {
+    fn judge(
+        &mut self,
+        number: usize,
+        pieces: &[Typed],
+        theirs: &[Vec<u8>],
+        ours: &[Vec<u8>],
+        monitor: &Monitor,
+        native_only: bool,
+    ) {
+        let commands = |typed: &Typed| -> Vec<String> {
+            let lines = typed.lines.iter();
+            lines
+                .filter_map(|line| monitor.explain(line).command)
+                .collect()
+        };
+        let greeted = Typed {
+            bytes: Vec::new(),
+            lines: Vec::new(),
+        };
+        let typed = std::iter::once(&greeted).chain(pieces);
+        let (mut their_text, mut our_text) = (String::new(), String::new());
+        let mut first = None;
+        for (typed, (theirs, ours)) in typed.zip(theirs.iter().zip(ours)) {
+            self.bytes += theirs.len();
+            self.lines += typed.lines.len();
+            let commands = commands(typed);
+            let (theirs, ours) = (masked(theirs, &commands), masked(ours, &commands));
+            if theirs == ours {
+                self.pieces.0 += 1;
+            } else {
+                self.pieces.1 += 1;
+                first = first.or_else(|| Some(shown(&typed.bytes)));
+                for command in commands.into_iter().filter(|_| native_only) {
+                    *self.commands.entry(command).or_default() += 1;
+                }
+            }
+            their_text.push_str(&theirs);
+            our_text.push_str(&ours);
+        }
+        if their_text == our_text {
+            self.same += 1;
+        } else if !native_only {
+            let same = their_text.chars().zip(our_text.chars());
+            let from = same.take_while(|(a, b)| a == b).count().saturating_sub(60);
+            let part = |text: &str| {
+                format!(
+                    "{:?}",
+                    text.chars().skip(from).take(200).collect::<String>()
+                )
+            };
+            let typed = first.unwrap_or_default();
+            self.different
+                .push((number, typed, part(&their_text), part(&our_text)));
+        }
+    }
+}
+
+fn masked(bytes: &[u8], commands: &[String]) -> String {
+    let mut text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+    for command in commands {
+        text = mask::apply(&text, command).text;
+    }
+    text
+}
+
+fn shown(bytes: &[u8]) -> String {
+    let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+    format!("{text:?}")
+}
