@@ -4,6 +4,8 @@
 //! The built-in reads bytes in the C locale; all its delimiters are ASCII, so the cursor always
 //! rests on a character boundary.
 
+use crate::grammar::lone;
+
 /// Longest string argument, in bytes; the built-in cuts the rest off without a word
 /// (monitor/hmp.c).
 const STRING_MAX: usize = 1023;
@@ -67,11 +69,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next byte as the built-in shows it in a message: alone, so that all but ASCII is no
-    /// character any more.
+    /// character any more, unless it stands for a byte.
     #[must_use]
     pub fn shown_byte(&self) -> char {
-        match self.peek() {
-            Some(byte) if byte.is_ascii() => char::from(byte),
+        match self.peek_char() {
+            Some(letter) if letter.is_ascii() || lone::byte(letter).is_some() => letter,
             Some(_) => char::REPLACEMENT_CHARACTER,
             None => '\0',
         }

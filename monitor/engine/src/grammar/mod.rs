@@ -5,6 +5,7 @@ pub mod args;
 pub mod expr;
 pub mod keyval;
 pub mod line;
+pub mod lone;
 pub mod number;
 pub mod qjson;
 pub mod secret;

@@ -109,7 +109,7 @@ pub(super) async fn serve(
         () = talk(&mut connection, &mut seat) => {}
     }
     state.leaves(seat.position(), connection.telnet.unwrap_or(left));
-    if seat.works() && !over.has_come() {
+    if seat.goes_on() && !over.has_come() {
         seat.leave();
         vacant.leave(seat);
     }

@@ -43,6 +43,7 @@ pub(super) struct Seat {
 /// the client.
 struct Work {
     task: JoinHandle<(Monitor, Done)>,
+    is_line: bool,
     /// Where the secret goes that was asked for.
     answer: Option<oneshot::Sender<String>>,
 }
@@ -95,9 +96,14 @@ impl Seat {
         self.quit || self.work.as_ref().is_some_and(|work| work.answer.is_none())
     }
 
-    /// Whether a line runs or asks.
+    /// Whether there is work to wait for.
     pub(super) fn works(&self) -> bool {
         self.work.is_some()
+    }
+
+    /// Whether a line runs or asks, which goes on without the client.
+    pub(super) fn goes_on(&self) -> bool {
+        self.work.as_ref().is_some_and(|work| work.is_line)
     }
 
     /// Whether QEMU was told to quit: it will close the connection.
@@ -146,10 +152,13 @@ impl Seat {
 
     fn run(&mut self, line: &[u8]) {
         let (state, mut outlet) = (Arc::clone(&self.state), self.outlet.clone());
-        let line = text::decode(line);
-        self.begin(async move |mut monitor| {
+        let (line, bytes) = (text::decode(line), line.to_vec());
+        self.begin(true, async move |mut monitor| {
             let before = state.kept();
             monitor.keep(before);
+            // What is wrong with a line is said of its bytes.
+            let wrong = !line.is_ascii() && monitor.explain(&line).plan.is_none();
+            let line = if wrong { text::as_bytes(&bytes) } else { line };
             let quit = run(&mut monitor, &line, &mut outlet).await;
             state.keep(before, monitor.kept());
             if !monitor.is_tidy() {
@@ -162,7 +171,7 @@ impl Seat {
 
     fn complete(&mut self, left: &[u8]) {
         let (line, place) = (text::decode(left), self.qemu.place());
-        self.begin(async move |mut monitor| {
+        self.begin(false, async move |mut monitor| {
             let found = timeout(PATIENCE, monitor.complete(&line, line.len())).await;
             let completion = found.unwrap_or_default();
             let typed = line.get(completion.start..).unwrap_or_default();
@@ -174,13 +183,17 @@ impl Seat {
         });
     }
 
-    fn begin<F>(&mut self, work: impl FnOnce(Monitor) -> F)
+    fn begin<F>(&mut self, is_line: bool, work: impl FnOnce(Monitor) -> F)
     where
         F: Future<Output = (Monitor, Done)> + Send + 'static,
     {
         if let Some(monitor) = self.monitor.take() {
             let task = tokio::spawn(work(monitor));
-            self.work = Some(Work { task, answer: None });
+            self.work = Some(Work {
+                task,
+                is_line,
+                answer: None,
+            });
         }
     }
 

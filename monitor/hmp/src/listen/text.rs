@@ -2,33 +2,28 @@
 //! Lines are bytes of any kind to the built-in, and text to the engine and to QMP. A byte that is no
 //! part of UTF-8 becomes a letter that nobody has, and is that byte again in what the client gets.
 
-/// The letter for byte 0 in the private use area of Unicode's last plane; bytes from 0x80 occur.
-const BASE: u32 = 0x10_FE00;
-
-fn byte_of(letter: char) -> Option<u8> {
-    let byte = u8::try_from(u32::from(letter).checked_sub(BASE)?).ok()?;
-    (byte >= 0x80).then_some(byte)
-}
-
-fn letter_of(byte: u8) -> char {
-    char::from_u32(BASE + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
-}
+use hmp_engine::grammar::lone;
 
 /// The text of a line.
 pub(super) fn decode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
-        text.extend(chunk.invalid().iter().map(|&byte| letter_of(byte)));
+        text.extend(chunk.invalid().iter().map(|&byte| lone::letter(byte)));
     }
     text
+}
+
+/// The text of a line that is not text for the built-in either: it gives back single bytes of it.
+pub(super) fn as_bytes(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| lone::letter(byte)).collect()
 }
 
 /// The bytes of a text.
 pub(super) fn encode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for letter in text.chars() {
-        match byte_of(letter) {
+        match lone::byte(letter) {
             Some(byte) => bytes.push(byte),
             None => bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
         }
@@ -38,7 +33,7 @@ pub(super) fn encode(text: &str) -> Vec<u8> {
 
 /// The first byte of a text that QMP has no way to say.
 pub(super) fn unsayable(text: &str) -> Option<u8> {
-    text.chars().find_map(byte_of)
+    text.chars().find_map(lone::byte)
 }
 
 #[cfg(test)]
@@ -59,7 +54,8 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_come_back(bytes: Vec<u8>) {
-            prop_assert_eq!(encode(&decode(&bytes)), bytes);
+            prop_assert_eq!(encode(&decode(&bytes)), bytes.clone());
+            prop_assert_eq!(encode(&as_bytes(&bytes)), bytes);
         }
     }
 }

@@ -225,6 +225,14 @@ impl<'a> Sessions<'a> {
         }
     }
 
+    /// The end of a session, whose prompt says that all before it was answered.
+    pub(super) fn end(&mut self) -> Typed {
+        let deleted = b"\x7f".repeat(CLEARED);
+        let bytes = [&b"\x05"[..], &deleted, b"p 1\n"].concat();
+        let lines = self.lines(&bytes);
+        Typed { bytes, lines }
+    }
+
     fn pick<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.random.usize(..list.len())]
     }
@@ -234,7 +242,9 @@ impl<'a> Sessions<'a> {
         match self.random.usize(..20) {
             0..7 => {
                 let row = self.random.usize(..self.rows);
-                [self.generator.line(row).as_bytes(), end].concat()
+                // A TAB is a key.
+                let line = self.generator.line(row).replace('\t', " ");
+                [line.as_bytes(), end].concat()
             }
             7..11 => [self.pick(CHANGES).as_bytes(), end].concat(),
             11..15 => {

@@ -22,7 +22,7 @@ use crate::live::talk::client::{Place, Stream};
 use crate::live::talk::differs::Differs;
 use crate::live::talk::generate::{Sessions, Typed};
 use crate::live::talk::machine::Machine;
-use crate::live::vm::VmError;
+use crate::live::vm::{VmError, in_dir};
 
 /// Pieces of a session.
 const PIECES: usize = 20;
@@ -48,7 +48,7 @@ const VM: &[&str] = &[
     "none",
     "-nodefaults",
     "-drive",
-    "if=none,id=drv0,file=d.raw,format=raw",
+    "if=none,id=drv0,file={dir}/d.raw,format=raw",
     "-device",
     "virtio-blk-pci,drive=drv0,id=blk0",
     "-drive",
@@ -70,13 +70,13 @@ const VM: &[&str] = &[
     "-object",
     "memory-backend-ram,id=m0,size=1M",
     "-vnc",
-    "unix:v,password=on",
+    "unix:{dir}/v,password=on",
     "-qmp",
-    "unix:q1,server=on,wait=off",
+    "unix:{dir}/q1,server=on,wait=off",
     "-qmp",
-    "unix:q2,server=on,wait=off",
+    "unix:{dir}/q2,server=on,wait=off",
     "-monitor",
-    "unix:m,server=on,wait=off",
+    "unix:{dir}/m,server=on,wait=off",
 ];
 
 /// How sessions are made.
@@ -143,31 +143,60 @@ pub async fn talk(
     plan: Plan,
     differs: &Differs,
 ) -> Result<Talked, VmError> {
-    let theirs = Vm::start(qemu).await?;
-    let mut ours = Vm::start(qemu).await?;
-    let mut args: Vec<String> = ["--listen", "unix:l", "unix:q2"].map(str::to_owned).into();
+    let theirs_vm = Vm::start(qemu).await?;
+    let mut ours_vm = Vm::start(qemu).await?;
+    // Not among the files of QEMU, whose names both complete.
+    let apart = tempfile::tempdir_in(std::env::temp_dir())?;
+    let socket = apart.path().join("l");
+    let qmp = format!("unix:{}", ours_vm.dir.path().join("q2").display());
+    let mut args = vec!["--listen".to_owned(), "unix:l".to_owned(), qmp];
     if plan.native_only {
         args.push("--native-only".to_owned());
     }
-    let socket = ours.dir.path().join("l");
-    let (dir, hmp) = (ours.dir.path().to_owned(), absolute(hmp));
-    ours.machine.add(&hmp, &dir, &args, Some(&socket)).await?;
-    let monitor = theirs.monitor().await?;
-    ours.monitor().await?;
+    ours_vm
+        .machine
+        .add(&absolute(hmp), apart.path(), &args, Some(&socket))
+        .await?;
+    let monitor = theirs_vm.monitor().await?;
+    ours_vm.monitor().await?;
     let emacs = qemu.version >= EMACS_KEYS;
     let mut sessions = Sessions::new(plan.seed, &monitor, emacs, differs, &qemu.qemu);
-    let places = (theirs.place("m"), ours.place("l"));
+    let places = (
+        Place::Unix(theirs_vm.dir.path().join("m")),
+        Place::Unix(socket),
+    );
     let mut talked = Talked::default();
     for number in 0..plan.sessions {
         sessions.reconnect();
-        let pieces: Vec<Typed> = (0..PIECES).map(|_| sessions.next()).collect();
+        let mut pieces: Vec<Typed> = (0..PIECES).map(|_| sessions.next()).collect();
+        pieces.push(sessions.end());
         let both = tokio::join!(session(&places.0, &pieces), session(&places.1, &pieces));
         let (theirs, ours) = (both.0?, both.1?);
+        let dirs = (dir(&theirs_vm), dir(&ours_vm));
+        let (theirs, ours) = (renamed(theirs, &dirs.0), renamed(ours, &dirs.1));
         talked.judge(number, &pieces, &theirs, &ours, &monitor, plan.native_only);
     }
-    theirs.machine.end().await;
-    ours.machine.end().await;
+    theirs_vm.machine.end().await;
+    ours_vm.machine.end().await;
     Ok(talked)
+}
+
+/// The folder's name as it occurs in answers.
+fn dir(vm: &Vm) -> Vec<u8> {
+    vm.dir.path().as_os_str().as_encoded_bytes().to_vec()
+}
+
+/// The answers with the same name for the folder of either VM.
+fn renamed(answers: Vec<Vec<u8>>, dir: &[u8]) -> Vec<Vec<u8>> {
+    let rename = |mut answer: Vec<u8>| {
+        let mut at = 0;
+        while let Some(found) = answer[at..].windows(dir.len()).position(|part| part == dir) {
+            answer.splice(at + found..at + found + dir.len(), *b"{dir}");
+            at += found;
+        }
+        answer
+    };
+    answers.into_iter().map(rename).collect()
 }
 
 /// The first release whose editor knows ^N, ^P and ^U (9.1, commit e1e55d346a of QEMU).
@@ -184,13 +213,9 @@ impl Vm {
             .prefix("hmp-talk-")
             .tempdir_in(std::env::temp_dir())?;
         std::fs::write(dir.path().join("d.raw"), vec![0; 4 << 20])?;
-        let args: Vec<String> = VM.iter().map(|&arg| arg.to_owned()).collect();
+        let args: Vec<String> = VM.iter().map(|arg| in_dir(arg, dir.path())).collect();
         let machine = Machine::start(&qemu.path, dir.path(), &args, &dir.path().join("m")).await?;
         Ok(Self { dir, machine })
-    }
-
-    fn place(&self, name: &str) -> Place {
-        Place::Unix(self.dir.path().join(name))
     }
 
     /// A monitor that says what lines are. All modules of QEMU are loaded behind it, as completion
@@ -309,5 +334,6 @@ fn masked(bytes: &[u8], commands: &[String]) -> String {
 
 fn shown(bytes: &[u8]) -> String {
     let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+    let text = text.replace("\x7f\x7f\x7f\x7f", "");
     format!("{text:?}")
 }
