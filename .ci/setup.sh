@@ -27,6 +27,16 @@ install_chromium() {
         apt-get install -y -q --no-install-recommends chromium chromium-driver
 }
 
+# Clients of monitor sockets; tests say that they were skipped where one is missing.
+install_clients() {
+    command -v socat >/dev/null && command -v nc >/dev/null && command -v telnet >/dev/null \
+        && command -v expect >/dev/null && return
+    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive timeout 120 \
+        apt-get install -y -q --no-install-recommends socat netcat-openbsd telnet expect
+}
+
 step "QEMU for the live tests"
 install_qemu > /tmp/ci-install.log 2>&1 || { tail -20 /tmp/ci-install.log; echo "QEMU could not be installed: live tests will be skipped"; }
 command -v qemu-system-x86_64 && qemu-system-x86_64 --version | head -1
@@ -34,6 +44,9 @@ command -v qemu-system-x86_64 && qemu-system-x86_64 --version | head -1
 step "Chromium for the dashboard's tests"
 install_chromium > /tmp/ci-chromium.log 2>&1 || echo "no chromium: the dashboard's tests in a browser will be skipped"
 command -v chromium || true
+
+step "Clients of monitor sockets"
+install_clients > /tmp/ci-clients.log 2>&1 || echo "not all clients are here: their tests will be skipped"
 
 # Libvirt's recordings, where a folder of them stands beside the checkout.
 if [ -z "${HMP_TEST_REPLIES:-}" ] && [ -d ../shared/data/libvirt-replies ]; then

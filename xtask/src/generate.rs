@@ -7,6 +7,7 @@ use std::path::Path;
 
 use hmp_engine::command::nature::Effect;
 use hmp_engine::table::MAIN;
+use parity::live::talk::Differs;
 use parity::tables::{offered, status};
 
 use crate::bounds;
@@ -50,6 +51,11 @@ const PARTS: &[Part] = &[
         make: |_| Ok(signs::list()),
     },
     Part {
+        path: "docs/listen.md",
+        mark: Some("socket"),
+        make: socket_differences,
+    },
+    Part {
         path: "docs/bounds.md",
         mark: None,
         make: bounds::page,
@@ -60,6 +66,26 @@ const PARTS: &[Part] = &[
         make: |_| Ok(looking_lines()),
     },
 ];
+
+/// The table of what clients of a monitor socket get that the built-in's don't.
+fn socket_differences(root: &Path) -> Result<String, Error> {
+    let differs = Differs::load(&root.join("parity/socket.toml"))?;
+    let mut table = "| where | what |\n|---|---|\n".to_owned();
+    for one in differs.all() {
+        let (kind, pattern) = match (&one.conversation, &one.line) {
+            (Some(pattern), _) => ("conversations", pattern),
+            (None, line) => ("lines", line.as_ref().unwrap_or(&one.reason)),
+        };
+        let pattern = pattern.replace('|', "\\|").replace('\u{fffd}', "\\ufffd");
+        let qemus: Vec<_> = one.qemu.iter().map(ToString::to_string).collect();
+        let at = match qemus.is_empty() {
+            true => String::new(),
+            false => format!(" on {}", qemus.join(", ")),
+        };
+        let _ = writeln!(table, "| {kind} `{pattern}`{at} | {} |", one.reason);
+    }
+    Ok(table)
+}
 
 /// Makes all parts and writes those that are stale, or, with `check`, only says which those are.
 pub fn run(check: bool) -> Result<Vec<String>, Error> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::client::address::{Address, AddressError};
+use crate::client::option_string::OptionString;
 
 /// Where clients connect.
 ///
@@ -65,13 +66,29 @@ impl FromStr for Place {
                 _ => kept.push(piece),
             }
         }
-        let address = kept.join(",").parse()?;
+        let text = kept.join(",");
+        let mut address = text.parse()?;
+        if let (Address::Tcp { host, .. }, Some(all)) = (&mut address, all_addresses(&text)) {
+            all.clone_into(host);
+        }
         match address {
             Address::Unix(_) | Address::Abstract { .. } | Address::Tcp { .. } => {
                 Ok(Self::Socket { address, telnet })
             }
             Address::Vsock { .. } => Err(PlaceError::Kind),
         }
+    }
+}
+
+/// All addresses of this machine, where the text of a TCP address says so: an address to connect to
+/// has the loopback one instead.
+fn all_addresses(text: &str) -> Option<&'static str> {
+    let text = text.strip_prefix("tcp:").unwrap_or(text);
+    let place = OptionString::read(text, "at");
+    match place.get("at")?.rsplit_once(':')?.0 {
+        "" | "0.0.0.0" => Some("0.0.0.0"),
+        "[::]" => Some("::"),
+        _ => None,
     }
 }
 
@@ -109,6 +126,18 @@ mod tests {
     fn as_qemu_writes_them(#[case] text: &str, #[case] address: &str, #[case] telnet: bool) {
         let address = address.parse().unwrap();
         assert_eq!(text.parse(), Ok(Place::Socket { address, telnet }));
+    }
+
+    #[test]
+    fn all_addresses_are_not_the_loopback_one() {
+        for (text, place) in [
+            ("tcp:0.0.0.0:1", "tcp:0.0.0.0:1"),
+            ("tcp::1,server=on", "tcp:0.0.0.0:1"),
+            ("telnet:[::]:1", "tcp:[::]:1,telnet=on"),
+            ("0.0.0.0:1", "tcp:0.0.0.0:1"),
+        ] {
+            assert_eq!(text.parse::<Place>().unwrap().to_string(), place);
+        }
     }
 
     #[test]

@@ -118,8 +118,10 @@ pub(super) async fn serve(
 async fn talk(connection: &mut Connection, seat: &mut Seat) {
     let mut buffer = vec![0; CHUNK];
     loop {
+        // What the client does not read holds nothing up.
+        let before = connection.out.len();
         while !seat.is_busy()
-            && connection.unsent().len() < PIECE
+            && connection.out.len() - before < PIECE
             && let Some((byte, descriptor)) = connection.input.next()
         {
             descriptor.into_iter().for_each(|fd| seat.receive(fd));

@@ -116,12 +116,7 @@ fn made(address: &Address, telnet: bool, binding: &Binding) -> Result<Socket, Bi
         }
         Address::Tcp { host, port } => {
             let places = (host.as_str(), *port).to_socket_addrs();
-            let places: Vec<SocketAddr> = match host.is_empty() {
-                // QEMU listens everywhere then.
-                true if !binding.anywhere => return Err(BindError::Open(address.to_string())),
-                true => vec![([0, 0, 0, 0], *port).into()],
-                false => places.map_err(failed)?.collect(),
-            };
+            let places: Vec<SocketAddr> = places.map_err(failed)?.collect();
             let open = places.iter().any(|place| !place.ip().is_loopback());
             if open && !binding.anywhere {
                 return Err(BindError::Open(address.to_string()));

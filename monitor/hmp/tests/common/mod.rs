@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod engine;
+#[cfg(feature = "repl")]
+pub mod listener;
 pub mod peer;
 #[cfg(feature = "repl")]
 pub mod program;

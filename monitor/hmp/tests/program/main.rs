@@ -12,6 +12,8 @@ mod escapes;
 mod fault_matrix;
 mod faults;
 mod libvirt;
+mod listen;
+mod listen_clients;
 mod newer_interfaces;
 mod private_files;
 mod prompt_events;

@@ -101,7 +101,7 @@ const BEGINNINGS: &[&str] = &[
     "trace-event virtio_bl",
     "zzz ",
     "\"inf",
-    "screendump /pro",
+    "screendump /de",
     "logfile /de",
     "cpu ",
     "p ",

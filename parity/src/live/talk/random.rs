@@ -232,35 +232,39 @@ impl Vm {
 /// What a client receives for each piece, the greeting first.
 async fn session(place: &Place, pieces: &[Typed]) -> io::Result<Vec<Vec<u8>>> {
     let stream = Stream::connect(place).await?;
-    let mut all = vec![answer(&stream, true).await?];
-    for piece in pieces {
-        let (written, read) = tokio::join!(
-            stream.write(&piece.bytes),
-            answer(&stream, !piece.lines.is_empty()),
-        );
+    let mut all = vec![answer(&stream, PROMPTS).await?];
+    for (number, piece) in pieces.iter().enumerate() {
+        let due = match piece.lines.is_empty() {
+            _ if number + 1 == pieces.len() => LAST,
+            true => ANYTHING,
+            false => PROMPTS,
+        };
+        let (written, read) = tokio::join!(stream.write(&piece.bytes), answer(&stream, due));
         written?;
         all.push(read?);
     }
     Ok(all)
 }
 
-/// Reads until nothing comes; where a prompt is due, until it is there.
-async fn answer(stream: &Stream, prompts: bool) -> io::Result<Vec<u8>> {
+/// What an answer ends with: a TAB's with anything, a line's with a prompt, the last with what the line
+/// prints that ends a session.
+const ANYTHING: &[&[u8]] = &[b""];
+const PROMPTS: &[&[u8]] = &[b"(qemu) ", b"Password: "];
+const LAST: &[&[u8]] = &[b"\r\n0x1\r\n(qemu) "];
+
+/// Reads until what is due is there, and nothing comes any more.
+async fn answer(stream: &Stream, due: &[&[u8]]) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut buffer = vec![0; 1 << 16];
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let whole = !prompts
-            || [&b"(qemu) "[..], b"Password: "]
-                .iter()
-                .any(|p| answer.ends_with(p));
-        let due = match whole {
+        let whole = due.iter().any(|end| answer.ends_with(end));
+        let left = match whole {
             true => QUIET,
             false => deadline.saturating_duration_since(Instant::now()),
         };
-        match timeout(due, stream.read(&mut buffer)).await {
-            Err(_) => return Ok(answer),
-            Ok(Ok(0)) => return Ok(answer),
+        match timeout(left, stream.read(&mut buffer)).await {
+            Err(_) | Ok(Ok(0)) => return Ok(answer),
             Ok(read) => answer.extend_from_slice(buffer.get(..read?).unwrap_or_default()),
         }
     }
