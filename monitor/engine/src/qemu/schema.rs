@@ -33,6 +33,18 @@ impl Schema {
         self.entities.get(name)
     }
 
+    /// The names of events.
+    #[must_use]
+    pub fn events(&self) -> Vec<&str> {
+        let of_events =
+            |(name, entity): (_, &Value)| (entity.get("meta-type")? == "event").then_some(name);
+        let entities = self
+            .entities
+            .iter()
+            .map(|(name, entity)| (name.as_str(), entity));
+        entities.filter_map(of_events).collect()
+    }
+
     /// The argument type of a command.
     #[must_use]
     pub fn arguments(&self, command: &str) -> Option<&Value> {

@@ -37,5 +37,20 @@ pub fn named(name: &str) -> Option<&'static Command> {
     rows::find(table, name).into_iter().next()
 }
 
+/// What may be lost by a QMP command, as [`Decision::loss`](crate::engine::Decision::loss) says it of
+/// the line that needs it: one that lines without a loss need too loses nothing by itself.
+#[must_use]
+pub fn loss_of_qmp(command: &str) -> Option<&'static str> {
+    let needs = |row: &&Command| {
+        let mut needs = row.routes.iter().flat_map(|route| route.needs());
+        needs.any(|need| *need == command)
+    };
+    let rows = || MAIN.iter().chain(INFO).filter(needs);
+    match rows().any(|row| row.loses.is_empty()) {
+        true => None,
+        false => rows().next().map(|row| row.loses),
+    }
+}
+
 #[cfg(test)]
 mod tests;

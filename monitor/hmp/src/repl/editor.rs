@@ -7,7 +7,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use hmp_engine::engine::secret;
 use rustix::process::{Signal, getpid, kill_process};
 use rustyline::config::{BellStyle, Configurer};
 use rustyline::error::ReadlineError;
@@ -18,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::assistant::Assistant;
 use super::candidates::Offer;
 use super::history::HistoryFile;
+use super::own::secrets;
 use super::question::{Questions, Said};
 use super::vocabulary::Vocabulary;
 use crate::terminal::feed;
@@ -256,7 +256,7 @@ impl Prompt {
             match ask {
                 Ask::Line(_) => {
                     if let Read::Line(line) = &read
-                        && !secret::may_hold_one(line)
+                        && !secrets::may_hold_one(line)
                     {
                         remember(line, rich.as_mut(), history.as_mut());
                     }

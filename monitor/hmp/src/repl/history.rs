@@ -7,9 +7,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hmp_engine::engine::secret;
 use rustix::fs::OFlags;
 
+use crate::repl::own::secrets;
 use crate::terminal::escape::is_harmless;
 
 /// Lines that the built-in monitor remembers.
@@ -21,7 +21,7 @@ pub(super) struct Session(Mutex<Vec<String>>);
 
 impl Session {
     pub(super) fn add(&self, line: &str) {
-        if line.trim().is_empty() || secret::may_hold_one(line) {
+        if line.trim().is_empty() || secrets::may_hold_one(line) {
             return;
         }
         let mut lines = self.lock();

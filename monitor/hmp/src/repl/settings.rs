@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::repl::aside::pager::DEFAULT;
 use crate::repl::events::filter::Filter;
 use crate::terminal::style::Colour;
 
@@ -66,7 +67,7 @@ impl Default for Settings {
             pager: std::env::var("PAGER")
                 .ok()
                 .filter(|pager| !pager.trim().is_empty())
-                .unwrap_or_else(|| "less -FRX".into()),
+                .unwrap_or_else(|| DEFAULT.into()),
             confirm: false,
             aliases: BTreeMap::new(),
         }
@@ -80,8 +81,17 @@ impl Settings {
             return (Self::default(), None);
         };
         let failed = |why: String| {
-            let text = format!("{}: {why}; the settings are left out", path.display());
-            (Self::default(), Some(text))
+            let text = format!(
+                "{}: {why}; the settings are left out, and lines that may lose something are asked \
+                 about",
+                path.display()
+            );
+            // That is what could have been in it for safety.
+            let settings = Self {
+                confirm: true,
+                ..Self::default()
+            };
+            (settings, Some(text))
         };
         let mut text = String::new();
         match File::open(&path).and_then(|file| file.take(READ).read_to_string(&mut text)) {

@@ -23,6 +23,9 @@ const REST: Duration = Duration::from_millis(30);
 /// on. Ctrl-C, Ctrl-D, LF, CR.
 pub const ENDS: [u8; 4] = [0x03, 0x04, b'\n', b'\r'];
 
+/// Ctrl-\. To the rich editor it is another Ctrl-C, with which it would lose what is behind it.
+const QUIT: u8 = 0x1c;
+
 /// Ctrl-Z.
 const SUSPEND: u8 = 0x1a;
 
@@ -229,6 +232,7 @@ impl Input {
         let mut queue = self.lock();
         for &byte in bytes {
             match byte {
+                QUIT => {}
                 SUSPEND if editing => {
                     let _ = kill_process(getpid(), Signal::TSTP);
                 }

@@ -34,6 +34,12 @@ impl Lender {
         Ok(lent)
     }
 
+    /// Whether something was typed that nobody has looked at.
+    #[must_use]
+    pub fn was_typed_ahead(&self) -> bool {
+        self.input.waits()
+    }
+
     /// A descriptor of the terminal, for another program's standard input.
     pub fn descriptor(&self) -> io::Result<OwnedFd> {
         self.terminal.as_fd().try_clone_to_owned()

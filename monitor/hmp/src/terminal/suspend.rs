@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::signal::unix::{self, SignalKind, signal};
 
 use super::input::Input;
@@ -29,6 +29,9 @@ async fn act(
     loop {
         tokio::select! {
             Some(()) = stops.recv() => {
+                if nobody_continues() {
+                    continue;
+                }
                 terminal.lend()?;
                 // All threads stop here, and go on here.
                 kill_process(getpid(), Signal::STOP)?;
@@ -44,4 +47,31 @@ async fn act(
             }
         }
     }
+}
+
+/// Whether nobody could let the program go on again: its group is orphaned (`xterm -e hmp`), and the
+/// system itself would not stop it.
+fn nobody_continues() -> bool {
+    let group = rustix::process::getpgrp();
+    let session = |pid| rustix::process::getsid(pid).ok();
+    let ours = session(None);
+    let mut above = rustix::process::getppid();
+    while let Some(pid) = above {
+        if session(Some(pid)) != ours {
+            return true;
+        }
+        if rustix::process::getpgid(Some(pid)).ok() != Some(group) {
+            return false;
+        }
+        // A script that runs it: who runs the script?
+        above = parent(pid);
+    }
+    true
+}
+
+/// The parent of a process, by `/proc`.
+fn parent(pid: Pid) -> Option<Pid> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    Pid::from_raw(line.trim().parse().ok()?)
 }

@@ -10,11 +10,11 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use rustix::process::ioctl_tiocsctty;
+use rustix::process::{Pid, ioctl_tiocsctty};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
-use super::program::{Mock, heeding};
+use super::program::{Mock, binary, heeding};
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -31,6 +31,20 @@ pub struct Terminal {
     pub all: Vec<u8>,
 }
 
+/// A shell with one job, in the foreground.
+const SHELL: &str = r#"
+import os, signal, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+job = os.fork()
+if job == 0:
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    for number in (signal.SIGTTOU, signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    os.execv(sys.argv[1], sys.argv[1:])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
+"#;
+
 impl Terminal {
     /// At its prompt, with a history of the mock's own.
     pub fn start(mock: &Mock, term: &str, more: &[&str]) -> Self {
@@ -46,13 +60,38 @@ impl Terminal {
 
     /// As it begins, at a socket, with a history and settings in a folder.
     pub fn at(socket: &Path, folder: &Path, term: &str, more: &[&str]) -> Self {
+        Self::run(heeding(), socket, folder, term, more)
+    }
+
+    /// As [`start`](Self::start), as a job of a shell that can let it go on.
+    pub fn under_a_shell(mock: &Mock, term: &str) -> Self {
+        let mut shell = std::process::Command::new("python3");
+        shell.args(["-c", SHELL]).arg(binary());
+        let mut terminal = Self::run(shell, &mock.path(), mock.folder.path(), term, &[]);
+        terminal.sees("(qemu) ");
+        terminal
+    }
+
+    /// The process of the job.
+    pub fn job(&self) -> Option<Pid> {
+        let pid = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+        Pid::from_raw(children.split_whitespace().next()?.parse().ok()?)
+    }
+
+    fn run(
+        mut command: std::process::Command,
+        socket: &Path,
+        folder: &Path,
+        term: &str,
+        more: &[&str],
+    ) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
         let name = ptsname(&ours, Vec::new()).unwrap();
         let path = name.to_str().unwrap().to_owned();
         let open = || File::options().read(true).write(true).open(&path).unwrap();
-        let mut command = heeding();
         command
             .arg(socket)
             .args(more)
@@ -169,6 +208,9 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        if let Some(job) = self.job() {
+            let _ = rustix::process::kill_process(job, rustix::process::Signal::KILL);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -167,3 +167,98 @@ fn what_may_lose_something_is_asked_about() {
     screen.types("\x1b[A\x1b[A");
     screen.is_at("(qemu) system_reset");
 }
+
+#[test]
+fn what_qmp_may_lose_is_asked_about_too() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &["--confirm"]);
+    for line in [
+        "qmp system_reset",
+        "qmp {\"execute\": \"quit\"}",
+        "qmp human-monitor-command {\"command-line\": \"system_reset\"}",
+    ] {
+        screen.types(&format!("{line}\r"));
+        screen.until("it asks", |screen| screen.line().ends_with("Do it? (y/N)"));
+        screen.types("\r");
+        screen.is_at("(qemu)");
+    }
+    assert!(mock.changes.try_recv().is_err());
+    let rows = screen.runs("qmp query-name");
+    assert!(rows.join("").contains("\"vm\""), "{rows:?}");
+}
+
+#[test]
+fn wrong_settings_ask_rather_than_not() {
+    let mock = Mock::start();
+    let folder = mock.folder.path().join("hmp");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("config.toml"), "confirm = true\nbogus = 1\n").unwrap();
+    let mut screen = Screen::start(&mock, &[]);
+    screen.types("system_reset\r");
+    screen.until("it asks", |screen| screen.line().ends_with("Do it? (y/N)"));
+    screen.types("n\r");
+    screen.is_at("(qemu)");
+    assert!(mock.changes.try_recv().is_err());
+}
+
+#[test]
+fn secrets_in_lines_of_the_prompts_own_are_not_kept() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    let rows = screen.runs("explain set_password vnc hunter2");
+    let shown = rows.join("\n");
+    assert!(
+        shown.contains("(may be secret)") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+    screen.runs("type hunter2");
+    screen.runs("qmp object-add {\"qom-type\": \"secret\", \"id\": \"s\", \"data\": \"hunter2\"}");
+    screen.runs("watch set_password vnc hunter2");
+    screen.runs("info name");
+    let history = fs::read_to_string(mock.folder.path().join("hmp/history")).unwrap();
+    assert!(
+        history.contains("info name") && !history.contains("hunter2"),
+        "{history}"
+    );
+}
+
+#[test]
+fn ctrl_c_ends_a_file_of_lines() {
+    let mock = Mock::start();
+    let file = mock.folder.path().join("lines");
+    fs::write(&file, "info name | sleep 50\nstop\n").unwrap();
+    let mut screen = Screen::start(&mock, &[]);
+    screen.types(&format!("source {}\r", file.display()));
+    screen.shows("| sleep 50");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    screen.types("\x03");
+    screen.shows("1 more lines of the file are left out");
+    fs::write(&file, "watch info name\nstop\n").unwrap();
+    screen.types(&format!("source {}\r", file.display()));
+    screen.shows("every 2 s: info name");
+    screen.types("\x03");
+    screen.is_at("(qemu)");
+    assert_eq!(screen.runs("info name"), ["vm"]);
+    assert!(mock.changes.try_recv().is_err(), "nothing is stopped");
+}
+
+#[test]
+fn a_pattern_that_fits_no_event_is_an_error() {
+    let mock = Mock::start_with(|mock| {
+        mock.command(
+            "query-qmp-schema",
+            json!([{"name": "STOP", "meta-type": "event", "arg-type": "0"},
+                   {"name": "RESUME", "meta-type": "event", "arg-type": "0"}]),
+        )
+    });
+    let mut screen = Screen::start(&mock, &[]);
+    assert_eq!(
+        screen.runs("events bogus"),
+        ["hmp: no event of this QEMU fits 'BOGUS'"]
+    );
+    assert_eq!(screen.runs("events"), ["events: * -RTC_CHANGE"]);
+    assert_eq!(screen.runs("events stop,resume"), [""; 0]);
+    assert_eq!(screen.runs("events"), ["events: STOP RESUME"]);
+    assert_eq!(screen.runs("events progress on"), [""; 0]);
+    assert_eq!(screen.runs("events"), ["events: STOP RESUME, and progress"]);
+}

@@ -126,3 +126,28 @@ fn shell_commands_have_the_terminal() {
     let rows = screen.runs("!exit 3");
     assert_eq!(rows, ["hmp: the command ended with exit status: 3"]);
 }
+
+#[test]
+fn a_line_does_not_run_where_its_program_is_not_there() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    let rows = screen.runs("stop | nosuchprogram -x");
+    assert_eq!(
+        rows,
+        ["hmp: can't start 'nosuchprogram -x': there is no such program"]
+    );
+    assert!(mock.changes.try_recv().is_err(), "nothing is changed");
+    // Words of the shell's own are there.
+    assert_eq!(
+        screen.runs("info name | while read x; do echo \"<$x>\"; done"),
+        ["<vm>"]
+    );
+}
+
+#[test]
+fn what_goes_through_a_program_can_not_steer_the_terminal() {
+    let mock =
+        Mock::start_with(|mock| mock.command("query-name", json!({"name": "n\u{1b}]0;x\u{7}"})));
+    let mut screen = Screen::start(&mock, &[]);
+    assert_eq!(screen.runs("info name | cat"), [r"n\x1b]0;x\x07"]);
+}

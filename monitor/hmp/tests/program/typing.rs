@@ -186,9 +186,20 @@ fn a_plain_prompt_is_the_last_thing_written() {
 }
 
 #[test]
-fn the_terminal_is_as_it_was_after_ctrl_z_and_at_the_end() {
+fn ctrl_z_is_nothing_where_nobody_can_let_it_go_on() {
     let mock = Mock::start();
     let mut terminal = Terminal::start(&mock, "xterm", &[]);
+    terminal.types(b"info na\x1a");
+    std::thread::sleep(Duration::from_millis(300));
+    terminal.types(b"me\r");
+    terminal.sees("\nvm\r\n");
+    assert!(!terminal.echoes());
+}
+
+#[test]
+fn the_terminal_is_as_it_was_after_ctrl_z_and_at_the_end() {
+    let mock = Mock::start();
+    let mut terminal = Terminal::under_a_shell(&mock, "xterm");
     assert!(!terminal.echoes());
     terminal.types(b"info na\x1a");
     let deadline = Instant::now() + PATIENCE;
@@ -196,7 +207,7 @@ fn the_terminal_is_as_it_was_after_ctrl_z_and_at_the_end() {
         assert!(Instant::now() < deadline, "the terminal was not given back");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let pid = Pid::from_child(&terminal.child);
+    let pid = terminal.job().unwrap();
     std::thread::sleep(Duration::from_millis(100));
     kill_process(pid, Signal::CONT).unwrap();
     while terminal.echoes() {

@@ -20,6 +20,24 @@ pub(in crate::repl) fn shell(line: &str) -> Command {
     command
 }
 
+/// Whether there is what a shell command begins with: a program, or a word of the shell's own.
+pub(in crate::repl) fn is_there(line: &str) -> io::Result<bool> {
+    let Some(word) = line.split_ascii_whitespace().next() else {
+        return Ok(false);
+    };
+    if word.contains(|c: char| !c.is_ascii_alphanumeric() && !"-_./+".contains(c)) {
+        // A variable in front, a subshell: the shell knows.
+        return Ok(true);
+    }
+    let asked = Command::new("/bin/sh")
+        .args(["-c", "command -v -- \"$1\"", "sh", word])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    Ok(asked?.success())
+}
+
 /// Runs a program that has the terminal, and waits for its end.
 pub(in crate::repl) async fn run(mut command: Command, lender: &Lender) -> io::Result<ExitStatus> {
     let lent = lender.lend()?;

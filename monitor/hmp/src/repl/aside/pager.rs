@@ -11,6 +11,9 @@ use super::child::{Fed, Feed, shell};
 use crate::terminal::escape::for_terminal;
 use crate::terminal::lend::Lender;
 
+/// The pager where nobody named one.
+pub(in crate::repl) const DEFAULT: &str = "less -FRX";
+
 /// Bytes of an answer that are held back at most, whatever its lines.
 const HELD: usize = 1 << 20;
 
@@ -26,7 +29,7 @@ struct State {
     columns: usize,
     held: Vec<u8>,
     started: Option<(Fed, Feed)>,
-    /// The pager can't be started: all goes to the terminal.
+    /// The pager can't be started, or would take keys that are not its own: all goes to the terminal.
     failed: bool,
 }
 
@@ -87,7 +90,12 @@ impl State {
     }
 
     fn start(&mut self) -> io::Result<()> {
-        let fed = Fed::start(shell(&self.command), &self.lender, true)?;
+        let mut command = shell(&self.command);
+        if self.command == DEFAULT {
+            // A key too many runs no program and writes no file.
+            command.env("LESSSECURE", "1");
+        }
+        let fed = Fed::start(command, &self.lender, true)?;
         let mut feed = fed.feed();
         feed.write_all(&std::mem::take(&mut self.held))?;
         self.started = Some((fed, feed));
@@ -105,8 +113,9 @@ impl Write for Paged {
             return Ok(bytes.len());
         }
         state.held.extend_from_slice(harmless.as_bytes());
-        if !state.failed && !state.fits() && state.start().is_err() {
-            state.failed = true;
+        if !state.failed && !state.fits() {
+            // Keys that were typed ahead are lines, not the pager's.
+            state.failed = state.lender.was_typed_ahead() || state.start().is_err();
         }
         Ok(bytes.len())
     }

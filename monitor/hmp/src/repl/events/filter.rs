@@ -49,6 +49,16 @@ impl Filter {
         shown
     }
 
+    /// The first pattern that fits none of these names.
+    pub(in crate::repl) fn unknown(&self, names: &[&str]) -> Option<&str> {
+        let mut patterns = self.0.iter();
+        let odd = patterns.find(|pattern| {
+            let pattern = pattern.strip_prefix('-').unwrap_or(pattern);
+            !names.iter().any(|name| fits(pattern, name))
+        });
+        odd.map(String::as_str)
+    }
+
     /// Whether nothing is shown at all.
     pub(in crate::repl) fn is_none(&self) -> bool {
         self.0.iter().all(|pattern| pattern.starts_with('-'))
@@ -107,6 +117,19 @@ mod tests {
     #[case("A*A", "A", false)]
     fn patterns(#[case] pattern: &str, #[case] name: &str, #[case] fit: bool) {
         assert_eq!(fits(pattern, name), fit);
+    }
+
+    #[test]
+    fn patterns_that_fit_nothing_are_found() {
+        let unknown = |words: &[&str]| {
+            let filter = Filter::of(words);
+            filter
+                .unknown(&["STOP", "BLOCK_JOB_READY"])
+                .map(str::to_owned)
+        };
+        assert_eq!(unknown(&["stop", "block_*", "-BLOCK_JOB_READY"]), None);
+        assert_eq!(unknown(&["STOP", "bogus"]), Some("BOGUS".into()));
+        assert_eq!(unknown(&["-STOPS"]), Some("-STOPS".into()));
     }
 
     #[test]

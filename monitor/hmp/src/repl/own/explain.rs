@@ -3,12 +3,13 @@
 
 use std::fmt::Write;
 
-use hmp_engine::engine::Decision;
+use hmp_engine::engine::{Decision, secret};
 use serde_json::{Value, json};
 
 /// What a line would do, a fact on each line.
 pub(in crate::repl) fn text(decision: &Decision) -> String {
     let facts = json!(decision);
+    let hides = secret::may_hold_one(&decision.line);
     let mut text = String::new();
     let mut fact = |name: &str, value: &str| {
         // Writing to a string can't fail.
@@ -19,7 +20,10 @@ pub(in crate::repl) fn text(decision: &Decision) -> String {
     }
     if let Some(arguments) = facts["arguments"].as_object().filter(|a| !a.is_empty()) {
         for (name, value) in arguments {
-            fact("argument", &format!("{name} = {value}"));
+            match hides {
+                true => fact("argument", &format!("{name} = (may be secret)")),
+                false => fact("argument", &format!("{name} = {value}")),
+            }
         }
     }
     if let Some(route) = facts["route"].as_str() {

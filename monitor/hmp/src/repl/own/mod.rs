@@ -8,3 +8,5 @@ pub(super) mod explain;
 pub(super) mod keys;
 pub(super) mod pages;
 pub(super) mod qmp;
+pub(super) mod secrets;
+pub(super) mod watch;

@@ -4,14 +4,17 @@
 use std::fmt::Write;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter};
+use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hmp_engine::command::nature::Effect;
+use hmp_engine::command::route::PASSTHROUGH;
 use hmp_engine::qmp::QmpError;
+use hmp_engine::table;
 use tokio::time::sleep;
 
-use crate::repl::aside::child::{Fed, shell};
+use crate::repl::aside::child::{self, Fed, shell};
 use crate::repl::aside::pager::Pager;
 use crate::repl::aside::tail::{Tail, has_signs, split};
 use crate::repl::events::news::run_state;
@@ -26,6 +29,9 @@ use crate::terminal::style::Tint;
 
 /// How long QEMU may take to say in which state a long line left the VM.
 const ANSWER: Duration = Duration::from_secs(1);
+
+/// The signal of Ctrl-C.
+pub(super) const INTERRUPT: i32 = 2;
 
 /// Where an answer goes while a line runs.
 pub(super) enum Aside {
@@ -150,9 +156,14 @@ impl Prompt<'_> {
         let mut options = OpenOptions::new();
         let (path, append) = match tail {
             Tail::Pipe(program) => {
-                let fed = Fed::start(shell(&program), &self.editor.lender(), looks)
-                    .map_err(|error| format!("can't start '{program}': {error}"))?;
-                self.worker.screen.aside(Box::new(fed.feed()), false);
+                let failed = |error| format!("can't start '{program}': {error}");
+                if !child::is_there(&program).map_err(failed)? {
+                    return Err(format!("can't start '{program}': there is no such program"));
+                }
+                let fed = Fed::start(shell(&program), &self.editor.lender(), looks);
+                let fed = fed.map_err(failed)?;
+                // What the program writes is the terminal's.
+                self.worker.screen.aside(Box::new(fed.feed()), true);
                 return Ok(Aside::Program(fed));
             }
             Tail::File(path) => (path, false),
@@ -183,6 +194,12 @@ impl Prompt<'_> {
                 .map(|error| format!("can't write the file: {error}")),
             Aside::Program(fed) => {
                 let ended = fed.end().await;
+                if ended
+                    .as_ref()
+                    .is_ok_and(|status| status.signal() == Some(INTERRUPT))
+                {
+                    self.leave_out();
+                }
                 ended
                     .err()
                     .map(|error| format!("can't wait for the program: {error}"))
@@ -210,8 +227,7 @@ impl Prompt<'_> {
 
     /// Asks about a line that may lose something, where that is wanted.
     async fn confirmed(&mut self, line: &str) -> bool {
-        let loss = self.worker.monitor.explain(line).loss();
-        let Some(loss) = loss.filter(|_| self.settings.confirm) else {
+        let Some(loss) = self.loss(line).filter(|_| self.settings.confirm) else {
             return true;
         };
         let question = format!("{loss}. Do it? (y/N) ");
@@ -224,6 +240,22 @@ impl Prompt<'_> {
             say("not done");
         }
         yes
+    }
+
+    /// What may be lost by a line, in whatever way it says it.
+    fn loss(&self, line: &str) -> Option<&'static str> {
+        let explained = |line: &str| self.worker.monitor.explain(line).loss();
+        let Some((page, rest)) = pages::find(line, self.worker.monitor.rows()) else {
+            return explained(line);
+        };
+        if page.own != Own::Qmp {
+            return None;
+        }
+        let request = qmp::read(rest).ok()?;
+        match request.command.as_str() {
+            PASSTHROUGH => explained(request.arguments.get("command-line")?.as_str()?),
+            command => table::loss_of_qmp(command),
+        }
     }
 
     async fn carried_out(&mut self, line: &str) -> After {
@@ -284,10 +316,10 @@ impl Prompt<'_> {
     pub(super) async fn after(&mut self, line: &str, next: Option<Next>) -> After {
         match next {
             None => {
-                self.now.sourced.clear();
                 let goes_on = self.worker.give_up().await;
                 let goes_on = goes_on.map_or_else(String::new, |text| format!("; {text}"));
                 say(&format!("cancelled{goes_on}"));
+                self.leave_out();
             }
             Some(Next::Go) => {}
             Some(Next::Unheard) => return After::Leave(self.worker.unheard()),

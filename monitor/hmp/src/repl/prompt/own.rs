@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use hmp_engine::command::cx::CmdError;
@@ -16,8 +17,9 @@ use crate::repl::events::filter::Filter;
 use crate::repl::events::progress::Tenths;
 use crate::repl::list::list;
 use crate::repl::own::pages::Own;
+use crate::repl::own::watch::watched;
 use crate::repl::own::{apropos, explain, keys, qmp};
-use crate::repl::prompt::line::Aside;
+use crate::repl::prompt::line::{Aside, INTERRUPT};
 use crate::repl::prompt::state::{After, Prompt};
 use crate::repl::screen::say;
 use crate::repl::worker::Next;
@@ -27,12 +29,12 @@ use crate::terminal::picture::protocol::Protocol;
 use crate::terminal::picture::text_mode;
 use crate::terminal::style::Tint;
 
-/// How often a watched line runs, unless something else is said.
-const PAUSE: Duration = Duration::from_secs(2);
-
 /// Bytes of a file of lines, and lines that may wait to be run.
 const LONGEST: u64 = 16 << 20;
 const WAITING: usize = 100_000;
+
+/// Files that one typed line may bring in.
+const DEEPEST: usize = 1000;
 
 impl Prompt<'_> {
     pub(super) async fn own(&mut self, own: Own, rest: &str) -> After {
@@ -46,10 +48,7 @@ impl Prompt<'_> {
                     false => Ok(()),
                 }
             }
-            Own::Events => {
-                self.events(rest);
-                Ok(())
-            }
+            Own::Events => self.events(rest).await,
             Own::LastEvents => {
                 for line in self.now.news.last() {
                     let _ = writeln!(self.worker.screen, "{line}");
@@ -88,9 +87,10 @@ impl Prompt<'_> {
         After::Go
     }
 
-    fn events(&mut self, rest: &str) {
-        let words: Vec<&str> = rest.split_ascii_whitespace().collect();
-        self.now.news.filter = match words[..] {
+    async fn events(&mut self, rest: &str) -> Result<(), String> {
+        let words = rest.split(|c: char| c.is_ascii_whitespace() || c == ',');
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        let filter = match words[..] {
             [] => {
                 let filter = self.now.news.filter.to_string();
                 let progress = match self.now.tenths {
@@ -98,21 +98,32 @@ impl Prompt<'_> {
                     None => "",
                 };
                 let _ = writeln!(self.worker.screen, "events: {filter}{progress}");
-                return;
+                return Ok(());
             }
-            ["progress"] => {
+            ["progress"] | ["progress", "on"] => {
                 self.now.tenths = Some(Tenths::default());
-                return;
+                return Ok(());
             }
             ["progress", "off"] => {
                 self.now.tenths = None;
-                return;
+                return Ok(());
             }
             ["on"] => Filter::default(),
             ["off"] => Filter::none(),
             ["all"] => Filter::of(&["*"]),
-            _ => Filter::of(&words),
+            _ => {
+                let filter = Filter::of(&words);
+                let schema = self.worker.monitor.caps().schema(&self.worker.client);
+                if let Ok(schema) = schema.await
+                    && let Some(odd) = filter.unknown(&schema.events())
+                {
+                    return Err(format!("no event of this QEMU fits '{odd}'"));
+                }
+                filter
+            }
         };
+        self.now.news.filter = filter;
+        Ok(())
     }
 
     async fn shell(&mut self, line: &str) -> Result<(), String> {
@@ -123,6 +134,9 @@ impl Prompt<'_> {
         self.worker.screen.end_answer(false);
         let status = child::run(shell(&line), &self.editor.lender()).await;
         let status = status.map_err(|error| format!("can't run it: {error}"))?;
+        if status.signal() == Some(INTERRUPT) {
+            self.leave_out();
+        }
         match status.success() {
             true => Ok(()),
             false => Err(format!("the command ended with {status}")),
@@ -132,6 +146,11 @@ impl Prompt<'_> {
     fn source(&mut self, name: &str) -> Result<(), String> {
         if name.is_empty() {
             return Err("a file is missing".into());
+        }
+        self.now.sources += 1;
+        if self.now.sources > DEEPEST {
+            self.now.sourced.clear();
+            return Err("files name each other without an end; the rest is left out".into());
         }
         let failed = |error: std::io::Error| format!("can't read {name}: {error}");
         let mut bytes = Vec::new();
@@ -260,6 +279,15 @@ impl Prompt<'_> {
         }
     }
 
+    /// Lines of a file that come behind one that was interrupted are not run.
+    pub(super) fn leave_out(&mut self) {
+        let left = self.now.sourced.len();
+        self.now.sourced.clear();
+        if left > 0 {
+            say(&format!("{left} more lines of the file are left out"));
+        }
+    }
+
     fn failed(&mut self, text: &str) -> After {
         say(text);
         self.worker.failed = true;
@@ -307,7 +335,10 @@ impl Prompt<'_> {
             }
             tokio::select! {
                 biased;
-                _ = self.interrupts.recv() => return After::Go,
+                _ = self.interrupts.recv() => {
+                    self.leave_out();
+                    return After::Go;
+                }
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -319,52 +350,5 @@ fn size() -> (usize, usize) {
     match tcgetwinsize(rustix::stdio::stdout()) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
         _ => (80, 24),
-    }
-}
-
-/// The pause and the line that `watch` was given.
-pub(super) fn watched(rest: &str) -> Result<(Duration, &str), String> {
-    let Some(options) = rest.strip_prefix("-n") else {
-        return match rest {
-            "" => Err("a line is missing".into()),
-            line => Ok((PAUSE, line)),
-        };
-    };
-    let options = options.trim_start();
-    let (seconds, line) = options
-        .split_once(|c: char| c.is_ascii_whitespace())
-        .ok_or("a line is missing")?;
-    let pause = seconds
-        .parse()
-        .ok()
-        .and_then(|s| Duration::try_from_secs_f64(s).ok());
-    match pause {
-        Some(pause) if pause >= Duration::from_millis(100) => Ok((pause, line.trim_start())),
-        _ => Err(format!(
-            "'{seconds}' is not a number of seconds, 0.1 or more"
-        )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn watch_takes_a_pause() {
-        assert_eq!(watched("info cpus"), Ok((PAUSE, "info cpus")));
-        let half = Duration::from_millis(500);
-        assert_eq!(watched("-n 0.5  info cpus"), Ok((half, "info cpus")));
-        assert_eq!(watched("-n0.5 info cpus"), Ok((half, "info cpus")));
-        for text in [
-            "",
-            "-n",
-            "-n 2",
-            "-n x info cpus",
-            "-n 0 info cpus",
-            "-n -1 x",
-        ] {
-            assert!(watched(text).is_err(), "{text}");
-        }
     }
 }

@@ -54,6 +54,8 @@ pub(in crate::repl) struct Now {
     pub(in crate::repl) asking: Option<BoxFuture<'static, Vec<Extent>>>,
     /// Lines of files that come before what is typed.
     pub(in crate::repl) sourced: VecDeque<String>,
+    /// Files that the last typed line brought in.
+    pub(in crate::repl) sources: usize,
     pub(in crate::repl) tab: Tab,
     /// The VM's name, and its state as it was known last.
     pub(in crate::repl) name: Option<String>,

@@ -49,7 +49,10 @@ impl Prompt<'_> {
                     line
                 }
                 None => match self.typed().await {
-                    Typed::Line(line) => line,
+                    Typed::Line(line) => {
+                        self.now.sources = 0;
+                        line
+                    }
                     Typed::Interrupted => continue,
                     Typed::Leave(exit) => return exit,
                 },
