@@ -13,11 +13,14 @@ use hmp_engine::host::Risk;
 use crate::repl::{Descriptors, Form, Look, Options, Overrides, Target, Task};
 use crate::terminal::style::Colour;
 
+/// The release, and behind it, where they are known, the revision of the source and its date.
+const VERSION: &str = env!("HMP_VERSION");
+
 /// QEMU's human monitor, over QMP.
 ///
 /// Without -c, commands are read from standard input; on a terminal, with a prompt.
 #[derive(Parser)]
-#[command(name = "hmp", version, after_help = EXIT_CODES)]
+#[command(name = "hmp", version = VERSION, after_help = EXIT_CODES)]
 pub struct Arguments {
     /// A QMP socket (PATH, HOST:PORT, @NAME, vsock:CID:PORT, or as in QEMU's -qmp), or a running
     /// QEMU by its name or process number. Without it, your only running QEMU is used.
