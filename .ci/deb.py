@@ -15,7 +15,7 @@ import tomllib
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CRATE = ROOT / "monitor/hmp"
 # What this script understands; another key would be left out in silence.
-KNOWN = {"maintainer", "copyright", "license-file", "section", "priority", "revision", "depends",
+KNOWN = {"maintainer", "license-file", "section", "priority", "revision", "depends",
          "suggests", "extended-description", "maintainer-scripts", "assets"}
 
 
@@ -44,16 +44,6 @@ def depends(said, program, folder):
     (folder / "debian/control").write_text("Source: hmp\n\nPackage: hmp\nArchitecture: any\n")
     found = output("dpkg-shlibdeps", "-O", str(program), cwd=folder, stderr=None)
     return said.replace("$auto", found.strip().removeprefix("shlibs:Depends="))
-
-
-def copyright_file(package, deb):
-    licence, skipped = deb["license-file"]
-    lines = (CRATE / licence).read_text().splitlines()[int(skipped):]
-    return "\n".join([
-        "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/",
-        f"Upstream-Name: {package['name']}", f"Source: {package['repository']}", "",
-        "Files: *", f"Copyright: {deb['copyright']}", f"License: {package['license']}",
-        *(f" {line}" if line.strip() else " ." for line in lines), ""])
 
 
 def control(package, deb, tree, needs):
@@ -94,7 +84,7 @@ def main():
         subprocess.run(["strip", "--strip-unneeded", stripped], check=True)
         needs = depends(deb["depends"], stripped, folder)
         written = tree / "usr/share/doc" / package["name"] / "copyright"
-        written.write_text(copyright_file(package, deb))
+        written.write_text((CRATE / deb["license-file"][0]).read_text())
         files = sorted(file for file in tree.rglob("*") if file.is_file())
         sums = "".join(f"{hashlib.md5(file.read_bytes()).hexdigest()}  {file.relative_to(tree)}\n"
                        for file in files)

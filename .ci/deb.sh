@@ -109,7 +109,8 @@ for unit in hmp@.service hmp@.socket; do
     cmp "$root/usr/lib/systemd/system/$unit" "contrib/systemd/$unit"
 done
 lint_units "$root/usr/bin/hmp"
-for file in copyright changelog.gz hmp.md; do
+cmp "$root/usr/share/doc/hmp/copyright" contrib/copyright
+for file in changelog.gz hmp.md; do
     [ -s "$root/usr/share/doc/hmp/$file" ] || { echo "not installed: $file"; exit 1; }
 done
 

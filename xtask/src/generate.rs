@@ -13,6 +13,7 @@ use parity::tables::{offered, status};
 use crate::bounds;
 use crate::error::Error;
 use crate::installed;
+use crate::notices;
 use crate::signs;
 
 /// A part of a file, or a whole one.
@@ -60,6 +61,11 @@ const PARTS: &[Part] = &[
         path: "mock-qmp/src/schema/looking_lines.txt",
         mark: None,
         make: |_| Ok(looking_lines()),
+    },
+    Part {
+        path: "contrib/copyright",
+        mark: None,
+        make: notices::file,
     },
     Part {
         path: "contrib/man/hmp.1",

@@ -9,6 +9,7 @@ mod generate;
 mod installed;
 mod learn_devices;
 mod mutants;
+mod notices;
 mod plant;
 mod signs;
 mod sweep_today;
