@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The Debian package: built, installed in a root of its own, tried there, removed, and nothing is left. Skips with a reason
-# where there is no dpkg. `--lint` only looks at what the package installs beside the program.
+# The Debian package: built, installed in a root of its own, tried there, removed, and nothing is
+# left. Skips with a reason where there is no dpkg. `--lint` only looks at what the package installs
+# beside the program.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

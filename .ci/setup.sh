@@ -27,7 +27,8 @@ install_chromium() {
         apt-get install -y -q --no-install-recommends chromium chromium-driver
 }
 
-# Shells whose completions are checked, and what `cargo deb` is; without them .ci/deb.sh says what it skips or does instead.
+# Shells whose completions are checked, and what `cargo deb` is; without them .ci/deb.sh says what it
+# skips or does instead.
 install_packaging() {
     if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] && ! command -v fish >/dev/null; then
         apt-get update -q
@@ -35,6 +36,8 @@ install_packaging() {
     fi
     command -v cargo-deb >/dev/null \
         || timeout 110 cargo install --quiet --debug --locked --root "$tools" --target-dir "$tools/build" cargo-deb
+    rm -rf "$tools/build"
+    command -v cargo-deb
 }
 
 step "QEMU for the live tests"
