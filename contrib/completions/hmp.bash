@@ -23,7 +23,7 @@ _hmp() {
 
     case "${cmd}" in
         hmp)
-            opts="-c -h -V --command --null --complete --explain --json --timeout --wait --fd --allow --native-only --passthrough --replay --libvirt --yes --all --plain --reconnect --exit-on-end --end-jobs --prompt --color --no-pager --confirm --print-config --list --help --version"
+            opts="-c -h -V --command --null --complete --explain --json --timeout --wait --fd --allow --native-only --replay --libvirt --yes --all --plain --reconnect --exit-on-end --end-jobs --prompt --color --no-pager --confirm --print-config --list --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -55,10 +55,6 @@ _hmp() {
                     ;;
                 --allow)
                     COMPREPLY=($(compgen -W "pausing risky" -- "${cur}"))
-                    return 0
-                    ;;
-                --passthrough)
-                    COMPREPLY=($(compgen -W "never auto always" -- "${cur}"))
                     return 0
                     ;;
                 --replay)

@@ -5,9 +5,6 @@ complete -c hmp -l wait -d 'Wait this long for the socket to appear and for its 
 complete -c hmp -l fd -d 'Let commands use the open descriptor N by this name; may be given several times' -r
 complete -c hmp -l allow -d 'Permit ways of answering that stop the VM for a moment, or could harm it' -r -f -a "pausing\t'Stop the VM for a moment'
 risky\t'Could kill or change it somewhere'"
-complete -c hmp -l passthrough -d 'When to use the built-in monitor' -r -f -a "never\t''
-auto\t''
-always\t''"
 complete -c hmp -l replay -d 'Talk to a recording instead of a QEMU' -r -F
 complete -c hmp -l libvirt -d 'Talk to a domain of libvirt\'s through virsh, which marks it as tainted; asks first' -r
 complete -c hmp -l prompt -d 'What the prompt looks like: as the built-in\'s, or with the VM\'s name and state in front' -r -f -a "plain\t'The built-in\'s prompt'

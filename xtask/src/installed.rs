@@ -53,7 +53,34 @@ fn once(page: &str) -> String {
 
 /// What TAB does with the program's options in a shell.
 pub fn completions(shell: Shell) -> Result<String, Error> {
+    let whole = command();
+    let shown = whole.get_arguments().filter(|option| !option.is_hide_set());
+    // clap_complete offers hidden options as well.
+    let mut offered = clap::Command::new("hmp").version(env!("CARGO_PKG_VERSION"));
+    offered = offered.args(shown.cloned().collect::<Vec<_>>());
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command(), "hmp", &mut script);
+    clap_complete::generate(shell, &mut offered, "hmp", &mut script);
     Ok(String::from_utf8(script)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_is_completed_but_hidden_ones() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let script = completions(shell).unwrap();
+            for option in command().get_arguments() {
+                let Some(long) = option.get_long() else {
+                    continue;
+                };
+                assert_eq!(
+                    script.contains(long),
+                    !option.is_hide_set(),
+                    "{shell}: --{long}"
+                );
+            }
+        }
+    }
 }
