@@ -3,7 +3,7 @@
 """Runs the command blocks of README, CONTRIBUTING and docs/: what is printed must work.
 
 A block fenced as `sh` is run line by line, in a copy of the repository's paths: `/tmp/` in it is a
-folder of its own, where a mock QEMU of a recording answers on `qmp.sock` and `m.sock`, and `DIR` is
+folder of its own (where `cargo install` installs, too), where a mock QEMU of a recording answers on `qmp.sock` and `m.sock`, and `DIR` is
 a QEMU source tree, if there is one. A line that ends in `# needs QEMU` is skipped, with a word,
 where no QEMU is on the path; one in a block fenced as `console` is for reading.
 """
@@ -62,6 +62,7 @@ def main():
         folder = pathlib.Path(name)
         (folder / "disk.img").write_bytes(bytes(1 << 20))
         env["XDG_STATE_HOME"] = name
+        env["CARGO_INSTALL_ROOT"] = name
         mocks = [serve(folder, socket, programs) for socket in ("qmp.sock", "m.sock")]
         try:
             for file in files:

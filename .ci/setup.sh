@@ -37,6 +37,19 @@ install_clients() {
         apt-get install -y -q --no-install-recommends socat netcat-openbsd telnet expect
 }
 
+# Shells whose completions are checked, and what `cargo deb` is; without them .ci/deb.sh says what it
+# skips or does instead.
+install_packaging() {
+    if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] && ! command -v fish >/dev/null; then
+        apt-get update -q
+        DEBIAN_FRONTEND=noninteractive timeout 60 apt-get install -y -q --no-install-recommends zsh fish || true
+    fi
+    command -v cargo-deb >/dev/null \
+        || timeout 110 cargo install --quiet --debug --locked --root "$tools" --target-dir "$tools/build" cargo-deb
+    rm -rf "$tools/build"
+    command -v cargo-deb
+}
+
 step "QEMU for the live tests"
 install_qemu > /tmp/ci-install.log 2>&1 || { tail -20 /tmp/ci-install.log; echo "QEMU could not be installed: live tests will be skipped"; }
 command -v qemu-system-x86_64 && qemu-system-x86_64 --version | head -1
@@ -47,6 +60,12 @@ command -v chromium || true
 
 step "Clients of monitor sockets"
 install_clients > /tmp/ci-clients.log 2>&1 || echo "not all clients are here: their tests will be skipped"
+
+step "Shells and cargo-deb for the package"
+tools=$(realpath -m "${CARGO_TARGET_DIR:-target}/tools")
+export PATH="$PATH:$tools/bin"
+install_packaging > /tmp/ci-packaging.log 2>&1 || echo "no cargo-deb: .ci/deb.py makes the package"
+command -v zsh fish cargo-deb || true
 
 # Libvirt's recordings, where a folder of them stands beside the checkout.
 if [ -z "${HMP_TEST_REPLIES:-}" ] && [ -d ../shared/data/libvirt-replies ]; then

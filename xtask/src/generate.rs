@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
+use clap_complete::Shell;
 use hmp_engine::command::nature::Effect;
 use hmp_engine::table::MAIN;
 use parity::live::talk::Differs;
@@ -12,6 +13,8 @@ use parity::tables::{offered, status};
 
 use crate::bounds;
 use crate::error::Error;
+use crate::installed;
+use crate::notices;
 use crate::signs;
 
 /// A part of a file, or a whole one.
@@ -65,6 +68,31 @@ const PARTS: &[Part] = &[
         mark: None,
         make: |_| Ok(looking_lines()),
     },
+    Part {
+        path: "contrib/copyright",
+        mark: None,
+        make: notices::file,
+    },
+    Part {
+        path: "contrib/man/hmp.1",
+        mark: None,
+        make: installed::man_page,
+    },
+    Part {
+        path: "contrib/completions/hmp.bash",
+        mark: None,
+        make: |_| installed::completions(Shell::Bash),
+    },
+    Part {
+        path: "contrib/completions/_hmp",
+        mark: None,
+        make: |_| installed::completions(Shell::Zsh),
+    },
+    Part {
+        path: "contrib/completions/hmp.fish",
+        mark: None,
+        make: |_| installed::completions(Shell::Fish),
+    },
 ];
 
 /// The table of what clients of a monitor socket get that the built-in's don't.
@@ -103,6 +131,9 @@ pub fn run(check: bool) -> Result<Vec<String>, Error> {
         if new != old {
             stale.push(part.path.to_owned());
             if !check {
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder)?;
+                }
                 std::fs::write(&path, new)?;
             }
         }

@@ -6,8 +6,10 @@
 mod bounds;
 mod error;
 mod generate;
+mod installed;
 mod learn_devices;
 mod mutants;
+mod notices;
 mod plant;
 mod signs;
 mod sweep_today;

@@ -2,6 +2,7 @@
 //! A machine made of a recording.
 
 mod answer;
+mod builtin;
 mod find;
 mod index;
 mod key;

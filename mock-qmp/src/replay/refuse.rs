@@ -2,9 +2,10 @@
 //! Requests that the recording does not hold.
 
 use super::nearest::{nearest, request_text};
-use super::state::Replay;
+use super::state::{Mode, Replay};
 use crate::core::{Call, Execution, Failure, Outcome};
 use crate::json::{Object, Value};
+use crate::schema::BUILTIN;
 
 impl Replay {
     /// Checks the arguments against the schema, if there is one.
@@ -31,7 +32,27 @@ impl Replay {
         {
             return Execution::fail(Failure::generic(text));
         }
-        self.refuse(command, arguments, "not recorded in")
+        match self.mode {
+            Mode::Strict => self.refuse(command, arguments, "not recorded in"),
+            Mode::Lenient => self.lacking(command, arguments),
+        }
+    }
+
+    /// A lenient replay's answer to what was not recorded: the built-in monitor's text, where a line
+    /// for it was typed there at about this moment; else one sentence. For a line that was typed
+    /// nowhere, this QEMU is as one without the built-in monitor.
+    fn lacking(&self, command: &str, arguments: &Object) -> Execution {
+        if let Some(text) = self.builtin(command, arguments) {
+            return Execution::reply(Outcome::Value(Value::String(text)));
+        }
+        let file = self.topic().path().display();
+        let desc = format!(
+            "{command} was not recorded in {file}: a recording has its session's answers alone"
+        );
+        Execution::fail(match command {
+            BUILTIN => Failure::not_found(desc),
+            _ => Failure::generic(desc),
+        })
     }
 
     fn refuse(&mut self, command: &str, arguments: &Object, problem: &str) -> Execution {
@@ -72,7 +93,7 @@ impl Replay {
 pub(super) fn quits(command: &str, arguments: &Object) -> Option<Value> {
     match command {
         "quit" if arguments.is_empty() => Some(Value::Object(Object::new())),
-        "human-monitor-command" => {
+        BUILTIN => {
             let line = arguments.get("command-line")?.as_str()?.trim();
             matches!(line, "quit" | "q").then(|| Value::String(String::new()))
         }

@@ -284,3 +284,44 @@ fn reads_that_pause_the_machine_tell_so_each_time() {
         );
     }
 }
+
+/// The built-in monitor's answer stands in for what nobody asked over QMP, at the moment at hand.
+#[test]
+fn a_lenient_replay_knows_what_the_built_in_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.qmp");
+    std::fs::write(&file, format!("{{\"format\":1}}\n{STATES}")).unwrap();
+    let typed = [
+        (0, "info a", "first\n"),
+        (1, "info a", "second\nline\n"),
+        (1, "stop", ""),
+        (3, "info b", "later\n"),
+    ];
+    let typed = typed.map(|(moment, line, answer)| {
+        json!({"moment": moment, "line": line, "answer": answer}).to_string()
+    });
+    std::fs::write(file.with_extension("hmp"), typed.join("\n")).unwrap();
+    let load = |mode| Replay::new(Recording::load(&file).unwrap()).mode(mode);
+    let line = |line: &str| json!({"command-line": line});
+    let mut lenient = load(Mode::Lenient);
+    let mut answer = |text_of| text(&ask(&mut lenient, "human-monitor-command", line(text_of)));
+    assert_eq!(answer("info  a"), r#""first\r\n""#);
+    assert_eq!(answer("info b"), r#""later\r\n""#);
+    for unknown in ["info c", "stop"] {
+        let desc = answer(unknown);
+        assert!(
+            desc.starts_with("human-monitor-command was not recorded in "),
+            "{desc}"
+        );
+    }
+    ask(&mut lenient, "stop", json!({}));
+    assert_eq!(
+        text(&ask(&mut lenient, "human-monitor-command", line("info a"))),
+        r#""second\r\nline\r\n""#
+    );
+    let mut strict = load(Mode::Strict);
+    assert!(
+        text(&ask(&mut strict, "human-monitor-command", line("info a")))
+            .starts_with("not recorded in ")
+    );
+}

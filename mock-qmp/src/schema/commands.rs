@@ -37,6 +37,9 @@ const READ_ONLY_LINES: &str = include_str!("looking_lines.txt");
 /// Read-only commands that pause the machine: the events they cause come each time they run.
 const PAUSING: &[&str] = &["dump-guest-memory", "xen-save-devices-state"];
 
+/// The command that runs a line of the built-in monitor.
+pub(crate) const BUILTIN: &str = "human-monitor-command";
+
 /// Commands that the mock carries out itself, since they concern descriptors that a client passes.
 pub(crate) const DESCRIPTOR_COMMANDS: &[&str] =
     &["add-fd", "closefd", "getfd", "query-fdsets", "remove-fd"];
@@ -47,7 +50,7 @@ pub fn changes_state(command: &str, arguments: &Object) -> bool {
     if command.starts_with("query-") || command.starts_with("x-query-") {
         return false;
     }
-    if command == "human-monitor-command" {
+    if command == BUILTIN {
         let line = arguments
             .get("command-line")
             .and_then(|line| line.as_str())

@@ -9,7 +9,7 @@ mod hash;
 mod introspect;
 
 pub use commands::changes_state;
-pub(crate) use commands::{DESCRIPTOR_COMMANDS, pauses};
+pub(crate) use commands::{BUILTIN, DESCRIPTOR_COMMANDS, pauses};
 pub(crate) use facts::allowed_before_machine;
 pub use failure::Failure;
 pub(crate) use hash::first as first_of_hash_table;

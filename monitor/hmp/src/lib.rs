@@ -29,16 +29,19 @@
 //! Each folder asks only those below it (`xtask/tests/layers.rs` checks that).
 //!
 //! ```text
-//! repl       the program: connecting, batches, the prompt, exit codes
-//! terminal   the terminal that a user sits at: modes, what is typed, what may be shown
-//! listen     monitor sockets for other programs' clients
-//! readline   the line editor of monitor sockets, byte for byte
-//! discover   running QEMUs and their sockets, from /proc
-//! client     the QMP client: addresses, connecting, requests, replies, events
-//! host       clock, memory files, private files
+//! command_line  what the options of the program ask for; the only place that knows clap
+//! repl          the program: connecting, batches, the prompt, exit codes
+//! terminal      the terminal that a user sits at: modes, what is typed, what may be shown
+//! listen        monitor sockets for other programs' clients
+//! readline      the line editor of monitor sockets, byte for byte
+//! discover      running QEMUs and their sockets, from /proc
+//! client        the QMP client: addresses, connecting, requests, replies, events
+//! host          clock, memory files, private files
 //! ```
 
 pub mod client;
+#[cfg(feature = "repl")]
+pub mod command_line;
 pub mod discover;
 pub mod host;
 pub mod listen;

@@ -3,7 +3,7 @@
 
 use crate::command::hazard::{self, Met};
 use crate::command::nature::Effect;
-use crate::command::route::{self, PASSTHROUGH, Passthrough, Plan, Refusal};
+use crate::command::route::{self, PASSTHROUGH, Passthrough, Plan, Policy, Refusal};
 use crate::command::row::{Command, Presence};
 use crate::command::rows;
 use crate::engine::monitor::Monitor;
@@ -116,7 +116,7 @@ impl Monitor {
                 decision.arguments = Some(parsed.args);
                 match leaves {
                     true => Plan::Passthrough,
-                    false => route::plan(found.row, &self.caps, self.policy),
+                    false => route::plan(found.row, &self.caps, self.policy()),
                 }
             }
             Err(ArgError::Register(_)) if self.builtin_allowed() => Plan::Passthrough,
@@ -149,9 +149,20 @@ impl Monitor {
         decision
     }
 
+    /// What the user allows, without the built-in monitor where that is gone.
+    fn policy(&self) -> Policy {
+        match self.builtin_gone {
+            true => Policy {
+                passthrough: Passthrough::Never,
+                ..self.policy
+            },
+            false => self.policy,
+        }
+    }
+
     /// Whether the built-in monitor may be asked, and is there.
     pub(super) fn builtin_allowed(&self) -> bool {
-        self.policy.passthrough != Passthrough::Never
+        self.policy().passthrough != Passthrough::Never
             && self.caps.has(PASSTHROUGH)
             && !self.caps.preconfig
     }

@@ -26,6 +26,8 @@ pub struct Monitor {
     pub(super) caps: Caps,
     pub(super) rows: Rows,
     pub(super) session: Session,
+    /// The built-in monitor was not there for the line that runs, though QEMU lists it.
+    pub(super) builtin_gone: bool,
 }
 
 /// Completes lines of a [`Monitor`], apart from it.
@@ -133,6 +135,7 @@ impl Builder {
             patience: self.patience,
             caps,
             session: Session::default(),
+            builtin_gone: false,
         }
     }
 }

@@ -38,16 +38,36 @@ impl Monitor {
             }
             self.rows = table::rows(&self.caps);
         }
-        let decision = self.decide(line);
-        self.session.kept.format = decision.format;
-        let mut ran = Ran::new(Outcome::Done);
-        ran.command.clone_from(&decision.command);
-        match self.carry_out(&decision, &mut ran, out).await {
+        self.builtin_gone = false;
+        let (mut ran, mut ended) = self.attempt(line, out).await;
+        // QEMU lists the built-in monitor, and whoever is between, or a recording, has no answer of
+        // its: then the line is one on a QEMU without it.
+        if ran.route == Some(Taken::Passthrough)
+            && matches!(&ended, Err(error) if error.is_not_found())
+        {
+            self.builtin_gone = true;
+            (ran, ended) = self.attempt(line, out).await;
+        }
+        match ended {
             Ok(outcome) => ran.outcome = outcome,
             Err(error) if error.is_fatal() => ran.outcome = Outcome::Disconnected(error),
             Err(error) => ran.outcome = fail(out, &format!("{error}\n")),
         }
         ran
+    }
+
+    /// Decides what to do with the line, and does it.
+    async fn attempt(
+        &mut self,
+        line: &str,
+        out: &mut dyn Sink,
+    ) -> (Ran, Result<Outcome, QmpError>) {
+        let decision = self.decide(line);
+        self.session.kept.format = decision.format;
+        let mut ran = Ran::new(Outcome::Done);
+        ran.command.clone_from(&decision.command);
+        let ended = self.carry_out(&decision, &mut ran, out).await;
+        (ran, ended)
     }
 
     async fn carry_out(

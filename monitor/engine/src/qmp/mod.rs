@@ -140,6 +140,12 @@ pub enum QmpError {
 }
 
 impl QmpError {
+    /// Whether QEMU says that it has no such command.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Command { class, .. } if class == "CommandNotFound")
+    }
+
     /// A `GenericError` with this sentence.
     pub fn generic(desc: impl Into<String>) -> Self {
         Self::Command {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hmp::client::{Client, Options};
 use hmp::host::Unattended;
 use hmp_engine::engine::Monitor;
-use mock_qmp::{MockQmp, Recording};
+use mock_qmp::{Answer, MockQmp, Recording};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -171,6 +171,36 @@ async fn questions_for_the_built_in(#[case] line: &str, #[case] is_asked: bool) 
     };
     assert_eq!(asked.seen(), expected, "{text}");
     assert_eq!(text, if is_asked { "theirs\n" } else { "" });
+}
+
+/// Whoever is between (a filter, a recording) may have no built-in monitor for a line: the line is
+/// then one on a QEMU without it, and the next one is asked for again.
+#[tokio::test]
+async fn a_built_in_monitor_that_is_listed_and_not_there() {
+    let asked = Requests::default();
+    let mock = qemu("10.0.2").command("query-status", json!({"status": "running"}));
+    let mock = asked.of(mock, "human-monitor-command", |arguments| {
+        match arguments["command-line"].as_str() {
+            Some("info mtree") => json!("theirs\r\n").into(),
+            _ => Answer::error("CommandNotFound", "not here"),
+        }
+    });
+    let (_server, stream) = mock.serve_in_memory().unwrap();
+    let (client, _) = Client::from_unix(stream, &Options::default())
+        .await
+        .unwrap();
+    let builder = Monitor::builder(Arc::new(client)).host(Arc::new(Unattended));
+    let mut monitor = builder.build().await.unwrap();
+    for (line, begins) in [
+        ("help info status", "info status "),
+        ("info registers", "info registers: blocked: "),
+        ("info mtree", "theirs\n"),
+    ] {
+        let mut text = String::new();
+        run(&mut monitor, line, &mut text).await;
+        assert!(text.starts_with(begins), "{line}: {text}");
+    }
+    assert_eq!(asked.seen().len(), 3);
 }
 
 /// Snapshots in an image below another one may be the monitor's, which QMP does not show.

@@ -27,4 +27,5 @@ mod signals;
 mod standard_streams;
 mod terminal;
 mod typing;
+mod version;
 mod words;

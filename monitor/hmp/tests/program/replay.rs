@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! `hmp --replay` on libvirt's recordings of QEMUs that are not here: a small one of ours, and,
+//! `hmp --replay` on the recording that README shows; and on libvirt's recordings of QEMUs that are not here: a small one of ours, and,
 //! where `HMP_TEST_REPLIES` names their folder, the real `caps_*.replies` files.
 
 use std::path::{Path, PathBuf};
 
-use crate::common::program::{hmp, run};
+use rstest::rstest;
+
+use crate::common::program::{Ran, hmp, run};
 
 /// What libvirt asks and records, cut short: a QEMU 8.1 of before `query-commands` was asked.
 const SAMPLE: &str = r#"{
@@ -92,8 +94,10 @@ fn check(file: &Path, version: &str, kvm: &str, capability: &str) {
     assert!(text.lines().any(|line| line == capability), "{text}");
     assert_eq!(code, Some(0));
     let (text, code) = ask("info block");
-    assert!(text.starts_with("Error: not recorded in "), "{text}");
-    assert!(text.contains(r#"{"execute":"query-block"}"#), "{text}");
+    assert!(
+        text.starts_with("Error: query-block was not recorded in "),
+        "{text}"
+    );
     assert_eq!(code, Some(1));
 }
 
@@ -136,4 +140,87 @@ fn libvirts_own_files() {
         checked += 1;
     }
     assert!(checked > 0, "no caps_*.replies files there");
+}
+
+/// What somebody types who has never seen it, on the recording of README's first command, and how
+/// the answer begins.
+#[rstest]
+#[case("help", "announce_self ")]
+#[case("? savevm", "savevm tag ")]
+#[case("help info block", "info block ")]
+#[case("info", "info ")]
+#[case("info version", "10.0.2")]
+#[case("info name", "parity-q35\n")]
+#[case("info status", "VM status: paused (prelaunch)\n")]
+#[case("info block", "disk0 ")]
+#[case("info pci", "  Bus  0, device   0, function 0:\n")]
+#[case("info qtree", "bus: main-system-bus\n")]
+#[case("info qom-tree", "/machine (pc-q35-10.0-machine)\n")]
+#[case("info registers", "\nCPU#")]
+#[case("info mtree", "address-space: ")]
+#[case("info mem", "PG disabled\n")]
+#[case("info network", "nic0: ")]
+#[case("info cpus", "* CPU #0: ")]
+#[case("info chardev", "parallel0: ")]
+#[case("info usb", "  Device 0.0, Port 1, ")]
+#[case("info migrate", "globals:\n")]
+#[case("info snapshots", "There is no snapshot available.\n")]
+#[case("info history", "0: 'info history'\n")]
+#[case("xp/2xg 0xfffffff0", "00000000fffffff0: ")]
+#[case("xp /4xw  0xffff0", "00000000000ffff0: ")]
+#[case("p 1+1", "0x2\n")]
+#[case("cpu 1", "")]
+#[case("qom-get /machine type", "\"pc-q35-10.0-machine\"\n")]
+fn the_demo_answers(#[case] line: &str, #[case] begins: &str) {
+    let ran = demo(line);
+    assert!(ran.stdout.starts_with(begins), "{line}: {ran:?}");
+    assert_eq!(ran.stdout.is_empty(), begins.is_empty(), "{line}: {ran:?}");
+    assert_eq!((ran.stderr.as_str(), ran.code), ("", Some(0)), "{line}");
+}
+
+/// Lines that nobody ran when the recording was made: one plain sentence each, without JSON.
+#[rstest]
+#[case("stop", "Error: stop was not recorded in ")]
+#[case("cont", "Error: cont was not recorded in ")]
+#[case("system_reset", "Error: system_reset was not recorded in ")]
+#[case("system_powerdown", "Error: system_powerdown was not recorded in ")]
+#[case("savevm a", "Error: query-jobs was not recorded in ")]
+#[case("loadvm a", "Error: query-jobs was not recorded in ")]
+#[case(
+    "device_add virtio-rng-pci,id=r",
+    "Error: device_add was not recorded in "
+)]
+#[case("device_del r", "Error: device_del was not recorded in ")]
+#[case("eject cd0", "Error: eject was not recorded in ")]
+#[case(
+    "change cd0 /x.iso",
+    "Error: blockdev-change-medium was not recorded in "
+)]
+#[case("migrate tcp:h:1", "Error: migrate was not recorded in ")]
+#[case("screendump /x.ppm", "Error: screendump was not recorded in ")]
+#[case("sendkey ret", "Error: send-key was not recorded in ")]
+#[case("netdev_add user,id=n", "Error: netdev_add was not recorded in ")]
+#[case("x/4xw 0", "Error: memsave was not recorded in ")]
+#[case("x/4i $pc", "x: register $pc is not available: ")]
+#[case("log none", "log: blocked: ")]
+#[case("reset", "unknown command: 'reset'\n")]
+#[case("exit", "unknown command: 'exit'\n")]
+fn the_demo_says_what_it_has_not(#[case] line: &str, #[case] begins: &str) {
+    let ran = demo(line);
+    assert!(ran.stdout.starts_with(begins), "{line}: {ran:?}");
+    assert!(!ran.stdout.contains('{'), "{line}: {ran:?}");
+    assert_eq!(ran.stdout.lines().count(), 1, "{line}: {ran:?}");
+    assert_eq!(ran.stderr, "", "{line}");
+}
+
+fn demo(line: &str) -> Ran {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let readme = std::fs::read_to_string(format!("{root}/README.md")).unwrap();
+    let (_, command) = readme.split_once("-- --replay ").unwrap();
+    let recording = command.split_whitespace().next().unwrap();
+    let mut command = hmp();
+    command
+        .current_dir(root)
+        .args(["--replay", recording, "-c", line]);
+    run(&mut command)
 }
