@@ -80,6 +80,12 @@ pub const MASKS: &[Mask] = &[
         pattern: r"(?:time|downtime|setup|throughput|pages-per-second)[^:\n]*: *([\d.]+)",
     },
     Mask {
+        name: "times",
+        command: "info migrate",
+        reason: "measured durations, as 11.1 words them",
+        pattern: r"\b(?:total|setup|down|exp_down)=(\d+)",
+    },
+    Mask {
         name: "snapshot-date",
         command: "",
         reason: "wall clock",

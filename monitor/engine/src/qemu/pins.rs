@@ -19,12 +19,28 @@ pub struct Pins {
 /// What QOM calls pins without a name, in and out.
 const UNNAMED: [&str; 2] = ["unnamed-gpio-in", "unnamed-gpio-out"];
 
+/// Devices that hand on the pins of one that is not a part of theirs in QOM: the device's type and the
+/// other's (hw/intc/exynos4210_gic.c, hw/arm/bcm2838.c).
+const OF_OTHERS: &[(&str, &str)] = &[
+    ("exynos4210.gic", "arm_gic"),
+    ("bcm2838-peripherals", "arm_gic"),
+];
+
 /// The objects whose pins may be another's: a device can hand those of a part of it on as its own
 /// (`qdev_pass_gpios`, `sysbus_pass_irq`), after which QOM shows them at both.
 #[must_use]
 pub fn passed_on(objects: &[Node]) -> HashSet<usize> {
     let is_link = |p: &&Property| p.kind == "link<irq>";
     let mut found = HashSet::new();
+    let is_there = |kind: &str| objects.iter().any(|object| object.kind == kind);
+    for (whole, part) in OF_OTHERS.iter().filter(|(whole, _)| is_there(whole)) {
+        let either = |object: &Node| object.kind == *whole || object.kind == *part;
+        let both = objects
+            .iter()
+            .enumerate()
+            .filter(|(_, object)| either(object));
+        found.extend(both.map(|(number, _)| number));
+    }
     for (whole, object) in objects.iter().enumerate() {
         let links: HashSet<&str> = object
             .properties
@@ -115,6 +131,18 @@ pub fn of(device: &Node, objects: &[Node], known: Option<&Vec<String>>) -> (Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pins_may_be_those_of_a_device_elsewhere() {
+        let of = |kind: &str| Node {
+            kind: kind.into(),
+            ..Node::default()
+        };
+        let alone = [of("arm_gic"), of("pl011")];
+        assert!(passed_on(&alone).is_empty());
+        let handed_on = [of("arm_gic"), of("pl011"), of("exynos4210.gic")];
+        assert_eq!(passed_on(&handed_on), HashSet::from([0, 2]));
+    }
 
     #[test]
     fn pins_are_counted_by_name() {
