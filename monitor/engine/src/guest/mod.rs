@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The guest as QMP shows it: memory, regions, registers.
 
+pub mod bytes;
 pub mod dump;
 pub mod given;
 pub mod instructions;
 pub mod memory;
+pub mod notes;
 pub mod per_cpu;
 pub mod ram;
 pub mod regions;
 pub mod registers;
+pub mod stream;
