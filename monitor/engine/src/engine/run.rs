@@ -12,6 +12,8 @@ use crate::engine::monitor::Monitor;
 use crate::engine::ran::{Outcome, Ran};
 use crate::engine::sink::Sink;
 use crate::grammar::args::Args;
+use crate::guest::dump::DumpError;
+use crate::guest::registers::{self, State};
 use crate::host::Risk;
 use crate::qmp::QmpError;
 use crate::table::{self, HAZARDS};
@@ -20,7 +22,7 @@ impl Monitor {
     /// What running `line` would do; nothing is sent.
     #[must_use]
     pub fn explain(&self, line: &str) -> Decision {
-        self.decide(line)
+        self.decide(line, None)
     }
 
     /// Runs one line, without its line end, and writes what it prints to `out`, with LF line ends.
@@ -38,16 +40,42 @@ impl Monitor {
             }
             self.rows = table::rows(&self.caps);
         }
-        let decision = self.decide(line);
-        self.session.format = decision.format;
+        let mut decision = self.decide(line, None);
         let mut ran = Ran::new(Outcome::Done);
         ran.command.clone_from(&decision.command);
+        let names_registers = decision.registers.is_some();
+        if names_registers {
+            match self.registers().await {
+                Ok(state) => decision = self.decide(line, Some(&state)),
+                Err(DumpError::Lost(error)) => ran.outcome = Outcome::Disconnected(error),
+                Err(error) => {
+                    let command = ran.command.as_deref().unwrap_or_default();
+                    let text = format!("{command}: no register can be read: {error}\n");
+                    ran.refusal = Some(Refusal::Unavailable);
+                    ran.outcome = fail(out, &text);
+                }
+            }
+            if ran.outcome != Outcome::Done {
+                return ran;
+            }
+        }
+        self.session.format = decision.format;
         match self.carry_out(&decision, &mut ran, out).await {
             Ok(outcome) => ran.outcome = outcome,
             Err(error) if error.is_fatal() => ran.outcome = Outcome::Disconnected(error),
             Err(error) => ran.outcome = fail(out, &format!("{error}\n")),
         }
+        if names_registers && ran.route == Some(Taken::Local) {
+            ran.route = Some(Taken::Derived);
+        }
         ran
+    }
+
+    /// The registers of the CPU in use.
+    async fn registers(&mut self) -> Result<State, DumpError> {
+        let (qmp, host) = (self.qmp.as_ref(), self.host.as_ref());
+        let given = &self.session.given;
+        registers::read(qmp, host, given, &self.caps, self.session.cpu).await
     }
 
     async fn carry_out(

@@ -13,6 +13,9 @@ use crate::guest::given::{DUMP, Given};
 use crate::host::Host;
 use crate::qmp::{Qmp, QmpError};
 
+/// The QMP commands that a dump takes.
+pub const NEEDS: &[&str] = &["getfd", "dump-guest-memory", "closefd"];
+
 /// What a dump may hold beside memory: headers, and notes with the registers of each CPU, some KiB
 /// of them.
 const MOST_NOTES: u64 = 64 << 20;

@@ -12,3 +12,4 @@ pub mod ram;
 pub mod regions;
 pub mod registers;
 pub mod stream;
+pub mod x86;

@@ -7,14 +7,12 @@ use crate::command::row::{Command, Comp, ErrorStyle, Older, Present, ROW, Route}
 use crate::commands::{
     block, chardev, cpu, device, display, machine, memory, migration, monitor, net, snapshot, trace,
 };
+use crate::guest::dump;
 use crate::host::Risk;
 use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
 use crate::table::targets::{S390X, X86};
-
-/// What reading memory out of a dump needs.
-const DUMP: &[&str] = &["getfd", "dump-guest-memory", "closefd"];
 
 /// Why errors about images are the built-in's to say.
 const IMAGE_HINTS: &str =
@@ -1351,7 +1349,7 @@ pub const MAIN: &[Command] = &[
         family: Family::Memory,
         routes: &[
             Route::derived(&["add-fd", "pmemsave", "remove-fd"], run!(memory::sum::sum)),
-            Route::derived(DUMP, run!(memory::sum::sum)).with_risk(Risk::Pausing),
+            Route::derived(dump::NEEDS, run!(memory::sum::sum)).with_risk(Risk::Pausing),
         ],
         ..ROW
     },
@@ -1550,7 +1548,7 @@ pub const MAIN: &[Command] = &[
                 ],
                 run!(memory::show_physical::show_physical_anyway),
             ),
-            Route::derived(DUMP, run!(memory::show_physical::show_physical))
+            Route::derived(dump::NEEDS, run!(memory::show_physical::show_physical))
                 .with_risk(Risk::Pausing),
         ],
         ..ROW

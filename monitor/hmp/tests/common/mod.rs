@@ -12,4 +12,5 @@ pub mod pty;
 pub mod qemu;
 pub mod random;
 #[cfg(feature = "repl")]
+pub mod roms;
 pub mod screen;

@@ -12,3 +12,4 @@ mod long_memory;
 mod memory;
 mod qom_tree;
 mod qtree;
+mod registers;

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A PC in one of its modes: firmware of ours puts the first CPU there, the others are at their
+//! start. `roms/build.sh` makes it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use hmp::client::Client;
+use hmp_engine::qmp::Qmp;
+use serde_json::{Value, json};
+
+use super::engine::connect;
+use super::qemu::Qemu;
+
+/// What firmware does before its first CPU stays in its mode, by name.
+pub const MODES: &[(&str, &[u8])] = &[
+    ("flat", include_bytes!("roms/flat.bin")),
+    ("paging", include_bytes!("roms/paging.bin")),
+    ("pae", include_bytes!("roms/pae.bin")),
+    ("long", include_bytes!("roms/long.bin")),
+    ("ring3", include_bytes!("roms/ring3.bin")),
+    ("compat", include_bytes!("roms/compat.bin")),
+    ("five-levels", include_bytes!("roms/five-levels.bin")),
+];
+
+/// Of the smallest firmware.
+const SIZE: usize = 64 << 10;
+
+/// Where a CPU begins: a far jump to the start of the firmware.
+const START: &[u8] = &[0xea, 0, 0, 0, 0xf0];
+
+/// Where the firmware says that it is there, and what.
+const REACHED: (u64, &str) = (0x500, "0x600dc0de");
+
+/// A stopped PC of two CPUs, the first of which is in this mode, and a connection to it.
+pub async fn in_mode(program: &Path, code: &[u8], more: &[&str]) -> (Qemu, Client) {
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let mut rom = code.to_vec();
+    rom.resize(SIZE, 0);
+    rom[SIZE - 16..][..START.len()].copy_from_slice(START);
+    let path = folder.path().join("rom");
+    std::fs::write(&path, rom).unwrap();
+    let path = path.to_str().unwrap();
+    let common = ["-m", "64M", "-smp", "2", "-bios", path];
+    let qemu = Qemu::start(program, &[&common, more].concat());
+    let client = connect(&qemu).await;
+    client.execute("cont", Value::Null).await.unwrap();
+    for _ in 0..200 {
+        let (address, word) = REACHED;
+        if builtin(&client, &format!("xp/1xw {address}"), None)
+            .await
+            .contains(word)
+        {
+            client.execute("stop", Value::Null).await.unwrap();
+            return (qemu, client);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the firmware does not get there");
+}
+
+/// The built-in monitor's answer, with that CPU.
+pub async fn builtin(client: &Client, line: &str, cpu: Option<i64>) -> String {
+    let mut line = json!({"command-line": line});
+    if let Some(cpu) = cpu {
+        line["cpu-index"] = cpu.into();
+    }
+    let answer = client.execute("human-monitor-command", line).await.unwrap();
+    answer.as_str().unwrap().replace("\r\n", "\n")
+}

@@ -1,0 +1,13 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Makes the firmware of tests/common/roms.rs out of modes.S; needs GNU as, ld and a C preprocessor.
+set -eu
+cd "$(dirname "$0")"
+object=$(mktemp)
+trap 'rm -f "$object"' EXIT
+mode=0
+for name in flat paging pae long ring3 compat five-levels; do
+    mode=$((mode + 1))
+    gcc -c -m32 -DMODE=$mode -o "$object" modes.S
+    ld -m elf_i386 -Ttext=0xf0000 -e 0xf0000 --oformat binary -o $name.bin "$object"
+done
