@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::command::hazard::{self, Hazard, Met};
 use crate::command::manual::Manual;
 use crate::command::session::Session;
+use crate::guest::dump::DumpError;
 use crate::guest::memory::{Means, ReadError};
 use crate::host::{Host, Risk};
 use crate::qemu::builtin;
@@ -55,6 +56,15 @@ impl From<ReadError> for CmdError {
         match error {
             ReadError::Qmp(error) => error.into(),
             other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl From<DumpError> for CmdError {
+    fn from(error: DumpError) -> Self {
+        match error {
+            DumpError::Lost(error) => error.into(),
+            other => Self::Unavailable(format!("no register can be read: {other}")),
         }
     }
 }

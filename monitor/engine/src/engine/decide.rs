@@ -153,6 +153,9 @@ impl Monitor {
                 return decision;
             }
         };
+        if !matches!(plan, Plan::Passthrough) {
+            decision.hazards.retain(|met| !met.hazard.builtin);
+        }
         if let Plan::Refused(refusal) = plan
             && decision.error.is_none()
         {

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::command::hazard::{self, Met};
+use crate::command::hazard::Met;
 use crate::command::route::{self, Plan, Refusal, Taken};
 use crate::command::row::{Command, ErrorStyle, Exact, Route, Run};
 use crate::engine::decide::Decision;
@@ -88,6 +88,13 @@ impl Monitor {
             return Ok(fail(out, text));
         }
         if let Some(met) = self.danger(decision).await {
+            if let Some(row) = decision.row.filter(|_| met.hazard.builtin)
+                && let Some((route, run)) = route::own(row, &self.caps, self.policy)
+            {
+                let args = decision.arguments.clone().unwrap_or_default();
+                let (result, _) = self.run(run, args, ran, out).await;
+                return self.conclude(row, &route, result, ran, out);
+            }
             ran.refusal = Some(Refusal::Hazard(met));
             return Ok(fail(out, &format!("{met}\n")));
         }
@@ -146,11 +153,7 @@ impl Monitor {
                 result = self.run(run, args, ran, out).await.0;
             }
         }
-        ran.route = Some(match ran.notes.as_slice() {
-            [] => (&route).into(),
-            _ => Taken::Partial,
-        });
-        self.conclude(row, result, ran, out)
+        self.conclude(row, &route, result, ran, out)
     }
 
     /// Executes a QMP command as it is; `arguments` is an object, or null for none. A call that is
@@ -195,19 +198,28 @@ impl Monitor {
     /// The danger that the line would meet, if it is there.
     async fn danger(&self, decision: &Decision) -> Option<Met> {
         let args = decision.arguments.as_ref()?;
-        let at = hazard::of_line(HAZARDS, decision.command.as_deref()?)?;
-        let met = hazard::find(HAZARDS, at, self.qmp.as_ref(), &self.caps, args).await?;
-        (met.hazard.certain || self.policy.allow < Risk::Risky).then_some(met)
+        for met in &decision.hazards {
+            if (met.hazard.is)(self.qmp.as_ref(), &self.caps, args).await {
+                let counts = met.hazard.certain || self.policy.allow < Risk::Risky;
+                return counts.then_some(*met);
+            }
+        }
+        None
     }
 
     /// Turns a function's result into an outcome.
     fn conclude(
         &mut self,
         row: &Command,
+        route: &Route,
         result: CmdResult,
         ran: &mut Ran,
         out: &mut dyn Sink,
     ) -> Result<Outcome, QmpError> {
+        ran.route = Some(match ran.notes.as_slice() {
+            [] => route.into(),
+            _ => Taken::Partial,
+        });
         let error = match result {
             Ok(()) if self.session.quit => return Ok(Outcome::Quit),
             Ok(()) => return Ok(Outcome::Done),

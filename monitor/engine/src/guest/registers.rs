@@ -4,6 +4,8 @@
 
 use std::cell::Cell;
 
+use serde_json::Value;
+
 use crate::grammar::expr::{RegisterError, Registers};
 use crate::guest::dump::{self, DumpError};
 use crate::guest::given::Given;
@@ -164,10 +166,21 @@ pub async fn of_cpu(
     cpu: Option<i64>,
 ) -> Result<Option<Cpu>, DumpError> {
     let (start, size) = PAGE;
-    let dump = dump::write(qmp, host, given, start, size).await?;
+    let dump = match dump::write(qmp, host, given, start, size).await {
+        // The machine none, for example.
+        Err(DumpError::NoMemory(_)) if has_no_cpu(qmp).await? => return Ok(None),
+        other => other?,
+    };
     let mut cpus = noted::cpus(&notes::notes(&dump)?, is_narrow(caps))?;
     let chosen = cpu.and_then(|number| cpus.remove(&number));
     Ok(chosen.or_else(|| cpus.into_values().next()))
+}
+
+async fn has_no_cpu(qmp: &dyn Qmp) -> Result<bool, DumpError> {
+    match qmp.execute("query-cpus-fast", Value::Null).await {
+        Err(error) if error.is_fatal() => Err(DumpError::Lost(error)),
+        answer => Ok(answer.is_ok_and(|cpus| cpus.as_array().is_some_and(Vec::is_empty))),
+    }
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use crate::command::row::{Command, Comp, ErrorStyle, Older, Present, ROW, Route}
 use crate::commands::{
     block, chardev, cpu, device, display, machine, memory, migration, net, snapshot, trace,
 };
+use crate::host::Risk;
 use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
-use crate::table::targets::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
+use crate::table::targets::{NOTES_AND_TABLES, S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
 
 /// The rows, sorted by name.
 pub const INFO: &[Command] = &[
@@ -227,7 +228,12 @@ pub const INFO: &[Command] = &[
         help: "show the ranges of virtual memory that are mapped",
         family: Family::Cpus,
         present: Present::Target(WITH_MEM),
-        routes: &[Route::blocked(&missing::QUERY_MEM)],
+        routes: &[
+            Route::derived(NOTES_AND_TABLES, run!(memory::translate::info_mem))
+                .with_risk(Risk::Pausing)
+                .on(X86),
+            Route::blocked(&missing::QUERY_MEM),
+        ],
         ..ROW
     },
     Command {
@@ -626,7 +632,12 @@ pub const INFO: &[Command] = &[
         help: "show how virtual addresses are mapped",
         family: Family::Cpus,
         present: Present::Target(WITH_TLB),
-        routes: &[Route::blocked(&missing::QUERY_TLB)],
+        routes: &[
+            Route::derived(NOTES_AND_TABLES, run!(memory::translate::info_tlb))
+                .with_risk(Risk::Pausing)
+                .on(X86),
+            Route::blocked(&missing::QUERY_TLB),
+        ],
         ..ROW
     },
     Command {

@@ -12,7 +12,7 @@ use crate::host::Risk;
 use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
-use crate::table::targets::{S390X, X86};
+use crate::table::targets::{NOTES_AND_TABLES, S390X, X86};
 
 /// Why errors about images are the built-in's to say.
 const IMAGE_HINTS: &str =
@@ -576,7 +576,12 @@ pub const MAIN: &[Command] = &[
         params: "addr",
         help: "show the guest physical address of a guest virtual one",
         family: Family::Memory,
-        routes: &[Route::blocked(&missing::GVA2GPA)],
+        routes: &[
+            Route::derived(NOTES_AND_TABLES, run!(memory::translate::gva2gpa))
+                .with_risk(Risk::Pausing)
+                .on(X86),
+            Route::blocked(&missing::GVA2GPA),
+        ],
         ..ROW
     },
     Command {

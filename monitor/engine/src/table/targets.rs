@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Targets, in QAPI's spelling, that share commands.
+//! Targets, in QAPI's spelling, that share commands, and what commands share.
 
 pub(super) const X86: &[&str] = &["i386", "x86_64"];
 pub(super) const S390X: &[&str] = &["s390x"];
@@ -9,3 +9,13 @@ pub(super) const WITH_TLB: &[&str] = &[
 ];
 pub(super) const WITH_MEM: &[&str] = &["i386", "x86_64", "riscv32", "riscv64"];
 pub(super) const WITH_VIA: &[&str] = &["m68k", "ppc", "ppc64"];
+
+/// What it takes to read registers out of a dump's notes, and tables out of memory.
+pub(super) const NOTES_AND_TABLES: &[&str] = &[
+    "getfd",
+    "dump-guest-memory",
+    "closefd",
+    "add-fd",
+    "pmemsave",
+    "remove-fd",
+];

@@ -23,6 +23,17 @@ pub const MODES: &[(&str, &[u8])] = &[
     ("five-levels", include_bytes!("roms/five-levels.bin")),
 ];
 
+/// Firmware that uses tables at 0x100000: how many levels those have, and the firmware.
+pub const WITH_TABLES: &[(usize, &[u8])] = &[
+    (2, include_bytes!("roms/tables-2.bin")),
+    (3, include_bytes!("roms/tables-3.bin")),
+    (4, include_bytes!("roms/tables-4.bin")),
+    (5, include_bytes!("roms/tables-7.bin")),
+];
+
+/// Where those tables are.
+pub const TABLES: u64 = 0x10_0000;
+
 /// Of the smallest firmware.
 const SIZE: usize = 64 << 10;
 

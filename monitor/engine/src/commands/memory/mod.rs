@@ -10,3 +10,4 @@ mod show;
 pub mod show_physical;
 pub mod show_virtual;
 pub mod sum;
+pub mod translate;

@@ -4,3 +4,4 @@
 pub mod cpu;
 pub mod names;
 pub mod noted;
+pub mod paging;

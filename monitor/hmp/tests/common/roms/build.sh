@@ -5,9 +5,16 @@ set -eu
 cd "$(dirname "$0")"
 object=$(mktemp)
 trap 'rm -f "$object"' EXIT
+make() {
+    gcc -c -m32 -DMODE="$2" $3 -o "$object" modes.S
+    ld -m elf_i386 -Ttext=0xf0000 -e 0xf0000 --oformat binary -o "$1.bin" "$object"
+}
 mode=0
 for name in flat paging pae long ring3 compat five-levels; do
     mode=$((mode + 1))
-    gcc -c -m32 -DMODE=$mode -o "$object" modes.S
-    ld -m elf_i386 -Ttext=0xf0000 -e 0xf0000 --oformat binary -o $name.bin "$object"
+    make $name $mode ""
 done
+for mode in 2 3 4 7; do
+    make tables-$mode $mode -DTABLES
+done
+chmod -x ./*.bin

@@ -2,7 +2,8 @@
 /*
  * Firmware that puts a PC's first CPU into one mode and stays there. MODE: 1 32 bits, 2 with paging,
  * 3 with PAE, 4 long mode, 5 ring 3 of it, 6 compatibility mode, 7 long mode with 5 levels. Tables
- * are at 0x10000; 0x600dc0de at 0x500 says that the mode is reached. build.sh makes the files.
+ * are at 0x10000, with TABLES at 0x100000, where somebody else put them; 0x600dc0de at 0x500 says that
+ * the mode is reached. build.sh makes the files.
  */
 .code16
 start16:
@@ -115,7 +116,9 @@ pm32:
     wrmsr
 #endif
 #if MODE >= 2
-#if MODE == 7
+#ifdef TABLES
+    mov $0x100000, %eax
+#elif MODE == 7
     mov $0x17000, %eax
 #else
     mov $0x10000, %eax

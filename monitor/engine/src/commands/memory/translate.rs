@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! How virtual addresses are mapped: `info mem`, `info tlb`, `gva2gpa`. The control registers are in
+//! the notes of a dump; the tables are read out of physical memory.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::future::poll_fn;
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::Poll;
+
+use serde::Deserialize;
+
+use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
+use crate::commands::memory::map::memory_map;
+use crate::guest::bytes::Bytes;
+use crate::guest::memory::Reader;
+use crate::guest::ram;
+use crate::guest::regions::Map;
+use crate::guest::registers::of_cpu;
+use crate::guest::x86::paging::{PAGE, Paging, Search, Sought, Step, USER, WRITE, Walk};
+use crate::qmp::version::{Version, v};
+
+/// The first release that shows the address 0 with its prefix (11.1, seen: on 11.1.3; the sources of
+/// 10.2 have C's `#`).
+const PREFIXED_ZERO: Version = v(11, 1);
+
+/// What stands for addresses where there are none.
+const NO_PAGING: &str = "PG disabled";
+
+/// Pages of tables that are kept.
+const KEPT: usize = 4096;
+
+/// Arguments of `gva2gpa`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    addr: i64,
+}
+
+/// The guest's tables.
+struct Tables<'a> {
+    reader: Reader<'a>,
+    /// Certainly memory.
+    main: Vec<Range<u64>>,
+    /// What else there is, from the moment it is needed.
+    map: Option<Map>,
+    pages: HashMap<u64, Arc<[u8]>>,
+    /// Whether a table is where a device is.
+    device: bool,
+}
+
+impl<'a> Tables<'a> {
+    async fn open(cx: &mut Cx<'a>) -> Result<Self, CmdError> {
+        let main = ram::certain(cx.qmp(), cx.caps).await?;
+        Ok(Self {
+            reader: Reader::open(cx.means()).await?,
+            main,
+            map: None,
+            pages: HashMap::new(),
+            device: false,
+        })
+    }
+
+    async fn close(self, cx: &mut Cx<'_>, result: CmdResult) -> CmdResult {
+        if self.device {
+            cx.note("a table of the guest's lies where a device is, which is not read");
+        }
+        self.reader.close(result).await
+    }
+
+    /// `size` bytes, which lie in one page.
+    async fn read(
+        &mut self,
+        cx: &mut Cx<'_>,
+        address: u64,
+        size: usize,
+    ) -> Result<Arc<[u8]>, CmdError> {
+        let start = address & !(PAGE - 1);
+        let page = match self.pages.get(&start) {
+            Some(page) => page.clone(),
+            None => {
+                let page: Arc<[u8]> = self.page(cx, start).await?.into();
+                if self.pages.len() == KEPT {
+                    self.pages.clear();
+                }
+                self.pages.insert(start, page.clone());
+                page
+            }
+        };
+        let from = (address - start) as usize;
+        match page.get(from..from + size) {
+            Some(all) if all.len() == page.len() => Ok(page),
+            part => Ok(part.unwrap_or_default().into()),
+        }
+    }
+
+    /// A page of memory; where nothing is, it is 0, and what a device would say is not asked.
+    async fn page(&mut self, cx: &mut Cx<'_>, start: u64) -> Result<Vec<u8>, CmdError> {
+        let within = |range: &Range<u64>| range.contains(&start) && PAGE <= range.end - start;
+        if !self.main.iter().any(within) {
+            let map = match &mut self.map {
+                Some(map) => map,
+                map => map.insert(memory_map(cx).await?),
+            };
+            let device = map.may_be_device(start, PAGE);
+            self.device |= device;
+            if device || map.covered(start, PAGE) < PAGE {
+                return Ok(vec![0; PAGE as usize]);
+            }
+        }
+        Ok(self.reader.physical_memory(start, PAGE).await?)
+    }
+}
+
+/// Lets others run: tables of a guest may hold each other, and what they map be endless.
+async fn breathe() {
+    let mut done = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut done, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// The paging of the CPU in use; none where there is no CPU.
+async fn paging(cx: &mut Cx<'_>) -> Result<Option<Paging>, CmdError> {
+    let (qmp, host, cpu) = (cx.qmp(), cx.host, cx.session.cpu);
+    let cpu = of_cpu(qmp, host, &cx.session.given, cx.caps, cpu).await?;
+    Ok(cpu.as_ref().map(Paging::from))
+}
+
+/// `gva2gpa`.
+pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
+    let Some(paging) = paging(cx).await? else {
+        writeln!(cx, "No cpu")?;
+        return Ok(());
+    };
+    let address = args.addr.cast_unsigned();
+    if !paging.is_protected() && address & 1 << 20 != 0 {
+        return Err(CmdError::Unavailable(
+            "gva2gpa: in real mode the A20 gate decides, which is in no note of a dump".into(),
+        ));
+    }
+    let mut tables = Tables::open(cx).await?;
+    let found = search(cx, &mut tables, Search::new(&paging, address, u64::MAX)).await;
+    let result = match found {
+        Ok(None) => writeln!(cx, "Unmapped").map_err(CmdError::from),
+        Ok(Some(0)) if cx.caps.version < PREFIXED_ZERO => {
+            writeln!(cx, "gpa: 0").map_err(CmdError::from)
+        }
+        Ok(Some(place)) => writeln!(cx, "gpa: {place:#x}").map_err(CmdError::from),
+        Err(error) => Err(error),
+    };
+    tables.close(cx, result).await
+}
+
+async fn search(
+    cx: &mut Cx<'_>,
+    tables: &mut Tables<'_>,
+    mut search: Search,
+) -> Result<Option<u64>, CmdError> {
+    loop {
+        match search.next() {
+            Sought::Entry { address, size } => {
+                let entry = tables.read(cx, address, size).await?;
+                let entry = Bytes::little_endian(&entry).number(size);
+                search.entry(entry.unwrap_or(0));
+            }
+            Sought::At(place) => return Ok(Some(place)),
+            Sought::Unmapped => return Ok(None),
+        }
+    }
+}
+
+/// `info tlb`: every page.
+pub async fn info_tlb(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
+    walked(cx, |out, paging, step| {
+        let Step::Page(page) = step else {
+            return Ok(());
+        };
+        let start = paging.canonical(page.start);
+        write!(out, "{start:016x}: {:016x} ", page.place)?;
+        for (letter, bit) in LETTERS {
+            let set = page.bits >> bit & 1 == 1;
+            out.write_char(if set { *letter } else { '-' })?;
+        }
+        writeln!(out)
+    })
+    .await
+}
+
+/// Bits of an entry as `info tlb` shows them.
+const LETTERS: &[(char, u32)] = &[
+    ('X', 63),
+    ('G', 8),
+    ('P', 7),
+    ('D', 6),
+    ('A', 5),
+    ('C', 4),
+    ('T', 3),
+    ('U', 2),
+    ('W', 1),
+];
+
+/// `info mem`: ranges with the same rights.
+pub async fn info_mem(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
+    let mut open: Option<(u64, u64)> = None;
+    walked(cx, move |out, paging, step| {
+        let (at, rights) = match step {
+            Step::Page(page) => (page.start, page.rights),
+            Step::Hole(start) => (*start, 0),
+            Step::End => (paging.end(), 0),
+            Step::Table { .. } => return Ok(()),
+        };
+        if open.map_or(0, |(_, rights)| rights) == rights {
+            return Ok(());
+        }
+        if let Some((start, rights)) = open {
+            let shown = |address: u64| paging.canonical(address);
+            writeln!(
+                out,
+                "{:016x}-{:016x} {:016x} {}r{}",
+                shown(start),
+                shown(at),
+                shown(at - start),
+                if rights & USER == 0 { '-' } else { 'u' },
+                if rights & WRITE == 0 { '-' } else { 'w' },
+            )?;
+        }
+        open = (rights != 0).then_some((at, rights));
+        Ok(())
+    })
+    .await
+}
+
+/// Walks over everything that is mapped, and has each step printed, the end too.
+async fn walked(
+    cx: &mut Cx<'_>,
+    print: impl FnMut(&mut Cx<'_>, &Paging, &Step) -> std::fmt::Result + Send,
+) -> CmdResult {
+    let Some(paging) = paging(cx).await? else {
+        writeln!(cx, "No CPU available")?;
+        return Ok(());
+    };
+    if !paging.is_on() {
+        writeln!(cx, "{NO_PAGING}")?;
+        return Ok(());
+    }
+    let mut tables = Tables::open(cx).await?;
+    let result = walk(cx, &mut tables, &paging, print).await;
+    tables.close(cx, result).await
+}
+
+async fn walk(
+    cx: &mut Cx<'_>,
+    tables: &mut Tables<'_>,
+    paging: &Paging,
+    mut print: impl FnMut(&mut Cx<'_>, &Paging, &Step) -> std::fmt::Result + Send,
+) -> CmdResult {
+    let mut walk = Walk::new(paging);
+    loop {
+        let step = walk.step();
+        print(cx, paging, &step)?;
+        match step {
+            Step::Table { address, size } => {
+                breathe().await;
+                walk.table(tables.read(cx, address, size).await?);
+            }
+            Step::End => return Ok(()),
+            Step::Page(_) | Step::Hole(_) => {}
+        }
+    }
+}
