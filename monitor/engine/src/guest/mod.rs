@@ -4,6 +4,7 @@
 pub mod bytes;
 pub mod dump;
 pub mod given;
+pub mod guards;
 pub mod instructions;
 pub mod memory;
 pub mod notes;

@@ -220,7 +220,24 @@ pub const INFO: &[Command] = &[
         help: "show a local APIC",
         family: Family::Cpus,
         present: Present::Target(X86),
-        routes: &[Route::blocked(&missing::QUERY_LAPIC)],
+        routes: &[
+            Route::derived(
+                &[
+                    "query-cpus-fast",
+                    "qom-get",
+                    "query-status",
+                    "query-migrate",
+                    "qom-list",
+                    "add-fd",
+                    "xen-save-devices-state",
+                    "remove-fd",
+                ],
+                run!(cpu::lapic::info_lapic),
+            )
+            .with_risk(Risk::Risky)
+            .on(X86),
+            Route::blocked(&missing::QUERY_LAPIC),
+        ],
         ..ROW
     },
     Command {
@@ -468,7 +485,24 @@ pub const INFO: &[Command] = &[
         params: "[-a|vcpu]",
         help: "show CPU registers (-a of all CPUs)",
         family: Family::Cpus,
-        routes: &[Route::blocked(&missing::QUERY_REGISTERS)],
+        routes: &[
+            Route::derived(
+                &[
+                    "query-cpus-fast",
+                    "query-kvm",
+                    "query-status",
+                    "query-migrate",
+                    "qom-list",
+                    "add-fd",
+                    "xen-save-devices-state",
+                    "remove-fd",
+                ],
+                run!(cpu::registers::info_registers),
+            )
+            .with_risk(Risk::Risky)
+            .on(X86),
+            Route::blocked(&missing::QUERY_REGISTERS),
+        ],
         ..ROW
     },
     Command {

@@ -2,3 +2,6 @@
 //! CPUs.
 
 pub mod cpus;
+pub mod lapic;
+pub mod registers;
+mod state;
