@@ -20,6 +20,7 @@ pub const MODES: &[(&str, &[u8])] = &[
     ("long", include_bytes!("roms/long.bin")),
     ("ring3", include_bytes!("roms/ring3.bin")),
     ("compat", include_bytes!("roms/compat.bin")),
+    ("avx", include_bytes!("roms/avx.bin")),
     ("five-levels", include_bytes!("roms/five-levels.bin")),
 ];
 
@@ -33,6 +34,10 @@ pub const WITH_TABLES: &[(usize, &[u8])] = &[
 
 /// Where those tables are.
 pub const TABLES: u64 = 0x10_0000;
+
+/// Firmware that writes into the local APIC and model specific registers, triples of numbers at the
+/// same place.
+pub const SCRIPTED: &[u8] = include_bytes!("roms/script.bin");
 
 /// Of the smallest firmware.
 const SIZE: usize = 64 << 10;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::common::engine::{connect, run};
 use crate::common::qemu::{Qemu, qemus};
 use crate::common::random::Random;
-use crate::common::roms::{MODES, TABLES, WITH_TABLES, builtin, in_mode};
+use crate::common::roms::{MODES, SCRIPTED, TABLES, WITH_TABLES, builtin, in_mode};
 use hmp::client::Client;
 use hmp::host::Unattended;
 use hmp_engine::command::route::Passthrough;
@@ -405,5 +405,128 @@ async fn registers_are_shown_as_the_builtin_shows_them() {
         }
         let _ = writeln!(std::io::stderr(), "{name}: {count} lines alike");
         assert!(count > 1000, "{count}");
+    }
+}
+
+/// What the first CPU writes into its local APIC before it stays: offsets and values; a base with
+/// x2APIC; model specific registers.
+const APICS: &[(&str, &[(u32, u64)])] = &[
+    (
+        "cluster",
+        &[
+            (0xe0, 0x0fff_ffff),
+            (0xd0, 0x2100_0000),
+            (0x310, 0x3500_0000),
+            (0x300, 0x841),
+        ],
+    ),
+    (
+        "flat",
+        &[
+            (0xe0, 0xffff_ffff),
+            (0xd0, 0x0200_0000),
+            (0x310, 0x0a00_0000),
+            (0x300, 0xc841),
+        ],
+    ),
+    (
+        "another format",
+        &[(0xe0, 0x5fff_ffff), (0x310, 0x0a00_0000), (0x300, 0xc841)],
+    ),
+    ("physical", &[(0x310, 0x0a00_0000), (0x300, 0x4041)]),
+    ("to all", &[(0x300, 0x84041), (0x300, 0xc40f1)]),
+    (
+        "one shot, over",
+        &[(0x320, 0x1_0041), (0x3e0, 1), (0x380, 0x100)],
+    ),
+    (
+        "one shot, long",
+        &[(0x320, 0x1_0041), (0x3e0, 0xb), (0x380, 0xf000_0000)],
+    ),
+    ("deadline", &[(0x320, 0x4_0041)]),
+    (
+        "requests",
+        &[
+            (0x320, 0x41),
+            (0x3e0, 1),
+            (0x380, 0x100),
+            (0x300, 0x440a5),
+            (0x300, 0x440fe),
+        ],
+    ),
+    (
+        "every entry",
+        &[
+            (0x330, 0x1_f7ff),
+            (0x340, 0x1_02ff),
+            (0x350, 0xffff_ffff),
+            (0x360, 0x1_5d00),
+            (0x370, 0xfe),
+            (0x3e0, 0xa),
+        ],
+    ),
+    (
+        "x2apic, logical",
+        &[
+            (X2APIC, 0xfee0_0d00),
+            (0x830, 0x0003_0005_0000_0842),
+            (0x80f, 0x1ff),
+        ],
+    ),
+    (
+        "x2apic, physical",
+        &[(X2APIC, 0xfee0_0d00), (0x830, 0x0003_0005_0000_4042)],
+    ),
+];
+
+/// The model specific register of the APIC's base; those from 0x800 are the APIC's own then.
+const X2APIC: u32 = 0x1b;
+
+#[tokio::test]
+async fn local_apics_are_shown_as_the_builtin_shows_them() {
+    for program in pcs() {
+        let name = program.display().to_string();
+        let mut count = 0;
+        for (what, writes) in APICS {
+            for feature in ["x2apic=on", "x2apic=off"] {
+                if what.starts_with("x2apic") && feature.ends_with("off") {
+                    continue;
+                }
+                let mut script: Vec<u8> = Vec::new();
+                for (place, value) in *writes {
+                    let model_specific = *place == X2APIC || *place >= 0x800;
+                    let place = if model_specific {
+                        *place
+                    } else {
+                        0xfee0_0000 + place
+                    };
+                    script.extend(place.to_le_bytes());
+                    script.extend(value.to_le_bytes());
+                }
+                script.extend([0; 4]);
+                let folder = tempfile::tempdir_in("/tmp").unwrap();
+                let file = folder.path().join("script");
+                std::fs::write(&file, script).unwrap();
+                let loader = format!(
+                    "loader,file={},addr={TABLES:#x},force-raw=on",
+                    file.display()
+                );
+                let model = if has(&program, "long") {
+                    "qemu64"
+                } else {
+                    "qemu32"
+                };
+                let cpu = format!("{model},{feature}");
+                let more = ["-cpu", &cpu, "-device", &loader];
+                let (_qemu, client) = in_mode(&program, SCRIPTED, &more).await;
+                let mut monitor = monitor(&client, Risk::Risky).await;
+                for line in ["info lapic", "info lapic 1"] {
+                    let what = format!("{name}, {what}, {feature}");
+                    alike(&mut monitor, &client, &what, line, 0).await;
+                    count += builtin(&client, line, Some(0)).await.lines().count();
+                }
+            }
+        }
+        let _ = writeln!(std::io::stderr(), "{name}: {count} lines alike");
     }
 }

@@ -17,4 +17,6 @@ done
 for mode in 2 3 4 7; do
     make tables-$mode $mode -DTABLES
 done
+make avx 4 -DAVX=7
+make script 1 -DSCRIPT
 chmod -x ./*.bin

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Firmware that puts a PC's first CPU into one mode and stays there. MODE: 1 32 bits, 2 with paging,
- * 3 with PAE, 4 long mode, 5 ring 3 of it, 6 compatibility mode, 7 long mode with 5 levels. Tables
- * are at 0x10000, with TABLES at 0x100000, where somebody else put them; 0x600dc0de at 0x500 says that
- * the mode is reached. build.sh makes the files.
+ * Firmware that puts a PC's first CPU into one mode and stays there; build.sh makes the files.
+ * 0x600dc0de at 0x500 says that the mode is reached.
+ *
+ * MODE: 1 32 bits, 2 with paging, 3 with PAE, 4 long mode, 5 ring 3 of it, 6 compatibility mode, 7
+ * long mode with 5 levels. Tables are at 0x10000, or with TABLES at 0x100000, where somebody else put
+ * them. With AVX, XCR0 has that value. With SCRIPT, numbers are written before: triples at 0x100000 of
+ * a place in the local APIC, or else of a model specific register, and what goes there; 0 ends them.
  */
 .code16
 start16:
@@ -57,6 +60,24 @@ pm32:
     mov %eax, %dr0
     mov $0x9abcdef0, %eax
     mov %eax, %dr3
+#ifdef SCRIPT
+    mov $0x100000, %esi
+1:  mov (%esi), %ecx
+    test %ecx, %ecx
+    jz 3f
+    mov 4(%esi), %eax
+    mov 8(%esi), %edx
+    add $12, %esi
+    mov %ecx, %edi
+    shr $12, %edi
+    cmp $0xfee00, %edi
+    je 2f
+    wrmsr
+    jmp 1b
+2:  mov %eax, (%ecx)
+    jmp 1b
+3:
+#endif
 #if MODE == 2
     movl $0x000000e3, 0x10000
     movl $0x00011007, 0x10004
@@ -144,6 +165,19 @@ lm:
     mov $0x1230000, %eax
     xor %edx, %edx
     wrmsr
+#ifdef AVX
+    mov %cr4, %rax
+    or $0x40000, %rax
+    mov %rax, %cr4
+    xor %ecx, %ecx
+    xor %edx, %edx
+    mov $AVX, %eax
+    xsetbv
+    vpbroadcastd %xmm7, %ymm3
+    vperm2i128 $0x01, %ymm3, %ymm1, %ymm4
+    movq %r15, %xmm5
+    vpbroadcastq %xmm5, %ymm15
+#endif
 #if MODE == 5
     mov $0x33, %ax
     mov %ax, %ds
