@@ -6,6 +6,7 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::json;
 
 use crate::command::route::{PASSTHROUGH, Plan, Taken};
+use crate::command::vm_state;
 use crate::engine::decide::Decision;
 use crate::guest::dump;
 use crate::host::Risk;
@@ -36,7 +37,11 @@ impl Serialize for Decision {
             None if self.error.is_none() => way(&mut map, Taken::Local, Risk::Safe, &[])?,
             None => {}
             Some(Plan::Run(route, _)) => {
-                let first = self.registers.map_or(&[][..], |_| dump::NEEDS);
+                let first = match self.registers {
+                    None => &[][..],
+                    Some(Risk::Risky) => vm_state::NEEDS,
+                    Some(_) => dump::NEEDS,
+                };
                 let risk = route.risk.max(self.registers.unwrap_or(Risk::Safe));
                 let needs = route.needs().iter().filter(|need| !first.contains(need));
                 let needs: Vec<&str> = first.iter().chain(needs).copied().collect();

@@ -7,12 +7,12 @@ use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::command::hazard::Met;
 use crate::command::route::{self, Plan, Refusal, Taken};
 use crate::command::row::{Command, ErrorStyle, Exact, Route, Run};
+use crate::command::vm_state;
 use crate::engine::decide::Decision;
 use crate::engine::monitor::Monitor;
 use crate::engine::ran::{Outcome, Ran};
 use crate::engine::sink::Sink;
 use crate::grammar::args::Args;
-use crate::guest::dump::DumpError;
 use crate::guest::registers::{self, State};
 use crate::host::Risk;
 use crate::qmp::QmpError;
@@ -44,13 +44,15 @@ impl Monitor {
         let mut ran = Ran::new(Outcome::Done);
         ran.command.clone_from(&decision.command);
         let names_registers = decision.registers.is_some();
-        if names_registers {
-            match self.registers().await {
+        if let Some(risk) = decision.registers {
+            match self.registers(risk).await {
                 Ok(state) => decision = self.decide(line, Some(&state)),
-                Err(DumpError::Lost(error)) => ran.outcome = Outcome::Disconnected(error),
+                Err(CmdError::Qmp(error)) if error.is_fatal() => {
+                    ran.outcome = Outcome::Disconnected(error);
+                }
                 Err(error) => {
                     let command = ran.command.as_deref().unwrap_or_default();
-                    let text = format!("{command}: no register can be read: {error}\n");
+                    let text = format!("{command}: {error}\n");
                     ran.refusal = Some(Refusal::Unavailable);
                     ran.outcome = fail(out, &text);
                 }
@@ -71,11 +73,15 @@ impl Monitor {
         ran
     }
 
-    /// The registers of the CPU in use.
-    async fn registers(&mut self) -> Result<State, DumpError> {
-        let (qmp, host) = (self.qmp.as_ref(), self.host.as_ref());
-        let given = &self.session.given;
-        registers::read(qmp, host, given, &self.caps, self.session.cpu).await
+    /// The registers of the CPU in use, as far as this risk reaches.
+    async fn registers(&mut self, risk: Risk) -> Result<State, CmdError> {
+        let mut nowhere = String::new();
+        let mut cx = self.cx(&mut nowhere);
+        if risk == Risk::Risky {
+            return vm_state::registers(&mut cx).await;
+        }
+        let (qmp, host, cpu) = (cx.qmp(), cx.host, cx.session.cpu);
+        Ok(registers::read(qmp, host, &cx.session.given, cx.caps, cpu).await?)
     }
 
     async fn carry_out(

@@ -11,7 +11,7 @@ use crate::guest::dump::{self, DumpError};
 use crate::guest::given::Given;
 use crate::guest::notes;
 use crate::guest::x86::cpu::Cpu;
-use crate::guest::x86::names::{self, Style};
+use crate::guest::x86::names::{self, Deep, Style};
 use crate::guest::x86::noted;
 use crate::host::{Host, Risk};
 use crate::qemu::caps::Caps;
@@ -34,7 +34,15 @@ const NOT_READ: &str = "the notes of a memory dump do not hold it";
 
 /// The state of the CPU whose registers a line names; none where there is no CPU.
 #[derive(Clone, Debug)]
-pub struct State(Option<Cpu>);
+pub struct State(Option<(Cpu, Option<Deep>)>);
+
+impl State {
+    /// With what the notes of a dump do not hold.
+    #[must_use]
+    pub fn whole(cpu: Option<(Cpu, Deep)>) -> Self {
+        Self(cpu.map(|(cpu, deep)| (cpu, Some(deep))))
+    }
+}
 
 /// Which `$name` the connected QEMU knows, and the values where they were read.
 #[derive(Debug)]
@@ -59,7 +67,9 @@ fn is_x86(caps: &Caps) -> bool {
     matches!(caps.arch.as_deref(), Some("x86_64" | "i386"))
 }
 
-fn is_narrow(caps: &Caps) -> bool {
+/// Whether it is a build of QEMU for x86 of 32 bits.
+#[must_use]
+pub fn is_narrow(caps: &Caps) -> bool {
     caps.arch.as_deref() == Some("i386")
 }
 
@@ -92,10 +102,12 @@ impl<'a> Names<'a> {
 
     fn known(&self, name: &str) -> Known {
         if is_x86(self.caps) {
-            let risk = names::risk(style(self.caps), is_narrow(self.caps), name);
-            return match risk {
+            let style = style(self.caps);
+            return match names::risk(style, is_narrow(self.caps), name) {
+                Some(Risk::Risky) if !self.caps.has("xen-save-devices-state") => Known::Unreadable,
                 Some(risk) if dump::NEEDS.iter().all(|need| self.caps.has(need)) => Known::At(risk),
                 Some(_) => Known::Unreadable,
+                None if names::is_unreadable(style, name) => Known::Unreadable,
                 None => Known::Unknown,
             };
         }
@@ -128,7 +140,9 @@ impl Registers for Names<'_> {
                     Some(State(Some(cpu))) => Some(cpu),
                     None => None,
                 };
-                let value = cpu.and_then(|cpu| names::value(style(self.caps), cpu, name));
+                let style = style(self.caps);
+                let value =
+                    cpu.and_then(|(cpu, deep)| names::value(style, cpu, deep.as_ref(), name));
                 value.ok_or_else(|| {
                     self.risk.set(self.risk.get().max(Some(risk)));
                     RegisterError::Unavailable(NOT_READ)
@@ -154,7 +168,8 @@ pub async fn read(
     caps: &Caps,
     cpu: Option<i64>,
 ) -> Result<State, DumpError> {
-    Ok(State(of_cpu(qmp, host, given, caps, cpu).await?))
+    let cpu = of_cpu(qmp, host, given, caps, cpu).await?;
+    Ok(State(cpu.map(|cpu| (cpu, None))))
 }
 
 /// The same, as the state of an x86 CPU; none where there is no CPU.
@@ -206,7 +221,11 @@ mod tests {
 
     #[test]
     fn the_highest_risk_counts_and_what_cant_be_read() {
-        let caps = Caps::from_parts(v(11, 1), Some("x86_64"), dump::NEEDS.iter().copied());
+        let all = dump::NEEDS
+            .iter()
+            .copied()
+            .chain(["xen-save-devices-state"]);
+        let caps = Caps::from_parts(v(11, 1), Some("x86_64"), all);
         let names = Names::new(&caps, None);
         assert_eq!(names.risk(), None);
         for (name, risk) in [
@@ -221,7 +240,7 @@ mod tests {
         let names = Names::new(&caps, None);
         assert!(names.get("rax").is_err());
         assert_eq!(names.risk(), None);
-        let state = State(Some(Cpu::default()));
+        let state = State(Some((Cpu::default(), None)));
         let names = Names::new(&caps, Some(&state));
         assert!(names.get("rax").is_err());
     }

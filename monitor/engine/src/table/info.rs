@@ -3,6 +3,7 @@
 
 use crate::command::nature::Family;
 use crate::command::row::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
+use crate::command::vm_state;
 use crate::commands::{
     block, chardev, cpu, device, display, machine, memory, migration, net, snapshot, trace,
 };
@@ -221,21 +222,9 @@ pub const INFO: &[Command] = &[
         family: Family::Cpus,
         present: Present::Target(X86),
         routes: &[
-            Route::derived(
-                &[
-                    "query-cpus-fast",
-                    "qom-get",
-                    "query-status",
-                    "query-migrate",
-                    "qom-list",
-                    "add-fd",
-                    "xen-save-devices-state",
-                    "remove-fd",
-                ],
-                run!(cpu::lapic::info_lapic),
-            )
-            .with_risk(Risk::Risky)
-            .on(X86),
+            Route::derived(vm_state::NEEDS, run!(cpu::lapic::info_lapic))
+                .with_risk(Risk::Risky)
+                .on(X86),
             Route::blocked(&missing::QUERY_LAPIC),
         ],
         ..ROW

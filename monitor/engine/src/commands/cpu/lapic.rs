@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::commands::cpu::state::{Listed, current, listed, parted, read, surprised};
+use crate::command::vm_state::{Listed, current, listed, parted, read, surprised};
 use crate::guest::bytes::Bytes;
 use crate::guest::stream::{Section, Surprise, find};
 use crate::guest::x86::apic::{self, Apic, Vectors, bit};

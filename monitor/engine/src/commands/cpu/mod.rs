@@ -4,4 +4,3 @@
 pub mod cpus;
 pub mod lapic;
 pub mod registers;
-mod state;

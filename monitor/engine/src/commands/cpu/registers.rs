@@ -6,8 +6,9 @@ use std::fmt::{self, Write};
 use serde::Deserialize;
 
 use crate::command::cx::{CmdResult, Cx};
-use crate::commands::cpu::state::{current, listed, of_cpu, parted, read, surprised};
+use crate::command::vm_state::{current, listed, of_cpu, parted, read, surprised};
 use crate::guest::bytes::Bytes;
+use crate::guest::registers::is_narrow;
 use crate::guest::stream::{Section, Surprise, subsections};
 use crate::guest::x86::cpu::Segment;
 use crate::guest::x86::section::{self, LONG, LONG_CODE, PROTECTED, Whole};
@@ -59,7 +60,7 @@ pub async fn info_registers(cx: &mut Cx<'_>, args: Which) -> CmdResult {
     let kvm: Kvm = cx.query("query-kvm").await?;
     let state = read(cx).await?;
     let parts = parted(&state, &cpus)?;
-    let narrow = cx.caps.arch.as_deref() == Some("i386");
+    let narrow = is_narrow(cx.caps);
     // All of it is read before any of it is shown.
     let mut text = String::new();
     for cpu in shown {

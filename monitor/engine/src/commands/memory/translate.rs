@@ -12,6 +12,7 @@ use std::task::Poll;
 use serde::Deserialize;
 
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
+use crate::command::vm_state;
 use crate::commands::memory::map::memory_map;
 use crate::guest::bytes::Bytes;
 use crate::guest::memory::Reader;
@@ -19,6 +20,8 @@ use crate::guest::ram;
 use crate::guest::regions::Map;
 use crate::guest::registers::of_cpu;
 use crate::guest::x86::paging::{PAGE, Paging, Search, Sought, Step, USER, WRITE, Walk};
+use crate::guest::x86::section::MANAGEMENT;
+use crate::host::Risk;
 use crate::qmp::version::{Version, v};
 
 /// The first release that shows the address 0 with its prefix (11.1, seen: on 11.1.3; the sources of
@@ -133,6 +136,16 @@ async fn paging(cx: &mut Cx<'_>) -> Result<Option<Paging>, CmdError> {
     Ok(cpu.as_ref().map(Paging::from))
 }
 
+/// The bits of physical addresses that the A20 gate lets through; system management is behind no
+/// gate.
+async fn read_gate(cx: &mut Cx<'_>) -> Result<u64, CmdError> {
+    let whole = vm_state::whole(cx).await?;
+    Ok(match whole {
+        Some(whole) if whole.mode & MANAGEMENT == 0 => i64::from(whole.gate).cast_unsigned(),
+        _ => u64::MAX,
+    })
+}
+
 /// `gva2gpa`.
 pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
     let Some(paging) = paging(cx).await? else {
@@ -140,13 +153,19 @@ pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
         return Ok(());
     };
     let address = args.addr.cast_unsigned();
+    let mut gate = u64::MAX;
     if !paging.is_protected() && address & 1 << 20 != 0 {
-        return Err(CmdError::Unavailable(
-            "gva2gpa: in real mode the A20 gate decides, which is in no note of a dump".into(),
-        ));
+        match cx.allow {
+            Risk::Risky => gate = read_gate(cx).await?,
+            _ => {
+                let why = "gva2gpa: needs --allow risky: in real mode the A20 gate decides, which is in no \
+                           note of a dump";
+                return Err(CmdError::Unavailable(why.into()));
+            }
+        }
     }
     let mut tables = Tables::open(cx).await?;
-    let found = search(cx, &mut tables, Search::new(&paging, address, u64::MAX)).await;
+    let found = search(cx, &mut tables, Search::new(&paging, address, gate)).await;
     let result = match found {
         Ok(None) => writeln!(cx, "Unmapped").map_err(CmdError::from),
         Ok(Some(0)) if cx.caps.version < PREFIXED_ZERO => {

@@ -73,7 +73,23 @@ const BASES: &[(&str, usize)] = &[("fs_base", 4), ("gs_base", 5)];
 const ALWAYS_0: &[&str] = &["ftag", "fiseg", "fioff", "foseg", "fooff", "fop"];
 
 /// Registers that only the whole state of the CPU holds.
-const DEEP: &[&str] = &["cr8", "efer", "fctrl", "fstat", "mxcsr"];
+const DEEP: &[&str] = &["cr8", "efer", "fctrl", "fstat"];
+
+/// A register that nothing holds as it is: exceptions are kept elsewhere until they are asked for.
+pub const UNREADABLE: &str = "mxcsr";
+
+/// What only the whole state of the CPU holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deep {
+    /// The task priority of the local APIC.
+    pub priority: u8,
+    /// EFER.
+    pub efer: u64,
+    /// The x87 control word.
+    pub fpu_control: u16,
+    /// The x87 status word.
+    pub fpu_status: u16,
+}
 
 fn of(table: &[(&str, usize)], name: &str) -> Option<usize> {
     let found = table.iter().find(|(known, _)| *known == name);
@@ -122,6 +138,12 @@ pub fn risk(style: Style, narrow: bool, name: &str) -> Option<Risk> {
     (gdb && DEEP.contains(&name)).then_some(Risk::Risky)
 }
 
+/// Whether that is [`UNREADABLE`].
+#[must_use]
+pub fn is_unreadable(style: Style, name: &str) -> bool {
+    style == Style::Gdb && name == UNREADABLE
+}
+
 /// All names, for lists.
 pub fn listed(style: Style, narrow: bool) -> impl Iterator<Item = &'static str> {
     let general = match (style, narrow) {
@@ -133,17 +155,27 @@ pub fn listed(style: Style, narrow: bool) -> impl Iterator<Item = &'static str> 
     let names = tables.flatten().map(|(name, _)| *name);
     let single = ["eip", "rip", "eflags", "pc", "k_gs_base"];
     let names = names.chain(single).chain(ALWAYS_0.iter().copied());
-    let names = names.chain(DEEP.iter().copied());
-    names.filter(move |name| risk(style, narrow, name).is_some())
+    let names = names.chain(DEEP.iter().copied()).chain([UNREADABLE]);
+    names.filter(move |name| risk(style, narrow, name).is_some() || is_unreadable(style, name))
 }
 
 /// A register's value, where this state has it.
 #[must_use]
-pub fn value(style: Style, cpu: &Cpu, name: &str) -> Option<i64> {
+pub fn value(style: Style, cpu: &Cpu, deep: Option<&Deep>, name: &str) -> Option<i64> {
     match style {
         Style::Table => in_table(cpu, name),
-        Style::Gdb => of_gdb(cpu, name),
+        Style::Gdb => of_gdb(cpu, name).or_else(|| of_deep(deep?, name)),
     }
+}
+
+fn of_deep(deep: &Deep, name: &str) -> Option<i64> {
+    Some(match name {
+        "cr8" => (deep.priority >> 4).into(),
+        "efer" => deep.efer.cast_signed(),
+        "fctrl" => deep.fpu_control.into(),
+        "fstat" => deep.fpu_status.into(),
+        _ => return None,
+    })
 }
 
 fn signed(value: u64) -> i64 {
@@ -242,7 +274,7 @@ mod tests {
             assert!(!known(Style::Table, false, name), "{name}");
         }
         for name in [
-            "rax", "rip", "cr3", "cs.limit", "fs_base", "pc", "mxcsr", "r15",
+            "rax", "rip", "cr3", "cs.limit", "fs_base", "pc", "cr8", "r15",
         ] {
             assert!(known(Style::Gdb, false, name), "{name}");
         }
@@ -267,8 +299,8 @@ mod tests {
         cpu.general[8] = 7;
         cpu.segments[1].base = 0xffff_0000;
         cpu.segments[1].limit = 0xffff_ffff;
-        let table = |cpu: &Cpu, name| value(Style::Table, cpu, name);
-        let gdb = |cpu: &Cpu, name| value(Style::Gdb, cpu, name);
+        let table = |cpu: &Cpu, name| value(Style::Table, cpu, None, name);
+        let gdb = |cpu: &Cpu, name| value(Style::Gdb, cpu, None, name);
         assert_eq!(table(&cpu, "eax"), Some(0x1_8000_0000));
         assert_eq!(table(&cpu, "pc"), Some(0xffff_fff0));
         assert_eq!(table(&cpu, "cs.limit"), Some(-1));
