@@ -73,6 +73,12 @@ pub fn is_narrow(caps: &Caps) -> bool {
     caps.arch.as_deref() == Some("i386")
 }
 
+/// Whether the notes of a dump, as this QEMU writes them, are read here.
+#[must_use]
+pub fn are_noted(caps: &Caps) -> bool {
+    is_x86(caps) && dump::NEEDS.iter().all(|need| caps.has(need))
+}
+
 fn style(caps: &Caps) -> Style {
     if caps.version >= GDB_NAMES {
         Style::Gdb

@@ -1479,6 +1479,19 @@ pub const MAIN: &[Command] = &[
                 &["add-fd", "memsave", "remove-fd"],
                 run!(memory::show_virtual::show_virtual_anyway),
             ),
+            Route::derived(
+                &[
+                    "getfd",
+                    "dump-guest-memory",
+                    "closefd",
+                    "add-fd",
+                    "memsave",
+                    "remove-fd",
+                ],
+                run!(memory::show_virtual::show_virtual_anyway),
+            )
+            .with_risk(Risk::Pausing)
+            .on(X86),
         ],
         ..ROW
     },

@@ -14,6 +14,10 @@ use hmp::host::Unattended;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::Monitor;
 use hmp_engine::host::Risk;
+#[cfg(feature = "disassembly")]
+use hmp_engine::qmp::Qmp;
+#[cfg(feature = "disassembly")]
+use serde_json::Value;
 
 /// Those of x86.
 fn pcs() -> impl Iterator<Item = PathBuf> {
@@ -561,6 +565,56 @@ async fn deep_names_have_the_values_of_the_builtin() {
         let _ = writeln!(
             std::io::stderr(),
             "{name}: {known} values of deep registers"
+        );
+    }
+}
+
+/// Code of every mode, from where it begins and from within instructions. QEMUs before 11 link an
+/// older disassembler, whose lines are counted.
+#[cfg(feature = "disassembly")]
+#[tokio::test]
+async fn instructions_are_decoded_in_the_mode_of_the_cpu() {
+    for program in pcs() {
+        let name = program.display().to_string();
+        let (mut lines, mut same) = (0, 0);
+        for (mode, code) in MODES.iter().filter(|(mode, _)| has(&program, mode)) {
+            let (_qemu, client) = in_mode(&program, code, &["-cpu", "max"]).await;
+            let mut monitor = monitor(&client, Risk::Pausing).await;
+            let version = client.execute("query-version", Value::Null).await.unwrap();
+            let alike = version["qemu"]["major"].as_u64().unwrap() >= 11;
+            let pc = if alike { "$rip" } else { "$eip" };
+            for cpu in [0, 1] {
+                chosen(&mut monitor, cpu).await;
+                for at in [
+                    "xp/150i 0xf0000",
+                    "xp/40i 0xf0003",
+                    "xp/40i 0xfffff000",
+                    "x/20i 0xf0000",
+                    "x/4i 0x500",
+                    &format!("x/2i {pc}"),
+                ] {
+                    let theirs = builtin(&client, at, Some(cpu)).await;
+                    let mut ours = String::new();
+                    run(&mut monitor, at, &mut ours).await;
+                    if alike {
+                        assert_eq!(ours, theirs, "{name} {mode}: {at} of CPU {cpu}");
+                    }
+                    lines += theirs.lines().count();
+                    same += theirs
+                        .lines()
+                        .zip(ours.lines())
+                        .filter(|(a, b)| a == b)
+                        .count();
+                }
+            }
+        }
+        let _ = writeln!(
+            std::io::stderr(),
+            "{name}: {same} of {lines} lines of instructions alike"
+        );
+        assert!(
+            lines > 300 && same * 10 > lines * 8,
+            "{name}: {same} of {lines}"
         );
     }
 }

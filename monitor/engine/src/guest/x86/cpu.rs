@@ -14,6 +14,8 @@ pub const FIVE_LEVELS: u64 = 1 << 12;
 
 /// Bits of a segment's flags, as QEMU keeps them: those of a descriptor's second word.
 pub const LONG_CODE: u32 = 1 << 21;
+/// Of 32 bits.
+pub const WIDE_CODE: u32 = 1 << 22;
 
 /// A segment register, or one that points to a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
