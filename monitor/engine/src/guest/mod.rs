@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The guest as QMP shows it: memory, regions, registers.
 
+pub mod arm;
 pub mod bytes;
 pub mod dump;
 pub mod given;

@@ -142,10 +142,10 @@ pub struct Subsection<'a> {
 }
 
 /// The subsections in `bytes`, which are what is left of a body behind its fixed part. `size` knows
-/// how long each is, by its name; all are of version 1.
+/// how long each is, by its name and version.
 pub fn subsections(
     bytes: &[u8],
-    size: impl Fn(&str) -> Option<usize>,
+    size: impl Fn(&str, u32) -> Option<usize>,
 ) -> Result<Vec<Subsection<'_>>, Surprise> {
     let mut bytes = Bytes::big_endian(bytes);
     let mut list: Vec<Subsection<'_>> = Vec::new();
@@ -156,8 +156,7 @@ pub fn subsections(
                 "a section is longer than expected ({more} bytes)"
             )));
         };
-        let known = size(name).filter(|_| version == 1);
-        let Some(body) = known.and_then(|size| bytes.take(size)) else {
+        let Some(body) = size(name, version).and_then(|size| bytes.take(size)) else {
             return Err(Surprise(format!(
                 "the part {name} of version {version} is not known here"
             )));
@@ -266,9 +265,9 @@ pub(crate) mod tests {
 
     #[test]
     fn subsections_have_known_names_and_sizes() {
-        let size = |name: &str| match name {
-            "cpu/xss" => Some(8),
-            "cpu/pkru" => Some(4),
+        let size = |name: &str, version: u32| match (name, version) {
+            ("cpu/xss", 1) => Some(8),
+            ("cpu/pkru", 1) => Some(4),
             _ => None,
         };
         let why = |bytes: &[u8]| subsections(bytes, size).unwrap_err().0;
@@ -314,7 +313,7 @@ pub(crate) mod tests {
                 let total: usize = found.iter().map(|section| section.body.len()).sum();
                 prop_assert!(total < bytes.len());
             }
-            let _ = subsections(&noise, |name| Some(name.len()));
+            let _ = subsections(&noise, |name, _| Some(name.len()));
         }
     }
 }

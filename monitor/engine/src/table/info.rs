@@ -11,7 +11,9 @@ use crate::host::Risk;
 use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
-use crate::table::targets::{NOTES_AND_TABLES, S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
+use crate::table::targets::{
+    ARM_AND_X86, NOTES_AND_TABLES, S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86,
+};
 
 /// The rows, sorted by name.
 pub const INFO: &[Command] = &[
@@ -489,7 +491,7 @@ pub const INFO: &[Command] = &[
                 run!(cpu::registers::info_registers),
             )
             .with_risk(Risk::Risky)
-            .on(X86),
+            .on(ARM_AND_X86),
             Route::blocked(&missing::QUERY_REGISTERS),
         ],
         ..ROW

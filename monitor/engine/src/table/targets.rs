@@ -2,6 +2,7 @@
 //! Targets, in QAPI's spelling, that share commands, and what commands share.
 
 pub(super) const X86: &[&str] = &["i386", "x86_64"];
+pub(super) const ARM_AND_X86: &[&str] = &["aarch64", "arm", "i386", "x86_64"];
 pub(super) const S390X: &[&str] = &["s390x"];
 pub(super) const WITH_TLB: &[&str] = &[
     "i386", "x86_64", "sh4", "sh4eb", "sparc", "sparc64", "ppc", "ppc64", "xtensa", "xtensaeb",

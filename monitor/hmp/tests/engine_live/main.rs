@@ -13,3 +13,4 @@ mod memory;
 mod qom_tree;
 mod qtree;
 mod registers;
+mod registers_arm;

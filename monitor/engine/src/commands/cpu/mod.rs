@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! CPUs.
 
+mod arm;
 pub mod cpus;
 pub mod lapic;
 pub mod registers;
+mod x86;

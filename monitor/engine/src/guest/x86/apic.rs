@@ -55,8 +55,8 @@ pub fn read(section: &Section<'_>) -> Result<Apic, Surprise> {
     }
     let mut bytes = Bytes::big_endian(section.body);
     let apic = fixed(&mut bytes).ok_or_else(surprise)?;
-    subsections(bytes.rest(), |name| {
-        (name == WAITING.0).then_some(WAITING.1)
+    subsections(bytes.rest(), |name, version| {
+        ((name, version) == (WAITING.0, 1)).then_some(WAITING.1)
     })?;
     Ok(apic)
 }

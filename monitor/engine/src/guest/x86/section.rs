@@ -124,12 +124,13 @@ pub fn read(section: &Section<'_>, narrow: bool) -> Result<Whole, Surprise> {
     if format != 0 {
         return Err(Surprise("the x87 registers have another format".into()));
     }
-    let size = |name: &str| match name {
-        "cpu/avx512" if narrow => Some(NARROW_AVX512),
-        name => {
-            let known = SIZES.iter().find(|(known, _)| *known == name);
-            known.map(|(_, size)| *size)
-        }
+    let size = |name: &str, version: u32| {
+        let known = SIZES.iter().find(|(known, _)| *known == name);
+        let (_, size) = known.filter(|_| version == 1)?;
+        Some(match name {
+            "cpu/avx512" if narrow => NARROW_AVX512,
+            _ => *size,
+        })
     };
     for part in subsections(bytes.rest(), size)? {
         let mut bytes = Bytes::big_endian(part.body);

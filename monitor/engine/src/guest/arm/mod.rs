@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Arm CPUs, of 32 and 64 bits.
+
+pub mod section;
+pub mod vectors;
