@@ -14,3 +14,4 @@ pub mod random;
 #[cfg(feature = "repl")]
 pub mod roms;
 pub mod screen;
+pub mod steps;

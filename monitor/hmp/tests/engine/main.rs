@@ -18,5 +18,6 @@ mod permissions;
 mod qtree;
 mod replies;
 mod sessions;
+mod states;
 mod targets;
 mod words;

@@ -4,19 +4,19 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::common::engine::{connect, run};
 use crate::common::qemu::{Qemu, qemus};
 use crate::common::random::Random;
 use crate::common::roms::{MODES, SCRIPTED, TABLES, WITH_TABLES, builtin, in_mode};
+use crate::common::steps;
 use hmp::client::Client;
 use hmp::host::Unattended;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::Monitor;
 use hmp_engine::host::Risk;
-#[cfg(feature = "disassembly")]
 use hmp_engine::qmp::Qmp;
-#[cfg(feature = "disassembly")]
 use serde_json::Value;
 
 /// Those of x86.
@@ -616,5 +616,41 @@ async fn instructions_are_decoded_in_the_mode_of_the_cpu() {
             lines > 300 && same * 10 > lines * 8,
             "{name}: {same} of {lines}"
         );
+    }
+}
+
+/// Lines whose steps are kept for tests without a QEMU.
+const KEPT: &[&str] = &[
+    "info registers -a",
+    "info lapic",
+    "print $pc",
+    "x/2xw $pc",
+    "info tlb",
+    "info mem",
+    "gva2gpa 0x401234",
+];
+
+/// Modes that are kept of every release.
+const KEPT_MODES: &[&str] = &["pae", "long", "five-levels"];
+
+/// Writes `tests/engine/states` anew, where `HMP_RECORD_STATES` is set.
+#[tokio::test]
+async fn states_are_kept() {
+    if !steps::are_kept() {
+        return;
+    }
+    let start = ("start", MODES[0].1);
+    for program in pcs() {
+        let newest = program.to_string_lossy().contains("11.1");
+        let modes = MODES.iter().chain([&start]);
+        for (mode, code) in modes.filter(|(mode, _)| newest || KEPT_MODES.contains(mode)) {
+            let (_qemu, client) = in_mode(&program, code, &["-cpu", "max"]).await;
+            if *mode == "start" {
+                client.execute("system_reset", Value::Null).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            let harmful = (*mode == "five-levels").then_some("info mem");
+            steps::keep(&client, mode, KEPT, harmful).await;
+        }
     }
 }

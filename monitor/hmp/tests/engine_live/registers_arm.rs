@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::common::engine::connect;
 use crate::common::qemu::{Qemu, qemus};
 use crate::common::roms::builtin;
+use crate::common::steps;
 use hmp::host::Unattended;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::Monitor;
@@ -74,6 +75,16 @@ const NARROW: &[&[&str]] = &[
     &["-M", "palmetto-bmc"],
     &["-M", "raspi0"],
     &["-M", "cubieboard"],
+];
+
+/// Those that are kept for tests without a QEMU, and their names there.
+const KEPT: &[(&[&str], &str)] = &[
+    (WIDE[2], "secure"),
+    (WIDE[9], "sve256"),
+    (WIDE[12], "sve1024"),
+    (WIDE[15], "narrow"),
+    (NARROW[0], "vectors"),
+    (NARROW[3], "none"),
 ];
 
 /// Code that writes something into registers, switches vectors on, and stays: in instructions of 64
@@ -146,6 +157,10 @@ async fn registers_are_shown_as_the_builtin_shows_them() {
                     client.execute("cont", Value::Null).await.unwrap();
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     client.execute("stop", Value::Null).await.unwrap();
+                }
+                let kept = KEPT.iter().find(|(of, _)| *of == machine);
+                if let Some((_, name)) = kept.filter(|_| run && steps::are_kept()) {
+                    steps::keep(&client, name, &["info registers -a"], None).await;
                 }
                 for line in ["info registers", "info registers -a", "info registers 1"] {
                     let mut ours = String::new();

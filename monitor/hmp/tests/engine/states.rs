@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Registers and tables of real VMs, as `tests/engine/states` holds them: what QEMU was asked, what
+//! it wrote, and what the built-in monitor answered at the same moment. The live tests write them
+//! (`HMP_RECORD_STATES=1`, with the QEMUs of tests/common/qemu.rs).
+
+use std::sync::Arc;
+
+use hmp_engine::command::route::Passthrough;
+use hmp_engine::engine::Monitor;
+use hmp_engine::host::Risk;
+use hmp_engine::qemu::caps::Caps;
+use hmp_engine::qmp::version::Version;
+use hmp_engine::table::{INFO, MAIN};
+
+use crate::common::steps::{Moment, Player, folder};
+
+/// A monitor of a VM whose steps are played.
+fn monitor(player: &Arc<Player>, moment: &Moment) -> Monitor {
+    let routes = MAIN.iter().chain(INFO).flat_map(|row| row.routes);
+    let (major, minor, micro) = moment.version;
+    let version = Version {
+        major,
+        minor,
+        micro,
+    };
+    let needs = routes.flat_map(|route| route.needs());
+    let needs = needs.copied().filter(|need| *need != "qom-list-get");
+    let builder = Monitor::builder(player.clone()).host(player.clone());
+    let builder = builder.passthrough(Passthrough::Never).allow(Risk::Risky);
+    builder.build_with(Caps::from_parts(version, Some(&moment.arch), needs))
+}
+
+#[tokio::test]
+async fn states_are_shown_as_the_builtin_showed_them() {
+    let mut count = 0;
+    for file in std::fs::read_dir(folder()).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let moment: Moment = serde_json::from_str(&text).unwrap();
+        let player = Arc::new(Player::default());
+        let mut monitor = monitor(&player, &moment);
+        for line in &moment.lines {
+            player.line(&line.steps);
+            let mut ours = String::new();
+            monitor.run_line(&line.line, &mut ours).await;
+            let what = format!("{}: {}", path.display(), line.line);
+            if line.builtin.is_empty() {
+                // Five levels, which the built-in does not survive.
+                assert!(
+                    ours.lines().count() > 3 && ours.contains("-rw\n"),
+                    "{what}: {ours}"
+                );
+            } else {
+                assert_eq!(ours, line.builtin, "{what}");
+            }
+            count += ours.lines().count();
+        }
+        player.line(&[]);
+    }
+    assert!(count > 2000, "{count}");
+}
