@@ -13,5 +13,6 @@ pub mod per_cpu;
 pub mod ram;
 pub mod regions;
 pub mod registers;
+pub mod s390x;
 pub mod stream;
 pub mod x86;

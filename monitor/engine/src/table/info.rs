@@ -15,6 +15,18 @@ use crate::table::targets::{
     ARM_AND_X86, NOTES_AND_TABLES, S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86,
 };
 
+/// What reading registers out of the state of all devices needs.
+const REGISTERS: &[&str] = &[
+    "query-cpus-fast",
+    "query-kvm",
+    "query-status",
+    "query-migrate",
+    "qom-list",
+    "add-fd",
+    "xen-save-devices-state",
+    "remove-fd",
+];
+
 /// The rows, sorted by name.
 pub const INFO: &[Command] = &[
     Command {
@@ -477,21 +489,12 @@ pub const INFO: &[Command] = &[
         help: "show CPU registers (-a of all CPUs)",
         family: Family::Cpus,
         routes: &[
-            Route::derived(
-                &[
-                    "query-cpus-fast",
-                    "query-kvm",
-                    "query-status",
-                    "query-migrate",
-                    "qom-list",
-                    "add-fd",
-                    "xen-save-devices-state",
-                    "remove-fd",
-                ],
-                run!(cpu::registers::info_registers),
-            )
-            .with_risk(Risk::Risky)
-            .on(ARM_AND_X86),
+            Route::derived(REGISTERS, run!(cpu::registers::info_registers))
+                .with_risk(Risk::Risky)
+                .on(ARM_AND_X86),
+            Route::partial(REGISTERS, run!(cpu::registers::info_registers))
+                .with_risk(Risk::Risky)
+                .on(S390X),
             Route::blocked(&missing::QUERY_REGISTERS),
         ],
         ..ROW

@@ -51,7 +51,11 @@ async fn states_are_shown_as_the_builtin_showed_them() {
                     "{what}: {ours}"
                 );
             } else {
-                assert_eq!(ours, line.builtin, "{what}");
+                // What is left out on s390x, with a note.
+                let left_out = |line: &&str| !(moment.arch == "s390x" && line.starts_with("PSW="));
+                let lines = line.builtin.lines().filter(left_out);
+                let kept: String = lines.map(|line| format!("{line}\n")).collect();
+                assert_eq!(ours, kept, "{what}");
             }
             count += ours.lines().count();
         }

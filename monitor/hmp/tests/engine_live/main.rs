@@ -14,3 +14,4 @@ mod qom_tree;
 mod qtree;
 mod registers;
 mod registers_arm;
+mod registers_more;

@@ -5,4 +5,5 @@ mod arm;
 pub mod cpus;
 pub mod lapic;
 pub mod registers;
+mod s390x;
 mod x86;

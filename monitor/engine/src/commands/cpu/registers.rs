@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::command::cx::{CmdResult, Cx};
 use crate::command::vm_state::{current, listed, of_cpu, parted, read};
-use crate::commands::cpu::{arm, x86};
+use crate::commands::cpu::{arm, s390x, x86};
 use crate::guest::registers::is_narrow;
 
 /// Arguments of `info registers`.
@@ -52,9 +52,9 @@ pub async fn info_registers(cx: &mut Cx<'_>, args: Which) -> CmdResult {
         return Ok(());
     }
     let kvm: Kvm = cx.query("query-kvm").await?;
-    let arm = matches!(cx.caps.arch.as_deref(), Some("aarch64" | "arm"));
+    let arch = cx.caps.arch.as_deref().unwrap_or_default();
     let mut traits = Vec::new();
-    if arm {
+    if matches!(arch, "aarch64" | "arm") {
         for cpu in &shown {
             traits.push(arm::traits(cx, cpu).await?);
         }
@@ -66,17 +66,21 @@ pub async fn info_registers(cx: &mut Cx<'_>, args: Which) -> CmdResult {
     for (number, cpu) in shown.into_iter().enumerate() {
         let own = of_cpu(&parts, "cpu", cpu)?;
         writeln!(text, "\nCPU#{}", cpu.cpu_index)?;
-        text += &match traits.get(number) {
-            Some(traits) => arm::text(&own, *traits, cx.caps.version, kvm.enabled)?,
-            None => {
+        text += &match (arch, traits.get(number)) {
+            (_, Some(traits)) => arm::text(&own, *traits, cx.caps.version, kvm.enabled)?,
+            ("s390x", _) => s390x::text(&own, kvm.enabled)?,
+            _ => {
                 let common = of_cpu(&parts, "cpu_common", cpu)?;
                 x86::text(&own, &common, is_narrow(cx.caps))?
             }
         };
     }
     cx.write_str(&text)?;
-    if !arm && !kvm.enabled {
-        cx.note(x86::STICKY_NOTE);
+    match arch {
+        _ if kvm.enabled => {}
+        "i386" | "x86_64" => cx.note(x86::STICKY_NOTE),
+        "s390x" => cx.note(s390x::STATUS_NOTE),
+        _ => {}
     }
     Ok(())
 }
