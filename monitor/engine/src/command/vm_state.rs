@@ -28,7 +28,7 @@ pub(crate) const NEEDS: &[&str] = &[
 ];
 
 /// A CPU as QMP lists it.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Listed {
     pub(crate) cpu_index: i64,
@@ -86,6 +86,22 @@ pub(crate) fn of_cpu<'a>(
     let number = u32::try_from(cpu.cpu_index);
     let number = number.map_err(|_| surprised(Surprise("a CPU has no number".into())))?;
     find(parts, name, number).map_err(surprised)
+}
+
+/// The section of the CPU that the session looks at, as `read_section` reads it, and the CPU; none where there
+/// is no CPU.
+pub(crate) async fn current_cpu<T>(
+    cx: &mut Cx<'_>,
+    read_section: impl Fn(&Section<'_>) -> Result<T, Surprise> + Send,
+) -> Result<Option<(T, Listed)>, CmdError> {
+    let cpus = listed(cx).await?;
+    let Some(cpu) = current(cx, &cpus) else {
+        return Ok(None);
+    };
+    let state = read(cx).await?;
+    let parts = parted(&state, &cpus)?;
+    let value = read_section(&of_cpu(&parts, "cpu", cpu)?).map_err(surprised)?;
+    Ok(Some((value, cpu.clone())))
 }
 
 /// The whole state of the x86 CPU that the session looks at; none where there is no CPU.

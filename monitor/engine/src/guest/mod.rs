@@ -13,6 +13,7 @@ pub mod per_cpu;
 pub mod ram;
 pub mod regions;
 pub mod registers;
+pub mod riscv;
 pub mod s390x;
 pub mod stream;
 pub mod x86;

@@ -12,7 +12,8 @@ use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
 use crate::table::targets::{
-    ARM_AND_X86, NOTES_AND_TABLES, S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86,
+    ARM_AND_X86, NOTES_AND_TABLES, RISCV64, RISCV64_AND_S390X, S390X, STATE_AND_TABLES, WITH_MEM,
+    WITH_TLB, WITH_VIA, X86,
 };
 
 /// What reading registers out of the state of all devices needs.
@@ -252,6 +253,9 @@ pub const INFO: &[Command] = &[
             Route::derived(NOTES_AND_TABLES, run!(memory::translate::info_mem))
                 .with_risk(Risk::Pausing)
                 .on(X86),
+            Route::derived(STATE_AND_TABLES, run!(memory::riscv::info_mem))
+                .with_risk(Risk::Risky)
+                .on(RISCV64),
             Route::blocked(&missing::QUERY_MEM),
         ],
         ..ROW
@@ -494,7 +498,7 @@ pub const INFO: &[Command] = &[
                 .on(ARM_AND_X86),
             Route::partial(REGISTERS, run!(cpu::registers::info_registers))
                 .with_risk(Risk::Risky)
-                .on(S390X),
+                .on(RISCV64_AND_S390X),
             Route::blocked(&missing::QUERY_REGISTERS),
         ],
         ..ROW

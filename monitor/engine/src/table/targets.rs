@@ -3,6 +3,8 @@
 
 pub(super) const X86: &[&str] = &["i386", "x86_64"];
 pub(super) const ARM_AND_X86: &[&str] = &["aarch64", "arm", "i386", "x86_64"];
+pub(super) const RISCV64: &[&str] = &["riscv64"];
+pub(super) const RISCV64_AND_S390X: &[&str] = &["riscv64", "s390x"];
 pub(super) const S390X: &[&str] = &["s390x"];
 pub(super) const WITH_TLB: &[&str] = &[
     "i386", "x86_64", "sh4", "sh4eb", "sparc", "sparc64", "ppc", "ppc64", "xtensa", "xtensaeb",
@@ -17,6 +19,18 @@ pub(super) const NOTES_AND_TABLES: &[&str] = &[
     "dump-guest-memory",
     "closefd",
     "add-fd",
+    "pmemsave",
+    "remove-fd",
+];
+
+/// What it takes to read registers out of the state of all devices, and tables out of memory.
+pub(super) const STATE_AND_TABLES: &[&str] = &[
+    "query-cpus-fast",
+    "query-status",
+    "query-migrate",
+    "qom-list",
+    "add-fd",
+    "xen-save-devices-state",
     "pmemsave",
     "remove-fd",
 ];

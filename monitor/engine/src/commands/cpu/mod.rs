@@ -5,5 +5,6 @@ mod arm;
 pub mod cpus;
 pub mod lapic;
 pub mod registers;
+mod riscv;
 mod s390x;
 mod x86;

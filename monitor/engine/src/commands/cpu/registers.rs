@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::command::cx::{CmdResult, Cx};
 use crate::command::vm_state::{current, listed, of_cpu, parted, read};
-use crate::commands::cpu::{arm, s390x, x86};
+use crate::commands::cpu::{arm, riscv, s390x, x86};
 use crate::guest::registers::is_narrow;
 
 /// Arguments of `info registers`.
@@ -68,6 +68,7 @@ pub async fn info_registers(cx: &mut Cx<'_>, args: Which) -> CmdResult {
         writeln!(text, "\nCPU#{}", cpu.cpu_index)?;
         text += &match (arch, traits.get(number)) {
             (_, Some(traits)) => arm::text(&own, *traits, cx.caps.version, kvm.enabled)?,
+            ("riscv64", _) => riscv::text(&own)?,
             ("s390x", _) => s390x::text(&own, kvm.enabled)?,
             _ => {
                 let common = of_cpu(&parts, "cpu_common", cpu)?;
@@ -77,6 +78,7 @@ pub async fn info_registers(cx: &mut Cx<'_>, args: Which) -> CmdResult {
     }
     cx.write_str(&text)?;
     match arch {
+        "riscv64" => cx.note(riscv::FLAGS_NOTE),
         _ if kvm.enabled => {}
         "i386" | "x86_64" => cx.note(x86::STICKY_NOTE),
         "s390x" => cx.note(s390x::STATUS_NOTE),

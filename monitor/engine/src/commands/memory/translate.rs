@@ -1,25 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! How virtual addresses are mapped: `info mem`, `info tlb`, `gva2gpa`. The control registers are in
+//! How virtual addresses are mapped: `info mem`, `info tlb`, `gva2gpa` of x86. The control registers are in
 //! the notes of a dump; the tables are read out of physical memory.
 
-use std::collections::HashMap;
 use std::fmt::Write;
-use std::future::poll_fn;
-use std::ops::Range;
-use std::sync::Arc;
-use std::task::Poll;
 
 use serde::Deserialize;
 
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
 use crate::command::vm_state;
-use crate::commands::memory::map::memory_map;
+use crate::commands::memory::tables::{Tables, breathe};
 use crate::guest::bytes::Bytes;
-use crate::guest::memory::Reader;
-use crate::guest::ram;
-use crate::guest::regions::Map;
 use crate::guest::registers::of_cpu;
-use crate::guest::x86::paging::{PAGE, Paging, Search, Sought, Step, USER, WRITE, Walk};
+use crate::guest::x86::paging::{Paging, Search, Sought, Step, USER, WRITE, Walk};
 use crate::guest::x86::section::MANAGEMENT;
 use crate::host::Risk;
 use crate::qmp::version::{Version, v};
@@ -31,102 +23,11 @@ const PREFIXED_ZERO: Version = v(11, 1);
 /// What stands for addresses where there are none.
 const NO_PAGING: &str = "PG disabled";
 
-/// Pages of tables that are kept.
-const KEPT: usize = 4096;
-
 /// Arguments of `gva2gpa`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
-    addr: i64,
-}
-
-/// The guest's tables.
-struct Tables<'a> {
-    reader: Reader<'a>,
-    /// Certainly memory.
-    main: Vec<Range<u64>>,
-    /// What else there is, from the moment it is needed.
-    map: Option<Map>,
-    pages: HashMap<u64, Arc<[u8]>>,
-    /// Whether a table is where a device is.
-    device: bool,
-}
-
-impl<'a> Tables<'a> {
-    async fn open(cx: &mut Cx<'a>) -> Result<Self, CmdError> {
-        let main = ram::certain(cx.qmp(), cx.caps).await?;
-        Ok(Self {
-            reader: Reader::open(cx.means()).await?,
-            main,
-            map: None,
-            pages: HashMap::new(),
-            device: false,
-        })
-    }
-
-    async fn close(self, cx: &mut Cx<'_>, result: CmdResult) -> CmdResult {
-        if self.device {
-            cx.note("a table of the guest's lies where a device is, which is not read");
-        }
-        self.reader.close(result).await
-    }
-
-    /// `size` bytes, which lie in one page.
-    async fn read(
-        &mut self,
-        cx: &mut Cx<'_>,
-        address: u64,
-        size: usize,
-    ) -> Result<Arc<[u8]>, CmdError> {
-        let start = address & !(PAGE - 1);
-        let page = match self.pages.get(&start) {
-            Some(page) => page.clone(),
-            None => {
-                let page: Arc<[u8]> = self.page(cx, start).await?.into();
-                if self.pages.len() == KEPT {
-                    self.pages.clear();
-                }
-                self.pages.insert(start, page.clone());
-                page
-            }
-        };
-        let from = (address - start) as usize;
-        match page.get(from..from + size) {
-            Some(all) if all.len() == page.len() => Ok(page),
-            part => Ok(part.unwrap_or_default().into()),
-        }
-    }
-
-    /// A page of memory; where nothing is, it is 0, and what a device would say is not asked.
-    async fn page(&mut self, cx: &mut Cx<'_>, start: u64) -> Result<Vec<u8>, CmdError> {
-        let within = |range: &Range<u64>| range.contains(&start) && PAGE <= range.end - start;
-        if !self.main.iter().any(within) {
-            let map = match &mut self.map {
-                Some(map) => map,
-                map => map.insert(memory_map(cx).await?),
-            };
-            let device = map.may_be_device(start, PAGE);
-            self.device |= device;
-            if device || map.covered(start, PAGE) < PAGE {
-                return Ok(vec![0; PAGE as usize]);
-            }
-        }
-        Ok(self.reader.physical_memory(start, PAGE).await?)
-    }
-}
-
-/// Lets others run: tables of a guest may hold each other, and what they map be endless.
-async fn breathe() {
-    let mut done = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut done, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+    pub(super) addr: i64,
 }
 
 /// The paging of the CPU in use; none where there is no CPU.
@@ -166,15 +67,18 @@ pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
     }
     let mut tables = Tables::open(cx).await?;
     let found = search(cx, &mut tables, Search::new(&paging, address, gate)).await;
-    let result = match found {
-        Ok(None) => writeln!(cx, "Unmapped").map_err(CmdError::from),
-        Ok(Some(0)) if cx.caps.version < PREFIXED_ZERO => {
-            writeln!(cx, "gpa: 0").map_err(CmdError::from)
-        }
-        Ok(Some(place)) => writeln!(cx, "gpa: {place:#x}").map_err(CmdError::from),
-        Err(error) => Err(error),
-    };
+    let result = found.and_then(|place| print_place(cx, place));
     tables.close(cx, result).await
+}
+
+/// Where an address is mapped to.
+pub(super) fn print_place(cx: &mut Cx<'_>, place: Option<u64>) -> CmdResult {
+    match place {
+        None => writeln!(cx, "Unmapped")?,
+        Some(0) if cx.caps.version < PREFIXED_ZERO => writeln!(cx, "gpa: 0")?,
+        Some(place) => writeln!(cx, "gpa: {place:#x}")?,
+    }
+    Ok(())
 }
 
 async fn search(
