@@ -50,6 +50,19 @@ const REACHED: (u64, &str) = (0x500, "0x600dc0de");
 
 /// A stopped PC of two CPUs, the first of which is in this mode, and a connection to it.
 pub async fn in_mode(program: &Path, code: &[u8], more: &[&str]) -> (Qemu, Client) {
+    let (qemu, client, reached) = started(program, code, more, 200).await;
+    assert!(reached, "the firmware does not get there");
+    (qemu, client)
+}
+
+/// The same, wherever the first CPU got to while it was looked at `looks` times; says whether that is
+/// the mode.
+pub async fn started(
+    program: &Path,
+    code: &[u8],
+    more: &[&str],
+    looks: usize,
+) -> (Qemu, Client, bool) {
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     let mut rom = code.to_vec();
     rom.resize(SIZE, 0);
@@ -61,18 +74,19 @@ pub async fn in_mode(program: &Path, code: &[u8], more: &[&str]) -> (Qemu, Clien
     let qemu = Qemu::start(program, &[&common, more].concat());
     let client = connect(&qemu).await;
     client.execute("cont", Value::Null).await.unwrap();
-    for _ in 0..200 {
-        let (address, word) = REACHED;
-        if builtin(&client, &format!("xp/1xw {address}"), None)
-            .await
-            .contains(word)
-        {
-            client.execute("stop", Value::Null).await.unwrap();
-            return (qemu, client);
+    let (address, word) = REACHED;
+    let mut reached = false;
+    for _ in 0..looks {
+        let there = builtin(&client, &format!("xp/1xw {address}"), None).await;
+        reached = there.contains(word);
+        let status = client.execute("query-status", Value::Null).await.unwrap();
+        if reached || status["running"] == false {
+            break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("the firmware does not get there");
+    client.execute("stop", Value::Null).await.unwrap();
+    (qemu, client, reached)
 }
 
 /// The built-in monitor's answer, with that CPU.

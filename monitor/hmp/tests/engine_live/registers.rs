@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::common::engine::{connect, run};
-use crate::common::qemu::{Qemu, qemus};
+use crate::common::qemu::{Qemu, qemus, skipped};
 use crate::common::random::Random;
-use crate::common::roms::{MODES, SCRIPTED, TABLES, WITH_TABLES, builtin, in_mode};
+use crate::common::roms::{MODES, SCRIPTED, TABLES, WITH_TABLES, builtin, in_mode, started};
 use crate::common::steps;
 use hmp::client::Client;
 use hmp::host::Unattended;
@@ -615,6 +615,78 @@ async fn instructions_are_decoded_in_the_mode_of_the_cpu() {
         assert!(
             lines > 300 && same * 10 > lines * 8,
             "{name}: {same} of {lines}"
+        );
+    }
+}
+
+/// The same under KVM, where it is there: in the modes, or where its emulation of them ends.
+#[tokio::test]
+async fn under_kvm() {
+    if std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/kvm")
+        .is_err()
+    {
+        skipped("no KVM (/dev/kvm does not open)");
+        return;
+    }
+    for program in pcs() {
+        let name = program.display().to_string();
+        let (mut count, mut reached) = (0, 0);
+        for (mode, code) in MODES.iter().filter(|(mode, _)| has(&program, mode)) {
+            let more = ["-accel", "kvm", "-cpu", "qemu64"];
+            let (_qemu, client, there) = started(&program, code, &more, 40).await;
+            reached += i32::from(there);
+            let mut monitor = monitor(&client, Risk::Risky).await;
+            let what = format!("{name} with KVM {mode}");
+            for cpu in [0, 1] {
+                chosen(&mut monitor, cpu).await;
+                let registers = builtin(&client, "info registers", Some(cpu)).await;
+                // Frozen by five levels, if the CPU has got so far.
+                let mem = if registers.contains("CR4=00001") {
+                    "info tlb"
+                } else {
+                    "info mem"
+                };
+                for line in [
+                    "info registers",
+                    "info registers -a",
+                    "info lapic",
+                    "info tlb",
+                    mem,
+                ] {
+                    let mut ours = String::new();
+                    let ran = monitor.run_line(line, &mut ours).await;
+                    let theirs = builtin(&client, line, Some(cpu)).await;
+                    assert_eq!(ours, theirs, "{what}: {line} of CPU {cpu}");
+                    assert_eq!(ran.notes, [""; 0], "{line}");
+                    count += theirs.lines().count();
+                }
+                for name in names()
+                    .iter()
+                    .map(String::as_str)
+                    .chain(["efer", "cr8", "fctrl", "fstat"])
+                {
+                    let line = format!("print/x ${name}");
+                    count += usize::from(alike(&mut monitor, &client, &what, &line, cpu).await);
+                }
+                for address in addresses() {
+                    alike(
+                        &mut monitor,
+                        &client,
+                        &what,
+                        &format!("gva2gpa {address:#x}"),
+                        cpu,
+                    )
+                    .await;
+                    count += 1;
+                }
+            }
+        }
+        let _ = writeln!(
+            std::io::stderr(),
+            "{name} with KVM: {count} lines alike, {reached} modes reached"
         );
     }
 }

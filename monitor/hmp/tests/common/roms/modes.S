@@ -50,12 +50,15 @@ pm32:
     or $2, %eax
     mov %eax, %cr0
     fninit
+#if MODE == 1 || MODE == 4
+    /* Where KVM emulates ring 0, that may end here. */
     fldpi
     fld1
     mov $0x3f9d70a4, %eax
     movd %eax, %xmm0
     pshufd $0, %xmm0, %xmm1
     movaps %xmm1, %xmm7
+#endif
     mov $0x12345678, %eax
     mov %eax, %dr0
     mov $0x9abcdef0, %eax
@@ -189,6 +192,11 @@ lm:
     push %rax
     iretq
 ring3:
+    fldpi
+    fld1
+    mov $0x3f9d70a4, %eax
+    movd %eax, %xmm0
+    pshufd $0, %xmm0, %xmm1
     movl $0x600dc0de, 0x500
 1:  pause
     jmp 1b
