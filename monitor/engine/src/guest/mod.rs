@@ -10,6 +10,7 @@ pub mod instructions;
 pub mod memory;
 pub mod notes;
 pub mod per_cpu;
+pub mod ppc64;
 pub mod ram;
 pub mod regions;
 pub mod registers;

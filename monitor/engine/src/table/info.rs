@@ -12,8 +12,8 @@ use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
 use crate::table::targets::{
-    ARM_AND_X86, NOTES_AND_TABLES, RISCV64, RISCV64_AND_S390X, S390X, STATE_AND_TABLES, WITH_MEM,
-    WITH_TLB, WITH_VIA, X86,
+    ARM_AND_X86, IN_PART, NOTES_AND_TABLES, RISCV64, S390X, STATE_AND_TABLES, WITH_MEM, WITH_TLB,
+    WITH_VIA, X86,
 };
 
 /// What reading registers out of the state of all devices needs.
@@ -498,7 +498,7 @@ pub const INFO: &[Command] = &[
                 .on(ARM_AND_X86),
             Route::partial(REGISTERS, run!(cpu::registers::info_registers))
                 .with_risk(Risk::Risky)
-                .on(RISCV64_AND_S390X),
+                .on(IN_PART),
             Route::blocked(&missing::QUERY_REGISTERS),
         ],
         ..ROW

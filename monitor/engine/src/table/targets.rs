@@ -4,7 +4,7 @@
 pub(super) const X86: &[&str] = &["i386", "x86_64"];
 pub(super) const ARM_AND_X86: &[&str] = &["aarch64", "arm", "i386", "x86_64"];
 pub(super) const RISCV64: &[&str] = &["riscv64"];
-pub(super) const RISCV64_AND_S390X: &[&str] = &["riscv64", "s390x"];
+pub(super) const IN_PART: &[&str] = &["ppc64", "riscv64", "s390x"];
 pub(super) const S390X: &[&str] = &["s390x"];
 pub(super) const WITH_TLB: &[&str] = &[
     "i386", "x86_64", "sh4", "sh4eb", "sparc", "sparc64", "ppc", "ppc64", "xtensa", "xtensaeb",

@@ -215,3 +215,64 @@ async fn riscv64() {
         assert!(registers > 400 && blocks > 300, "{registers}, {blocks}");
     }
 }
+
+#[tokio::test]
+async fn ppc64() {
+    for program in qemus() {
+        let name = program.display().to_string();
+        if !name.ends_with("ppc64") {
+            continue;
+        }
+        let mut shown = 0;
+        for machine in [
+            &["-M", "pseries", "-cpu", "power9"][..],
+            &["-M", "pseries", "-cpu", "power10"],
+            &["-M", "powernv9"],
+        ] {
+            let qemu = Qemu::start(&program, &[machine, &["-smp", "2"]].concat());
+            let client = connect(&qemu).await;
+            let builder = Monitor::builder(Arc::new(client.clone())).host(Arc::new(Unattended));
+            let builder = builder.passthrough(Passthrough::Never).allow(Risk::Risky);
+            let mut monitor = builder.build().await.unwrap();
+            for runs in [false, true] {
+                if runs {
+                    client.execute("cont", Value::Null).await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(1500)).await;
+                    client.execute("stop", Value::Null).await.unwrap();
+                    if steps::are_kept() {
+                        let kept = machine.last().unwrap();
+                        steps::keep(&client, kept, &["info registers -a"], None).await;
+                    }
+                }
+                for line in ["info registers", "info registers -a"] {
+                    let mut ours = String::new();
+                    let ran = monitor.run_line(line, &mut ours).await;
+                    let theirs = builtin(&client, line, None).await;
+                    // Where nothing is reserved, the length of what was is not in the state.
+                    let lines = theirs.lines().filter(|line| {
+                        let begins = |begin: &str| line.starts_with(begin);
+                        let unreserved = line.ends_with("@ffffffffffffffff");
+                        !(begins("MSR ") || begins("TB ") || begins("CR ") && unreserved)
+                    });
+                    let kept: String = lines.map(|line| format!("{line}\n")).collect();
+                    assert_eq!(ours, kept, "{name} {machine:?}: {line}");
+                    assert_eq!((ran.route, ran.notes.len()), (Some(Taken::Partial), 1));
+                    shown += kept.lines().count();
+                }
+            }
+        }
+        let qemu = Qemu::start(&program, &["-M", "pseries", "-cpu", "power8"]);
+        let mut monitor = Monitor::builder(Arc::new(connect(&qemu).await))
+            .host(Arc::new(Unattended))
+            .passthrough(Passthrough::Never)
+            .allow(Risk::Risky)
+            .build()
+            .await
+            .unwrap();
+        let mut text = String::new();
+        monitor.run_line("info registers", &mut text).await;
+        assert!(text.contains("only the lines of POWER9"), "{text}");
+        let _ = writeln!(std::io::stderr(), "{name}: {shown} lines alike");
+        assert!(shown > 200, "{shown}");
+    }
+}

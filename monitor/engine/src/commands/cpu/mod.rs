@@ -4,6 +4,7 @@
 mod arm;
 pub mod cpus;
 pub mod lapic;
+mod ppc64;
 pub mod registers;
 mod riscv;
 mod s390x;

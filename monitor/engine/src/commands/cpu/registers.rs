@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::command::cx::{CmdResult, Cx};
 use crate::command::vm_state::{current, listed, of_cpu, parted, read};
-use crate::commands::cpu::{arm, riscv, s390x, x86};
+use crate::commands::cpu::{arm, ppc64, riscv, s390x, x86};
 use crate::guest::registers::is_narrow;
 
 /// Arguments of `info registers`.
@@ -59,6 +59,11 @@ pub async fn info_registers(cx: &mut Cx<'_>, args: Which) -> CmdResult {
             traits.push(arm::traits(cx, cpu).await?);
         }
     }
+    if arch == "ppc64" {
+        for cpu in &shown {
+            ppc64::check(cx, cpu).await?;
+        }
+    }
     let state = read(cx).await?;
     let parts = parted(&state, &cpus)?;
     // All of it is read before any of it is shown.
@@ -68,6 +73,7 @@ pub async fn info_registers(cx: &mut Cx<'_>, args: Which) -> CmdResult {
         writeln!(text, "\nCPU#{}", cpu.cpu_index)?;
         text += &match (arch, traits.get(number)) {
             (_, Some(traits)) => arm::text(&own, *traits, cx.caps.version, kvm.enabled)?,
+            ("ppc64", _) => ppc64::text(&own, cpu.cpu_index)?,
             ("riscv64", _) => riscv::text(&own)?,
             ("s390x", _) => s390x::text(&own, kvm.enabled)?,
             _ => {
@@ -78,6 +84,7 @@ pub async fn info_registers(cx: &mut Cx<'_>, args: Which) -> CmdResult {
     }
     cx.write_str(&text)?;
     match arch {
+        "ppc64" => cx.note(ppc64::LINES_NOTE),
         "riscv64" => cx.note(riscv::FLAGS_NOTE),
         _ if kvm.enabled => {}
         "i386" | "x86_64" => cx.note(x86::STICKY_NOTE),
