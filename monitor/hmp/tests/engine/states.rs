@@ -4,6 +4,7 @@
 //! (`HMP_RECORD_STATES=1`, with the QEMUs of tests/common/qemu.rs).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::Monitor;
@@ -12,6 +13,7 @@ use hmp_engine::qemu::caps::Caps;
 use hmp_engine::qmp::version::Version;
 use hmp_engine::table::{INFO, MAIN};
 
+use crate::common::random::Random;
 use crate::common::steps::{Moment, Player, folder};
 
 /// A monitor of a VM whose steps are played.
@@ -71,4 +73,42 @@ async fn states_are_shown_as_the_builtin_showed_them() {
         player.line(&[]);
     }
     assert!(count > 2000, "{count}");
+}
+
+/// Whatever QEMU writes: nothing panics, and nothing takes long. Every state is damaged in a few
+/// places, the same ones in every run.
+#[tokio::test]
+async fn damaged_states_do_no_harm() {
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let (mut refused, mut shown) = (0, 0);
+    for file in std::fs::read_dir(folder()).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let moment: Moment = serde_json::from_str(&text).unwrap();
+        for line in &moment.lines {
+            for _ in 0..20 {
+                let player = Arc::new(Player::lenient());
+                player.line(&line.steps);
+                player.damage(|bytes| {
+                    for _ in 0..=random.below(8) {
+                        let at = random.below(bytes.len().max(1) as u64) as usize;
+                        if let Some(byte) = bytes.get_mut(at) {
+                            *byte = random.below(256) as u8;
+                        }
+                    }
+                    if random.below(5) == 0 {
+                        bytes.truncate(random.below(bytes.len().max(1) as u64) as usize);
+                    }
+                });
+                let mut monitor = monitor(&player, &moment);
+                let mut text = String::new();
+                let running = monitor.run_line(&line.line, &mut text);
+                let ran = tokio::time::timeout(Duration::from_secs(20), running).await;
+                match ran.expect("it takes long").refusal {
+                    Some(_) => refused += 1,
+                    None => shown += 1,
+                }
+            }
+        }
+    }
+    assert!(refused > 100 && shown > 100, "{refused} {shown}");
 }
