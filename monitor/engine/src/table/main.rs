@@ -12,7 +12,7 @@ use crate::host::Risk;
 use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
-use crate::table::targets::{NOTES_AND_TABLES, RISCV64, S390X, STATE_AND_TABLES, X86};
+use crate::table::targets::{AARCH64, NOTES_AND_TABLES, RISCV64, S390X, STATE_AND_TABLES, X86};
 
 /// Why errors about images are the built-in's to say.
 const IMAGE_HINTS: &str =
@@ -583,6 +583,9 @@ pub const MAIN: &[Command] = &[
             Route::derived(STATE_AND_TABLES, run!(memory::riscv::gva2gpa))
                 .with_risk(Risk::Risky)
                 .on(RISCV64),
+            Route::derived(STATE_AND_TABLES, run!(memory::arm::gva2gpa))
+                .with_risk(Risk::Risky)
+                .on(AARCH64),
             Route::blocked(&missing::GVA2GPA),
         ],
         ..ROW

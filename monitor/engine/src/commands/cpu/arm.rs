@@ -3,54 +3,16 @@
 
 use std::fmt::{self, Write};
 
-use serde_json::Value;
-
-use crate::command::cx::{CmdError, Cx};
-use crate::command::vm_state::{Listed, surprised};
+use crate::command::cx::CmdError;
+use crate::command::vm_state::surprised;
 use crate::guest::arm::section::{self, FPMR, ID_AA64PFR1, NARROW, SCR_EL3, SVCR, VECTOR, Whole};
 use crate::guest::arm::vectors::{Traits, View};
 use crate::guest::stream::{Section, Surprise};
-use crate::qemu::objects;
 use crate::qmp::version::{Version, v};
 
 /// The first release whose status has 16 digits (10.2, seen: on 11.1.3, and in the sources of 10.2;
 /// 10.0.2 shows 8).
 const WIDE_STATUS: Version = v(10, 2);
-
-/// Lengths of vectors that a CPU may have, in multiples of 128 bits.
-const LENGTHS: usize = 16;
-
-/// What a CPU is, as QOM shows it.
-pub(super) async fn traits(cx: &mut Cx<'_>, cpu: &Listed) -> Result<Traits, CmdError> {
-    let lengths: Vec<String> = (1..=LENGTHS).map(|n| format!("sve{}", 128 * n)).collect();
-    let single = [
-        "has_el2", "has_el3", "vfp", "vfp-d32", "aarch64", "type", "sve",
-    ];
-    let names = single.into_iter().chain(lengths.iter().map(String::as_str));
-    let path = cpu.qom_path.as_str();
-    let values = objects::values(cx.qmp(), names.map(|name| (path, name))).await?;
-    let is = |number: usize| values.get(number) == Some(&Some(Value::Bool(true)));
-    let kind = values.get(5).cloned().flatten();
-    let kind = kind.as_ref().and_then(Value::as_str).unwrap_or_default();
-    // Of the eighth version of the architecture, which has no other number of registers.
-    let eighth = values.get(4).is_some_and(Option::is_some)
-        || ["max-", "cortex-r52-"]
-            .iter()
-            .any(|begin| kind.starts_with(begin));
-    Ok(Traits {
-        el2: is(0),
-        el3: is(1),
-        fixed: values.get(6) == Some(&Some(Value::Bool(false))),
-        lengths: (0..LENGTHS)
-            .map(|n| u32::from(is(single.len() + n)) << n)
-            .sum(),
-        narrow: match (is(2), is(3) || eighth) {
-            (false, _) => 0,
-            (true, false) => 16,
-            (true, true) => 32,
-        },
-    })
-}
 
 /// The registers of a CPU.
 pub(super) fn text(

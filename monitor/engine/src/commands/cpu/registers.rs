@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::command::cx::{CmdResult, Cx};
 use crate::command::vm_state::{current, listed, of_cpu, parted, read};
 use crate::commands::cpu::{arm, ppc64, riscv, s390x, x86};
+use crate::guest::arm::traits;
 use crate::guest::registers::is_narrow;
 
 /// Arguments of `info registers`.
@@ -53,10 +54,10 @@ pub async fn info_registers(cx: &mut Cx<'_>, args: Which) -> CmdResult {
     }
     let kvm: Kvm = cx.query("query-kvm").await?;
     let arch = cx.caps.arch.as_deref().unwrap_or_default();
-    let mut traits = Vec::new();
+    let mut arms = Vec::new();
     if matches!(arch, "aarch64" | "arm") {
         for cpu in &shown {
-            traits.push(arm::traits(cx, cpu).await?);
+            arms.push(traits::read(cx.qmp(), &cpu.qom_path).await?);
         }
     }
     if arch == "ppc64" {
@@ -71,7 +72,7 @@ pub async fn info_registers(cx: &mut Cx<'_>, args: Which) -> CmdResult {
     for (number, cpu) in shown.into_iter().enumerate() {
         let own = of_cpu(&parts, "cpu", cpu)?;
         writeln!(text, "\nCPU#{}", cpu.cpu_index)?;
-        text += &match (arch, traits.get(number)) {
+        text += &match (arch, arms.get(number)) {
             (_, Some(traits)) => arm::text(&own, *traits, cx.caps.version, kvm.enabled)?,
             ("ppc64", _) => ppc64::text(&own, cpu.cpu_index)?,
             ("riscv64", _) => riscv::text(&own)?,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The guest's memory.
 
+pub mod arm;
 pub mod dump;
 pub mod info;
 mod instructions;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
 use crate::command::vm_state::{Listed, current_cpu};
 use crate::commands::memory::tables::{Tables, breathe};
-use crate::commands::memory::translate::{Address, print_place};
+use crate::commands::memory::translate::{Address, print_no_cpu, print_place};
 use crate::guest::bytes::Bytes;
 use crate::guest::riscv::paging::{
     Block, Mapping, Paging, Search, Sought, Step, Walk, is_seen_otherwise,
@@ -105,8 +105,7 @@ fn print(out: &mut dyn Write, paging: &Paging, block: &Block) -> std::fmt::Resul
 /// `gva2gpa`, for a read at the CPU's privilege.
 pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
     let Some((whole, _)) = current_cpu(cx, section::read).await? else {
-        writeln!(cx, "No cpu")?;
-        return Ok(());
+        return print_no_cpu(cx);
     };
     let address = args.addr.cast_unsigned();
     if is_seen_otherwise(&whole) {

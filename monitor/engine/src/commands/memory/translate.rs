@@ -50,8 +50,7 @@ async fn read_gate(cx: &mut Cx<'_>) -> Result<u64, CmdError> {
 /// `gva2gpa`.
 pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
     let Some(paging) = paging(cx).await? else {
-        writeln!(cx, "No cpu")?;
-        return Ok(());
+        return print_no_cpu(cx);
     };
     let address = args.addr.cast_unsigned();
     let mut gate = u64::MAX;
@@ -69,6 +68,12 @@ pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
     let found = search(cx, &mut tables, Search::new(&paging, address, gate)).await;
     let result = found.and_then(|place| print_place(cx, place));
     tables.close(cx, result).await
+}
+
+/// There is no CPU that could map an address.
+pub(super) fn print_no_cpu(cx: &mut Cx<'_>) -> CmdResult {
+    writeln!(cx, "No cpu")?;
+    Ok(())
 }
 
 /// Where an address is mapped to.
