@@ -18,6 +18,31 @@ pub enum Risk {
     Risky,
 }
 
+impl Risk {
+    /// All of them, the least first.
+    pub const ALL: [Self; 3] = [Self::Safe, Self::Pausing, Self::Risky];
+
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Pausing => "pausing",
+            Self::Risky => "risky",
+        }
+    }
+
+    /// What that means, behind the word.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Safe => "nothing but what the line is for happens to the VM",
+            Self::Pausing => "the VM may be stopped for a moment",
+            Self::Risky => "what could harm the VM somewhere may be used",
+        }
+    }
+}
+
 /// How far something is that a line waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stage {

@@ -154,7 +154,7 @@ fn filters_leave_what_fits() {
     browser.click(".bar-line .quiet");
     assert_eq!(shown(&browser), everything);
 
-    search(&browser, "STATUS query-status");
+    search(&browser, "RUNS query-status");
     assert_eq!(shown(&browser), json!(["info status"]));
     search(&browser, "");
     browser.run("const s = document.querySelectorAll('select')[0]; s.value = 'snapshots'; s.dispatchEvent(new Event('change'))");
@@ -328,7 +328,7 @@ fn the_keyboard_is_enough() {
     assert_eq!(browser.text(outline), "solid");
 
     // Enter opens, Escape comes back to the same cell.
-    search(&browser, "status query-status");
+    search(&browser, "runs query-status");
     browser.run("document.querySelector('.row:not([hidden]) .name').focus()");
     browser.press(&[key::RIGHT, key::RIGHT]);
     let cell = focused(&browser);

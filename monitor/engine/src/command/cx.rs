@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::command::hazard::{self, Hazard, Met};
 use crate::command::manual::Manual;
 use crate::command::session::Session;
+use crate::guest::dump::DumpError;
 use crate::guest::memory::{Means, ReadError};
 use crate::host::{Host, Risk};
 use crate::qemu::builtin;
@@ -55,6 +56,15 @@ impl From<ReadError> for CmdError {
         match error {
             ReadError::Qmp(error) => error.into(),
             other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+impl From<DumpError> for CmdError {
+    fn from(error: DumpError) -> Self {
+        match error {
+            DumpError::Lost(error) => error.into(),
+            other => Self::Unavailable(format!("no register can be read: {other}")),
         }
     }
 }
@@ -110,15 +120,23 @@ impl<'a> Cx<'a> {
     /// Executes a QMP command; `arguments` is an object, or null for none. A call that is known to
     /// harm this QEMU is not made.
     pub async fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, CmdError> {
+        self.refuse_harm(command, &arguments).await?;
+        Ok(self.qmp.execute(command, arguments).await?)
+    }
+
+    /// Refuses a call that is known to harm this QEMU.
+    pub async fn refuse_harm(&mut self, command: &str, arguments: &Value) -> CmdResult {
         let nothing = Map::new();
         let args = arguments.as_object().unwrap_or(&nothing);
-        if let Some(at) = hazard::of_call(self.hazards, command)
-            && let Some(met) = hazard::find(self.hazards, at, self.qmp, self.caps, args).await
-            && (met.hazard.certain || self.allow < Risk::Risky)
-        {
-            return Err(CmdError::Hazard(met));
+        match hazard::of_call(self.hazards, command) {
+            None => Ok(()),
+            Some(at) => match hazard::find(self.hazards, at, self.qmp, self.caps, args).await {
+                Some(met) if met.hazard.certain || self.allow < Risk::Risky => {
+                    Err(CmdError::Hazard(met))
+                }
+                _ => Ok(()),
+            },
         }
-        Ok(self.qmp.execute(command, arguments).await?)
     }
 
     /// Executes a QMP command without arguments and reads its result.

@@ -11,3 +11,4 @@ pub mod route;
 pub mod row;
 pub mod rows;
 pub mod session;
+pub(crate) mod vm_state;

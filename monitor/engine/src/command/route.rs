@@ -197,10 +197,16 @@ pub fn plan(row: &Command, caps: &Caps, policy: Policy) -> Plan {
     if builtin {
         return Plan::Passthrough;
     }
-    if let Some((route, run)) = usable(row, caps).find(|(r, _)| r.risk <= policy.allow) {
+    if let Some((route, run)) = own(row, caps, policy) {
         return Plan::Run(route, run);
     }
     Plan::Refused(refusal(row, caps))
+}
+
+/// Our own function, whatever the built-in monitor could do.
+#[must_use]
+pub fn own(row: &Command, caps: &Caps, policy: Policy) -> Option<(Route, Run)> {
+    usable(row, caps).find(|(route, _)| route.risk <= policy.allow)
 }
 
 /// The function for part of the answer, where a full route turned out not to work here.
@@ -224,7 +230,8 @@ pub fn otherwise(row: &Command, caps: &Caps, policy: Policy) -> Vec<Route> {
 /// The state of `row` on a QEMU with these capabilities.
 #[must_use]
 pub fn state(row: &Command, caps: &Caps) -> State {
-    let here = |route: &&Route| route.needs().iter().all(|need| caps.has(need));
+    let here =
+        |route: &&Route| route.is_for(caps) && route.needs().iter().all(|need| caps.has(need));
     let best = row.routes.iter().find(here);
     best.map_or(State::Blocked, state_of)
 }
@@ -248,7 +255,8 @@ fn state_of(route: &Route) -> State {
 
 /// The routes with a function whose QMP commands this QEMU has, best first.
 fn usable<'a>(row: &'a Command, caps: &'a Caps) -> impl Iterator<Item = (Route, Run)> + 'a {
-    row.routes.iter().filter_map(|route| match route.way {
+    let routes = row.routes.iter().filter(|route| route.is_for(caps));
+    routes.filter_map(|route| match route.way {
         Way::Native(needs, run) | Way::Derived(needs, run) | Way::Partial(needs, run) => needs
             .iter()
             .all(|need| caps.has(need))
@@ -260,7 +268,7 @@ fn usable<'a>(row: &'a Command, caps: &'a Caps) -> impl Iterator<Item = (Route, 
 
 fn refusal(row: &Command, caps: &Caps) -> Refusal {
     let mut lacks = None;
-    for route in row.routes {
+    for route in row.routes.iter().filter(|route| route.is_for(caps)) {
         match route.way {
             Way::Blocked(missing) => return Refusal::Blocked(missing),
             Way::ToConvert => return Refusal::ToConvert,

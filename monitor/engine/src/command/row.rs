@@ -195,6 +195,8 @@ pub struct Route {
     pub risk: Risk,
     /// How its answers compare with the built-in's.
     pub exact: Exact,
+    /// The targets that it is for; all where it is empty.
+    pub targets: &'static [&'static str],
 }
 
 /// How the answers of a full route compare with the built-in's, on any machine.
@@ -237,6 +239,7 @@ impl Route {
             way,
             risk: Risk::Safe,
             exact: Exact::Whole,
+            targets: &[],
         }
     }
 
@@ -274,6 +277,19 @@ impl Route {
     #[must_use]
     pub const fn with_risk(self, risk: Risk) -> Self {
         Self { risk, ..self }
+    }
+
+    /// The same route, for these targets only.
+    #[must_use]
+    pub const fn on(self, targets: &'static [&'static str]) -> Self {
+        Self { targets, ..self }
+    }
+
+    /// Whether it is for this QEMU's target.
+    #[must_use]
+    pub fn is_for(&self, caps: &Caps) -> bool {
+        let arch = caps.arch.as_deref();
+        self.targets.is_empty() || arch.is_some_and(|arch| self.targets.contains(&arch))
     }
 
     /// The same route, behind the built-in monitor.

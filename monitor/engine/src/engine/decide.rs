@@ -12,7 +12,7 @@ use crate::grammar::expr::Context;
 use crate::grammar::line::Cursor;
 use crate::grammar::number;
 use crate::grammar::size::Rules;
-use crate::guest::registers::Names;
+use crate::guest::registers::{Names, State};
 use crate::host::Risk;
 use crate::qemu::caps::Caps;
 use crate::table::{HAZARDS, INFO, MAIN};
@@ -34,6 +34,9 @@ pub struct Decision {
     pub hazards: Vec<Met>,
     /// What the line prints instead of being carried out: it is wrong, or refused.
     pub error: Option<String>,
+    /// What is risked to read the registers that the arguments name, which comes first: the
+    /// arguments are not known before.
+    pub registers: Option<Risk>,
     /// The row, where the line names a command.
     pub(super) row: Option<&'static Command>,
     /// The line as the built-in monitor is given it.
@@ -76,8 +79,9 @@ impl Found {
 }
 
 impl Monitor {
-    /// Decides what is to be done with a line.
-    pub(super) fn decide(&self, line: &str) -> Decision {
+    /// Decides what is to be done with a line; `state` is that of the registers that it names, where
+    /// they were read.
+    pub(super) fn decide(&self, line: &str, state: Option<&State>) -> Decision {
         let mut decision = Decision {
             line: line.to_owned(),
             command: None,
@@ -85,6 +89,7 @@ impl Monitor {
             plan: None,
             hazards: Vec::new(),
             error: None,
+            registers: None,
             row: None,
             passed_on: line.to_owned(),
             format: self.session.kept.format,
@@ -104,7 +109,10 @@ impl Monitor {
         // How such a number is read is the build's.
         let leaves = self.builtin_allowed() && number::has_binary(&line[found.name_end..]);
         let binary = leaves || number::reads_binary(self.caps.version);
-        let read = self.read_arguments(&found, &mut cursor, &mut decision.format, binary);
+        let names = Names::new(&self.caps, state);
+        let read = self.read_arguments(&found, &mut cursor, &mut decision.format, binary, &names);
+        // Who was read to no avail is not read again.
+        let risk = names.risk().filter(|_| state.is_none());
         let plan = match read {
             Err(_) if leaves => Plan::Passthrough,
             Ok(parsed) => {
@@ -120,9 +128,20 @@ impl Monitor {
                 }
             }
             Err(ArgError::Register(_)) if self.builtin_allowed() => Plan::Passthrough,
+            Err(ArgError::Register(_) | ArgError::Overflow(_))
+                if risk.is_some_and(|risk| risk <= self.policy.allow)
+                    && !self.builtin_allowed() =>
+            {
+                decision.registers = risk;
+                route::plan(found.row, &self.caps, self.policy)
+            }
             Err(ArgError::Register(error)) => {
-                decision.error = Some(format!("{command}: {error}\n"));
-                Plan::Refused(Refusal::Register)
+                let refusal = risk.map_or(Refusal::Register, Refusal::NotAllowed);
+                decision.error = Some(match risk {
+                    Some(risk) => refused(&command, &Refusal::NotAllowed(risk), &self.caps),
+                    None => format!("{command}: {error}\n"),
+                });
+                Plan::Refused(refusal)
             }
             Err(ArgError::Overflow(text)) => {
                 decision.error = Some(with_hint(&text, &cursor, &found));
@@ -134,6 +153,9 @@ impl Monitor {
                 return decision;
             }
         };
+        if !matches!(plan, Plan::Passthrough) {
+            decision.hazards.retain(|met| !met.hazard.builtin);
+        }
         if let Plan::Refused(refusal) = plan
             && decision.error.is_none()
         {
@@ -221,11 +243,12 @@ impl Monitor {
         cursor: &mut Cursor<'_>,
         format: &mut Format,
         binary: bool,
+        names: &Names<'_>,
     ) -> Result<Parsed, ArgError> {
         let spec = found.row.args_in(self.caps.version);
         let rules = Rulebook {
             expressions: Context {
-                registers: &Names::new(&self.caps),
+                registers: names,
                 binary_numbers: binary,
             },
             sizes: Rules::of(self.caps.version),
@@ -280,10 +303,10 @@ fn refused(name: &str, refusal: &Refusal, caps: &Caps) -> String {
             format!("{name}: passthrough only: its conversion to QMP is still to come\n")
         }
         Refusal::NotAllowed(Risk::Pausing) => {
-            format!("{name}: would stop the VM for a moment; --allow pausing permits it\n")
+            format!("{name}: needs --allow pausing: it stops the VM for a moment\n")
         }
         Refusal::NotAllowed(_) => {
-            format!("{name}: could harm the VM; --allow risky permits it\n")
+            format!("{name}: needs --allow risky: it could harm the VM\n")
         }
         Refusal::Hazard(met) => format!("{met}\n"),
         // Whoever finds these words them: here only that they are refused is known.

@@ -170,6 +170,17 @@ impl Monitor {
         self.session.kept = kept;
     }
 
+    /// Sets the highest risk class of routes that may be used from now on.
+    pub fn allow(&mut self, risk: Risk) {
+        self.policy.allow = risk;
+    }
+
+    /// The highest risk class of routes that may be used.
+    #[must_use]
+    pub fn allowed(&self) -> Risk {
+        self.policy.allow
+    }
+
     /// What the connected QEMU offers.
     #[must_use]
     pub fn caps(&self) -> &Caps {

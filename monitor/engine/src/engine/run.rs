@@ -4,14 +4,16 @@
 use serde_json::Value;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::command::hazard::{self, Met};
+use crate::command::hazard::Met;
 use crate::command::route::{self, Plan, Refusal, Taken};
 use crate::command::row::{Command, ErrorStyle, Exact, Route, Run};
+use crate::command::vm_state;
 use crate::engine::decide::Decision;
 use crate::engine::monitor::Monitor;
 use crate::engine::ran::{Outcome, Ran};
 use crate::engine::sink::Sink;
 use crate::grammar::args::Args;
+use crate::guest::registers::{self, State};
 use crate::host::Risk;
 use crate::qmp::QmpError;
 use crate::table::{self, HAZARDS};
@@ -20,7 +22,7 @@ impl Monitor {
     /// What running `line` would do; nothing is sent.
     #[must_use]
     pub fn explain(&self, line: &str) -> Decision {
-        self.decide(line)
+        self.decide(line, None)
     }
 
     /// Runs one line, without its line end, and writes what it prints to `out`, with LF line ends.
@@ -62,12 +64,39 @@ impl Monitor {
         line: &str,
         out: &mut dyn Sink,
     ) -> (Ran, Result<Outcome, QmpError>) {
-        let decision = self.decide(line);
-        self.session.kept.format = decision.format;
+        let mut decision = self.decide(line, None);
         let mut ran = Ran::new(Outcome::Done);
         ran.command.clone_from(&decision.command);
+        let names_registers = decision.registers.is_some();
+        if let Some(risk) = decision.registers {
+            match self.registers(risk).await {
+                Ok(state) => decision = self.decide(line, Some(&state)),
+                Err(CmdError::Qmp(error)) if error.is_fatal() => return (ran, Err(error)),
+                Err(error) => {
+                    let command = ran.command.as_deref().unwrap_or_default();
+                    let text = format!("{command}: {error}\n");
+                    ran.refusal = Some(Refusal::Unavailable);
+                    return (ran, Ok(fail(out, &text)));
+                }
+            }
+        }
+        self.session.kept.format = decision.format;
         let ended = self.carry_out(&decision, &mut ran, out).await;
+        if names_registers && ran.route == Some(Taken::Local) {
+            ran.route = Some(Taken::Derived);
+        }
         (ran, ended)
+    }
+
+    /// The registers of the CPU in use, as far as this risk reaches.
+    async fn registers(&mut self, risk: Risk) -> Result<State, CmdError> {
+        let mut nowhere = String::new();
+        let mut cx = self.cx(&mut nowhere);
+        if risk == Risk::Risky {
+            return vm_state::registers(&mut cx).await;
+        }
+        let (qmp, host, cpu) = (cx.qmp(), cx.host, cx.session.kept.cpu);
+        Ok(registers::read(qmp, host, &cx.session.given, cx.caps, cpu).await?)
     }
 
     async fn carry_out(
@@ -80,6 +109,13 @@ impl Monitor {
             return Ok(fail(out, text));
         }
         if let Some(met) = self.danger(decision).await {
+            if let Some(row) = decision.row.filter(|_| met.hazard.builtin)
+                && let Some((route, run)) = route::own(row, &self.caps, self.policy)
+            {
+                let args = decision.arguments.clone().unwrap_or_default();
+                let (result, _) = self.run(run, args, ran, out).await;
+                return self.conclude(row, &route, result, ran, out);
+            }
             ran.refusal = Some(Refusal::Hazard(met));
             return Ok(fail(out, &format!("{met}\n")));
         }
@@ -138,11 +174,7 @@ impl Monitor {
                 result = self.run(run, args, ran, out).await.0;
             }
         }
-        ran.route = Some(match ran.notes.as_slice() {
-            [] => (&route).into(),
-            _ => Taken::Partial,
-        });
-        self.conclude(row, result, ran, out)
+        self.conclude(row, &route, result, ran, out)
     }
 
     /// Executes a QMP command as it is; `arguments` is an object, or null for none. A call that is
@@ -187,19 +219,28 @@ impl Monitor {
     /// The danger that the line would meet, if it is there.
     async fn danger(&self, decision: &Decision) -> Option<Met> {
         let args = decision.arguments.as_ref()?;
-        let at = hazard::of_line(HAZARDS, decision.command.as_deref()?)?;
-        let met = hazard::find(HAZARDS, at, self.qmp.as_ref(), &self.caps, args).await?;
-        (met.hazard.certain || self.policy.allow < Risk::Risky).then_some(met)
+        for met in &decision.hazards {
+            if (met.hazard.is)(self.qmp.as_ref(), &self.caps, args).await {
+                let counts = met.hazard.certain || self.policy.allow < Risk::Risky;
+                return counts.then_some(*met);
+            }
+        }
+        None
     }
 
     /// Turns a function's result into an outcome.
     fn conclude(
         &mut self,
         row: &Command,
+        route: &Route,
         result: CmdResult,
         ran: &mut Ran,
         out: &mut dyn Sink,
     ) -> Result<Outcome, QmpError> {
+        ran.route = Some(match ran.notes.as_slice() {
+            [] => route.into(),
+            _ => Taken::Partial,
+        });
         let error = match result {
             Ok(()) if self.session.quit => return Ok(Outcome::Quit),
             Ok(()) => return Ok(Outcome::Done),

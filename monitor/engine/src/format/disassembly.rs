@@ -15,6 +15,12 @@ pub enum Mode {
     A64,
     /// Those of s390x.
     S390x,
+    /// x86's, in segments of 16 bits.
+    X86Of16,
+    /// In segments of 32 bits.
+    X86Of32,
+    /// Of 64 bits.
+    X86Of64,
 }
 
 /// How the bytes of an instruction are shown (disas/capstone.c and each target's disas_set_info).
@@ -31,6 +37,7 @@ impl Mode {
         let (unit, split, big_endian) = match self {
             Self::A64 => (4, 4, false),
             Self::S390x => (2, 6, true),
+            Self::X86Of16 | Self::X86Of32 | Self::X86Of64 => (1, 8, false),
         };
         Look {
             unit,
@@ -43,6 +50,7 @@ impl Mode {
     fn undecoded(self, bytes: &[u8]) -> usize {
         match self {
             Self::A64 => 4,
+            Self::X86Of16 | Self::X86Of32 | Self::X86Of64 => 1,
             // The two high bits of every instruction tell its length.
             Self::S390x => match bytes.first().map_or(0, |first| first >> 6) {
                 0 => 2,
@@ -54,7 +62,10 @@ impl Mode {
 
     /// Bytes of the longest instruction.
     fn longest(self) -> usize {
-        self.look().split
+        match self {
+            Self::X86Of16 | Self::X86Of32 | Self::X86Of64 => 15,
+            Self::A64 | Self::S390x => self.look().split,
+        }
     }
 }
 
@@ -224,7 +235,7 @@ fn decoder(mode: Mode) -> Option<Box<Decode>> {
 
 #[cfg(feature = "disassembly")]
 mod with_capstone {
-    use capstone::{Arch, Capstone, Endian, NO_EXTRA_MODE};
+    use capstone::{Arch, Capstone, Endian, NO_EXTRA_MODE, Syntax};
 
     use super::{Decode, Mode, text};
 
@@ -232,8 +243,14 @@ mod with_capstone {
         let (arch, words, endian) = match mode {
             Mode::A64 => (Arch::ARM64, capstone::Mode::Arm, Endian::Little),
             Mode::S390x => (Arch::SYSZ, capstone::Mode::Default, Endian::Big),
+            Mode::X86Of16 => (Arch::X86, capstone::Mode::Mode16, Endian::Little),
+            Mode::X86Of32 => (Arch::X86, capstone::Mode::Mode32, Endian::Little),
+            Mode::X86Of64 => (Arch::X86, capstone::Mode::Mode64, Endian::Little),
         };
-        let capstone = Capstone::new_raw(arch, words, NO_EXTRA_MODE, Some(endian)).ok()?;
+        let mut capstone = Capstone::new_raw(arch, words, NO_EXTRA_MODE, Some(endian)).ok()?;
+        if arch == Arch::X86 {
+            capstone.set_syntax(Syntax::Att).ok()?;
+        }
         Some(Box::new(move |bytes, address| {
             let found = capstone.disasm_count(bytes, address, 1).ok()?;
             let found = found.first()?;
@@ -276,6 +293,28 @@ mod tests {
              0x4010000c:  ffffffff  .byte    0xff, 0xff, 0xff, 0xff\n"
         );
         assert_eq!(step, Step::Done);
+    }
+
+    // Lines of 11.1.3.
+    #[cfg(feature = "disassembly")]
+    #[test]
+    fn x86() {
+        let bytes = [0x66, 0xb8, 0x88, 0x77, 0x66, 0x55, 0x0f, 0x20, 0xc0, 0x06];
+        let bytes = [&bytes[..], &[0x90; 40]].concat();
+        let (text, _) = listing(Mode::X86Of16, 0xffff_0000, 2, &bytes);
+        assert_eq!(
+            text,
+            "0xffff0000:  66 b8 88 77 66 55        movl     $0x55667788, %eax\n\
+             0xffff0006:  0f 20 c0                 movl     %cr0, %eax\n"
+        );
+        let (text, _) = listing(Mode::X86Of64, 0x1009, 2, &bytes[9..]);
+        assert_eq!(
+            text,
+            "0x00001009:  06                       .byte    0x06\n\
+             0x0000100a:  90                       nop      \n"
+        );
+        let (text, _) = listing(Mode::X86Of32, 0x1009, 1, &bytes[9..]);
+        assert_eq!(text, "0x00001009:  06                       pushl    %es\n");
     }
 
     // Lines of 10.0.2.

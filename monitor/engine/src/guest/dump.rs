@@ -13,6 +13,9 @@ use crate::guest::given::{DUMP, Given};
 use crate::host::Host;
 use crate::qmp::{Qmp, QmpError};
 
+/// The QMP commands that a dump takes.
+pub const NEEDS: &[&str] = &["getfd", "dump-guest-memory", "closefd"];
+
 /// What a dump may hold beside memory: headers, and notes with the registers of each CPU, some KiB
 /// of them.
 const MOST_NOTES: u64 = 64 << 20;
@@ -42,10 +45,23 @@ pub async fn read(
     address: u64,
     size: u64,
 ) -> Result<Vec<u8>, DumpError> {
-    let refused = |why: &str| DumpError::Refused(why.to_owned());
     if size == 0 {
         return Ok(Vec::new());
     }
+    let dump = write(qmp, host, given, address, size).await?;
+    range_of(&dump, address, size)
+}
+
+/// A dump of `size` bytes of physical memory at `address`, some of which must be RAM or ROM, with
+/// [notes](crate::guest::notes).
+pub async fn write(
+    qmp: &dyn Qmp,
+    host: &dyn Host,
+    given: &Given,
+    address: u64,
+    size: u64,
+) -> Result<Vec<u8>, DumpError> {
+    let refused = |why: &str| DumpError::Refused(why.to_owned());
     // QEMU closes its descriptor with the dump.
     let file = host
         .memory_file()
@@ -82,10 +98,8 @@ pub async fn read(
     }
     entry.strike();
     let limit = usize::try_from(size.saturating_add(MOST_NOTES)).unwrap_or(usize::MAX);
-    let dump = file
-        .read(limit)
-        .map_err(|e| refused(&format!("what QEMU wrote can't be read: {e}")))?;
-    range_of(&dump, address, size)
+    file.read(limit)
+        .map_err(|e| refused(&format!("what QEMU wrote can't be read: {e}")))
 }
 
 fn failed(error: QmpError) -> DumpError {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::format::disassembly::Mode;
+use crate::guest::x86;
 use crate::qemu::caps::Caps;
 use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError};
@@ -35,6 +36,17 @@ pub enum Known {
 struct Cpu {
     cpu_index: i64,
     qom_path: String,
+}
+
+/// What an x86 CPU with this state executes: its code segment says so (target/i386/cpu.c,
+/// `x86_disas_set_info`).
+#[must_use]
+pub fn of_state(cpu: &x86::cpu::Cpu) -> Mode {
+    match (cpu.long_code(), cpu.code().flags & x86::cpu::WIDE_CODE != 0) {
+        (true, _) => Mode::X86Of64,
+        (false, true) => Mode::X86Of32,
+        (false, false) => Mode::X86Of16,
+    }
 }
 
 /// What CPU number `cpu` executes; where there is no such CPU, or none is named, the first one.

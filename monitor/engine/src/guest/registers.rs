@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Names of the CPU registers that expressions know, by target and release. Values are not read
-//! yet.
+//! CPU registers in expressions: their names, by target and release, and their values, as far as
+//! the notes of a dump hold them.
+
+use std::cell::Cell;
+
+use serde_json::Value;
 
 use crate::grammar::expr::{RegisterError, Registers};
+use crate::guest::dump::{self, DumpError};
+use crate::guest::given::Given;
+use crate::guest::notes;
+use crate::guest::x86::cpu::Cpu;
+use crate::guest::x86::names::{self, Deep, Style};
+use crate::guest::x86::noted;
+use crate::host::{Host, Risk};
 use crate::qemu::caps::Caps;
 use crate::qemu::missing;
+use crate::qmp::Qmp;
 use crate::qmp::version::{Version, v};
-
-/// Which `$name` the connected QEMU knows.
-#[derive(Clone, Copy, Debug)]
-pub struct Names<'a> {
-    caps: &'a Caps,
-}
 
 /// The first release whose names are those of the gdb stub, on every target (11.1, seen: on 11.1.3;
 /// the sources of 10.2 have tables).
@@ -20,125 +26,195 @@ const GDB_NAMES: Version = v(11, 1);
 /// The first release with a table of names for RISC-V (10.2, commit e06d209aa6 of QEMU).
 const RISCV_NAMES: Version = v(10, 2);
 
-impl<'a> Names<'a> {
-    /// The names that a QEMU with these capabilities knows.
+/// A page that is memory on every machine of these targets.
+const PAGE: (u64, u64) = (0, 4096);
+
+/// Why a register has no value here though the user permits what may be permitted.
+const NOT_READ: &str = "the notes of a memory dump do not hold it";
+
+/// The state of the CPU whose registers a line names; none where there is no CPU.
+#[derive(Clone, Debug)]
+pub struct State(Option<(Cpu, Option<Deep>)>);
+
+impl State {
+    /// With what the notes of a dump do not hold.
     #[must_use]
-    pub fn new(caps: &'a Caps) -> Self {
-        Self { caps }
+    pub fn whole(cpu: Option<(Cpu, Deep)>) -> Self {
+        Self(cpu.map(|(cpu, deep)| (cpu, Some(deep))))
+    }
+}
+
+/// Which `$name` the connected QEMU knows, and the values where they were read.
+#[derive(Debug)]
+pub struct Names<'a> {
+    caps: &'a Caps,
+    state: Option<&'a State>,
+    risk: Cell<Option<Risk>>,
+    unreadable: Cell<bool>,
+}
+
+/// What a name is.
+enum Known {
+    /// Nothing.
+    Unknown,
+    /// A register that can be read at this risk.
+    At(Risk),
+    /// A register, perhaps, that can't be read here.
+    Unreadable,
+}
+
+fn is_x86(caps: &Caps) -> bool {
+    matches!(caps.arch.as_deref(), Some("x86_64" | "i386"))
+}
+
+/// Whether it is a build of QEMU for x86 of 32 bits.
+#[must_use]
+pub fn is_narrow(caps: &Caps) -> bool {
+    caps.arch.as_deref() == Some("i386")
+}
+
+/// Whether the notes of a dump, as this QEMU writes them, are read here.
+#[must_use]
+pub fn are_noted(caps: &Caps) -> bool {
+    is_x86(caps) && dump::NEEDS.iter().all(|need| caps.has(need))
+}
+
+fn style(caps: &Caps) -> Style {
+    if caps.version >= GDB_NAMES {
+        Style::Gdb
+    } else {
+        Style::Table
+    }
+}
+
+impl<'a> Names<'a> {
+    /// The names that a QEMU with these capabilities knows, with the values of a state.
+    #[must_use]
+    pub fn new(caps: &'a Caps, state: Option<&'a State>) -> Self {
+        Self {
+            caps,
+            state,
+            risk: Cell::new(None),
+            unreadable: Cell::new(false),
+        }
     }
 
-    fn known(&self, name: &str) -> bool {
-        let x86 = matches!(self.caps.arch.as_deref(), Some("x86_64" | "i386"));
-        if self.caps.version >= GDB_NAMES {
-            return !name.is_empty() && (!x86 || is_x86_gdb(name));
+    /// What has to be risked to read the registers that were asked for in vain; `None` where one of
+    /// them can't be read, or none was asked for.
+    #[must_use]
+    pub fn risk(&self) -> Option<Risk> {
+        self.risk.get().filter(|_| !self.unreadable.get())
+    }
+
+    fn known(&self, name: &str) -> Known {
+        if is_x86(self.caps) {
+            let style = style(self.caps);
+            return match names::risk(style, is_narrow(self.caps), name) {
+                Some(Risk::Risky) if !self.caps.has("xen-save-devices-state") => Known::Unreadable,
+                Some(risk) if dump::NEEDS.iter().all(|need| self.caps.has(need)) => Known::At(risk),
+                Some(_) => Known::Unreadable,
+                None if names::is_unreadable(style, name) => Known::Unreadable,
+                None => Known::Unknown,
+            };
         }
-        match self.caps.arch.as_deref() {
-            Some("x86_64" | "i386") => is_x86(name),
+        let named = match self.caps.arch.as_deref() {
+            _ if self.caps.version >= GDB_NAMES => true,
             // Tables of names exist for these (target/*/monitor.c).
-            Some("ppc" | "ppc64" | "sparc" | "sparc64" | "m68k") => !name.is_empty(),
-            Some("riscv32" | "riscv64") => !name.is_empty() && self.caps.version >= RISCV_NAMES,
+            Some("ppc" | "ppc64" | "sparc" | "sparc64" | "m68k") => true,
+            Some("riscv32" | "riscv64") => self.caps.version >= RISCV_NAMES,
             _ => false,
+        };
+        match named && !name.is_empty() {
+            true => Known::Unreadable,
+            false => Known::Unknown,
         }
     }
 }
 
 impl Registers for Names<'_> {
     fn get(&self, name: &str) -> Result<i64, RegisterError> {
-        Err(if self.known(name) {
-            RegisterError::Unavailable(missing::QUERY_REGISTERS.why)
-        } else {
-            RegisterError::Unknown
-        })
+        match self.known(name) {
+            Known::Unknown => Err(RegisterError::Unknown),
+            Known::Unreadable => {
+                self.unreadable.set(true);
+                Err(RegisterError::Unavailable(missing::QUERY_REGISTERS.why))
+            }
+            Known::At(risk) => {
+                let cpu = match self.state {
+                    // Without a CPU no name is known.
+                    Some(State(None)) => return Err(RegisterError::Unknown),
+                    Some(State(Some(cpu))) => Some(cpu),
+                    None => None,
+                };
+                let style = style(self.caps);
+                let value =
+                    cpu.and_then(|(cpu, deep)| names::value(style, cpu, deep.as_ref(), name));
+                value.ok_or_else(|| {
+                    self.risk.set(self.risk.get().max(Some(risk)));
+                    RegisterError::Unavailable(NOT_READ)
+                })
+            }
+        }
     }
 }
 
 /// The names that are known one by one, for lists; none for targets whose names only QEMU knows.
 pub fn listed(caps: &Caps) -> impl Iterator<Item = &'static str> {
-    let x86 = matches!(caps.arch.as_deref(), Some("x86_64" | "i386"));
-    let general = match caps.version >= GDB_NAMES {
-        true => X86_GDB,
-        false => X86_GENERAL,
+    let x86 = is_x86(caps);
+    names::listed(style(caps), is_narrow(caps)).filter(move |_| x86)
+}
+
+/// The registers of CPU number `cpu`; where there is no such CPU, or none is named, of the first
+/// one. The VM stands still for a moment, so that this is for those who
+/// permit that.
+pub async fn read(
+    qmp: &dyn Qmp,
+    host: &dyn Host,
+    given: &Given,
+    caps: &Caps,
+    cpu: Option<i64>,
+) -> Result<State, DumpError> {
+    let cpu = of_cpu(qmp, host, given, caps, cpu).await?;
+    Ok(State(cpu.map(|cpu| (cpu, None))))
+}
+
+/// The same, as the state of an x86 CPU; none where there is no CPU.
+pub async fn of_cpu(
+    qmp: &dyn Qmp,
+    host: &dyn Host,
+    given: &Given,
+    caps: &Caps,
+    cpu: Option<i64>,
+) -> Result<Option<Cpu>, DumpError> {
+    let (start, size) = PAGE;
+    let dump = match dump::write(qmp, host, given, start, size).await {
+        // The machine none, for example.
+        Err(DumpError::NoMemory(_)) if has_no_cpu(qmp).await? => return Ok(None),
+        other => other?,
     };
-    let names = general.iter().chain(X86_SEGMENTS).filter(move |_| x86);
-    names.copied()
+    let mut cpus = noted::cpus(&notes::notes(&dump)?, is_narrow(caps))?;
+    let chosen = cpu.and_then(|number| cpus.remove(&number));
+    Ok(chosen.or_else(|| cpus.into_values().next()))
 }
 
-const X86_GENERAL: &[&str] = &[
-    "eax", "ecx", "edx", "ebx", "esp", "sp", "ebp", "fp", "esi", "edi", "eflags", "eip", "pc",
-    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-];
-const X86_SEGMENTS: &[&str] = &["cs", "ds", "es", "ss", "fs", "gs"];
-
-/// target/i386/monitor.c up to 10.2.
-fn is_x86(name: &str) -> bool {
-    let segment = name
-        .strip_suffix(".limit")
-        .or_else(|| name.strip_suffix(".base"))
-        .unwrap_or(name);
-    X86_GENERAL.contains(&name) || X86_SEGMENTS.contains(&segment)
-}
-
-const X86_GDB: &[&str] = &[
-    "rax",
-    "rbx",
-    "rcx",
-    "rdx",
-    "rsi",
-    "rdi",
-    "rbp",
-    "rsp",
-    "rip",
-    "r8",
-    "r9",
-    "r10",
-    "r11",
-    "r12",
-    "r13",
-    "r14",
-    "r15",
-    "eax",
-    "ebx",
-    "ecx",
-    "edx",
-    "esi",
-    "edi",
-    "ebp",
-    "esp",
-    "eip",
-    "eflags",
-    "fs_base",
-    "gs_base",
-    "k_gs_base",
-    "cr0",
-    "cr2",
-    "cr3",
-    "cr4",
-    "cr8",
-    "efer",
-    "fctrl",
-    "fstat",
-    "ftag",
-    "fiseg",
-    "fioff",
-    "foseg",
-    "fooff",
-    "fop",
-    "mxcsr",
-    "pc",
-];
-
-fn is_x86_gdb(name: &str) -> bool {
-    let segment = name.strip_suffix(".limit").unwrap_or(name);
-    X86_GDB.contains(&name) || X86_SEGMENTS.contains(&segment)
+async fn has_no_cpu(qmp: &dyn Qmp) -> Result<bool, DumpError> {
+    match qmp.execute("query-cpus-fast", Value::Null).await {
+        Err(error) if error.is_fatal() => Err(DumpError::Lost(error)),
+        answer => Ok(answer.is_ok_and(|cpus| cpus.as_array().is_some_and(Vec::is_empty))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn get(version: Version, arch: &str, name: &str) -> Result<i64, RegisterError> {
+        let caps = Caps::from_parts(version, Some(arch), dump::NEEDS.iter().copied());
+        Names::new(&caps, None).get(name)
+    }
+
     fn known(version: Version, arch: &str, name: &str) -> bool {
-        let caps = Caps::from_parts(version, Some(arch), [""; 0]);
-        Names::new(&caps).known(name)
+        get(version, arch, name) != Err(RegisterError::Unknown)
     }
 
     #[test]
@@ -147,5 +223,31 @@ mod tests {
         assert!(!known(v(10, 0), "x86_64", "rax") && !known(v(10, 0), "x86_64", ""));
         assert!(known(v(11, 1), "x86_64", "rax") && !known(v(11, 1), "x86_64", "cs.base"));
         assert!(!known(v(10, 0), "aarch64", "pc") && known(v(11, 1), "aarch64", "pc"));
+    }
+
+    #[test]
+    fn the_highest_risk_counts_and_what_cant_be_read() {
+        let all = dump::NEEDS
+            .iter()
+            .copied()
+            .chain(["xen-save-devices-state"]);
+        let caps = Caps::from_parts(v(11, 1), Some("x86_64"), all);
+        let names = Names::new(&caps, None);
+        assert_eq!(names.risk(), None);
+        for (name, risk) in [
+            ("rax", Some(Risk::Pausing)),
+            ("efer", Some(Risk::Risky)),
+            ("rbx", Some(Risk::Risky)),
+        ] {
+            assert!(names.get(name).is_err());
+            assert_eq!(names.risk(), risk);
+        }
+        let caps = Caps::from_parts(v(11, 1), Some("x86_64"), [""; 0]);
+        let names = Names::new(&caps, None);
+        assert!(names.get("rax").is_err());
+        assert_eq!(names.risk(), None);
+        let state = State(Some((Cpu::default(), None)));
+        let names = Names::new(&caps, Some(&state));
+        assert!(names.get("rax").is_err());
     }
 }

@@ -141,6 +141,7 @@ pub const HAZARDS: &[Hazard] = &[
                which its CPU allows",
         seen: "7.2.22, 10.0.2, 11.1.3: the built-in reads page 0 as tables when CR4.LA57 is set",
         certain: false,
+        builtin: true,
         is: is!(cpu_has_la57),
         ..HAZARD
     },

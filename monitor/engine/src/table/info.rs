@@ -3,13 +3,30 @@
 
 use crate::command::nature::Family;
 use crate::command::row::{Command, Comp, ErrorStyle, Older, Present, ROW, Route};
+use crate::command::vm_state;
 use crate::commands::{
     block, chardev, cpu, device, display, machine, memory, migration, net, snapshot, trace,
 };
+use crate::host::Risk;
 use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
-use crate::table::targets::{S390X, WITH_MEM, WITH_TLB, WITH_VIA, X86};
+use crate::table::targets::{
+    ARM_AND_X86, IN_PART, NOTES_AND_TABLES, RISCV64, S390X, STATE_AND_TABLES, WITH_MEM, WITH_TLB,
+    WITH_VIA, X86,
+};
+
+/// What reading registers out of the state of all devices needs.
+const REGISTERS: &[&str] = &[
+    "query-cpus-fast",
+    "query-kvm",
+    "query-status",
+    "query-migrate",
+    "qom-list",
+    "add-fd",
+    "xen-save-devices-state",
+    "remove-fd",
+];
 
 /// The rows, sorted by name.
 pub const INFO: &[Command] = &[
@@ -219,7 +236,12 @@ pub const INFO: &[Command] = &[
         help: "show a local APIC",
         family: Family::Cpus,
         present: Present::Target(X86),
-        routes: &[Route::blocked(&missing::QUERY_LAPIC)],
+        routes: &[
+            Route::derived(vm_state::NEEDS, run!(cpu::lapic::info_lapic))
+                .with_risk(Risk::Risky)
+                .on(X86),
+            Route::blocked(&missing::QUERY_LAPIC),
+        ],
         ..ROW
     },
     Command {
@@ -227,7 +249,15 @@ pub const INFO: &[Command] = &[
         help: "show the ranges of virtual memory that are mapped",
         family: Family::Cpus,
         present: Present::Target(WITH_MEM),
-        routes: &[Route::blocked(&missing::QUERY_MEM)],
+        routes: &[
+            Route::derived(NOTES_AND_TABLES, run!(memory::translate::info_mem))
+                .with_risk(Risk::Pausing)
+                .on(X86),
+            Route::derived(STATE_AND_TABLES, run!(memory::riscv::info_mem))
+                .with_risk(Risk::Risky)
+                .on(RISCV64),
+            Route::blocked(&missing::QUERY_MEM),
+        ],
         ..ROW
     },
     Command {
@@ -462,7 +492,15 @@ pub const INFO: &[Command] = &[
         params: "[-a|vcpu]",
         help: "show CPU registers (-a of all CPUs)",
         family: Family::Cpus,
-        routes: &[Route::blocked(&missing::QUERY_REGISTERS)],
+        routes: &[
+            Route::derived(REGISTERS, run!(cpu::registers::info_registers))
+                .with_risk(Risk::Risky)
+                .on(ARM_AND_X86),
+            Route::partial(REGISTERS, run!(cpu::registers::info_registers))
+                .with_risk(Risk::Risky)
+                .on(IN_PART),
+            Route::blocked(&missing::QUERY_REGISTERS),
+        ],
         ..ROW
     },
     Command {
@@ -626,7 +664,12 @@ pub const INFO: &[Command] = &[
         help: "show how virtual addresses are mapped",
         family: Family::Cpus,
         present: Present::Target(WITH_TLB),
-        routes: &[Route::blocked(&missing::QUERY_TLB)],
+        routes: &[
+            Route::derived(NOTES_AND_TABLES, run!(memory::translate::info_tlb))
+                .with_risk(Risk::Pausing)
+                .on(X86),
+            Route::blocked(&missing::QUERY_TLB),
+        ],
         ..ROW
     },
     Command {

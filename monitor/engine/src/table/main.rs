@@ -7,14 +7,12 @@ use crate::command::row::{Command, Comp, ErrorStyle, Older, Present, ROW, Route}
 use crate::commands::{
     block, chardev, cpu, device, display, machine, memory, migration, monitor, net, snapshot, trace,
 };
+use crate::guest::dump;
 use crate::host::Risk;
 use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
-use crate::table::targets::{S390X, X86};
-
-/// What reading memory out of a dump needs.
-const DUMP: &[&str] = &["getfd", "dump-guest-memory", "closefd"];
+use crate::table::targets::{AARCH64, NOTES_AND_TABLES, RISCV64, S390X, STATE_AND_TABLES, X86};
 
 /// Why errors about images are the built-in's to say.
 const IMAGE_HINTS: &str =
@@ -578,7 +576,18 @@ pub const MAIN: &[Command] = &[
         params: "addr",
         help: "show the guest physical address of a guest virtual one",
         family: Family::Memory,
-        routes: &[Route::blocked(&missing::GVA2GPA)],
+        routes: &[
+            Route::derived(NOTES_AND_TABLES, run!(memory::translate::gva2gpa))
+                .with_risk(Risk::Pausing)
+                .on(X86),
+            Route::derived(STATE_AND_TABLES, run!(memory::riscv::gva2gpa))
+                .with_risk(Risk::Risky)
+                .on(RISCV64),
+            Route::derived(STATE_AND_TABLES, run!(memory::arm::gva2gpa))
+                .with_risk(Risk::Risky)
+                .on(AARCH64),
+            Route::blocked(&missing::GVA2GPA),
+        ],
         ..ROW
     },
     Command {
@@ -1351,7 +1360,7 @@ pub const MAIN: &[Command] = &[
         family: Family::Memory,
         routes: &[
             Route::derived(&["add-fd", "pmemsave", "remove-fd"], run!(memory::sum::sum)),
-            Route::derived(DUMP, run!(memory::sum::sum)).with_risk(Risk::Pausing),
+            Route::derived(dump::NEEDS, run!(memory::sum::sum)).with_risk(Risk::Pausing),
         ],
         ..ROW
     },
@@ -1476,6 +1485,19 @@ pub const MAIN: &[Command] = &[
                 &["add-fd", "memsave", "remove-fd"],
                 run!(memory::show_virtual::show_virtual_anyway),
             ),
+            Route::derived(
+                &[
+                    "getfd",
+                    "dump-guest-memory",
+                    "closefd",
+                    "add-fd",
+                    "memsave",
+                    "remove-fd",
+                ],
+                run!(memory::show_virtual::show_virtual_anyway),
+            )
+            .with_risk(Risk::Pausing)
+            .on(X86),
         ],
         ..ROW
     },
@@ -1550,7 +1572,7 @@ pub const MAIN: &[Command] = &[
                 ],
                 run!(memory::show_physical::show_physical_anyway),
             ),
-            Route::derived(DUMP, run!(memory::show_physical::show_physical))
+            Route::derived(dump::NEEDS, run!(memory::show_physical::show_physical))
                 .with_risk(Risk::Pausing),
         ],
         ..ROW

@@ -14,4 +14,6 @@ pub mod pty;
 pub mod qemu;
 pub mod random;
 #[cfg(feature = "repl")]
+pub mod roms;
 pub mod screen;
+pub mod steps;

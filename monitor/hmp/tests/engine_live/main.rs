@@ -12,3 +12,6 @@ mod long_memory;
 mod memory;
 mod qom_tree;
 mod qtree;
+mod registers;
+mod registers_arm;
+mod registers_more;

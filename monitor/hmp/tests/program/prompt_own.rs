@@ -51,6 +51,24 @@ fn explain_says_what_a_line_would_do() {
     assert!(mock.changes.try_recv().is_err(), "nothing is done");
 }
 
+/// What lines may do to the VM is chosen at the prompt too, by a word.
+#[test]
+fn allow_chooses_what_lines_may_do() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &["--native-only"]);
+    let risk = |rows: Vec<String>| rows[0].split(':').next().unwrap_or_default().to_owned();
+    assert_eq!(risk(screen.runs("allow")), "safe");
+    assert_eq!(screen.runs("allow pausing"), [""; 0]);
+    assert_eq!(risk(screen.runs("allow")), "pausing");
+    assert_eq!(
+        screen.runs("allow all"),
+        ["hmp: 'all' is none of safe, pausing, risky"]
+    );
+    assert_eq!(risk(screen.runs("allow")), "pausing");
+    screen.runs("allow safe");
+    assert_eq!(risk(screen.runs("allow")), "safe");
+}
+
 #[test]
 fn apropos_finds_commands() {
     let mock = Mock::start();

@@ -8,6 +8,7 @@ mod common;
 
 mod choosing;
 mod connections;
+mod cpu_state;
 mod disks;
 mod hazards;
 mod interruptions;

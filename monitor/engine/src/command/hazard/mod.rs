@@ -41,6 +41,8 @@ pub struct Hazard {
     /// Whether QMP says for sure that the danger is there; where it does not, `--allow risky` goes
     /// on.
     pub certain: bool,
+    /// Whether it is the built-in monitor that does the harm, so that our own function may run.
+    pub builtin: bool,
     /// Whether these arguments may meet the danger, as far as they alone say it.
     pub may: May,
     /// Whether the danger is there.
@@ -62,6 +64,7 @@ pub const HAZARD: Hazard = Hazard {
     harm: "",
     seen: "",
     certain: true,
+    builtin: false,
     may: |_, _| true,
     is: |_, _, _| Box::pin(async { true }),
 };

@@ -7,10 +7,12 @@ use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::commands::memory::map::{DEVICE_NOTE, memory_map};
 use crate::commands::memory::show::{CHUNK, Show};
 use crate::format::disassembly::{Listing, Mode, Piece, Step};
-use crate::guest::instructions::{Known, of_cpu};
+use crate::guest::instructions::{Known, of_cpu, of_state};
 use crate::guest::memory::{Reader, Saved};
 use crate::guest::ram;
 use crate::guest::regions::Map;
+use crate::guest::registers::{self, of_cpu as of_noted};
+use crate::host::Risk;
 
 /// Where instructions are read from.
 enum Memory {
@@ -49,9 +51,19 @@ fn unavailable<T>(why: &str) -> Result<T, CmdError> {
 async fn mode(cx: &mut Cx<'_>) -> Result<Mode, CmdError> {
     match of_cpu(cx.qmp(), cx.caps, cx.session.kept.cpu).await? {
         Known::Always(mode) => Ok(mode),
-        Known::InRegisters => unavailable(
+        Known::InRegisters if !registers::are_noted(cx.caps) => unavailable(
             "how bytes are decoded depends on the CPU's registers, which QMP does not read",
         ),
+        Known::InRegisters if cx.allow < Risk::Pausing => unavailable(
+            "needs --allow pausing: how bytes are decoded depends on the CPU's registers",
+        ),
+        Known::InRegisters => {
+            let (qmp, host, cpu) = (cx.qmp(), cx.host, cx.session.kept.cpu);
+            match of_noted(qmp, host, &cx.session.given, cx.caps, cpu).await? {
+                Some(cpu) => Ok(of_state(&cpu)),
+                None => Err(CmdError::Plain("Can not dump without CPU".into())),
+            }
+        }
         Known::NoCpu => Err(CmdError::Plain("Can not dump without CPU".into())),
     }
 }

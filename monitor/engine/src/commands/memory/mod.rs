@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The guest's memory.
 
+pub mod arm;
 pub mod dump;
 pub mod info;
 mod instructions;
 mod map;
+pub mod riscv;
 pub mod save;
 mod show;
 pub mod show_physical;
 pub mod show_virtual;
 pub mod sum;
+mod tables;
+pub mod translate;

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use hmp_engine::command::row::{Command, Comp, Way};
 use hmp_engine::command::rows::Rows;
+use hmp_engine::host::Risk;
 use hmp_engine::qmp::version::Version;
 
 use crate::repl::own::examples::EXAMPLES;
@@ -93,7 +94,10 @@ fn values(row: &Command, version: Version) -> impl Iterator<Item = (String, Stri
 fn ways(row: &Command) -> Vec<(&'static str, String)> {
     let mut ways = Vec::new();
     for route in row.routes {
-        let needs = || route.needs().join(", ");
+        let needs = || match route.risk {
+            Risk::Safe => route.needs().join(", "),
+            risk => format!("{} ({})", route.needs().join(", "), risk.word()),
+        };
         match route.way {
             Way::Native(..) | Way::Derived(..) => ways.push(("QMP", needs())),
             Way::Partial(..) => ways.push(("QMP", format!("{} (a part of the answer)", needs()))),

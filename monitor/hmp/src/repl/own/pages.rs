@@ -8,6 +8,7 @@ use hmp_engine::engine::complete::more as complete;
 /// Which command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::repl) enum Own {
+    Allow,
     Apropos,
     Connect,
     Events,
@@ -51,6 +52,13 @@ const fn page(
 /// All of them, sorted by name.
 pub(in crate::repl) const PAGES: &[Page] = &[
     page(Own::Shell, "!", "command", "run a shell command", true),
+    page(
+        Own::Allow,
+        "allow",
+        "[safe|pausing|risky]",
+        "show, or choose, what lines may do to this VM: stop it for a moment, or what could harm it",
+        false,
+    ),
     page(
         Own::Apropos,
         "apropos",

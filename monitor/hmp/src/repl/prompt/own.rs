@@ -8,6 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
 use hmp_engine::command::cx::CmdError;
+use hmp_engine::host::Risk;
 use rustix::termios::tcgetwinsize;
 
 use crate::discover::discover;
@@ -39,6 +40,7 @@ const DEEPEST: usize = 1000;
 impl Prompt<'_> {
     pub(super) async fn own(&mut self, own: Own, rest: &str) -> After {
         let done = match own {
+            Own::Allow => self.allow(rest),
             Own::Apropos if rest.is_empty() => Err("a word is missing".to_owned()),
             Own::Apropos => {
                 let list = apropos::list(rest, self.worker.monitor.rows());
@@ -85,6 +87,22 @@ impl Prompt<'_> {
             self.worker.failed = true;
         }
         After::Go
+    }
+
+    /// What lines may do to this VM, as long as it is connected.
+    fn allow(&mut self, rest: &str) -> Result<(), String> {
+        let monitor = &mut self.worker.monitor;
+        if rest.is_empty() {
+            let risk = monitor.allowed();
+            let line = format!("{}: {}", risk.word(), risk.meaning());
+            let _ = writeln!(self.worker.screen, "{line}");
+            return Ok(());
+        }
+        let chosen = Risk::ALL.into_iter().find(|risk| risk.word() == rest);
+        let words = Risk::ALL.map(Risk::word).join(", ");
+        let chosen = chosen.ok_or_else(|| format!("'{rest}' is none of {words}"))?;
+        monitor.allow(chosen);
+        Ok(())
     }
 
     async fn events(&mut self, rest: &str) -> Result<(), String> {

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `gva2gpa` of Arm. What decides is in the state of all devices; the tables are read out of physical
+//! memory.
+
+use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::command::vm_state::current_cpu;
+use crate::commands::memory::tables::Tables;
+use crate::commands::memory::translate::{Address, print_no_cpu, print_place};
+use crate::guest::arm::paging::{Paging, Search, Sought};
+use crate::guest::arm::{section, traits};
+use crate::guest::bytes::Bytes;
+use crate::qmp::version::{Version, v};
+
+/// The releases that were compared: the first, and the first after those like it (10.0, seen: on
+/// 10.0.2; 10.1, seen: never tried).
+const CHECKING: std::ops::Range<Version> = v(10, 0)..v(10, 1);
+
+/// The first release that shows places whatever the rights (11.1, seen: on 11.1.3; 10.0.2 looks at
+/// rights).
+const UNCHECKING: Version = v(11, 1);
+
+fn unavailable<T>(why: &str) -> Result<T, CmdError> {
+    Err(CmdError::Unavailable(format!("gva2gpa: {why}")))
+}
+
+/// `gva2gpa`.
+pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
+    let version = cx.caps.version;
+    let checks = CHECKING.contains(&version);
+    if !checks && version < UNCHECKING {
+        return unavailable("which rights this release looks at is not known here");
+    }
+    let Some((whole, cpu)) = current_cpu(cx, section::read).await? else {
+        return print_no_cpu(cx);
+    };
+    let traits = traits::read(cx.qmp(), &cpu.qom_path).await?;
+    let paging = match Paging::of(&whole, traits) {
+        Ok(paging) => paging,
+        Err(why) => return unavailable(why),
+    };
+    let mut tables = Tables::open(cx).await?;
+    let search = Search::new(&paging, args.addr.cast_unsigned(), checks);
+    let found = look_up(cx, &mut tables, search).await;
+    let result = found.and_then(|place| print_place(cx, place));
+    tables.close(cx, result).await
+}
+
+async fn look_up(
+    cx: &mut Cx<'_>,
+    tables: &mut Tables<'_>,
+    mut search: Search,
+) -> Result<Option<u64>, CmdError> {
+    loop {
+        match search.next() {
+            Sought::Entry(address) => {
+                let entry = tables.read(cx, address, 8).await?;
+                search.entry(Bytes::little_endian(&entry).long().unwrap_or(0));
+            }
+            Sought::At(place) => return Ok(Some(place)),
+            Sought::Unmapped => return Ok(None),
+            Sought::Unknown => return unavailable("tables of this kind were never tried"),
+        }
+    }
+}

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Registers of Arm CPUs without the built-in monitor, on real QEMUs, against its answers.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::common::engine::connect;
+use crate::common::qemu::{Qemu, qemus};
+use crate::common::random::Random;
+use crate::common::roms::builtin;
+use crate::common::steps;
+use hmp::host::Unattended;
+use hmp_engine::command::route::Passthrough;
+use hmp_engine::engine::Monitor;
+use hmp_engine::host::Risk;
+use hmp_engine::qmp::Qmp;
+use serde_json::Value;
+
+/// Machines with CPUs of every kind: without vectors, with fixed ones, with scalable ones of each
+/// length that the state holds, with a second world and a hypervisor's level.
+const WIDE: &[&[&str]] = &[
+    &["-M", "virt", "-cpu", "cortex-a35", "-smp", "2"],
+    &["-M", "virt", "-cpu", "cortex-a53", "-smp", "2"],
+    &["-M", "virt,secure=on", "-cpu", "cortex-a57"],
+    &[
+        "-M",
+        "virt,virtualization=on,secure=on",
+        "-cpu",
+        "cortex-a72",
+    ],
+    &["-M", "virt,virtualization=on", "-cpu", "cortex-a76"],
+    &["-M", "virt", "-cpu", "neoverse-n1"],
+    &["-M", "virt", "-cpu", "neoverse-v1"],
+    &["-M", "virt", "-cpu", "a64fx"],
+    &[
+        "-M",
+        "virt",
+        "-cpu",
+        "max,sve256=off,sve512=off,sve1024=off,sve2048=off,sve128=on",
+    ],
+    &[
+        "-M",
+        "virt",
+        "-cpu",
+        "max,sve512=off,sve1024=off,sve2048=off,sve256=on",
+    ],
+    &[
+        "-M",
+        "virt",
+        "-cpu",
+        "max,sve1024=off,sve2048=off,sve512=on",
+    ],
+    &["-M", "virt", "-cpu", "max,sve2048=off,sve1024=on"],
+    &[
+        "-M",
+        "virt,virtualization=on",
+        "-cpu",
+        "max,sve2048=off,sve1024=on",
+    ],
+    &[
+        "-M",
+        "virt,secure=on,virtualization=on",
+        "-cpu",
+        "max,sve2048=off",
+    ],
+    &["-M", "virt", "-cpu", "max,sve=off"],
+    &["-M", "virt", "-cpu", "cortex-a15", "-smp", "2"],
+];
+
+const NARROW: &[&[&str]] = &[
+    &["-M", "virt", "-cpu", "cortex-a7", "-smp", "2"],
+    &["-M", "virt", "-cpu", "cortex-a15"],
+    &["-M", "virt", "-cpu", "max"],
+    &["-M", "palmetto-bmc"],
+    &["-M", "raspi0"],
+    &["-M", "cubieboard"],
+];
+
+/// Those that are kept for tests without a QEMU, and their names there.
+const KEPT: &[(&[&str], &str)] = &[
+    (WIDE[2], "secure"),
+    (WIDE[9], "sve256"),
+    (WIDE[12], "sve1024"),
+    (WIDE[15], "narrow"),
+    (NARROW[0], "vectors"),
+    (NARROW[3], "none"),
+];
+
+/// Code that writes something into registers, switches vectors on, and stays: in instructions of 64
+/// bits (mov x1, #-2; CPACR_EL1 = -1; isb; dup v7.2d, x1; fmov d3, x1; fmsr; b .), and of 32 (mvn r1,
+/// #1; movs r2, r1; b .).
+const WIDE_CODE: &[u32] = &[
+    0x9280_0021, // mov x1, #-2
+    0x9280_0002, // mov x2, #-1
+    0xd518_1042, // msr cpacr_el1, x2
+    0xd503_3fdf, // isb
+    0x4e08_0c27, // dup v7.2d, x1
+    0x9e67_0023, // fmov d3, x1
+    0xeb01_005f, // cmp x2, x1
+    0x1400_0000, // b .
+];
+const NARROW_CODE: &[u32] = &[
+    0xe3e0_1001, // mvn r1, #1
+    0xe1b0_2001, // movs r2, r1
+    0xe3a0_3482, // mov r3, #0x82000000
+    0xeaff_fffe, // b .
+];
+
+/// Where code lies on the machine virt, behind its device tree.
+const START: u64 = 0x4020_0000;
+
+/// The target of a QEMU, if it is Arm's.
+fn target(program: &Path) -> Option<&'static str> {
+    let name = program.file_name().unwrap().to_string_lossy();
+    let name = name.rsplit('-').next().unwrap().to_owned();
+    ["aarch64", "arm"].into_iter().find(|arch| *arch == name)
+}
+
+#[tokio::test]
+async fn registers_are_shown_as_the_builtin_shows_them() {
+    for program in qemus() {
+        let Some(target) = target(&program) else {
+            continue;
+        };
+        let name = program.display().to_string();
+        let wide = target == "aarch64";
+        let mut count = 0;
+        let machines = if wide {
+            [WIDE, NARROW].concat()
+        } else {
+            NARROW.to_vec()
+        };
+        for machine in machines {
+            let folder = tempfile::tempdir_in("/tmp").unwrap();
+            let file = folder.path().join("code");
+            let narrow = NARROW.contains(&machine) || machine.contains(&"cortex-a15");
+            let code = if narrow { NARROW_CODE } else { WIDE_CODE };
+            let bytes: Vec<u8> = code.iter().flat_map(|word| word.to_le_bytes()).collect();
+            std::fs::write(&file, bytes).unwrap();
+            let place = format!(
+                "loader,file={},addr={START:#x},force-raw=on",
+                file.display()
+            );
+            let begin = format!("loader,addr={START:#x},cpu-num=0");
+            let more = match machine[1].starts_with("virt") {
+                true => vec!["-device", &place, "-device", &begin],
+                false => Vec::new(),
+            };
+            let qemu = Qemu::start(&program, &[machine, &more].concat());
+            let client = connect(&qemu).await;
+            let builder = Monitor::builder(Arc::new(client.clone())).host(Arc::new(Unattended));
+            let builder = builder.passthrough(Passthrough::Never).allow(Risk::Risky);
+            let mut monitor = builder.build().await.unwrap();
+            for run in [false, true] {
+                if run {
+                    client.execute("cont", Value::Null).await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    client.execute("stop", Value::Null).await.unwrap();
+                }
+                let kept = KEPT.iter().find(|(of, _)| *of == machine);
+                if let Some((_, name)) = kept.filter(|_| run && steps::are_kept()) {
+                    steps::keep(&client, name, &["info registers -a"], None).await;
+                }
+                for line in ["info registers", "info registers -a", "info registers 1"] {
+                    let mut ours = String::new();
+                    let ran = monitor.run_line(line, &mut ours).await;
+                    let theirs = builtin(&client, line, None).await;
+                    assert_eq!(ran.refusal, None, "{name} {machine:?}: {ours}");
+                    assert_eq!(ours, theirs, "{name} {machine:?}: {line}, it ran: {run}");
+                    count += theirs.lines().count();
+                }
+            }
+        }
+        let _ = writeln!(std::io::stderr(), "{name}: {count} lines alike");
+    }
+}
+
+/// Where tables are, the lower ones and the upper ones.
+const TABLES: [u64; 2] = [0x4030_0000, 0x4040_0000];
+
+/// Tables of each kind.
+const EACH: usize = 5;
+
+/// Switches tables on, with `bits` for addresses, and stays: as a system, or as a program.
+fn mapping(bits: u64, program: bool, guards: bool) -> Vec<u8> {
+    let load = |register: u32, from: u32, number: u32| {
+        0x5800_0000 | (0x40 + 2 * number - from) << 5 | register
+    };
+    let mut words: Vec<u32> = Vec::new();
+    // ttbr0_el1, ttbr1_el1, tcr_el1, elr_el1, spsr_el1: from behind the code.
+    for (number, write) in (0..).zip([
+        0xd518_2000,
+        0xd518_2020,
+        0xd518_2040,
+        0xd518_4020,
+        0xd518_4000,
+    ]) {
+        words.push(load(0, words.len() as u32, number));
+        words.push(write);
+    }
+    words.push(load(0, words.len() as u32, 5));
+    words.push(0xd503_3fdf); // isb
+    words.push(0xd518_1000); // msr sctlr_el1, x0
+    words.push(0xd503_3fdf);
+    if guards {
+        words.push(0xd500_419f); // msr pan, #1
+    }
+    words.push(if program { 0xd69f_03e0 } else { 0x1400_0000 }); // eret, or b .
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes.resize(0x80, 0);
+    bytes.extend(0x1400_0000u32.to_le_bytes());
+    bytes.resize(0x100, 0);
+    let size = 64 - bits;
+    // Lower tables of 4 KiB, upper ones too, 40 bits of physical addresses.
+    let control = size | size << 16 | 2 << 30 | 2 << 32;
+    for number in [
+        TABLES[0],
+        TABLES[1],
+        control,
+        START + 0x80,
+        0x3c0,
+        0x30d0_0801 | 1,
+    ] {
+        bytes.extend(number.to_le_bytes());
+    }
+    bytes
+}
+
+/// Random tables of 3 or 4 levels; where they are the lower ones, with a page of 1 GiB that holds the
+/// code.
+fn tables(random: &mut Random, levels: usize, base: u64, program: bool) -> Vec<u8> {
+    let mut pages = vec![vec![0u64; 512]; 1 + EACH * (levels - 1)];
+    let place = |number: usize| base + 4096 * number as u64;
+    for (number, table) in pages.iter_mut().enumerate() {
+        let level = 4 - levels + number.div_ceil(EACH);
+        for entry in table.iter_mut() {
+            let mut below = |bound: u64| random.below(bound);
+            if below([200, 60, 60, 8][level]) > 0 {
+                continue;
+            }
+            let next = number.div_ceil(EACH) * EACH + 1 + below(EACH as u64) as usize;
+            let kept = u64::from(below(3) == 2) << 61;
+            let rights = below(4) << 6 | below(2) << 10;
+            *entry = if level < 3 && below(3) > 0 {
+                place(next) | 3 | kept
+            } else {
+                // Pages are 3; on other levels that would be a table.
+                let kind = if level == 3 { 3 } else { 1 };
+                below(1 << 18) << 12 | rights | kind
+            };
+        }
+    }
+    if base == TABLES[0] {
+        let first = if levels == 4 { 1 } else { 0 };
+        if levels == 4 {
+            pages[0][0] = place(1) | 3;
+        }
+        let rights = if program { 3 << 6 } else { 0 };
+        pages[first][1] = 0x4000_0000 | rights | 1 << 10 | 1;
+    }
+    pages
+        .iter()
+        .flatten()
+        .flat_map(|entry| entry.to_le_bytes())
+        .collect()
+}
+
+/// Where pages and blocks start, as far as those are found first.
+fn leaves(tables: &[u8], base: u64, levels: usize) -> Vec<u64> {
+    let mut found = Vec::new();
+    let mut open = vec![(0, 4 - levels, 0u64)];
+    while let Some((table, level, start)) = open.pop() {
+        let entries = tables[table..][..4096].chunks(8).enumerate();
+        for (number, entry) in entries {
+            let entry = u64::from_le_bytes(entry.try_into().unwrap());
+            let start = start | (number as u64) << (39 - 9 * level);
+            match entry & 3 {
+                3 if level < 3 => {
+                    let next = (entry & 0xffff_ffff_f000) - base;
+                    open.push((next as usize, level + 1, start));
+                }
+                0 => {}
+                _ => found.push(start),
+            }
+        }
+        if found.len() > 5000 {
+            break;
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn addresses_are_mapped_as_the_builtin_says() {
+    for program in qemus() {
+        if target(&program) != Some("aarch64") {
+            continue;
+        }
+        let name = program.display().to_string();
+        let mut random = Random(0x9E37_79B9_7F4A_7C15);
+        let (mut sought, mut mapped) = (0, 0);
+        for (model, bits, as_program, guards) in [
+            ("cortex-a57", 48, false, false),
+            ("cortex-a57", 39, false, false),
+            ("cortex-a57", 48, true, false),
+            ("cortex-a57", 36, false, false),
+            ("max", 48, false, false),
+            ("max", 48, false, true),
+            ("max", 39, true, false),
+        ] {
+            let levels = if bits == 48 { 4 } else { 3 };
+            let folder = tempfile::tempdir_in("/tmp").unwrap();
+            let mut more = vec![
+                "-M".to_owned(),
+                "virt".into(),
+                "-cpu".into(),
+                model.into(),
+                "-m".into(),
+                "64M".into(),
+            ];
+            let low = tables(&mut random, levels, TABLES[0], as_program);
+            let high = tables(&mut random, levels, TABLES[1], as_program);
+            let mut starts = leaves(&low, TABLES[0], levels);
+            let upper = leaves(&high, TABLES[1], levels);
+            starts.extend(upper.iter().map(|start| start | !0 << bits));
+            let files = [
+                ("code", START, mapping(bits, as_program, guards)),
+                ("low", TABLES[0], low),
+                ("high", TABLES[1], high),
+            ];
+            for (file, start, bytes) in files {
+                let path = folder.path().join(file);
+                std::fs::write(&path, bytes).unwrap();
+                more.extend([
+                    "-device".into(),
+                    format!(
+                        "loader,file={},addr={start:#x},force-raw=on",
+                        path.display()
+                    ),
+                ]);
+            }
+            more.extend([
+                "-device".into(),
+                format!("loader,addr={START:#x},cpu-num=0"),
+            ]);
+            let more: Vec<&str> = more.iter().map(String::as_str).collect();
+            let qemu = Qemu::start(&program, &more);
+            let client = connect(&qemu).await;
+            client.execute("cont", Value::Null).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            client.execute("stop", Value::Null).await.unwrap();
+            let builder = Monitor::builder(Arc::new(client.clone())).host(Arc::new(Unattended));
+            let builder = builder.passthrough(Passthrough::Never).allow(Risk::Risky);
+            let mut monitor = builder.build().await.unwrap();
+            let what = format!("{name} {model} {bits} {as_program} {guards}");
+            let registers = builtin(&client, "info registers", None).await;
+            let level = if as_program { "EL0t" } else { "EL1h" };
+            assert!(
+                registers.contains(level) && !registers.contains("PC=0000000000000200"),
+                "{what}: {registers}"
+            );
+            for number in 0..120u64 {
+                let address = match number % 6 {
+                    0 => random.below(1 << bits),
+                    1 => random.below(1 << 63) * 2,
+                    _ => {
+                        let start = starts[random.below(starts.len() as u64) as usize];
+                        start.wrapping_add(random.below(0x2000))
+                    }
+                };
+                let line = format!("gva2gpa {address:#x}");
+                let theirs = builtin(&client, &line, None).await;
+                let mut ours = String::new();
+                monitor.run_line(&line, &mut ours).await;
+                assert_eq!(ours, theirs, "{what}: {line}");
+                sought += 1;
+                mapped += usize::from(theirs.starts_with("gpa"));
+            }
+        }
+        let _ = writeln!(
+            std::io::stderr(),
+            "{name}: {sought} addresses alike, {mapped} mapped"
+        );
+        assert!(mapped > 100, "{mapped}");
+    }
+}
