@@ -98,3 +98,20 @@ pub async fn builtin(client: &Client, line: &str, cpu: Option<i64>) -> String {
     let answer = client.execute("human-monitor-command", line).await.unwrap();
     answer.as_str().unwrap().replace("\r\n", "\n")
 }
+
+/// Lets the VM run until the built-in monitor shows this among its registers, and stops it.
+pub async fn run_until(client: &Client, shown: impl Fn(&str) -> bool) {
+    client.execute("cont", Value::Null).await.unwrap();
+    for _ in 0..200 {
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        if shown(&builtin(client, "info registers", None).await) {
+            break;
+        }
+    }
+    client.execute("stop", Value::Null).await.unwrap();
+    let registers = builtin(client, "info registers", None).await;
+    assert!(
+        shown(&registers),
+        "the code does not get there: {registers}"
+    );
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::common::engine::connect;
 use crate::common::qemu::{Qemu, qemus};
 use crate::common::random::Random;
-use crate::common::roms::builtin;
+use crate::common::roms::{builtin, run_until};
 use crate::common::steps;
 use hmp::host::Unattended;
 use hmp_engine::command::route::{Passthrough, Taken};
@@ -168,11 +168,8 @@ async fn riscv64() {
             let what = format!("{name}, {levels} levels");
             for runs in [false, true] {
                 if runs {
-                    client.execute("cont", Value::Null).await.unwrap();
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                    client.execute("stop", Value::Null).await.unwrap();
-                    let shown = builtin(&client, "info registers", None).await;
-                    assert!(shown.contains("pc       0000000080000080"), "{shown}");
+                    let place = "pc       0000000080000080";
+                    run_until(&client, |registers| registers.contains(place)).await;
                     if steps::are_kept() && levels == 4 {
                         let lines = ["info registers -a", "info mem", "gva2gpa 0x80001234"];
                         steps::keep(&client, "levels4", &lines, None).await;
