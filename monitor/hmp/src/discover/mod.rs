@@ -13,5 +13,5 @@ mod tables;
 mod tcp;
 
 pub use self::found::{Holder, Manager, Socket, Vm};
-pub use self::scan::discover;
+pub use self::scan::{discover, of_process};
 pub use self::silence::{Silence, silence};

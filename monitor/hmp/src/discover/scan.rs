@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::client::address::Address;
 use crate::discover::cmdline::{self, Place, is_qemu};
@@ -19,6 +19,15 @@ use crate::discover::{sockets, tables, tcp};
 pub fn discover() -> Vec<Vm> {
     let seen = Scan::real().all();
     seen.into_iter().map(|seen| seen.vm).collect()
+}
+
+/// What the process of this number is, if it is a QEMU. Who holds its sockets is not looked for, which
+/// would be a look at all processes.
+#[must_use]
+pub fn of_process(pid: u32) -> Option<Vm> {
+    let scan = Scan::here();
+    let process = Process::of(pid, &scan.proc);
+    process.look(pid, &scan).map(|(seen, _)| seen.vm)
 }
 
 /// A QEMU with all that its command line says.
@@ -41,9 +50,17 @@ pub(super) struct Scan {
 impl Scan {
     pub(super) fn real() -> Self {
         Self {
+            peers: netlink::peers(),
+            ..Self::here()
+        }
+    }
+
+    /// Without the ends of sockets.
+    fn here() -> Self {
+        Self {
             proc: "/proc".into(),
             user: rustix::process::geteuid().as_raw(),
-            peers: netlink::peers(),
+            peers: HashMap::new(),
         }
     }
 
@@ -51,10 +68,7 @@ impl Scan {
         let mut clients = Vec::new();
         let mut found = Vec::new();
         for pid in processes(&self.proc) {
-            let process = Process {
-                own: self.proc.join("self"),
-                folder: self.proc.join(pid.to_string()),
-            };
+            let process = Process::of(pid, &self.proc);
             if let Some((seen, ends)) = process.look(pid, self) {
                 found.push(seen);
                 clients.push(ends);
@@ -81,6 +95,13 @@ struct Process {
 type Clients = Vec<Vec<u64>>;
 
 impl Process {
+    fn of(pid: u32, proc: &Path) -> Self {
+        Self {
+            own: proc.join("self"),
+            folder: proc.join(pid.to_string()),
+        }
+    }
+
     /// What this is, if it is a QEMU.
     fn look(&self, pid: u32, scan: &Scan) -> Option<(Seen, Clients)> {
         let arguments = fs::read(self.folder.join("cmdline")).unwrap_or_default();

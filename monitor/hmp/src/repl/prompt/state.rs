@@ -10,7 +10,7 @@ use tokio::signal::unix::Signal;
 use tokio::time::timeout;
 
 use crate::client::{Client, Event};
-use crate::discover::discover;
+use crate::discover::of_process;
 use crate::host::users;
 use crate::repl::editor::Editor;
 use crate::repl::events::news::{News, run_state};
@@ -105,7 +105,7 @@ impl Vm {
 
 /// Whose the QEMU of this process is: another user's, a manager's.
 fn marks(pid: u32) -> Vec<String> {
-    let Some(vm) = discover().into_iter().find(|vm| vm.pid == pid) else {
+    let Some(vm) = of_process(pid) else {
         return Vec::new();
     };
     let user = (!vm.ours).then(|| format!("of user {}", users::shown(vm.owner)));
