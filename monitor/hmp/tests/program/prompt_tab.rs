@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use mock_qmp::{Answer, MockQmp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::program::Mock;
 use crate::common::screen::Screen;
@@ -43,6 +43,65 @@ fn devices(mock: MockQmp) -> MockQmp {
         })
     })
     .command("qom-get", json!("auto"))
+}
+
+/// As much of a schema as the lines below ask for.
+fn schema(mock: MockQmp) -> MockQmp {
+    let object = |name: &str, members: Value| json!({"name": name, "meta-type": "object", "members": members});
+    let member = |name: &str, kind: &str| json!({"name": name, "type": kind});
+    let optional = |name: &str, kind: &str| json!({"name": name, "type": kind, "default": null});
+    let enumeration =
+        |name: &str, values: Value| json!({"name": name, "meta-type": "enum", "values": values});
+    let command = |name: &str, arguments: &str| json!({"name": name, "meta-type": "command", "arg-type": arguments});
+    let union = |name: &str, members: Value, tag: &str, variants: Value| json!({"name": name, "meta-type": "object", "members": members, "tag": tag, "variants": variants});
+    let schema = json!([
+        {"name": "str", "meta-type": "builtin", "json-type": "string"},
+        {"name": "int", "meta-type": "builtin", "json-type": "int"},
+        {"name": "bool", "meta-type": "builtin", "json-type": "boolean"},
+        {"name": "STOP", "meta-type": "event", "arg-type": "empty"},
+        {"name": "RTC_CHANGE", "meta-type": "event", "arg-type": "empty"},
+        object("empty", json!([])),
+        command("query-name", "empty"),
+        command("netdev_add", "netdev"),
+        union("netdev", json!([member("type", "kinds"), member("id", "str")]), "type",
+            json!([{"case": "user", "type": "user"}])),
+        enumeration("kinds", json!(["tap", "user"])),
+        object("user", json!([optional("dnssearch", "[9]"), optional("ipv4", "bool")])),
+        {"name": "[9]", "meta-type": "array", "element-type": "9"},
+        object("9", json!([member("str", "str")])),
+        command("chardev-add", "chardev"),
+        object("chardev", json!([member("id", "str"), member("backend", "backend")])),
+        union("backend", json!([member("type", "backends")]), "type", json!([
+            {"case": "file", "type": "file-wrapper"}, {"case": "socket", "type": "socket-wrapper"},
+        ])),
+        enumeration("backends", json!(["file", "socket"])),
+        object("file-wrapper", json!([member("data", "file")])),
+        object("file", json!([member("out", "str"), optional("append", "bool")])),
+        object("socket-wrapper", json!([member("data", "socket")])),
+        object("socket", json!([optional("server", "bool"), optional("reconnect-ms", "int")])),
+        command("object-add", "objects"),
+        union("objects", json!([member("qom-type", "object-types"), member("id", "str")]), "qom-type",
+            json!([{"case": "memory-backend-file", "type": "memory"}])),
+        enumeration("object-types", json!(["memory-backend-file"])),
+        object("memory", json!([optional("policy", "policies")])),
+        enumeration("policies", json!(["default", "preferred", "bind", "interleave"])),
+        command("blockdev-add", "node"),
+        union("node", json!([member("driver", "drivers"), optional("read-only", "bool")]), "driver",
+            json!([{"case": "qcow2", "type": "qcow2"}])),
+        enumeration("drivers", json!(["qcow2", "raw"])),
+        object("qcow2", json!([member("file", "reference"), optional("overlap", "list")])),
+        {"name": "reference", "meta-type": "alternate", "members": [{"type": "node"}, {"type": "str"}]},
+        {"name": "list", "meta-type": "array", "element-type": "policies"},
+    ]);
+    mock.command("query-qmp-schema", schema)
+        .command(
+            "qom-list-properties",
+            json!([{"name": "policy", "type": "HostMemPolicy", "description": "where from"}]),
+        )
+        .command(
+            "query-chardev-backends",
+            json!([{"name": "file"}, {"name": "socket"}]),
+        )
 }
 
 const LATE: &str = "QEMU has not answered yet; press TAB again";
@@ -121,6 +180,49 @@ fn options_of_a_device() {
         &mut screen,
         "device_add x,chardev=",
         "device_add x,chardev=c0",
+    );
+}
+
+#[test]
+fn options_of_back_ends_and_objects() {
+    let mock = Mock::start_with(|mock| schema(devices(mock)));
+    let mut screen = screen(&mock);
+    let line = "chardev-add file,";
+    let rows = ["append=      bool", "path=        str"];
+    lists(&mut screen, line, &rows, line);
+    let all = screen.rows().join("\n");
+    assert!(!all.contains("server"), "those of another: {all}");
+    let line = "chardev-add socket,server=";
+    lists(&mut screen, line, &["off  on"], &format!("{line}o"));
+    let line = "netdev_add user,";
+    lists(
+        &mut screen,
+        line,
+        &["dnssearch=  list of options, optional"],
+        line,
+    );
+    let line = "netdev_add user,ipv4=";
+    lists(&mut screen, line, &["off  on"], &format!("{line}o"));
+    let line = "object_add memory-backend-file,policy=";
+    becomes(
+        &mut screen,
+        &format!("{line}i"),
+        &format!("{line}interleave"),
+    );
+    let rows = ["policy=  default|preferred|bind|interleave, where from"];
+    let line = "object_add memory-backend-file,";
+    lists(&mut screen, line, &rows, line);
+    let line = "drive_add 0 if=none,format=";
+    lists(&mut screen, line, &["qcow2  raw"], line);
+    becomes(
+        &mut screen,
+        "drive_add 0 werror=en",
+        "drive_add 0 werror=enospc",
+    );
+    becomes(
+        &mut screen,
+        "chardev-add backend=s",
+        "chardev-add backend=socket",
     );
 }
 

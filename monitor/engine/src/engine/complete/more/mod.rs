@@ -5,9 +5,11 @@
 mod about;
 mod find;
 mod item;
+mod members;
 mod options;
 mod places;
 mod value;
+mod values;
 
 pub use self::find::offers;
 pub use self::item::{Item, Offers};
