@@ -100,7 +100,12 @@ pub(super) async fn find(place: &Place<'_>) -> Option<(usize, Vec<Item>)> {
     ];
     let items = match first.contains(&(place.command, name)) {
         true => types(place).await,
-        false => values(place, &known).await,
+        false => {
+            let first = given.first().filter(|(_, value)| value.is_empty());
+            let driver = chosen(&given, "driver").or(first.map(|(name, _)| *name));
+            let driver = driver.filter(|_| place.command == "device_add");
+            values(place, driver.unwrap_or_default(), &known).await
+        }
     };
     Some((comma + name.len() + 1, items))
 }

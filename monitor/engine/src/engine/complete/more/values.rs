@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 
 use crate::command::row::Comp;
 use crate::engine::complete::base::candidates;
+use crate::engine::complete::lists::{children_of, get, list};
 use crate::engine::complete::more::item::{Item, Place};
 use crate::engine::complete::more::members::Name;
 use crate::qemu::devices::{Devices, Kind};
+use crate::qmp::Qmp;
 
-/// What an option may be.
-pub(super) async fn values(place: &Place<'_>, known: &Name) -> Vec<Item> {
+/// What an option may be; `driver` is the type of the device that has it, where it is one's.
+pub(super) async fn values(place: &Place<'_>, driver: &str, known: &Name) -> Vec<Item> {
     let ask = async |command: &str| {
         let reply = place.qmp.execute(command, Value::Null).await;
         match reply {
@@ -24,7 +26,7 @@ pub(super) async fn values(place: &Place<'_>, known: &Name) -> Vec<Item> {
         text.unwrap_or_default().to_owned()
     };
     match known.name.as_str() {
-        "bus" => return buses(place).await,
+        "bus" => return buses(place, driver).await,
         "drive" => {
             let nodes = ask("query-named-block-nodes").await;
             let backends = ask("query-block").await;
@@ -58,10 +60,14 @@ pub(super) async fn values(place: &Place<'_>, known: &Name) -> Vec<Item> {
         "memdev" => {
             let all = ask("query-memdev").await;
             let size = |one: &Value| one.get("size").and_then(Value::as_u64).unwrap_or(0) >> 20;
-            let named = all.iter().filter(|one| !text(one, "id").is_empty());
-            return named
-                .map(|one| Item::new(text(one, "id"), format!("{} MiB", size(one))))
-                .collect();
+            let mut items = Vec::new();
+            for one in &all {
+                let id = text(one, "id");
+                if !id.is_empty() && !is_used(place.qmp, &id).await {
+                    items.push(Item::new(id, format!("{} MiB", size(one))));
+                }
+            }
+            return items;
         }
         "iothread" => {
             let all = ask("query-iothreads").await;
@@ -93,15 +99,66 @@ pub(super) async fn values(place: &Place<'_>, known: &Name) -> Vec<Item> {
         .collect()
 }
 
-/// The buses that there are.
-async fn buses(place: &Place<'_>) -> Vec<Item> {
+/// Whether memory is a part of the machine already: it is its RAM, or lies in something. QEMU says
+/// nothing of that where it lists memory.
+async fn is_used(qmp: &dyn Qmp, id: &str) -> bool {
+    let path = format!("/objects/{id}");
+    if get(qmp, "/machine", "memory-backend").await == path.as_str() {
+        return true;
+    }
+    let regions = children_of(&list(qmp, &path).await, |kind| {
+        kind == "child<memory-region>"
+    });
+    for region in regions {
+        let container = get(qmp, &format!("{path}/{region}"), "container").await;
+        if container.as_str().is_some_and(|path| !path.is_empty()) {
+            return true;
+        }
+    }
+    false
+}
+
+/// The type of bus that a type of device sits on, by the types above them. Others may sit anywhere
+/// for all that is known. (`bus_type` in QEMU's sources; QMP does not have it.)
+const SITS_ON: &[(&str, &str)] = &[
+    ("adb-device", "apple-desktop-bus"),
+    ("ap-device", "ap-bus"),
+    ("ccid-card", "ccid-bus"),
+    ("ccw-device", "virtual-css-bus"),
+    ("floppy", "floppy-bus"),
+    ("hda-codec", "HDA"),
+    ("i2c-slave", "i2c-bus"),
+    ("ide-device", "IDE"),
+    ("ipack-device", "IndustryPack"),
+    ("isa-device", "ISA"),
+    ("nubus-device", "nubus-bus"),
+    ("nvme-ns", "nvme-bus"),
+    ("pci-device", "PCI"),
+    ("s390-sclp-event-type", "s390-sclp-events-bus"),
+    ("scsi-device", "SCSI"),
+    ("sd-card", "sd-bus"),
+    ("sdmmc-common", "sd-bus"),
+    ("ssi-peripheral", "SSI"),
+    ("ufs-lu", "ufs-bus"),
+    ("usb-device", "usb-bus"),
+    ("vio-spapr-device", "spapr-vio-bus"),
+    ("virtio-device", "virtio-bus"),
+    ("virtio-serial-port", "virtio-serial-bus"),
+    ("vmbus-dev", "vmbus"),
+    ("xen-device", "xen-bus"),
+];
+
+/// The buses that a device may sit on.
+async fn buses(place: &Place<'_>, driver: &str) -> Vec<Item> {
     let Ok(devices) = Devices::fetch(place.qmp).await else {
         return Vec::new();
     };
-    let buses = devices
-        .entries
-        .iter()
-        .filter(|entry| entry.kind == Kind::Bus);
+    let ancestry = devices.ancestry(driver);
+    let wanted = SITS_ON.iter().find(|(device, _)| ancestry.contains(device));
+    let buses = devices.entries.iter().filter(|entry| {
+        entry.kind == Kind::Bus
+            && wanted.is_none_or(|(_, bus)| devices.ancestry(&entry.label).contains(bus))
+    });
     buses
         .map(|bus| Item::new(bus.name.clone(), bus.label.clone()))
         .collect()
