@@ -48,6 +48,20 @@ impl Completer {
     pub async fn offers(&self, text: &str) -> Offers {
         more::offers(text, &self.rows, self.source()).await
     }
+
+    /// What could stand at the end of `text`, which is a QMP command with its arguments, or a
+    /// request.
+    pub async fn qmp(&self, text: &str) -> Offers {
+        more::qmp(text, &self.rows, self.source()).await
+    }
+
+    /// The names of the events that the connected QEMU has.
+    pub async fn events(&self) -> Vec<String> {
+        match self.caps.schema(self.qmp.as_ref()).await {
+            Ok(schema) => schema.events(),
+            Err(_) => Vec::new(),
+        }
+    }
 }
 
 impl Completer {

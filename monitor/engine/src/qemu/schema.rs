@@ -122,6 +122,18 @@ impl Schema {
             .collect()
     }
 
+    /// The names of events, sorted.
+    #[must_use]
+    pub fn events(&self) -> Vec<String> {
+        let events = self
+            .entities
+            .iter()
+            .filter(|(_, entity)| entity.get("meta-type").and_then(Value::as_str) == Some("event"));
+        let mut names: Vec<String> = events.map(|(name, _)| name.clone()).collect();
+        names.sort();
+        names
+    }
+
     /// The element type of an array type.
     #[must_use]
     pub fn element(&self, array: &Value) -> Option<&Value> {
