@@ -8,6 +8,7 @@ use mock_qmp::{Answer, MockQmp};
 use serde_json::{Value, json};
 
 use crate::common::program::Mock;
+use crate::common::pty::PATIENCE;
 use crate::common::screen::Screen;
 
 fn devices(mock: MockQmp) -> MockQmp {
@@ -120,7 +121,10 @@ fn tab(screen: &mut Screen, text: &str) {
     screen.is_at(&format!("(qemu) {text}"));
     screen.types("\t");
     // On a busy machine even a mock may need more than a key may wait.
-    while !screen.look(Duration::from_millis(500)) {}
+    let begun = Instant::now();
+    while !screen.look(Duration::from_millis(500)) {
+        assert!(begun.elapsed() < PATIENCE, "TAB does nothing: {text}");
+    }
     while screen.rows().iter().any(|row| row == LATE) {
         screen.types("\x0c\t");
         std::thread::sleep(Duration::from_millis(300));
@@ -223,6 +227,119 @@ fn options_of_back_ends_and_objects() {
         &mut screen,
         "chardev-add backend=s",
         "chardev-add backend=socket",
+    );
+}
+
+#[test]
+fn what_is_logged() {
+    let mock = Mock::start();
+    let mut screen = screen(&mock);
+    lists(
+        &mut screen,
+        "log cpu",
+        &["cpu_reset  CPU state before a reset"],
+        "log cpu",
+    );
+    becomes(&mut screen, "log int,inv", "log int,invalid_mem");
+    becomes(&mut screen, "log non", "log none");
+}
+
+#[test]
+fn qmp_commands_complete_by_the_schema() {
+    let mock = Mock::start_with(|mock| {
+        schema(devices(mock))
+            .command("blockdev-add", json!({}))
+            .command("device_add", json!({}))
+            .command_with("qom-list-types", |request| {
+                Answer::from(match request["implements"].as_str() {
+                    Some("device") => json!([{"name": "e1000"}]),
+                    _ => json!([]),
+                })
+            })
+    });
+    let mut screen = screen(&mock);
+    for (text, line) in [
+        ("qmp query-nam", "qmp query-name"),
+        ("qmp blockdev-add r", "qmp blockdev-add read-only="),
+        ("qmp blockdev-add driver=q", "qmp blockdev-add driver=qcow2"),
+        (
+            "qmp blockdev-add driver=qcow2 f",
+            "qmp blockdev-add driver=qcow2 file=",
+        ),
+        (
+            "qmp blockdev-add read-only=t",
+            "qmp blockdev-add read-only=true",
+        ),
+        ("qmp device_add driver=", "qmp device_add driver=e1000"),
+        (
+            r#"qmp blockdev-add {"r"#,
+            r#"qmp blockdev-add {"read-only":"#,
+        ),
+        (
+            r#"qmp blockdev-add {"driver": "q"#,
+            r#"qmp blockdev-add {"driver": "qcow2""#,
+        ),
+        (
+            r#"qmp blockdev-add {"driver": "qcow2", "file": {"dr"#,
+            r#"qmp blockdev-add {"driver": "qcow2", "file": {"driver":"#,
+        ),
+        (
+            r#"qmp blockdev-add {"driver": "qcow2", "overlap": ["pr"#,
+            r#"qmp blockdev-add {"driver": "qcow2", "overlap": ["preferred""#,
+        ),
+        (r#"qmp {"ex"#, r#"qmp {"execute":"#),
+        (
+            r#"qmp {"execute": "query-n"#,
+            r#"qmp {"execute": "query-name""#,
+        ),
+        (
+            r#"qmp {"execute": "blockdev-add", "arguments": {"dri"#,
+            r#"qmp {"execute": "blockdev-add", "arguments": {"driver":"#,
+        ),
+    ] {
+        becomes(&mut screen, text, line);
+    }
+    let line = r#"qmp blockdev-add {"driver": "#;
+    lists(
+        &mut screen,
+        line,
+        &[r#""qcow2"  "raw""#],
+        r#"qmp blockdev-add {"driver": ""#,
+    );
+}
+
+#[test]
+fn lines_files_and_vms_behind_the_prompts_own_commands() {
+    let mock = Mock::start_with(|mock| schema(devices(mock)));
+    let folder = mock.folder.path();
+    std::fs::create_dir(folder.join("hmp")).unwrap();
+    let aliases = "[aliases]\nregs = \"info registers\"\n";
+    std::fs::write(folder.join("hmp/config.toml"), aliases).unwrap();
+    std::fs::write(folder.join("a file"), "").unwrap();
+    let mut screen = screen(&mock);
+    let folder = folder.display().to_string();
+    for (text, line) in [
+        ("watch info nam", "watch info name"),
+        ("watch -n 2 info nam", "watch -n 2 info name"),
+        ("explain system_po", "explain system_powerdown"),
+        ("help apr", "help apropos"),
+        ("events STOP RTC", "events STOP RTC_CHANGE"),
+        ("events progress o", "events progress off"),
+        ("screen ki", "screen kitty"),
+        ("reg", "regs"),
+        ("watch regs -", "watch regs -a"),
+    ] {
+        becomes(&mut screen, text, line);
+    }
+    becomes(
+        &mut screen,
+        &format!("source {folder}/a"),
+        &format!("source {folder}/a file"),
+    );
+    becomes(
+        &mut screen,
+        &format!("info name > {folder}/a"),
+        &format!("info name > \"{folder}/a file\""),
     );
 }
 

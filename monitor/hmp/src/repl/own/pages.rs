@@ -149,10 +149,19 @@ pub(in crate::repl) fn find<'l>(line: &'l str, rows: &Rows) -> Option<(&'static 
     })
 }
 
-/// Whether a line may become one of these.
-pub(in crate::repl) fn begins(text: &str) -> bool {
-    let text = text.trim_start();
-    PAGES.iter().any(|page| page.name.starts_with(text))
+/// The command that a text names, where what it takes is typed, and the byte where that begins.
+pub(in crate::repl) fn behind(text: &str, rows: &Rows) -> Option<(Own, usize)> {
+    let (page, rest) = find(text, rows)?;
+    let named = text.trim_start().strip_prefix(page.name)?;
+    if page.own != Own::Shell && named.starts_with(|c: char| !c.is_ascii_whitespace()) {
+        return None;
+    }
+    let start = match rest {
+        "" if text.ends_with(|c: char| c.is_ascii_whitespace()) => text.len(),
+        "" => return None,
+        rest => text.trim_end().len() - rest.len(),
+    };
+    Some((page.own, start))
 }
 
 /// Those that a line may become, as candidates for its last word.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A line that was typed: what the prompt itself does with it, and where its answer goes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter};
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hmp_engine::command::nature::Effect;
+use hmp_engine::command::rows::Rows;
 use hmp_engine::qmp::QmpError;
 use tokio::time::sleep;
 
@@ -38,7 +40,8 @@ pub(super) enum Aside {
 impl Prompt<'_> {
     /// Runs a line.
     pub(super) async fn line(&mut self, line: &str) -> After {
-        let line = self.spelled_out(line);
+        let rows = self.worker.monitor.rows();
+        let line = spelled_out(line, &self.settings.aliases, rows);
         let own = pages::find(&line, self.worker.monitor.rows());
         let connects = own
             .as_ref()
@@ -96,20 +99,6 @@ impl Prompt<'_> {
                 self.worker.failed = true;
                 None
             }
-        }
-    }
-
-    /// A line with its alias spelled out. QEMU's commands and the prompt's own come first.
-    fn spelled_out(&self, line: &str) -> String {
-        let trimmed = line.trim_start();
-        let end = trimmed.find(|c: char| c.is_ascii_whitespace());
-        let (first, rest) = trimmed.split_at(end.unwrap_or(trimmed.len()));
-        let rows = self.worker.monitor.rows();
-        match self.settings.aliases.get(first) {
-            Some(meant) if !pages::has(rows, first) && pages::find(first, rows).is_none() => {
-                format!("{meant}{rest}")
-            }
-            _ => line.to_owned(),
         }
     }
 
@@ -329,6 +318,19 @@ impl Prompt<'_> {
             _ = self.interrupts.recv() => {}
             () = std::future::ready(()) => {}
         }
+    }
+}
+
+/// A line with its alias spelled out. QEMU's commands and the prompt's own come first.
+pub(super) fn spelled_out(line: &str, aliases: &BTreeMap<String, String>, rows: &Rows) -> String {
+    let trimmed = line.trim_start();
+    let end = trimmed.find(|c: char| c.is_ascii_whitespace());
+    let (first, rest) = trimmed.split_at(end.unwrap_or(trimmed.len()));
+    match aliases.get(first) {
+        Some(meant) if !pages::has(rows, first) && pages::find(first, rows).is_none() => {
+            format!("{meant}{rest}")
+        }
+        _ => line.to_owned(),
     }
 }
 

@@ -3,12 +3,17 @@
 
 use std::fmt::Write;
 
+use hmp_engine::engine::complete::more::{Item, Offers};
 use tokio::time::sleep;
 
+use crate::discover::discover;
+use crate::host::files::Place;
 use crate::repl::candidates::files_as_items;
 use crate::repl::events::{news, progress};
 use crate::repl::exit::Exit;
 use crate::repl::own::pages;
+use crate::repl::prompt::inside::{Inside, events, inside, vms, words};
+use crate::repl::prompt::line::spelled_out;
 use crate::repl::prompt::state::{After, Prompt, Vm};
 use crate::repl::question::{Found, Said};
 use crate::repl::screen::say;
@@ -160,32 +165,112 @@ impl Prompt<'_> {
     }
 
     async fn candidates(&mut self, line: &str, pos: usize) -> Found {
-        if self.now.gone {
-            return Found::nothing(pos);
-        }
         let text = line.get(..pos).unwrap_or(line);
-        match self.now.tab.find(&self.worker.monitor, text).await {
-            None => Found {
+        let place = inside(text, self.worker.monitor.rows(), |text| self.is_line(text));
+        let (Some((start, found)), local) = (self.offers(text, place).await, self.own_items(text))
+        else {
+            return Found {
                 late: true,
                 ..Found::nothing(pos)
-            },
-            Some(found) => {
-                let (start, place) = (found.start, self.worker.place());
-                let mut items = found.items;
-                if text.trim().is_empty() || pages::begins(text) {
-                    items.extend(pages::items(text));
-                    items.sort();
-                }
-                if found.files {
-                    let typed = line.get(start..pos).unwrap_or_default();
-                    items.extend(files_as_items(&place, typed));
-                }
-                Found {
-                    start,
-                    items,
-                    late: false,
-                }
-            }
+            };
+        };
+        let start = start + found.start;
+        let typed = line.get(start..pos).unwrap_or_default();
+        let mut items = found.items;
+        items.extend(local);
+        let here = Place::ours(std::env::var("HOME").ok());
+        match place {
+            Inside::File(..) => items.extend(files_as_items(&here, typed)),
+            Inside::Vm(_) if typed.contains('/') => items.extend(files_as_items(&here, typed)),
+            _ if found.files => items.extend(files_as_items(&self.worker.place(), typed)),
+            _ => {}
         }
+        items.sort();
+        items.dedup_by(|a, b| a.text == b.text);
+        Found {
+            start,
+            items,
+            late: false,
+            verbatim: found.verbatim || matches!(place, Inside::File(_, false)),
+        }
+    }
+
+    /// What is looked for at this place, and the byte that it counts from; none where that is not
+    /// known yet.
+    async fn offers(&mut self, text: &str, place: Inside) -> Option<(usize, Offers)> {
+        let completer = self.worker.monitor.completer();
+        let tab = &mut self.now.tab;
+        let gone = self.now.gone;
+        let (start, found) = match place {
+            Inside::Line(_) | Inside::Qmp(_) if gone => {
+                return Some((text.len(), Offers::default()));
+            }
+            Inside::Line(start) => {
+                let typed = &text[start..];
+                let line = spelled_out(typed, &self.settings.aliases, self.worker.monitor.rows());
+                // What an alias stands for is longer than the alias, or shorter.
+                let (spelled, meant) = (line.len(), typed.len());
+                let found = tab
+                    .find(text, async move { completer.offers(&line).await })
+                    .await?;
+                if found.start + meant < spelled {
+                    return Some((text.len(), Offers::default()));
+                }
+                let start = start + found.start + meant - spelled;
+                (start, Offers { start: 0, ..found })
+            }
+            Inside::Qmp(start) => {
+                let typed = text[start..].to_owned();
+                let look = async move { completer.qmp(&typed).await };
+                (start, tab.find(text, look).await?)
+            }
+            Inside::Events(start) => {
+                let typed = text[start..].to_owned();
+                let look = async move {
+                    let names = if gone {
+                        Vec::new()
+                    } else {
+                        completer.events().await
+                    };
+                    events(&typed, names)
+                };
+                (start, tab.find(text, look).await?)
+            }
+            Inside::Vm(start) => {
+                let typed = text[start..].to_owned();
+                let look = async move {
+                    let found = tokio::task::spawn_blocking(discover).await;
+                    vms(&typed, &found.unwrap_or_default())
+                };
+                (start, tab.find(text, look).await?)
+            }
+            Inside::Words(start, known) => (start, words(&text[start..], known)),
+            Inside::File(start, _) => (start, Offers::default()),
+            Inside::Nothing => (text.len(), Offers::default()),
+        };
+        Some((start, found))
+    }
+
+    /// Names of the prompt's own commands and of aliases, where the line, or what help is asked
+    /// about, may become one.
+    fn own_items(&self, text: &str) -> Vec<Item> {
+        let text = text.trim_start();
+        let name = match text.split_once(' ') {
+            Some(("help" | "?", name)) => name.trim_start(),
+            _ => text,
+        };
+        let mut items: Vec<Item> = pages::items(name).collect();
+        let rows = self.worker.monitor.rows();
+        let aliases = self
+            .settings
+            .aliases
+            .iter()
+            .filter(|(alias, _)| alias.starts_with(name) && !pages::has(rows, alias));
+        items.extend(aliases.map(|(alias, meant)| Item {
+            text: alias.clone(),
+            about: meant.clone(),
+            open: false,
+        }));
+        items
     }
 }
