@@ -72,7 +72,7 @@ impl Prompt<'_> {
         self.now.gone = false;
         self.now.news.renew();
         self.now.tab.forget();
-        (self.now.telling, self.now.asking) = (None, None);
+        (self.now.telling, self.now.asking, self.now.ending) = (None, None, None);
         let vm = Vm::ask(&self.worker.client).await;
         (self.now.name, self.now.status) = (vm.name, vm.status);
         self.learn();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -223,9 +224,13 @@ impl Prompt<'_> {
         }
         let shows = !self.plain && !self.looks(line);
         let decision = self.worker.monitor.explain(line);
+        let migrates = decision.command.as_deref() == Some("migrate");
+        let detached = decision.arguments.as_ref();
+        let detached = detached.is_some_and(|all| all.get("detach") == Some(&true.into()));
         let stage = Arc::clone(&self.home.host.stage);
         let bar = self.worker.screen.bar();
         let long = Long::begin(decision.command.filter(|_| shows), stage, bar);
+        let failed = mem::take(&mut self.worker.failed);
         let next = {
             let running = self.worker.line(line);
             tokio::pin!(running);
@@ -238,6 +243,11 @@ impl Prompt<'_> {
                 }
             }
         };
+        if migrates && !self.worker.failed && (next.is_none() || detached && next == Some(Next::Go))
+        {
+            self.awaits_migration();
+        }
+        self.worker.failed |= failed;
         let taken = long.end();
         self.worker.screen.fresh_line();
         if let Some(taken) = taken.filter(|_| next == Some(Next::Go)) {

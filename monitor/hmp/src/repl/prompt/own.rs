@@ -159,6 +159,8 @@ impl Prompt<'_> {
 
     async fn qmp(&mut self, line: &str, request: qmp::Request) -> After {
         self.worker.running = Some(format!("qmp {line}"));
+        let migrates = request.command == "migrate";
+        let failed = std::mem::take(&mut self.worker.failed);
         let executing = qmp::execute(&mut self.worker.monitor, request, &mut self.worker.screen);
         let next = tokio::select! {
             biased;
@@ -175,6 +177,10 @@ impl Prompt<'_> {
         if next.is_some() {
             self.worker.running = None;
         }
+        if migrates && next == Some(Next::Go) && !self.worker.failed {
+            self.awaits_migration();
+        }
+        self.worker.failed |= failed;
         self.after(line, next).await
     }
 

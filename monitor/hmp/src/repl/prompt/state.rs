@@ -52,6 +52,8 @@ pub(in crate::repl) struct Now {
     /// How far jobs are, where that is told, and the question for it that is under way.
     pub(in crate::repl) tenths: Option<Tenths>,
     pub(in crate::repl) asking: Option<BoxFuture<'static, Vec<Extent>>>,
+    /// The end of a migration in the background, which is waited for.
+    pub(in crate::repl) ending: Option<BoxFuture<'static, Option<Event>>>,
     /// Lines of files that come before what is typed.
     pub(in crate::repl) sourced: VecDeque<String>,
     pub(in crate::repl) tab: Tab,

@@ -6,10 +6,11 @@ use std::fmt::Write;
 use hmp_engine::engine::complete::more::{Item, Offers};
 use tokio::time::sleep;
 
+use crate::client::Event;
 use crate::discover::discover;
 use crate::host::files::Place;
 use crate::repl::candidates::files_as_items;
-use crate::repl::events::{news, progress};
+use crate::repl::events::{migration, news, progress};
 use crate::repl::exit::Exit;
 use crate::repl::own::pages;
 use crate::repl::prompt::inside::{Inside, events, inside, vms, words};
@@ -68,6 +69,7 @@ impl Prompt<'_> {
     /// Shows the events that came while a line ran, in front of the next prompt.
     async fn tell_what_came(&mut self) {
         while let Some(event) = self.worker.event_at_hand() {
+            self.heard(&event);
             let status = news::status(&self.worker.client, &event).await;
             if let Some(line) = self.now.news.take(&event, status.as_deref()) {
                 self.worker.screen.line(Tint::Dim, &line);
@@ -76,6 +78,19 @@ impl Prompt<'_> {
         if let Some(line) = self.now.news.dropped(self.worker.events.dropped()) {
             self.worker.screen.line(Tint::Dim, &line);
         }
+    }
+
+    /// What an event makes needless to ask for.
+    fn heard(&mut self, event: &Event) {
+        if migration::says_so(event) {
+            self.now.ending = None;
+        }
+    }
+
+    /// Waits for the end of a migration that goes on in the background.
+    pub(super) fn awaits_migration(&mut self) {
+        let client = self.worker.client.clone();
+        self.now.ending = Some(Box::pin(migration::ended(client)));
     }
 
     /// Shows a line above the one that is typed.
@@ -100,6 +115,7 @@ impl Prompt<'_> {
                     progress::ask(client).await
                 }));
             }
+            let ends = self.now.ending.is_some() && !self.now.gone;
             let said = tokio::select! {
                 biased;
                 said = self.editor.said() => said,
@@ -121,6 +137,7 @@ impl Prompt<'_> {
                         }
                         continue;
                     };
+                    self.heard(&event);
                     let client = self.worker.client.clone();
                     self.now.telling = Some(Box::pin(async move {
                         let status = news::status(&client, &event).await;
@@ -135,6 +152,15 @@ impl Prompt<'_> {
                     self.now.asking = None;
                     let tenths = self.now.tenths.as_mut();
                     for line in tenths.zip(extents).map(|(t, e)| t.take(e)).unwrap_or_default() {
+                        self.above(&news::stamped(&line));
+                    }
+                    continue;
+                }
+                ended = async { Some(self.now.ending.as_mut()?.await) }, if ends => {
+                    self.now.ending = None;
+                    let event = ended.flatten();
+                    let line = event.and_then(|event| self.now.news.take(&event, None));
+                    if let Some(line) = line {
                         self.above(&line);
                     }
                     continue;
