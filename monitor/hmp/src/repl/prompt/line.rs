@@ -25,6 +25,7 @@ use crate::repl::prompt::long::{GLANCE, Long};
 use crate::repl::prompt::state::{After, Prompt};
 use crate::repl::screen::say;
 use crate::repl::worker::Next;
+use crate::terminal::escape::on_one_line;
 use crate::terminal::style::Tint;
 
 /// How long QEMU may take to say in which state a long line left the VM.
@@ -66,6 +67,9 @@ impl Prompt<'_> {
             self.connect(address.as_deref()).await;
             return After::Go;
         }
+        let Some(line) = self.helped(line) else {
+            return After::Go;
+        };
         let Some((left, tail)) = self.parted(&line) else {
             return After::Go;
         };
@@ -87,6 +91,34 @@ impl Prompt<'_> {
             self.worker.failed = failed;
         }
         after
+    }
+
+    /// Answers help about the prompt's own commands; none then. Help about an alias is help about
+    /// what it stands for, which is said.
+    fn helped(&mut self, line: String) -> Option<String> {
+        let trimmed = line.trim();
+        let Some(("help" | "?", name)) = trimmed.split_once(|c: char| c.is_ascii_whitespace())
+        else {
+            return Some(line);
+        };
+        let rows = self.worker.monitor.rows();
+        let name = name.trim();
+        if let Some(page) = pages::named(name, rows) {
+            let text = page.to_string();
+            self.worker.history.add(&line);
+            let _ = writeln!(self.worker.screen, "{text}");
+            return None;
+        }
+        let meant = self.settings.aliases.get(name);
+        match meant.filter(|_| !pages::has(rows, name)) {
+            Some(meant) => {
+                let (text, meant) = (format!("{name} -- short for '{meant}'"), meant.clone());
+                let _ = writeln!(self.worker.screen, "{}", on_one_line(&text));
+                // What an alias stands for is no alias.
+                Some(format!("help {meant}"))
+            }
+            None => Some(line),
+        }
     }
 
     /// A line without the end that says where its answer goes, and that; none where it is wrong,

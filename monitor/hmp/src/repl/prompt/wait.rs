@@ -41,6 +41,17 @@ impl Prompt<'_> {
         self.worker.screen.line(Tint::Dim, &banner);
         (self.now.name, self.now.status) = (vm.name, vm.status);
         self.learn();
+        let rows = self.worker.monitor.rows();
+        for alias in self.settings.aliases.keys() {
+            let whose = match (pages::has(rows, alias), pages::named(alias, rows)) {
+                (true, _) => "QEMU",
+                (false, Some(_)) => "the prompt",
+                (false, None) => continue,
+            };
+            say(&format!(
+                "the alias '{alias}' is not used: {whose} has a command of that name"
+            ));
+        }
         loop {
             self.tell_what_came().await;
             self.worker.screen.end_answer(false);
