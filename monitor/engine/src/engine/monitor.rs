@@ -26,6 +26,7 @@ pub struct Monitor {
     pub(super) caps: Caps,
     pub(super) rows: Rows,
     pub(super) session: Session,
+    pub(super) keeps_replies: bool,
 }
 
 /// Completes lines of a [`Monitor`], apart from it.
@@ -81,6 +82,7 @@ pub struct Builder {
     policy: Policy,
     patience: Option<Duration>,
     clears: bool,
+    keeps_replies: bool,
 }
 
 impl Builder {
@@ -122,6 +124,14 @@ impl Builder {
         self
     }
 
+    /// Whether what QEMU returns to a native route is kept (see
+    /// [`Ran::replies`](crate::engine::Ran::replies)); by default not.
+    #[must_use]
+    pub fn keep_replies(mut self, keeps: bool) -> Self {
+        self.keeps_replies = keeps;
+        self
+    }
+
     /// Asks QEMU what it offers. Fails where it does not answer as QEMU does.
     pub async fn build(self) -> Result<Monitor, QmpError> {
         let (qmp, host) = (self.qmp.as_ref(), self.host.as_ref());
@@ -147,6 +157,7 @@ impl Builder {
             patience: self.patience,
             caps,
             session: Session::default(),
+            keeps_replies: self.keeps_replies,
         }
     }
 }
@@ -161,6 +172,7 @@ impl Monitor {
             policy: Policy::default(),
             patience: None,
             clears: false,
+            keeps_replies: false,
         }
     }
 
