@@ -24,6 +24,10 @@ fn qmp_shows_the_reply() {
     assert_eq!(rows[1], "  \"path\": \"/machine\"");
     let rows = screen.runs(r#"qmp {"execute": "qom-get", "arguments": {"path": "/a"}}"#);
     assert_eq!(rows[1], "  \"path\": \"/a\"");
+    let rows = screen.runs("qmp qom-get path=\"/a b\"");
+    assert_eq!(rows[1], "  \"path\": \"/a b\"");
+    let rows = screen.runs("connect one x");
+    assert_eq!(rows, ["hmp: 'x' is too much: connect goes to one VM"]);
     let rows = screen.runs("qmp nosuch");
     assert!(rows[0].contains("nosuch"), "{rows:?}");
     let rows = screen.runs("qmp query-name x");

@@ -64,7 +64,13 @@ impl Prompt<'_> {
         }
         if connects {
             let address = words.next().map(str::to_owned);
-            self.connect(address.as_deref()).await;
+            match words.next() {
+                None => self.connect(address.as_deref()).await,
+                Some(word) => {
+                    say(&format!("'{word}' is too much: connect goes to one VM"));
+                    self.worker.failed = true;
+                }
+            }
             return After::Go;
         }
         let Some(line) = self.helped(line) else {

@@ -177,8 +177,7 @@ impl Prompt<'_> {
                     continue;
                 }
                 back = self.home.back(), if self.now.gone => {
-                    self.took(back).await;
-                    let text = self.greeting();
+                    let text = self.took(back).await;
                     self.editor.above(format!("hmp: {text}\n"));
                     continue;
                 }
