@@ -4,6 +4,7 @@
 pub mod complete;
 mod decide;
 mod explain;
+mod heard;
 mod look;
 mod monitor;
 mod passthrough;
@@ -15,6 +16,7 @@ mod sink;
 mod tidy;
 
 pub use self::decide::Decision;
+pub use self::heard::Reply;
 pub use self::monitor::{Builder, Completer, Monitor};
 pub use self::ran::{Outcome, Ran, shown_notes};
 pub use self::sink::Sink;

@@ -28,6 +28,7 @@ pub struct Monitor {
     pub(super) session: Session,
     /// The built-in monitor was not there for the line that runs, though QEMU lists it.
     pub(super) builtin_gone: bool,
+    pub(super) keeps_replies: bool,
 }
 
 /// Completes lines of a [`Monitor`], apart from it.
@@ -50,6 +51,20 @@ impl Completer {
     pub async fn offers(&self, text: &str) -> Offers {
         more::offers(text, &self.rows, self.source()).await
     }
+
+    /// What could stand at the end of `text`, which is a QMP command with its arguments, or a
+    /// request.
+    pub async fn qmp(&self, text: &str) -> Offers {
+        more::qmp(text, &self.rows, self.source()).await
+    }
+
+    /// The names of the events that the connected QEMU has.
+    pub async fn events(&self) -> Vec<String> {
+        match self.caps.schema(self.qmp.as_ref()).await {
+            Ok(schema) => schema.events(),
+            Err(_) => Vec::new(),
+        }
+    }
 }
 
 impl Completer {
@@ -69,6 +84,7 @@ pub struct Builder {
     policy: Policy,
     patience: Option<Duration>,
     clears: bool,
+    keeps_replies: bool,
 }
 
 impl Builder {
@@ -110,6 +126,14 @@ impl Builder {
         self
     }
 
+    /// Whether what QEMU returns to a native route is kept (see
+    /// [`Ran::replies`](crate::engine::Ran::replies)); by default not.
+    #[must_use]
+    pub fn keep_replies(mut self, keeps: bool) -> Self {
+        self.keeps_replies = keeps;
+        self
+    }
+
     /// Asks QEMU what it offers. Fails where it does not answer as QEMU does.
     pub async fn build(self) -> Result<Monitor, QmpError> {
         let (qmp, host) = (self.qmp.as_ref(), self.host.as_ref());
@@ -136,6 +160,7 @@ impl Builder {
             caps,
             session: Session::default(),
             builtin_gone: false,
+            keeps_replies: self.keeps_replies,
         }
     }
 }
@@ -150,6 +175,7 @@ impl Monitor {
             policy: Policy::default(),
             patience: None,
             clears: false,
+            keeps_replies: false,
         }
     }
 

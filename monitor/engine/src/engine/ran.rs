@@ -2,16 +2,19 @@
 //! What became of a line.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::json;
 
 use crate::command::route::{Refusal, Taken};
+use crate::engine::heard::Reply;
 use crate::qmp::QmpError;
 
 /// What became of a line. The command's text, and its error as the built-in words it, went to the
 /// sink.
 ///
 /// As JSON: an object with `command`, `route` (see [`Taken::word`]), `refusal` (see
-/// [`Refusal::word`]), each left out where there is none, `notes` and `outcome` (`done`, `failed`,
-/// `quit`, `disconnected`).
+/// [`Refusal::word`]), each left out where there is none, `notes`, `outcome` (`done`, `failed`,
+/// `quit`, `disconnected`), and `replies`, a list of objects with `execute` and `return`, left out
+/// where it is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
     /// The command's full name; none for a blank line, and where the line names no command.
@@ -25,6 +28,9 @@ pub struct Ran {
     pub notes: Vec<String>,
     /// How it ended.
     pub outcome: Outcome,
+    /// What the QMP commands of a native route returned, where that is kept (see
+    /// [`Builder::keep_replies`](crate::engine::Builder::keep_replies)).
+    pub replies: Vec<Reply>,
 }
 
 /// How a line ended.
@@ -49,6 +55,7 @@ impl Ran {
             refusal: None,
             notes: Vec::new(),
             outcome,
+            replies: Vec::new(),
         }
     }
 
@@ -92,6 +99,12 @@ impl Serialize for Ran {
         }
         map.serialize_entry("notes", &self.notes)?;
         map.serialize_entry("outcome", self.outcome.word())?;
+        if !self.replies.is_empty() {
+            let replies = self.replies.iter();
+            let replies =
+                replies.map(|reply| json!({"execute": reply.command, "return": reply.value}));
+            map.serialize_entry("replies", &replies.collect::<Vec<_>>())?;
+        }
         map.end()
     }
 }

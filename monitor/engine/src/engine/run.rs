@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Running a line: the one place where a decision is carried out, and where errors become text.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
@@ -9,13 +11,14 @@ use crate::command::route::{self, Plan, Refusal, Taken};
 use crate::command::row::{Command, ErrorStyle, Exact, Route, Run};
 use crate::command::vm_state;
 use crate::engine::decide::Decision;
+use crate::engine::heard::Heard;
 use crate::engine::monitor::Monitor;
 use crate::engine::ran::{Outcome, Ran};
 use crate::engine::sink::Sink;
 use crate::grammar::args::Args;
 use crate::guest::registers::{self, State};
 use crate::host::Risk;
-use crate::qmp::QmpError;
+use crate::qmp::{Qmp, QmpError};
 use crate::table::{self, HAZARDS};
 
 impl Monitor {
@@ -113,7 +116,7 @@ impl Monitor {
                 && let Some((route, run)) = route::own(row, &self.caps, self.policy)
             {
                 let args = decision.arguments.clone().unwrap_or_default();
-                let (result, _) = self.run(run, args, ran, out).await;
+                let (result, _) = self.run_over(None, run, args, ran, out).await;
                 return self.conclude(row, &route, result, ran, out);
             }
             ran.refusal = Some(Refusal::Hazard(met));
@@ -150,7 +153,16 @@ impl Monitor {
         ran: &mut Ran,
         out: &mut dyn Sink,
     ) -> Result<Outcome, QmpError> {
-        let (mut result, asked) = self.run(run, args.clone(), ran, out).await;
+        let needs = match Taken::from(&route) {
+            Taken::Native if self.keeps_replies => route.needs(),
+            _ => &[],
+        };
+        let qmp = Arc::clone(&self.qmp);
+        let heard = Heard::new(qmp.as_ref(), needs);
+        let (mut result, asked) = self
+            .run_over(Some(&heard), run, args.clone(), ran, out)
+            .await;
+        ran.replies = heard.take();
         let says_better = matches!(route.exact, Exact::ButErrors(_)) && !asked;
         if says_better
             && matches!(&result, Err(CmdError::Qmp(error)) if !error.is_fatal())
@@ -171,7 +183,7 @@ impl Monitor {
                     .await;
             }
             if let Some(run) = route::partial(row, &self.caps) {
-                result = self.run(run, args, ran, out).await.0;
+                result = self.run_over(None, run, args, ran, out).await.0;
             }
         }
         self.conclude(row, &route, result, ran, out)
@@ -184,15 +196,20 @@ impl Monitor {
         self.cx(&mut nowhere).execute(command, arguments).await
     }
 
-    /// Runs a function; says whether it asked the user for a secret.
-    async fn run(
+    /// Runs a function over the connection, or over one in front of it; says whether it asked the
+    /// user for a secret.
+    async fn run_over(
         &mut self,
+        qmp: Option<&dyn Qmp>,
         run: Run,
         args: Args,
         ran: &mut Ran,
         out: &mut dyn Sink,
     ) -> (CmdResult, bool) {
         let mut cx = self.cx(out);
+        if let Some(qmp) = qmp {
+            cx.qmp = qmp;
+        }
         let result = run(&mut cx, args).await;
         ran.notes = cx.notes;
         (result, cx.asked)

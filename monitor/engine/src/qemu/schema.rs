@@ -33,18 +33,6 @@ impl Schema {
         self.entities.get(name)
     }
 
-    /// The names of events.
-    #[must_use]
-    pub fn events(&self) -> Vec<&str> {
-        let of_events =
-            |(name, entity): (_, &Value)| (entity.get("meta-type")? == "event").then_some(name);
-        let entities = self
-            .entities
-            .iter()
-            .map(|(name, entity)| (name.as_str(), entity));
-        entities.filter_map(of_events).collect()
-    }
-
     /// The argument type of a command.
     #[must_use]
     pub fn arguments(&self, command: &str) -> Option<&Value> {
@@ -132,6 +120,18 @@ impl Schema {
             .into_iter()
             .map(str::to_owned)
             .collect()
+    }
+
+    /// The names of events, sorted.
+    #[must_use]
+    pub fn events(&self) -> Vec<String> {
+        let events = self
+            .entities
+            .iter()
+            .filter(|(_, entity)| entity.get("meta-type").and_then(Value::as_str) == Some("event"));
+        let mut names: Vec<String> = events.map(|(name, _)| name.clone()).collect();
+        names.sort();
+        names
     }
 
     /// The element type of an array type.

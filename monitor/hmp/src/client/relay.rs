@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::process::Command;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::time::timeout;
 
 use crate::client::{Client, ConnectError, Events, Options};
 
@@ -90,9 +91,18 @@ pub async fn connect(
     carrier: Carrier,
     options: &Options,
 ) -> Result<(Client, Events), ConnectError> {
-    let version = carrier
-        .carry(&json!({"execute": "query-version"}).to_string())
-        .await;
+    let request = json!({"execute": "query-version"}).to_string();
+    let carrying = carrier.carry(&request);
+    let version = match options.command_timeout {
+        Some(limit) => timeout(limit, carrying).await.unwrap_or_else(|_| {
+            let seconds = limit.as_secs_f64();
+            Err(format!(
+                "{} does not answer within {seconds} s",
+                carrier.program
+            ))
+        }),
+        None => carrying.await,
+    };
     let version = match version {
         Ok(reply) => reply
             .get("return")

@@ -86,6 +86,7 @@ fn one(
             .passthrough(passthrough)
             .allow(allow)
             .patience(connecting.command_timeout)
+            .keep_replies(form == Form::Json)
             .build();
         let mut monitor = match building.await {
             Ok(monitor) => monitor,

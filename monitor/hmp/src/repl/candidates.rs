@@ -53,11 +53,14 @@ impl Offer {
         match items.as_slice() {
             [] => Self::default(),
             [one] => {
-                let mut word = quoted(&one.text);
-                // A word that is alone is finished, unless it is a folder.
-                if !one.open && !one.text.ends_with('/') {
-                    word.push(' ');
-                }
+                let word = match found.verbatim {
+                    true => one.text.clone(),
+                    // A word that is alone is finished, unless it is a folder.
+                    false if !one.open && !one.text.ends_with('/') => {
+                        format!("{} ", quoted(&one.text))
+                    }
+                    false => quoted(&one.text),
+                };
                 Self {
                     replacement: Some(word),
                     list: String::new(),
@@ -66,11 +69,15 @@ impl Offer {
             several => {
                 let words: Vec<&str> = several.iter().map(|item| item.text.as_str()).collect();
                 let common = common(&words);
-                let longer = common.len() > files::unquoted(typed).len();
+                let there = match found.verbatim {
+                    true => typed,
+                    false => files::unquoted(typed),
+                };
+                let longer = common.len() > there.len();
                 Self {
                     replacement: longer
                         .then(|| common.to_owned())
-                        .filter(|c| !needs_quotes(c)),
+                        .filter(|c| found.verbatim || !needs_quotes(c)),
                     list: match several.iter().any(|item| !item.about.is_empty()) {
                         true => described(several, width),
                         false => columns(&words, width),

@@ -35,6 +35,8 @@ pub(super) struct Home {
     pub(super) allow: Risk,
     /// Whether what programs that are gone left in QEMU is cleared away.
     pub(super) clears: bool,
+    /// Whether what QEMU returns is wanted with the answers.
+    pub(super) replies: bool,
     /// Whether a QEMU that comes back is connected to unasked.
     pub(super) reconnect: bool,
     /// Whether requests are carried by another program.
@@ -52,6 +54,7 @@ impl Home {
             .allow(self.allow)
             .patience(self.settings.command_timeout)
             .clear_leftovers(self.clears)
+            .keep_replies(self.replies)
             .build();
         let limit = match self.carried {
             true => CARRIED_ANSWERS,

@@ -128,6 +128,7 @@ fn home(options: &Options, address: Option<Address>) -> Home {
         passthrough: options.passthrough,
         allow: options.allow,
         clears: !recorded,
+        replies: false,
         reconnect: options.reconnect,
         carried: matches!(options.target, Target::Libvirt { .. }),
         exit_on_end: options.exit_on_end,

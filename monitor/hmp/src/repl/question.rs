@@ -40,6 +40,8 @@ pub(super) struct Found {
     pub(super) items: Vec<Item>,
     /// QEMU has not answered yet.
     pub(super) late: bool,
+    /// Whether a candidate takes its place as it is, without quotes or a blank behind it.
+    pub(super) verbatim: bool,
 }
 
 impl Found {

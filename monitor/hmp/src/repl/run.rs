@@ -143,6 +143,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
         passthrough: options.passthrough,
         allow: options.allow,
         clears,
+        replies: options.form == Form::Json,
         reconnect: options.reconnect,
         carried: matches!(options.target, Target::Libvirt { .. }),
         exit_on_end: options.exit_on_end,

@@ -97,11 +97,11 @@ impl Vocabulary {
         }
     }
 
-    /// Names that may have been meant.
+    /// Names that may have been meant by a line that is complete.
     pub(super) fn meant(&self, line: &str) -> Vec<String> {
-        let Known::Wrong(..) = self.look(line) else {
+        if let Known::Command(..) = self.look(line) {
             return Vec::new();
-        };
+        }
         let mut typed = line.split_ascii_whitespace();
         let first = typed.next().unwrap_or_default().to_ascii_lowercase();
         let second = typed.next().unwrap_or_default().to_ascii_lowercase();

@@ -353,3 +353,21 @@ const SESSION: &str = r#"{"format":1,"topic":"main"}
 {"request":{"execute":"query-status"},"at":4}
 {"reply":{"return":{"status":"paused","running":false}},"at":4}
 "#;
+
+#[test]
+fn json_has_what_qemu_returned_to_a_native_route() {
+    let mock = Mock::start();
+    let ran = run(mock
+        .hmp()
+        .args(["--json", "-c", "info status", "-c", "print 1"]));
+    let answers: Vec<Value> = ran
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(answers[0]["route"], json!("native"));
+    let status = json!({"status": "running", "running": true});
+    let replies = json!([{"execute": "query-status", "return": status}]);
+    assert_eq!(answers[0]["replies"], replies);
+    assert_eq!(answers[1].get("replies"), None);
+}

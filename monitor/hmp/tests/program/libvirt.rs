@@ -116,3 +116,18 @@ fn no_descriptor_is_passed() {
     assert_eq!(answer.code, Some(1), "{answer:?}");
     assert!(!answer.stdout.contains("0000000000000000:"), "{answer:?}");
 }
+
+#[test]
+fn a_virsh_that_does_not_answer_is_waited_for_as_long_as_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("virsh");
+    fs::write(&path, "#!/bin/sh\nexec sleep 100\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let arguments = "--libvirt web1 --yes --timeout 1 -c stop".split(' ');
+    let answer = run(hmp().env("HMP_VIRSH", &path).args(arguments));
+    assert_eq!(answer.code, Some(3), "{answer:?}");
+    assert!(
+        answer.stderr.contains("does not answer within 1 s"),
+        "{answer:?}"
+    );
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Events above the line, the banner, the prompt with the VM's state: what a user sees.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use mock_qmp::Answer;
@@ -176,4 +177,67 @@ fn colours_can_be_left_out() {
     let mut screen = Screen::start(&mock, &["--color", "always"]);
     screen.runs("foo");
     assert_eq!(screen.look_of("unknown command").1, vt100::Color::Idx(1));
+}
+
+/// A mock that migrates until it was asked twice.
+fn migrating(end: Value) -> Mock {
+    let asked = AtomicU64::new(0);
+    Mock::start_with(|mock| {
+        mock.command("migrate", json!({}))
+            .command_with("query-migrate", move |_| {
+                match asked.fetch_add(1, Ordering::Relaxed) {
+                    0 | 1 => {
+                        let ram = json!({"transferred": 30, "remaining": 70, "total": 100});
+                        Answer::from(json!({"status": "active", "ram": ram}))
+                    }
+                    _ => Answer::from(end.clone()),
+                }
+            })
+    })
+}
+
+#[test]
+fn the_end_of_a_migration_in_the_background_is_told() {
+    let mock = migrating(json!({"status": "failed", "error-desc": "no room"}));
+    let mut screen = Screen::start(&mock, &[]);
+    assert_eq!(screen.runs("migrate -d exec:cat"), [""; 0]);
+    screen.types("info na");
+    screen.shows(" MIGRATION: failed: no room");
+    screen.is_at("(qemu) info na");
+    screen.types("me\r");
+    let rows = screen.runs("info events");
+    assert!(rows[0].ends_with(" MIGRATION: failed: no room"), "{rows:?}");
+    // The same where another command began it; not where it is not wanted.
+    assert_eq!(screen.runs("qmp migrate uri=exec:cat"), ["{}"]);
+    screen.shows(" MIGRATION: failed: no room");
+    screen.runs("events off");
+    screen.types("migrate -d exec:cat\r");
+    while screen.look(Duration::from_millis(1500)) {}
+    let rows = screen.runs("info events");
+    assert_eq!(rows.len(), 3, "{rows:?}");
+}
+
+#[test]
+fn the_end_of_a_migration_is_told_once() {
+    let mock = migrating(json!({"status": "completed"}));
+    let mut screen = Screen::start(&mock, &[]);
+    assert_eq!(screen.runs("migrate -d exec:cat"), [""; 0]);
+    send(&mock, "MIGRATION", &json!({"status": "completed"}));
+    screen.shows(" MIGRATION: completed");
+    while screen.look(Duration::from_millis(2000)) {}
+    let rows = screen.runs("info events");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+}
+
+#[test]
+fn progress_has_the_time_of_day() {
+    let mock = migrating(json!({"status": "completed"}));
+    let mut screen = Screen::start(&mock, &[]);
+    screen.runs("events progress");
+    screen.runs("migrate -d exec:cat");
+    screen.until("a tenth", |screen| {
+        let rows = screen.rows();
+        let row = rows.iter().find(|row| row.ends_with("migration: 30 %"));
+        row.is_some_and(|row| row.find(" migration") == Some(8))
+    });
 }

@@ -68,6 +68,9 @@ fn what_may_have_been_meant_is_said() {
         ]
     );
     assert_eq!(screen.look_of("unknown command").1, RED);
+    // The beginning of one is none.
+    let rows = screen.runs("info nam");
+    assert_eq!(rows.last().unwrap(), "hmp: did you mean 'info name'?");
     let rows = screen.runs("qqqq");
     assert_eq!(rows, ["unknown command: 'qqqq'"]);
 }

@@ -24,6 +24,10 @@ fn qmp_shows_the_reply() {
     assert_eq!(rows[1], "  \"path\": \"/machine\"");
     let rows = screen.runs(r#"qmp {"execute": "qom-get", "arguments": {"path": "/a"}}"#);
     assert_eq!(rows[1], "  \"path\": \"/a\"");
+    let rows = screen.runs("qmp qom-get path=\"/a b\"");
+    assert_eq!(rows[1], "  \"path\": \"/a b\"");
+    let rows = screen.runs("connect one x");
+    assert_eq!(rows, ["hmp: 'x' is too much: connect goes to one VM"]);
     let rows = screen.runs("qmp nosuch");
     assert!(rows[0].contains("nosuch"), "{rows:?}");
     let rows = screen.runs("qmp query-name x");
@@ -34,7 +38,7 @@ fn qmp_shows_the_reply() {
 
 #[test]
 fn explain_says_what_a_line_would_do() {
-    let mock = Mock::start();
+    let mock = Mock::start_with(|mock| mock.command("migrate", json!({})));
     let mut screen = Screen::start(&mock, &[]);
     let rows = screen.runs("explain info name");
     assert_eq!(
@@ -47,6 +51,11 @@ fn explain_says_what_a_line_would_do() {
     );
     let rows = screen.runs("explain info name x");
     assert!(rows.iter().any(|row| row.starts_with("error ")), "{rows:?}");
+    let rows = screen.runs("explain migrate tcp:127.0.0.1:1");
+    // Not that it is so.
+    let hazard = rows.iter().find(|row| row.starts_with("hazard"));
+    let start = "hazard      refused where that is so, unless --allow risky is given: migrate ";
+    assert!(hazard.is_some_and(|row| row.starts_with(start)), "{rows:?}");
     screen.runs("explain stop");
     assert!(mock.changes.try_recv().is_err(), "nothing is done");
 }
@@ -119,11 +128,74 @@ fn a_line_is_watched_until_ctrl_c() {
     });
     screen.types("\x03");
     screen.is_at("(qemu)");
-    for line in ["watch stop", "watch foo", "watch -n 0 info name", "watch"] {
-        let rows = screen.runs(line);
-        assert!(rows[0].starts_with("hmp: "), "{line}: {rows:?}");
+    for (line, why) in [
+        (
+            "watch stop",
+            "that changes the VM: only a line that looks can be watched",
+        ),
+        ("watch info foo", "unknown command: 'info foo'"),
+        (
+            "watch info events",
+            "'info events' is the prompt's own, and can't be watched",
+        ),
+        (
+            "watch qmp query-status",
+            "'qmp' is the prompt's own, and can't be watched",
+        ),
+        (
+            "watch -n 0 info name",
+            "'0' is not a number of seconds, 0.1 or more",
+        ),
+        ("watch", "a line is missing"),
+    ] {
+        assert_eq!(screen.runs(line), [format!("hmp: {why}")], "{line}");
     }
     assert!(mock.changes.try_recv().is_err(), "nothing is changed");
+}
+
+#[test]
+fn of_a_long_answer_the_beginning_is_watched() {
+    let mock = Mock::start_with(|mock| {
+        mock.command_with("human-monitor-command", |_| {
+            let lines: String = (0..50).map(|n| format!("line {n}\r\n")).collect();
+            Answer::from(json!(lines))
+        })
+    });
+    let mut screen = Screen::start(&mock, &[]);
+    screen.types("watch -n 0.1 info mtree\r");
+    screen.shows("and 29 more lines");
+    assert_eq!(screen.rows()[0], "every 0.1 s: info mtree");
+    assert_eq!(screen.rows()[1], "line 0");
+    screen.types("\x03");
+    screen.is_at("(qemu)");
+}
+
+#[test]
+fn the_prompts_own_commands_and_aliases_have_help() {
+    let mock = Mock::start();
+    let folder = mock.folder.path().join("hmp");
+    fs::create_dir_all(&folder).unwrap();
+    let aliases = "[aliases]\nnm = \"info name\"\nquit = \"info name\"\nvms = \"stop\"\n";
+    fs::write(folder.join("config.toml"), aliases).unwrap();
+    let mut screen = Screen::start(&mock, &[]);
+    screen.shows("hmp: the alias 'quit' is not used: QEMU has a command of that name");
+    screen.shows("hmp: the alias 'vms' is not used: the prompt has a command of that name");
+    let rows = screen.runs("help watch");
+    assert_eq!(
+        rows.concat(),
+        "watch [-n seconds] line -- run a line that only looks again and again, until Ctrl-C"
+    );
+    let rows = screen.runs("help info events");
+    assert_eq!(rows, ["info events -- show the last 100 events"]);
+    let rows = screen.runs("help nm");
+    assert_eq!(rows[0], "nm -- short for 'info name'");
+    assert!(rows[1].starts_with("info name "), "{rows:?}");
+    let rows = screen.runs("explain nm");
+    assert_eq!(rows[0], "command     info name");
+    screen.types("watch -n 0.1 nm\r");
+    screen.shows("every 0.1 s: info name\nvm");
+    screen.types("\x03");
+    screen.is_at("(qemu)");
 }
 
 #[test]

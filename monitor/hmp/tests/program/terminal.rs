@@ -382,7 +382,8 @@ fn a_qemu_that_is_back_is_connected_to() {
         if !reconnect {
             person.types("connect\r");
         }
-        person.sees("hmp: connected to QEMU 10.0.2");
+        person.sees("hmp: connected to QEMU 10.0.2: vm (process ");
+        person.sees(", running)");
         person.sees(PROMPT);
         assert!(person.runs("info name").contains("vm\r\n"));
         person.presses('d');

@@ -14,6 +14,19 @@ fn at(qemu: &Qemu, more: &[&str]) -> Screen {
     screen
 }
 
+/// TAB makes the line this.
+fn becomes(screen: &mut Screen, text: &str, line: &str) {
+    screen.types(&format!("\x15{text}\t"));
+    // What comes late is there at the next TAB.
+    let begun = Instant::now();
+    while !screen.line().ends_with(line) {
+        assert!(begun.elapsed() < PATIENCE, "{line}: {:#?}", screen.rows());
+        if !screen.look(Duration::from_millis(500)) {
+            screen.types("\t");
+        }
+    }
+}
+
 fn is_x86(program: &Path) -> bool {
     program.to_string_lossy().contains("x86_64")
 }
@@ -70,15 +83,7 @@ fn events_and_states_of_a_vm() {
                 "qom-get /machine/peripheral/r0 hotplugg",
             ),
         ] {
-            screen.types(&format!("\x15{text}\t"));
-            // What comes late is there at the next TAB.
-            let begun = Instant::now();
-            while !screen.line().ends_with(line) {
-                assert!(begun.elapsed() < PATIENCE, "{:#?}", screen.rows());
-                if !screen.look(Duration::from_millis(500)) {
-                    screen.types("\t");
-                }
-            }
+            becomes(&mut screen, text, line);
         }
         screen.types("\x15info qtree | grep -c virtio-rng-pci\r");
         screen.shows("\n1\n");
@@ -88,6 +93,28 @@ fn events_and_states_of_a_vm() {
         screen.shows("\"status\": \"paused\"");
         screen.types("quit\r");
         assert_eq!(screen.terminal.ends(), 0);
+    }
+}
+
+/// Buses that do not fit, and memory that is in use, are not offered.
+#[test]
+fn what_fits_and_is_free_is_offered() {
+    for program in qemus().into_iter().filter(|program| is_x86(program)) {
+        let machine = ["-M", "pc", "-m", "16M,slots=2,maxmem=1G"];
+        let memory = ["-object", "memory-backend-ram,id=free,size=1M"];
+        let disk = ["-device", "virtio-scsi-pci,id=s"];
+        let more: Vec<&str> = machine.into_iter().chain(memory).chain(disk).collect();
+        let qemu = Qemu::start(&program, &more);
+        let mut screen = at(&qemu, &["--color", "never"]);
+        for (text, line) in [
+            ("device_add scsi-hd,bus=", "device_add scsi-hd,bus=s.0"),
+            (
+                "device_add pc-dimm,memdev=",
+                "device_add pc-dimm,memdev=free",
+            ),
+        ] {
+            becomes(&mut screen, text, line);
+        }
     }
 }
 

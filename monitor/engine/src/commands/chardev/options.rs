@@ -96,15 +96,81 @@ const OPTIONS: &[(&str, Kind, Known)] = &[
     ("abstract", Bool, Always),
 ];
 
-/// The names that a release may know.
-#[must_use]
-pub fn names(version: Version) -> Vec<&'static str> {
-    let there = move |known: &Known| match known {
-        Always | In(..) => true,
-        Since(bound) => version >= *bound,
-    };
-    let known = OPTIONS.iter().filter(move |(.., known)| there(known));
-    known.map(|(name, ..)| *name).collect()
+/// The options that a back end reads, beside those that all have.
+const READ: &[(&str, &[&str])] = &[
+    ("dbus", &["name"]),
+    ("file", &["path", "input-path", "append"]),
+    (
+        "hub",
+        &["chardevs.0", "chardevs.1", "chardevs.2", "chardevs.3"],
+    ),
+    ("memory", &["size"]),
+    ("mux", &["chardev"]),
+    ("parallel", &["path"]),
+    ("parport", &["path"]),
+    ("pipe", &["path"]),
+    ("pty", &["path"]),
+    ("qemu-vdagent", &["mouse", "clipboard"]),
+    ("ringbuf", &["size"]),
+    ("serial", &["path"]),
+    (
+        "socket",
+        &[
+            "path",
+            "host",
+            "port",
+            "fd",
+            "to",
+            "ipv4",
+            "ipv6",
+            "wait",
+            "server",
+            "delay",
+            "nodelay",
+            "reconnect",
+            "reconnect-ms",
+            "telnet",
+            "tn3270",
+            "tls-creds",
+            "tls-authz",
+            "websocket",
+            "tight",
+            "abstract",
+        ],
+    ),
+    ("spiceport", &["name"]),
+    ("spicevmc", &["name", "debug"]),
+    ("stdio", &["signal"]),
+    ("tty", &["path"]),
+    (
+        "udp",
+        &["host", "port", "localaddr", "localport", "ipv4", "ipv6"],
+    ),
+    ("vc", &["width", "height", "cols", "rows"]),
+];
+
+/// The options that all back ends have.
+const COMMON: &[&str] = &["mux", "logfile", "logappend", "logtimestamp"];
+
+/// The options of a back end on this QEMU, with their types.
+pub fn of(backend: &str, schema: &Schema, version: Version) -> Vec<(&'static str, &'static str)> {
+    let own = READ.iter().find(|(name, _)| *name == backend);
+    let own = own.map_or(&[][..], |(_, names)| names);
+    let names = own.iter().chain(COMMON).copied();
+    let there = names.filter(|name| {
+        // Only newer releases give pseudo terminals a name.
+        (backend, *name) != ("pty", "path") || has_member(schema, "pty", "path")
+    });
+    let shown = there.filter_map(|name| {
+        let kind = match kind_of(name, schema, version)? {
+            Text => "str",
+            Bool => "bool",
+            Number => "int",
+            Size => "size",
+        };
+        Some((name, kind))
+    });
+    shown.collect()
 }
 
 /// The members of the QMP type of a back end; `None` for one that the schema does not know.

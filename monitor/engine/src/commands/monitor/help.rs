@@ -176,6 +176,14 @@ const LOG_ITEMS: &[(&str, Version, &str)] = &[
     ),
 ];
 
+/// The items that `log` of a release takes and what each logs, `none` and `trace:` left out.
+pub fn logged(version: Version) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let there = LOG_ITEMS
+        .iter()
+        .filter(move |(_, since, _)| version >= *since);
+    there.map(|(name, _, what)| (*name, *what))
+}
+
 fn log_items(cx: &mut Cx<'_>) -> CmdResult {
     writeln!(cx, "Log items (comma separated):")?;
     writeln!(cx, "{:<15} end logging", "none")?;

@@ -3,5 +3,6 @@
 //! program, a pager.
 
 pub(super) mod child;
+pub(super) mod head;
 pub(super) mod pager;
 pub(super) mod tail;

@@ -35,6 +35,19 @@ pub(in crate::repl) fn split(
     None
 }
 
+/// The byte where the name of a file begins that an answer goes to, as it is typed.
+pub(in crate::repl) fn file_begins(line: &str, is_line: impl Fn(&str) -> bool) -> Option<usize> {
+    let signs = signs(line);
+    if signs.is_empty() || is_line(line) {
+        return None;
+    }
+    let counts = |left: &str| !left.trim().is_empty() && is_line(left.trim_end());
+    let (at, sign) = signs.into_iter().find(|(at, _)| counts(&line[..*at]))?;
+    let behind = &line[at + sign.len()..];
+    let name = behind.trim_start();
+    (sign != "|" && name.len() < behind.len()).then(|| line.len() - name.len())
+}
+
 /// Whether a text has a word that may be a sign.
 pub(in crate::repl) fn has_signs(text: &str) -> bool {
     !signs(text).is_empty()

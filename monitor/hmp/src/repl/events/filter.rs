@@ -50,7 +50,7 @@ impl Filter {
     }
 
     /// The first pattern that fits none of these names.
-    pub(in crate::repl) fn unknown(&self, names: &[&str]) -> Option<&str> {
+    pub(in crate::repl) fn unknown(&self, names: &[String]) -> Option<&str> {
         let mut patterns = self.0.iter();
         let odd = patterns.find(|pattern| {
             let pattern = pattern.strip_prefix('-').unwrap_or(pattern);
@@ -124,7 +124,7 @@ mod tests {
         let unknown = |words: &[&str]| {
             let filter = Filter::of(words);
             filter
-                .unknown(&["STOP", "BLOCK_JOB_READY"])
+                .unknown(&["STOP".into(), "BLOCK_JOB_READY".into()])
                 .map(str::to_owned)
         };
         assert_eq!(unknown(&["stop", "block_*", "-BLOCK_JOB_READY"]), None);

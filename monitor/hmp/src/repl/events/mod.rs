@@ -3,5 +3,6 @@
 
 pub(super) mod filter;
 pub(super) mod line;
+pub(super) mod migration;
 pub(super) mod news;
 pub(super) mod progress;

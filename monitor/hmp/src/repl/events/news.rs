@@ -77,6 +77,12 @@ pub(in crate::repl) async fn run_state(client: &Client, patience: Duration) -> O
     Some(reply.get("status")?.as_str()?.to_owned())
 }
 
+/// A text behind the time of day.
+pub(in crate::repl) fn stamped(text: &str) -> String {
+    let (seconds, offset) = Unattended.local_time(None);
+    format!("{} {text}", of_day(seconds + i64::from(offset)))
+}
+
 /// Whether an event is about a job that a command of ours began and clears away itself.
 fn is_ours(event: &Event) -> bool {
     let id = ["id", "device"].map(|name| event.data.get(name).and_then(Value::as_str));
@@ -87,7 +93,11 @@ fn is_ours(event: &Event) -> bool {
 /// The time of day, on this machine's clock.
 fn time(event: &Event) -> String {
     let (seconds, offset) = Unattended.local_time(Some(event.seconds));
-    let day = (seconds + i64::from(offset)).rem_euclid(86_400);
+    of_day(seconds + i64::from(offset))
+}
+
+fn of_day(seconds: i64) -> String {
+    let day = seconds.rem_euclid(86_400);
     format!("{:02}:{:02}:{:02}", day / 3600, day / 60 % 60, day % 60)
 }
 

@@ -60,8 +60,7 @@ pub(in crate::repl) fn of(
 fn list() -> String {
     let mut text = "commands of hmp's prompt:\n".to_owned();
     for page in PAGES {
-        let gap = if page.params.is_empty() { "" } else { " " };
-        let _ = writeln!(text, "{}{gap}{} -- {}", page.name, page.params, page.help);
+        let _ = writeln!(text, "{page}");
     }
     text
 }

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use hmp_engine::command::hazard::At;
 use hmp_engine::engine::{Decision, secret};
 use serde_json::{Value, json};
 
@@ -50,8 +51,16 @@ pub(in crate::repl) fn text(decision: &Decision) -> String {
             fact(name, line);
         }
     }
-    for hazard in strings(&facts["hazards"]) {
-        fact("hazard", hazard);
+    for met in &decision.hazards {
+        let (At::Line(name) | At::Qmp(name)) = met.at;
+        let unless = if met.hazard.certain {
+            ""
+        } else {
+            ", unless --allow risky is given"
+        };
+        let harm = met.hazard.harm;
+        let harm = format!("refused where that is so{unless}: {name} {harm}");
+        fact("hazard", &harm);
     }
     text
 }

@@ -2,6 +2,8 @@
 //! The prompt's own commands: their names and what help says of them. A command that QEMU has by
 //! the same name comes first.
 
+use std::fmt;
+
 use hmp_engine::command::rows::Rows;
 use hmp_engine::engine::complete::more as complete;
 
@@ -31,6 +33,14 @@ pub(in crate::repl) struct Page {
     pub(in crate::repl) help: &'static str,
     /// Whether its argument is a text that may hold any sign.
     pub(in crate::repl) text: bool,
+}
+
+impl fmt::Display for Page {
+    /// The line of help.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gap = if self.params.is_empty() { "" } else { " " };
+        write!(f, "{}{gap}{} -- {}", self.name, self.params, self.help)
+    }
 }
 
 const fn page(
@@ -157,10 +167,27 @@ pub(in crate::repl) fn find<'l>(line: &'l str, rows: &Rows) -> Option<(&'static 
     })
 }
 
-/// Whether a line may become one of these.
-pub(in crate::repl) fn begins(text: &str) -> bool {
-    let text = text.trim_start();
-    PAGES.iter().any(|page| page.name.starts_with(text))
+/// The page that help is asked about, by its name.
+pub(in crate::repl) fn named(name: &str, rows: &Rows) -> Option<&'static Page> {
+    let words: Vec<&str> = name.split_ascii_whitespace().collect();
+    let name = words.join(" ");
+    let page = PAGES.iter().find(|page| page.name == name)?;
+    (!has(rows, page.name)).then_some(page)
+}
+
+/// The command that a text names, where what it takes is typed, and the byte where that begins.
+pub(in crate::repl) fn behind(text: &str, rows: &Rows) -> Option<(Own, usize)> {
+    let (page, rest) = find(text, rows)?;
+    let named = text.trim_start().strip_prefix(page.name)?;
+    if page.own != Own::Shell && named.starts_with(|c: char| !c.is_ascii_whitespace()) {
+        return None;
+    }
+    let start = match rest {
+        "" if text.ends_with(|c: char| c.is_ascii_whitespace()) => text.len(),
+        "" => return None,
+        rest => text.trim_end().len() - rest.len(),
+    };
+    Some((page.own, start))
 }
 
 /// Those that a line may become, as candidates for its last word.

@@ -58,9 +58,24 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
         .map_err(|error| format!("the arguments are not a JSON object: {error}"))
 }
 
+/// Words with blanks between; what is in quotes is a part of its word.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let words = text.split(move |c: char| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = quoted,
+            '"' => quoted = !quoted,
+            _ => return !quoted && c.is_ascii_whitespace(),
+        }
+        false
+    });
+    words.filter(|word| !word.is_empty())
+}
+
 fn pairs(text: &str) -> Result<Map<String, Value>, String> {
     let mut arguments = Map::new();
-    for word in text.split_ascii_whitespace() {
+    for word in words(text) {
         let Some((name, value)) = word.split_once('=').filter(|(name, _)| !name.is_empty()) else {
             return Err(format!("'{word}' is not NAME=VALUE"));
         };
@@ -107,6 +122,11 @@ mod tests {
     #[case("qom-get path=/machine property=type", "qom-get", json!({"path": "/machine", "property": "type"}))]
     #[case("balloon value=1048576", "balloon", json!({"value": 1048576}))]
     #[case("set x=true y=\"1\" z=a=b", "set", json!({"x": true, "y": "1", "z": "a=b"}))]
+    #[case(
+        r#"x a="info status"  b="c \" d" e=1"#,
+        "x",
+        json!({"a": "info status", "b": "c \" d", "e": 1})
+    )]
     #[case(r#"{"execute": "stop", "id": 1}"#, "stop", json!(null))]
     #[case(r#"{"execute": "x", "arguments": {"a": [1]}}"#, "x", json!({"a": [1]}))]
     fn requests(#[case] text: &str, #[case] command: &str, #[case] arguments: Value) {
@@ -119,6 +139,7 @@ mod tests {
     #[case("")]
     #[case("stop x")]
     #[case("stop =1")]
+    #[case("stop a=\"b\" c")]
     #[case("stop a=1 a=2")]
     #[case("stop {")]
     #[case("stop []")]

@@ -56,8 +56,8 @@ impl Prompt<'_> {
         };
         match connected {
             Ok(link) => {
-                self.took(link).await;
-                say(&self.greeting());
+                let greeting = self.took(link).await;
+                say(&greeting);
             }
             Err(text) => {
                 say_lines(&text);
@@ -66,16 +66,18 @@ impl Prompt<'_> {
         }
     }
 
-    /// Goes on with another connection.
-    pub(super) async fn took(&mut self, (link, monitor): (Link, Monitor)) {
+    /// Goes on with another connection; what is said of it.
+    pub(super) async fn took(&mut self, (link, monitor): (Link, Monitor)) -> String {
         self.worker.renew(link.client, link.events, monitor);
         self.now.gone = false;
         self.now.news.renew();
         self.now.tab.forget();
-        (self.now.telling, self.now.asking) = (None, None);
+        (self.now.telling, self.now.asking, self.now.ending) = (None, None, None);
         let vm = Vm::ask(&self.worker.client).await;
+        let greeting = self.greeting(&vm);
         (self.now.name, self.now.status) = (vm.name, vm.status);
         self.learn();
+        greeting
     }
 
     /// The commands that this VM and this prompt have.
@@ -86,12 +88,9 @@ impl Prompt<'_> {
         vocabulary.learn(monitor.rows(), monitor.caps().version, aliases);
     }
 
-    pub(super) fn greeting(&self) -> String {
+    fn greeting(&self, vm: &Vm) -> String {
         let version = self.worker.monitor.caps().version;
-        match self.worker.client.peer() {
-            Some(peer) => format!("connected to QEMU {version} (process {})", peer.pid),
-            None => format!("connected to QEMU {version}"),
-        }
+        format!("connected to QEMU {version}: {}", self.described(vm))
     }
 }
 

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A line that was typed: what the prompt itself does with it, and where its answer goes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter};
+use std::mem;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hmp_engine::command::nature::Effect;
 use hmp_engine::command::route::PASSTHROUGH;
+use hmp_engine::command::rows::Rows;
 use hmp_engine::qmp::QmpError;
 use hmp_engine::table;
 use tokio::time::sleep;
@@ -25,6 +28,7 @@ use crate::repl::prompt::long::{GLANCE, Long};
 use crate::repl::prompt::state::{After, Prompt};
 use crate::repl::screen::say;
 use crate::repl::worker::Next;
+use crate::terminal::escape::on_one_line;
 use crate::terminal::style::Tint;
 
 /// How long QEMU may take to say in which state a long line left the VM.
@@ -44,7 +48,8 @@ pub(super) enum Aside {
 impl Prompt<'_> {
     /// Runs a line.
     pub(super) async fn line(&mut self, line: &str) -> After {
-        let line = self.spelled_out(line);
+        let rows = self.worker.monitor.rows();
+        let line = spelled_out(line, &self.settings.aliases, rows);
         let own = pages::find(&line, self.worker.monitor.rows());
         let connects = own
             .as_ref()
@@ -65,9 +70,18 @@ impl Prompt<'_> {
         }
         if connects {
             let address = words.next().map(str::to_owned);
-            self.connect(address.as_deref()).await;
+            match words.next() {
+                None => self.connect(address.as_deref()).await,
+                Some(word) => {
+                    say(&format!("'{word}' is too much: connect goes to one VM"));
+                    self.worker.failed = true;
+                }
+            }
             return After::Go;
         }
+        let Some(line) = self.helped(line) else {
+            return After::Go;
+        };
         let Some((left, tail)) = self.parted(&line) else {
             return After::Go;
         };
@@ -91,6 +105,34 @@ impl Prompt<'_> {
         after
     }
 
+    /// Answers help about the prompt's own commands; none then. Help about an alias is help about
+    /// what it stands for, which is said.
+    fn helped(&mut self, line: String) -> Option<String> {
+        let trimmed = line.trim();
+        let Some(("help" | "?", name)) = trimmed.split_once(|c: char| c.is_ascii_whitespace())
+        else {
+            return Some(line);
+        };
+        let rows = self.worker.monitor.rows();
+        let name = name.trim();
+        if let Some(page) = pages::named(name, rows) {
+            let text = page.to_string();
+            self.worker.history.add(&line);
+            let _ = writeln!(self.worker.screen, "{text}");
+            return None;
+        }
+        let meant = self.settings.aliases.get(name);
+        match meant.filter(|_| !pages::has(rows, name)) {
+            Some(meant) => {
+                let (text, meant) = (format!("{name} -- short for '{meant}'"), meant.clone());
+                let _ = writeln!(self.worker.screen, "{}", on_one_line(&text));
+                // What an alias stands for is no alias.
+                Some(format!("help {meant}"))
+            }
+            None => Some(line),
+        }
+    }
+
     /// A line without the end that says where its answer goes, and that; none where it is wrong,
     /// which is said.
     pub(super) fn parted<'l>(&mut self, line: &'l str) -> Option<(&'l str, Option<Tail>)> {
@@ -102,20 +144,6 @@ impl Prompt<'_> {
                 self.worker.failed = true;
                 None
             }
-        }
-    }
-
-    /// A line with its alias spelled out. QEMU's commands and the prompt's own come first.
-    fn spelled_out(&self, line: &str) -> String {
-        let trimmed = line.trim_start();
-        let end = trimmed.find(|c: char| c.is_ascii_whitespace());
-        let (first, rest) = trimmed.split_at(end.unwrap_or(trimmed.len()));
-        let rows = self.worker.monitor.rows();
-        match self.settings.aliases.get(first) {
-            Some(meant) if !pages::has(rows, first) && pages::find(first, rows).is_none() => {
-                format!("{meant}{rest}")
-            }
-            _ => line.to_owned(),
         }
     }
 
@@ -266,9 +294,13 @@ impl Prompt<'_> {
         }
         let shows = !self.plain && !self.looks(line);
         let decision = self.worker.monitor.explain(line);
+        let migrates = decision.command.as_deref() == Some("migrate");
+        let detached = decision.arguments.as_ref();
+        let detached = detached.is_some_and(|all| all.get("detach") == Some(&true.into()));
         let stage = Arc::clone(&self.home.host.stage);
         let bar = self.worker.screen.bar();
         let long = Long::begin(decision.command.filter(|_| shows), stage, bar);
+        let failed = mem::take(&mut self.worker.failed);
         let next = {
             let running = self.worker.line(line);
             tokio::pin!(running);
@@ -281,6 +313,11 @@ impl Prompt<'_> {
                 }
             }
         };
+        if migrates && !self.worker.failed && (next.is_none() || detached && next == Some(Next::Go))
+        {
+            self.awaits_migration();
+        }
+        self.worker.failed |= failed;
         let taken = long.end();
         self.worker.screen.fresh_line();
         if let Some(taken) = taken.filter(|_| next == Some(Next::Go)) {
@@ -361,6 +398,19 @@ impl Prompt<'_> {
             _ = self.interrupts.recv() => {}
             () = std::future::ready(()) => {}
         }
+    }
+}
+
+/// A line with its alias spelled out. QEMU's commands and the prompt's own come first.
+pub(super) fn spelled_out(line: &str, aliases: &BTreeMap<String, String>, rows: &Rows) -> String {
+    let trimmed = line.trim_start();
+    let end = trimmed.find(|c: char| c.is_ascii_whitespace());
+    let (first, rest) = trimmed.split_at(end.unwrap_or(trimmed.len()));
+    match aliases.get(first) {
+        Some(meant) if !pages::has(rows, first) && pages::find(first, rows).is_none() => {
+            format!("{meant}{rest}")
+        }
+        _ => line.to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! wait     at the prompt: keys, TAB, events, the connection's end
+//! inside   what TAB completes
 //! line     a line: what the prompt itself does with it, or the monitor
 //! long     how far a line is that takes long
 //! own      the prompt's own commands
@@ -12,6 +13,7 @@
 //! ```
 
 mod connect;
+mod inside;
 mod line;
 mod long;
 mod own;

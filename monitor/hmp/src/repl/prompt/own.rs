@@ -13,14 +13,15 @@ use rustix::termios::tcgetwinsize;
 
 use crate::discover::discover;
 use crate::repl::aside::child::{self, shell};
+use crate::repl::aside::head::Head;
 use crate::repl::aside::tail::at_home;
 use crate::repl::events::filter::Filter;
 use crate::repl::events::progress::Tenths;
 use crate::repl::list::list;
-use crate::repl::own::pages::Own;
+use crate::repl::own::pages::{self, Own};
 use crate::repl::own::watch::watched;
 use crate::repl::own::{apropos, explain, keys, qmp};
-use crate::repl::prompt::line::{Aside, INTERRUPT};
+use crate::repl::prompt::line::{Aside, INTERRUPT, spelled_out};
 use crate::repl::prompt::state::{After, Prompt};
 use crate::repl::screen::say;
 use crate::repl::worker::Next;
@@ -59,7 +60,8 @@ impl Prompt<'_> {
             }
             Own::Explain if rest.is_empty() => Err("a line is missing".to_owned()),
             Own::Explain => {
-                let text = explain::text(&self.worker.monitor.explain(rest));
+                let line = spelled_out(rest, &self.settings.aliases, self.worker.monitor.rows());
+                let text = explain::text(&self.worker.monitor.explain(&line));
                 let _ = self.worker.screen.write_str(&text);
                 Ok(())
             }
@@ -72,7 +74,11 @@ impl Prompt<'_> {
                 Err(error) => Err(error),
             },
             Own::Watch => match watched(rest) {
-                Ok((pause, line)) => return self.watch(pause, line).await,
+                Ok((pause, line)) => {
+                    let rows = self.worker.monitor.rows();
+                    let line = spelled_out(line, &self.settings.aliases, rows);
+                    return self.watch(pause, &line).await;
+                }
                 Err(error) => Err(error),
             },
             Own::Vms => {
@@ -196,6 +202,8 @@ impl Prompt<'_> {
 
     async fn qmp(&mut self, line: &str, request: qmp::Request) -> After {
         self.worker.running = Some(format!("qmp {line}"));
+        let migrates = request.command == "migrate";
+        let failed = std::mem::take(&mut self.worker.failed);
         let executing = qmp::execute(&mut self.worker.monitor, request, &mut self.worker.screen);
         let next = tokio::select! {
             biased;
@@ -212,6 +220,10 @@ impl Prompt<'_> {
         if next.is_some() {
             self.worker.running = None;
         }
+        if migrates && next == Some(Next::Go) && !self.worker.failed {
+            self.awaits_migration();
+        }
+        self.worker.failed |= failed;
         self.after(line, next).await
     }
 
@@ -312,15 +324,30 @@ impl Prompt<'_> {
         After::Go
     }
 
+    /// Why a line can't be watched, if it can't.
+    fn unwatched(&self, line: &str) -> Option<String> {
+        if let Some((page, _)) = pages::find(line, self.worker.monitor.rows()) {
+            let name = page.name;
+            return Some(format!(
+                "'{name}' is the prompt's own, and can't be watched"
+            ));
+        }
+        let decision = self.worker.monitor.explain(line);
+        let error = decision.error.as_deref().map(str::trim_end);
+        match error.filter(|error| !error.is_empty()) {
+            Some(error) => Some(error.to_owned()),
+            None if self.looks(line) => None,
+            None => Some("that changes the VM: only a line that looks can be watched".into()),
+        }
+    }
+
     /// Runs a line again and again, until Ctrl-C.
     async fn watch(&mut self, pause: Duration, line: &str) -> After {
         let Some((left, tail)) = self.parted(line) else {
             return After::Go;
         };
-        if self.worker.monitor.explain(left).command.is_none() || !self.looks(left) {
-            say("only a line that changes nothing can be watched");
-            self.worker.failed = true;
-            return After::Go;
+        if let Some(text) = self.unwatched(left) {
+            return self.failed(&text);
         }
         loop {
             if !self.plain {
@@ -329,8 +356,15 @@ impl Prompt<'_> {
             let header = format!("every {} s: {line}", pause.as_secs_f64());
             self.worker.screen.line(Tint::Dim, &header);
             self.worker.screen.end_answer(false);
+            let (columns, rows) = size();
+            // The header is above it, the cursor below.
+            let head = Head::new(columns, rows.saturating_sub(2));
             let aside = match &tail {
-                None => Aside::Terminal,
+                None if self.plain => Aside::Terminal,
+                None => {
+                    self.worker.screen.aside(Box::new(head.clone()), false);
+                    Aside::Terminal
+                }
                 tail => match self.open(left, tail.clone()) {
                     Ok(aside) => aside,
                     Err(text) => {
@@ -346,6 +380,7 @@ impl Prompt<'_> {
                 next = self.worker.again(left) => Some(next),
             };
             self.close(aside).await;
+            self.worker.screen.harmless(&head.shown());
             self.worker.screen.fresh_line();
             self.worker.screen.end_answer(false);
             if !matches!(ran, Some(Next::Go)) || self.worker.screen.error().is_some() {

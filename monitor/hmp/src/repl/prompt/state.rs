@@ -52,6 +52,8 @@ pub(in crate::repl) struct Now {
     /// How far jobs are, where that is told, and the question for it that is under way.
     pub(in crate::repl) tenths: Option<Tenths>,
     pub(in crate::repl) asking: Option<BoxFuture<'static, Vec<Extent>>>,
+    /// The end of a migration in the background, which is waited for.
+    pub(in crate::repl) ending: Option<BoxFuture<'static, Option<Event>>>,
     /// Lines of files that come before what is typed.
     pub(in crate::repl) sourced: VecDeque<String>,
     /// Files that the last typed line brought in.
@@ -121,8 +123,13 @@ async fn text(client: &Client, command: &str, arguments: Value, at: &str) -> Opt
 }
 
 impl Prompt<'_> {
-    /// The VM as a part of a sentence, and whatever else the banner says.
+    /// The VM, and how one leaves.
     pub(in crate::repl) fn banner(&self, vm: &Vm) -> String {
+        format!("{}; Ctrl-D leaves, quit ends the VM", self.described(vm))
+    }
+
+    /// The VM as a part of a sentence.
+    pub(in crate::repl) fn described(&self, vm: &Vm) -> String {
         let name = vm.name.as_deref().unwrap_or("a VM without a name");
         let process = self
             .worker
@@ -136,7 +143,7 @@ impl Prompt<'_> {
             true => String::new(),
             false => format!(" ({})", facts.join(", ")),
         };
-        format!("{name}{facts}; Ctrl-D leaves, quit ends the VM")
+        format!("{name}{facts}")
     }
 
     /// What stands in front of the line that is typed next.

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use hmp_engine::engine::Monitor;
 use hmp_engine::engine::complete::more::Offers;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -31,15 +30,16 @@ impl Drop for Search {
 impl Tab {
     /// Candidates for the end of `text`, the line left of the cursor; none where QEMU has not
     /// answered yet.
-    pub(in crate::repl) async fn find(&mut self, monitor: &Monitor, text: &str) -> Option<Offers> {
+    /// `look` is how they are looked for.
+    pub(in crate::repl) async fn find(
+        &mut self,
+        text: &str,
+        look: impl Future<Output = Offers> + Send + 'static,
+    ) -> Option<Offers> {
         let known = self.search.take().filter(|search| search.line == text);
-        let mut search = known.unwrap_or_else(|| {
-            let completer = monitor.completer();
-            let line = text.to_owned();
-            Search {
-                line: text.to_owned(),
-                found: tokio::spawn(async move { completer.offers(&line).await }),
-            }
+        let mut search = known.unwrap_or_else(|| Search {
+            line: text.to_owned(),
+            found: tokio::spawn(look),
         });
         match timeout(PATIENCE, &mut search.found).await {
             Ok(found) => Some(found.unwrap_or_default()),

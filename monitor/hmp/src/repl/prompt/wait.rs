@@ -3,12 +3,18 @@
 
 use std::fmt::Write;
 
+use hmp_engine::engine::complete::more::{Item, Offers};
 use tokio::time::sleep;
 
+use crate::client::Event;
+use crate::discover::discover;
+use crate::host::files::Place;
 use crate::repl::candidates::files_as_items;
-use crate::repl::events::{news, progress};
+use crate::repl::events::{migration, news, progress};
 use crate::repl::exit::Exit;
 use crate::repl::own::pages;
+use crate::repl::prompt::inside::{Inside, events, inside, vms, words};
+use crate::repl::prompt::line::spelled_out;
 use crate::repl::prompt::state::{After, Prompt, Vm};
 use crate::repl::question::{Found, Said};
 use crate::repl::screen::say;
@@ -35,6 +41,17 @@ impl Prompt<'_> {
         self.worker.screen.line(Tint::Dim, &banner);
         (self.now.name, self.now.status) = (vm.name, vm.status);
         self.learn();
+        let rows = self.worker.monitor.rows();
+        for alias in self.settings.aliases.keys() {
+            let whose = match (pages::has(rows, alias), pages::named(alias, rows)) {
+                (true, _) => "QEMU",
+                (false, Some(_)) => "the prompt",
+                (false, None) => continue,
+            };
+            say(&format!(
+                "the alias '{alias}' is not used: {whose} has a command of that name"
+            ));
+        }
         loop {
             self.tell_what_came().await;
             self.worker.screen.end_answer(false);
@@ -66,6 +83,7 @@ impl Prompt<'_> {
     /// Shows the events that came while a line ran, in front of the next prompt.
     async fn tell_what_came(&mut self) {
         while let Some(event) = self.worker.event_at_hand() {
+            self.heard(&event);
             let status = news::status(&self.worker.client, &event).await;
             if let Some(line) = self.now.news.take(&event, status.as_deref()) {
                 self.worker.screen.line(Tint::Dim, &line);
@@ -74,6 +92,19 @@ impl Prompt<'_> {
         if let Some(line) = self.now.news.dropped(self.worker.events.dropped()) {
             self.worker.screen.line(Tint::Dim, &line);
         }
+    }
+
+    /// What an event makes needless to ask for.
+    fn heard(&mut self, event: &Event) {
+        if migration::says_so(event) {
+            self.now.ending = None;
+        }
+    }
+
+    /// Waits for the end of a migration that goes on in the background.
+    pub(super) fn awaits_migration(&mut self) {
+        let client = self.worker.client.clone();
+        self.now.ending = Some(Box::pin(migration::ended(client)));
     }
 
     /// Shows a line above the one that is typed.
@@ -98,6 +129,7 @@ impl Prompt<'_> {
                     progress::ask(client).await
                 }));
             }
+            let ends = self.now.ending.is_some() && !self.now.gone;
             let said = tokio::select! {
                 biased;
                 said = self.editor.said() => said,
@@ -119,6 +151,7 @@ impl Prompt<'_> {
                         }
                         continue;
                     };
+                    self.heard(&event);
                     let client = self.worker.client.clone();
                     self.now.telling = Some(Box::pin(async move {
                         let status = news::status(&client, &event).await;
@@ -133,13 +166,21 @@ impl Prompt<'_> {
                     self.now.asking = None;
                     let tenths = self.now.tenths.as_mut();
                     for line in tenths.zip(extents).map(|(t, e)| t.take(e)).unwrap_or_default() {
+                        self.above(&news::stamped(&line));
+                    }
+                    continue;
+                }
+                ended = async { Some(self.now.ending.as_mut()?.await) }, if ends => {
+                    self.now.ending = None;
+                    let event = ended.flatten();
+                    let line = event.and_then(|event| self.now.news.take(&event, None));
+                    if let Some(line) = line {
                         self.above(&line);
                     }
                     continue;
                 }
                 back = self.home.back(), if self.now.gone => {
-                    self.took(back).await;
-                    let text = self.greeting();
+                    let text = self.took(back).await;
                     self.editor.above(format!("hmp: {text}\n"));
                     continue;
                 }
@@ -163,32 +204,112 @@ impl Prompt<'_> {
     }
 
     async fn candidates(&mut self, line: &str, pos: usize) -> Found {
-        if self.now.gone {
-            return Found::nothing(pos);
-        }
         let text = line.get(..pos).unwrap_or(line);
-        match self.now.tab.find(&self.worker.monitor, text).await {
-            None => Found {
+        let place = inside(text, self.worker.monitor.rows(), |text| self.is_line(text));
+        let (Some((start, found)), local) = (self.offers(text, place).await, self.own_items(text))
+        else {
+            return Found {
                 late: true,
                 ..Found::nothing(pos)
-            },
-            Some(found) => {
-                let (start, place) = (found.start, self.worker.place());
-                let mut items = found.items;
-                if text.trim().is_empty() || pages::begins(text) {
-                    items.extend(pages::items(text));
-                    items.sort();
-                }
-                if found.files {
-                    let typed = line.get(start..pos).unwrap_or_default();
-                    items.extend(files_as_items(&place, typed));
-                }
-                Found {
-                    start,
-                    items,
-                    late: false,
-                }
-            }
+            };
+        };
+        let start = start + found.start;
+        let typed = line.get(start..pos).unwrap_or_default();
+        let mut items = found.items;
+        items.extend(local);
+        let here = Place::ours(std::env::var("HOME").ok());
+        match place {
+            Inside::File(..) => items.extend(files_as_items(&here, typed)),
+            Inside::Vm(_) if typed.contains('/') => items.extend(files_as_items(&here, typed)),
+            _ if found.files => items.extend(files_as_items(&self.worker.place(), typed)),
+            _ => {}
         }
+        items.sort();
+        items.dedup_by(|a, b| a.text == b.text);
+        Found {
+            start,
+            items,
+            late: false,
+            verbatim: found.verbatim || matches!(place, Inside::File(_, false)),
+        }
+    }
+
+    /// What is looked for at this place, and the byte that it counts from; none where that is not
+    /// known yet.
+    async fn offers(&mut self, text: &str, place: Inside) -> Option<(usize, Offers)> {
+        let completer = self.worker.monitor.completer();
+        let tab = &mut self.now.tab;
+        let gone = self.now.gone;
+        let (start, found) = match place {
+            Inside::Line(_) | Inside::Qmp(_) if gone => {
+                return Some((text.len(), Offers::default()));
+            }
+            Inside::Line(start) => {
+                let typed = &text[start..];
+                let line = spelled_out(typed, &self.settings.aliases, self.worker.monitor.rows());
+                // What an alias stands for is longer than the alias, or shorter.
+                let (spelled, meant) = (line.len(), typed.len());
+                let found = tab
+                    .find(text, async move { completer.offers(&line).await })
+                    .await?;
+                if found.start + meant < spelled {
+                    return Some((text.len(), Offers::default()));
+                }
+                let start = start + found.start + meant - spelled;
+                (start, Offers { start: 0, ..found })
+            }
+            Inside::Qmp(start) => {
+                let typed = text[start..].to_owned();
+                let look = async move { completer.qmp(&typed).await };
+                (start, tab.find(text, look).await?)
+            }
+            Inside::Events(start) => {
+                let typed = text[start..].to_owned();
+                let look = async move {
+                    let names = if gone {
+                        Vec::new()
+                    } else {
+                        completer.events().await
+                    };
+                    events(&typed, names)
+                };
+                (start, tab.find(text, look).await?)
+            }
+            Inside::Vm(start) => {
+                let typed = text[start..].to_owned();
+                let look = async move {
+                    let found = tokio::task::spawn_blocking(discover).await;
+                    vms(&typed, &found.unwrap_or_default())
+                };
+                (start, tab.find(text, look).await?)
+            }
+            Inside::Words(start, known) => (start, words(&text[start..], known)),
+            Inside::File(start, _) => (start, Offers::default()),
+            Inside::Nothing => (text.len(), Offers::default()),
+        };
+        Some((start, found))
+    }
+
+    /// Names of the prompt's own commands and of aliases, where the line, or what help is asked
+    /// about, may become one.
+    fn own_items(&self, text: &str) -> Vec<Item> {
+        let text = text.trim_start();
+        let name = match text.split_once(' ') {
+            Some(("help" | "?", name)) => name.trim_start(),
+            _ => text,
+        };
+        let mut items: Vec<Item> = pages::items(name).collect();
+        let rows = self.worker.monitor.rows();
+        let aliases = self
+            .settings
+            .aliases
+            .iter()
+            .filter(|(alias, _)| alias.starts_with(name) && !pages::has(rows, alias));
+        items.extend(aliases.map(|(alias, meant)| Item {
+            text: alias.clone(),
+            about: meant.clone(),
+            open: false,
+        }));
+        items
     }
 }

@@ -24,12 +24,14 @@ pub async fn offers(text: &str, rows: &Rows, source: Source<'_>) -> Offers {
             start: base.start,
             items: about::items(base.argument, words, text, rows, qmp).await,
             files: base.files,
+            verbatim: false,
         };
     }
     let none = Offers {
         start: base.start,
         items: Vec::new(),
         files: base.files,
+        verbatim: false,
     };
     // Words in quotes are left alone: where they begin in the line is not where they begin.
     if text.contains('"') || base.files {
@@ -82,6 +84,7 @@ pub async fn offers(text: &str, rows: &Rows, source: Source<'_>) -> Offers {
         start: start + from,
         items,
         files: base.files,
+        verbatim: false,
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Offers {
     /// Whether the argument is a file of this machine, whose names are left to the program around
     /// the engine.
     pub files: bool,
+    /// Whether a candidate takes its place as it is, without quotes or a blank behind it.
+    pub verbatim: bool,
 }
 
 /// A candidate.

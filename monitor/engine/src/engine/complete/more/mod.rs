@@ -5,9 +5,14 @@
 mod about;
 mod find;
 mod item;
+mod json;
+mod members;
 mod options;
 mod places;
+mod qmp;
 mod value;
+mod values;
 
 pub use self::find::offers;
 pub use self::item::{Item, Offers};
+pub use self::qmp::qmp;

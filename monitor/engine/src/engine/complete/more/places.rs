@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::command::rows::Rows;
+use crate::commands::monitor::help::logged;
 use crate::engine::complete::more::item::{Item, Place};
 use crate::engine::complete::more::value::plain;
 use crate::guest::registers;
@@ -27,6 +28,7 @@ pub(super) async fn find(place: &Place<'_>, spec: &str, info: bool) -> Option<(u
     }
     let nth = place.before.len();
     let found = match (place.command, nth) {
+        ("log", 0) => return Some(log_items(place)),
         ("qom-list" | "qom-get" | "qom-set", 0) => return Some(path(place).await),
         ("qom-get" | "qom-set", 1) => properties(place).await,
         ("qom-set", 2) => value_now(place).await,
@@ -54,6 +56,24 @@ pub(super) async fn find(place: &Place<'_>, spec: &str, info: bool) -> Option<(u
         }
     };
     Some((0, found))
+}
+
+/// What may be logged, behind the last comma.
+fn log_items(place: &Place<'_>) -> (usize, Vec<Item>) {
+    let comma = place.typed.rfind(',').map_or(0, |at| at + 1);
+    let given: Vec<&str> = place.typed[..comma].split(',').collect();
+    let mut items: Vec<Item> = logged(place.caps.version)
+        .filter(|(name, _)| !given.contains(name))
+        .map(|(name, what)| Item::new(name, what))
+        .collect();
+    if comma == 0 {
+        items.push(Item::new("none", "end logging"));
+    }
+    items.push(Item {
+        open: true,
+        ..Item::new("trace:", "trace events by their names")
+    });
+    (comma, items)
 }
 
 /// The letter of an argument, with what is behind it.
