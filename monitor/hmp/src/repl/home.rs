@@ -9,10 +9,13 @@ use hmp_engine::engine::Monitor;
 use hmp_engine::host::Risk;
 use tokio::time::timeout;
 
+use super::choose::{Unchosen, named};
 use super::connect::{Link, connect, dial};
 use super::host::Program;
+use super::list::field;
 use crate::client::address::Address;
 use crate::client::{Client, Options};
+use crate::discover::discover;
 
 /// How long QEMU may take to say what it offers: without that no command can run, so this belongs
 /// to connecting.
@@ -72,6 +75,15 @@ impl Home {
 
     /// A connection to what a text names, or to where the prompt came from, and a monitor on it.
     pub(super) async fn connect(&self, text: Option<&str>) -> Result<(Link, Monitor), String> {
+        // The program's own word on that is about its command line.
+        if let Some(text) = text.filter(|_| self.settings.wait.is_none())
+            && let Err(Unchosen::None(_)) = named(text, discover)
+        {
+            return Err(format!(
+                "there is no socket and no running QEMU called '{}'; 'vms' lists what runs",
+                field(text)
+            ));
+        }
         let connected = match (text, &self.address) {
             (Some(text), _) => connect(Some(text), &self.settings).await,
             (None, Some(address)) => dial(address, &self.settings).await,

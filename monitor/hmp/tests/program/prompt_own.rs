@@ -26,6 +26,9 @@ fn qmp_shows_the_reply() {
     assert_eq!(rows[1], "  \"path\": \"/a\"");
     let rows = screen.runs("qmp qom-get path=\"/a b\"");
     assert_eq!(rows[1], "  \"path\": \"/a b\"");
+    let rows = screen.runs("connect nosuch");
+    let text = "hmp: there is no socket and no running QEMU called 'nosuch'; 'vms' lists what runs";
+    assert_eq!(rows.concat(), text);
     let rows = screen.runs("connect one x");
     assert_eq!(rows, ["hmp: 'x' is too much: connect goes to one VM"]);
     let rows = screen.runs("qmp nosuch");

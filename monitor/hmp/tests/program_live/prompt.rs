@@ -96,6 +96,21 @@ fn events_and_states_of_a_vm() {
     }
 }
 
+/// A migration in the background that fails says so.
+#[test]
+fn the_end_of_a_migration() {
+    for program in qemus().into_iter().filter(|program| is_x86(program)) {
+        let qemu = Qemu::start(&program, &["-M", "pc", "-m", "16M"]);
+        let mut screen = at(&qemu, &[]);
+        screen.types("migrate -d exec:false\r");
+        screen.shows(" MIGRATION: failed");
+        screen.is_at("(qemu)");
+        screen.types("migrate -d exec:cat>/dev/null\r");
+        screen.shows(" MIGRATION: completed");
+        screen.is_at("(qemu)");
+    }
+}
+
 /// Buses that do not fit, and memory that is in use, are not offered.
 #[test]
 fn what_fits_and_is_free_is_offered() {
