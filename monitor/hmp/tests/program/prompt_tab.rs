@@ -324,7 +324,7 @@ fn lines_files_and_vms_behind_the_prompts_own_commands() {
         ("explain system_po", "explain system_powerdown"),
         ("help apr", "help apropos"),
         ("events STOP RTC", "events STOP RTC_CHANGE"),
-        ("events progress o", "events progress off"),
+        ("events progress of", "events progress off"),
         ("screen ki", "screen kitty"),
         ("reg", "regs"),
         ("watch regs -", "watch regs -a"),

@@ -201,7 +201,7 @@ fn the_demo_answers(#[case] line: &str, #[case] begins: &str) {
 #[case("sendkey ret", "Error: send-key was not recorded in ")]
 #[case("netdev_add user,id=n", "Error: netdev_add was not recorded in ")]
 #[case("x/4xw 0", "Error: memsave was not recorded in ")]
-#[case("x/4i $pc", "x: register $pc is not available: ")]
+#[case("x/4i $pc", "x: needs --allow pausing: ")]
 #[case("log none", "log: blocked: ")]
 #[case("reset", "unknown command: 'reset'\n")]
 #[case("exit", "unknown command: 'exit'\n")]
