@@ -25,6 +25,9 @@ pub struct Known {
     /// Time decides whether they differ: they may, and need not.
     #[serde(default)]
     pub time: bool,
+    /// They differ only where the built-in monitor may not be asked.
+    #[serde(default)]
+    pub native: bool,
     /// Why the answers differ, and why that is right.
     pub reason: String,
     /// Where QEMU documents or fixes it.
@@ -62,6 +65,14 @@ impl KnownList {
             entries.push((known, false));
         }
         Ok(Self { entries })
+    }
+
+    /// Those for runs that never ask the built-in monitor, or that may.
+    #[must_use]
+    pub fn in_mode(mut self, native_only: bool) -> Self {
+        self.entries
+            .retain(|(known, _)| native_only || !known.native);
+        self
     }
 
     /// What is different and expected to be becomes [`Verdict::Known`], with the reason.

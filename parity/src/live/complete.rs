@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Completion on real QEMUs: the same prefixes with TAB on the built-in monitor and on ours.
 
+use std::sync::Arc;
+
+use hmp::host::Unattended;
+use hmp_engine::command::route::Passthrough;
+
 use super::prefixes::generated;
 use super::programs::Program;
 use super::vm::{Vm, VmError};
@@ -18,17 +23,26 @@ pub struct Random {
 }
 
 /// Completes `prefixes`, and random ones, on a VM of `list`, by both monitors. A prefix that could
-/// not be tried has an entry too.
+/// not be tried has an entry too. `native_only`: ours never asks the built-in monitor.
 pub async fn live(
     list: &Prefixes,
     prefixes: &[String],
     random: Random,
     program: &Program,
+    native_only: bool,
     known: &mut KnownList,
 ) -> Vec<Completed> {
     let mut found = Vec::new();
     let mut prefixes = prefixes.to_vec();
-    let failed = match try_live(list, &mut prefixes, random, program, &mut found).await {
+    let failed = match try_live(
+        list,
+        &mut prefixes,
+        random,
+        (program, native_only),
+        &mut found,
+    )
+    .await
+    {
         Ok(()) => String::new(),
         Err(error) => error.to_string(),
     };
@@ -43,13 +57,17 @@ async fn try_live(
     list: &Prefixes,
     prefixes: &mut Vec<String>,
     random: Random,
-    program: &Program,
+    (program, native_only): (&Program, bool),
     found: &mut Vec<Completed>,
 ) -> Result<(), VmError> {
     let mut vm = Vm::start(&list.vm, program).await?;
     list.make_files(vm.dir())?;
     tabs::load_modules(&vm.qmp).await?;
-    let mut monitor = engine::native(vm.qmp.clone()).await?;
+    let passthrough = match native_only {
+        true => Passthrough::Never,
+        false => Passthrough::Auto,
+    };
+    let mut monitor = engine::with(vm.qmp.clone(), Arc::new(Unattended), passthrough).await?;
     prefixes.extend(generated(&mut monitor, random.seed, random.count).await);
     for prefix in prefixes.iter() {
         let text = vm.fill(prefix);

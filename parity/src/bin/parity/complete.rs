@@ -61,7 +61,7 @@ impl Complete {
                 true => Random::from(&self.random),
                 false => Random { seed: 0, count: 0 },
             };
-            let live = live::complete::live(list, prefixes, random, &program, known);
+            let live = live::complete::live(list, prefixes, random, &program, true, known);
             found.extend(runtime.block_on(live));
         }
         Ok(found)

@@ -20,7 +20,8 @@ use crate::sweep::accel_lacks;
 impl Run {
     /// Runs cases or recordings, and reports.
     pub fn run(&self) -> Done {
-        let mut known = KnownList::load(&self.known)?;
+        let native_only = self.native_only || self.offline.is_some();
+        let mut known = KnownList::load(&self.known)?.in_mode(native_only);
         let entries = match &self.offline {
             Some(folder) => {
                 let topics = recordings::topics(folder)?;
@@ -40,7 +41,7 @@ impl Run {
             Vec::new()
         };
         let report = Report {
-            native_only: self.native_only || self.offline.is_some(),
+            native_only,
             stale: stale.into_iter().map(str::to_owned).collect(),
             sides: self.sides(),
             completions,
@@ -99,6 +100,7 @@ impl Run {
                     &prefixes,
                     (&self.random).into(),
                     program,
+                    self.native_only,
                     known,
                 )));
             }
