@@ -38,7 +38,7 @@ pub struct Section<'a> {
     pub instance: u32,
     /// The version of its layout.
     pub version: u32,
-    /// What it holds: fields without names or lengths, then [subsections](subsections).
+    /// What it holds: fields without names or lengths, then [`subsections`].
     pub body: &'a [u8],
 }
 
