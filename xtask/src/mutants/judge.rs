@@ -67,7 +67,7 @@ pub fn tabs(qemu: &Path) -> Result<bool, Error> {
         seed: 1,
         count: 100,
     };
-    let completed = complete::live(&list, &all, random, &program, &mut known);
+    let completed = complete::live(&list, &all, random, &program, true, &mut known);
     let before = format!("parity/completions-{}.before", program.qemu);
     as_good(&[], &runtime()?.block_on(completed), Path::new(&before))
 }

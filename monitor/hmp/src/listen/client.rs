@@ -10,6 +10,7 @@ use crate::listen::seat::Seat;
 use crate::listen::state::State;
 use crate::listen::stream::Stream;
 use crate::listen::telnet::{self, Telnet};
+use crate::listen::unread::Unread;
 use crate::listen::vacant::Vacant;
 
 /// Bytes read at a time.
@@ -20,10 +21,6 @@ const AHEAD: usize = 64 << 10;
 
 /// Bytes of echo after which it is sent before the next byte is looked at.
 const PIECE: usize = 256 << 10;
-
-/// Bytes kept for a client that does not read, before it is closed. The echo of one line can be 32
-/// MiB.
-const UNREAD: usize = 96 << 20;
 
 struct Connection {
     stream: Stream,
@@ -73,6 +70,7 @@ pub(super) struct At {
     pub(super) qemu: Arc<Qemu>,
     pub(super) state: Arc<State>,
     pub(super) vacant: Arc<Vacant>,
+    pub(super) unread: Unread,
 }
 
 /// Serves a client until it leaves, or QEMU ends.
@@ -83,6 +81,7 @@ pub(super) async fn serve(
         qemu,
         state,
         vacant,
+        mut unread,
     }: At,
     mut over: Over,
 ) {
@@ -106,7 +105,7 @@ pub(super) async fn serve(
     tokio::select! {
         biased;
         () = over.wait() => connection.flush(),
-        () = talk(&mut connection, &mut seat) => {}
+        () = talk(&mut connection, &mut seat, &mut unread) => {}
     }
     state.leaves(seat.position(), connection.telnet.unwrap_or(left));
     if seat.goes_on() && !over.has_come() {
@@ -115,7 +114,7 @@ pub(super) async fn serve(
     }
 }
 
-async fn talk(connection: &mut Connection, seat: &mut Seat) {
+async fn talk(connection: &mut Connection, seat: &mut Seat, unread: &mut Unread) {
     let mut buffer = vec![0; CHUNK];
     loop {
         // What the client does not read holds nothing up.
@@ -142,7 +141,7 @@ async fn talk(connection: &mut Connection, seat: &mut Seat) {
             connection.flush();
             tokio::task::yield_now().await;
         }
-        if connection.unsent().len() > UNREAD {
+        if unread.is_too_much(connection.unsent().len()) {
             return;
         }
         if connection.ended {

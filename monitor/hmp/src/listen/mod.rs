@@ -18,6 +18,7 @@ mod state;
 mod stream;
 mod telnet;
 mod text;
+mod unread;
 mod vacant;
 
 pub use self::activation::notify;

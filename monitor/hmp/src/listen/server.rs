@@ -17,6 +17,7 @@ use crate::listen::qemu::Qemu;
 use crate::listen::socket::{BindError, Binding, Socket};
 use crate::listen::state::{Format, Named, State};
 use crate::listen::stream::Stream;
+use crate::listen::unread::Unread;
 use crate::listen::vacant::Vacant;
 
 /// How long no client is accepted after one could not be: there are too many.
@@ -76,6 +77,7 @@ impl Server {
     pub async fn serve(&self, qemu: Qemu, events: &mut Events) -> Ended {
         let qemu = Arc::new(qemu);
         let format = Format::default();
+        let unread = Unread::default();
         let (ending, over) = watch::channel(false);
         let over = Over::new(over);
         let mut sockets = JoinSet::new();
@@ -86,6 +88,7 @@ impl Server {
                 manner: self.manner,
                 format: Arc::clone(&format),
                 named: Arc::clone(&self.named),
+                unread: unread.another(),
                 over: over.clone(),
             };
             sockets.spawn(serving.clients());
@@ -110,6 +113,7 @@ struct Serving {
     manner: Manner,
     format: Format,
     named: Named,
+    unread: Unread,
     over: Over,
 }
 
@@ -160,6 +164,7 @@ impl Serving {
             qemu,
             state,
             vacant,
+            unread: self.unread.another(),
         };
         serve(stream, self.socket.telnet, place, self.over.clone())
     }
