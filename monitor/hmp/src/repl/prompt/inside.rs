@@ -181,6 +181,6 @@ mod tests {
         assert_eq!(offered("o"), (0, "off on".into()));
         assert_eq!(offered("STOP R"), (5, "RESET".into()));
         assert_eq!(offered("-S"), (0, "-STOP".into()));
-        assert_eq!(offered("progress "), (9, "off".into()));
+        assert_eq!(offered("progress "), (9, "off on".into()));
     }
 }
