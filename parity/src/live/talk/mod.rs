@@ -6,10 +6,12 @@
 //! conversations that were recorded at the built-in's. What may differ is in one table, [`Differs`].
 
 mod client;
+mod conversation;
 mod differs;
 mod generate;
 mod machine;
 pub mod random;
 pub mod recorded;
+mod table;
 
 pub use self::differs::{Differs, DiffersError};

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Conversations that were recorded at the built-in's sockets, played at `hmp --listen`.
 //!
-//! A file has a line of JSON for each: the first says what the format is. Bytes are letters of Latin-1.
+//! A file has a line of JSON for each; the first says what the format is.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,151 +13,21 @@ use hmp::client::address::Address;
 use hmp::client::{Client as Qmp, Options};
 use hmp_engine::qmp::Qmp as _;
 use regex::Regex;
-use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout};
 
 use crate::live::folder::absolute;
 use crate::live::programs::Program;
-use crate::live::talk::client::{Place, Stream};
+use crate::live::talk::client::Place;
+use crate::live::talk::conversation::{Action, Conversation, On, Received, STEP, Step, bytes};
 use crate::live::talk::differs::Differs;
 use crate::live::talk::machine::Machine;
-
-/// Marks in what was received that are not bytes: the server closed; an object step was done; what
-/// another client received.
-const CLOSED: char = '\u{2404}';
-const STEP: char = '\u{241e}';
-const CLIENT: char = '\u{241d}';
+use crate::live::talk::table::{QUIET, Table};
 
 /// The folder that `{dir}` stands for: its name is echoed byte by byte, so it is always this one.
 const FILES: &str = "/tmp/hmpsock";
 
 /// Who may use it.
 const LOCK: &str = "/tmp/.hmpsock.lock";
-
-/// Silence that ends the answer to a write.
-const QUIET: Duration = Duration::from_millis(60);
-
-/// How long a client may take to be greeted, or to take what it is sent.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// One conversation.
-#[derive(Debug, Deserialize)]
-struct Conversation {
-    name: String,
-    vm: String,
-    send: Vec<Action>,
-    receive: BTreeMap<String, Received>,
-    #[serde(default)]
-    on: On,
-    #[serde(default)]
-    files: Vec<String>,
-    #[serde(default)]
-    eager: bool,
-    quiet: Option<f64>,
-}
-
-/// The kind of monitor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum On {
-    #[default]
-    Unix,
-    /// Two monitors.
-    Unix2,
-    Tcp,
-    Telnet,
-    /// Two monitors on one socket that is shared, or a terminal: QEMU's own alone.
-    Mux,
-    Pty,
-    PtyMux,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Action {
-    Send(String),
-    Wait(f64),
-    Step(Step),
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(tag = "op", rename_all = "kebab-case")]
-enum Step {
-    #[serde(rename_all = "kebab-case")]
-    Reconnect {
-        #[serde(default)]
-        at_once: bool,
-        #[serde(default)]
-        eager: bool,
-    },
-    Close,
-    HalfClose,
-    Connect {
-        r#as: char,
-        monitor: Option<u32>,
-    },
-    Client {
-        r#as: char,
-    },
-    Pause,
-    Unpause,
-    Qmp {
-        command: Value,
-        #[serde(default)]
-        show: bool,
-    },
-    Fd {
-        send: String,
-    },
-    Signal {
-        number: i32,
-    },
-    Send {
-        text: String,
-        #[serde(default = "once")]
-        times: usize,
-    },
-}
-
-fn once() -> usize {
-    1
-}
-
-/// What came, or of what is long its digest.
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-enum Received {
-    Text(String),
-    Long {
-        length: usize,
-        sha256: String,
-        begins: String,
-        ends: String,
-    },
-}
-
-/// Characters from which on a digest is kept.
-const LONG: usize = 6000;
-
-impl Received {
-    fn of(text: String) -> Self {
-        let length = text.chars().count();
-        if length <= LONG {
-            return Self::Text(text);
-        }
-        let digest = Sha256::digest(&text);
-        Self::Long {
-            length,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-            begins: text.chars().take(200).collect(),
-            ends: text.chars().skip(length - 200).collect(),
-        }
-    }
-}
 
 /// Why conversations can't be played.
 #[derive(Debug, thiserror::Error)]
@@ -275,16 +143,6 @@ fn parted(wanted: &Received, got: &Received) -> (String, String) {
     let from = same.count().saturating_sub(40);
     let piece = |text: &str| text.chars().skip(from).take(160).collect();
     (piece(wanted), piece(got))
-}
-
-fn bytes(text: &str) -> Vec<u8> {
-    text.chars()
-        .map(|letter| u8::try_from(letter).unwrap_or(b'?'))
-        .collect()
-}
-
-fn letters(bytes: &[u8]) -> String {
-    bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
 impl Conversation {
@@ -479,270 +337,4 @@ fn free_port() -> io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?
         .local_addr()?
         .port())
-}
-
-/// What a client's reader says: bytes, or that the server closed.
-type News = (char, u64, Option<Vec<u8>>);
-
-/// The clients of one conversation.
-struct Table {
-    place: Place,
-    clients: BTreeMap<char, Client>,
-    news: mpsc::UnboundedReceiver<News>,
-    tell: mpsc::UnboundedSender<News>,
-    connections: u64,
-}
-
-struct Client {
-    monitor: u32,
-    text: String,
-    /// Not there when it was closed.
-    line: Option<Line>,
-    /// Whether the server has closed.
-    ended: bool,
-    paused: watch::Sender<bool>,
-}
-
-struct Line {
-    number: u64,
-    stream: Stream,
-    reader: AbortHandle,
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.reader.abort();
-    }
-}
-
-impl Table {
-    fn new(place: Place) -> Self {
-        let (tell, news) = mpsc::unbounded_channel();
-        Self {
-            place,
-            clients: BTreeMap::new(),
-            news,
-            tell,
-            connections: 0,
-        }
-    }
-
-    fn note(&mut self, who: char, text: &str) {
-        if let Some(client) = self.clients.get_mut(&who) {
-            client.text.push_str(text);
-        }
-    }
-
-    async fn open(&mut self, who: char, monitor: u32) -> io::Result<()> {
-        let place = match (&self.place, monitor) {
-            (Place::Unix(path), 2) => Place::Unix(path.with_file_name("m2")),
-            (place, _) => place.clone(),
-        };
-        let stream = Stream::connect(&place).await?;
-        self.connections += 1;
-        let number = self.connections;
-        let client = self.clients.entry(who).or_insert_with(|| Client {
-            monitor,
-            text: String::new(),
-            line: None,
-            ended: false,
-            paused: watch::Sender::new(false),
-        });
-        let reader = tokio::spawn(read(
-            stream.clone(),
-            (who, number),
-            self.tell.clone(),
-            client.paused.subscribe(),
-        ));
-        client.ended = false;
-        client.line = Some(Line {
-            number,
-            stream,
-            reader: reader.abort_handle(),
-        });
-        Ok(())
-    }
-
-    fn hear(&mut self, (who, number, bytes): News) {
-        let Some(client) = self.clients.get_mut(&who) else {
-            return;
-        };
-        if client
-            .line
-            .as_ref()
-            .is_none_or(|line| line.number != number)
-        {
-            return;
-        }
-        match bytes {
-            Some(bytes) => client.text.push_str(&letters(&bytes)),
-            None => {
-                client.text.push(CLOSED);
-                client.ended = true;
-            }
-        }
-    }
-
-    /// Waits for the first bytes, then for silence.
-    async fn greeted(&mut self, who: char) {
-        let before = self.clients.get(&who).map_or(0, |client| client.text.len());
-        let deadline = Instant::now() + PATIENCE;
-        while self
-            .clients
-            .get(&who)
-            .is_some_and(|client| client.text.len() == before)
-        {
-            match timeout(deadline - Instant::now(), self.news.recv()).await {
-                Ok(Some(news)) => self.hear(news),
-                _ => return,
-            }
-        }
-        self.settle(QUIET, Duration::ZERO).await;
-    }
-
-    /// Listens until nothing has come for `quiet`, and at least for `least`.
-    async fn settle(&mut self, quiet: Duration, least: Duration) {
-        let begin = Instant::now();
-        let mut last = begin;
-        loop {
-            let until = (last + quiet).max(begin + least);
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            if let Ok(Some(news)) = timeout(left, self.news.recv()).await {
-                self.hear(news);
-                last = Instant::now();
-            }
-        }
-    }
-
-    async fn send(&mut self, who: char, bytes: &[u8]) {
-        let client = self.clients.get(&who).filter(|client| !client.ended);
-        let Some(line) = client.and_then(|client| client.line.as_ref()) else {
-            return;
-        };
-        let stream = line.stream.clone();
-        match timeout(PATIENCE, stream.write(bytes)).await {
-            // The server may close meanwhile.
-            Ok(_) => {}
-            Err(_) => self.note(who, "<not taken>"),
-        }
-    }
-
-    async fn step(&mut self, who: char, step: &Step) -> io::Result<()> {
-        match step {
-            Step::Reconnect { at_once, eager } => {
-                let monitor = self.leave(who).await;
-                if !at_once {
-                    sleep(Duration::from_millis(100)).await;
-                }
-                self.note(who, &STEP.to_string());
-                self.open(who, monitor).await?;
-                if !eager {
-                    self.greeted(who).await;
-                }
-            }
-            Step::Close => {
-                self.leave(who).await;
-                self.note(who, &STEP.to_string());
-                self.settle(QUIET, Duration::ZERO).await;
-            }
-            Step::HalfClose => {
-                if let Some(line) = self
-                    .clients
-                    .get(&who)
-                    .and_then(|client| client.line.as_ref())
-                {
-                    // The server may have closed before.
-                    let _ = line.stream.finish();
-                }
-                self.note(who, &STEP.to_string());
-                self.settle(Duration::from_millis(100), Duration::ZERO)
-                    .await;
-            }
-            Step::Pause | Step::Unpause => {
-                if let Some(client) = self.clients.get(&who) {
-                    client.paused.send_replace(matches!(step, Step::Pause));
-                }
-                if matches!(step, Step::Unpause) {
-                    self.settle(Duration::from_millis(300), Duration::ZERO)
-                        .await;
-                }
-            }
-            Step::Fd { send } => {
-                let file = File::open("/dev/null")?;
-                if let Some(line) = self
-                    .clients
-                    .get(&who)
-                    .and_then(|client| client.line.as_ref())
-                {
-                    let stream = line.stream.clone();
-                    stream.write_with(&bytes(send), file.as_fd()).await?;
-                }
-                self.settle(Duration::from_millis(100), Duration::ZERO)
-                    .await;
-            }
-            Step::Send { text, times } => {
-                let all = bytes(text).repeat(*times);
-                self.send(who, &all).await;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Closes a client's connection; which monitor it was at.
-    async fn leave(&mut self, who: char) -> u32 {
-        let Some(client) = self.clients.get_mut(&who) else {
-            return 1;
-        };
-        client.line = None;
-        // Its reader has the other half.
-        tokio::task::yield_now().await;
-        client.monitor
-    }
-
-    fn close(&mut self) {
-        for client in self.clients.values_mut() {
-            client.line = None;
-        }
-    }
-
-    /// What all received: the first client, then the others, each behind a mark.
-    fn text(&self) -> String {
-        let mut text = String::new();
-        for (who, client) in &self.clients {
-            if *who != 'A' {
-                text.extend([CLIENT, *who]);
-            }
-            text.push_str(&client.text);
-        }
-        text
-    }
-}
-
-async fn read(
-    stream: Stream,
-    (who, number): (char, u64),
-    tell: mpsc::UnboundedSender<News>,
-    mut paused: watch::Receiver<bool>,
-) {
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        if paused.wait_for(|paused| !paused).await.is_err() {
-            return;
-        }
-        let read = tokio::select! {
-            biased;
-            _ = paused.changed() => continue,
-            read = stream.read(&mut buffer) => read,
-        };
-        let count = read.unwrap_or(0);
-        let news = buffer.get(..count).filter(|bytes| !bytes.is_empty());
-        let ended = news.is_none();
-        if tell.send((who, number, news.map(<[u8]>::to_vec))).is_err() || ended {
-            return;
-        }
-    }
 }
