@@ -31,6 +31,10 @@ const VIRTUAL_DEVICES: &[(&str, &str)] = &[
 /// Multiplexers of I2C that give themselves an id.
 const MULTIPLEXERS: &[&str] = &["pca9546", "pca9548"];
 
+/// What an I3C bus adds to its name for the I2C bus that it makes next (hw/i3c/core.c,
+/// i3c_init_bus).
+const NEXT_TO_I3C: &str = "-legacy-i2c";
+
 /// More than any machine nests.
 const MAX_DEPTH: usize = 64;
 
@@ -252,7 +256,7 @@ impl Devices {
             .copied()
             .filter(|&child| buses.contains(&self.objects[child].kind))
             .collect();
-        inner.sort_by_key(|&child| std::cmp::Reverse(trailing_number(&self.objects[child].name)));
+        inner.sort_by_key(|&child| std::cmp::Reverse(made(&self.objects[child].name)));
         inner
     }
 
@@ -321,10 +325,15 @@ async fn children(
     Ok(children)
 }
 
-fn trailing_number(name: &str) -> (u64, String) {
+/// What orders the buses of one device as they were made: the number that their names end with.
+fn made(name: &str) -> (u64, String, bool) {
+    let (name, is_next) = match name.strip_suffix(NEXT_TO_I3C) {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
     let digits = name.len() - name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     let (stem, number) = name.split_at(name.len() - digits);
-    (number.parse().unwrap_or(0), stem.to_owned())
+    (number.parse().unwrap_or(0), stem.to_owned(), is_next)
 }
 
 #[cfg(test)]
@@ -334,8 +343,11 @@ mod tests {
     #[test]
     fn buses_are_ordered_by_their_numbers() {
         let mut names = ["ide.1", "ide.10", "ide.2"];
-        names.sort_by_key(|name| std::cmp::Reverse(trailing_number(name)));
+        names.sort_by_key(|name| std::cmp::Reverse(made(name)));
         assert_eq!(names, ["ide.10", "ide.2", "ide.1"]);
+        let mut names = ["dw.i3c.5", "dw.i3c.5-legacy-i2c"];
+        names.sort_by_key(|name| std::cmp::Reverse(made(name)));
+        assert_eq!(names, ["dw.i3c.5-legacy-i2c", "dw.i3c.5"]);
     }
 
     #[test]

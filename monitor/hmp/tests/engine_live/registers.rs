@@ -57,8 +57,8 @@ fn names() -> Vec<String> {
 async fn alike(monitor: &mut Monitor, client: &Client, what: &str, line: &str, cpu: i64) -> bool {
     let theirs = builtin(client, line, Some(cpu)).await;
     let mut ours = String::new();
-    run(monitor, line, &mut ours).await;
-    assert_eq!(ours, theirs, "{what}: {line} of CPU {cpu}");
+    let ran = run(monitor, line, &mut ours).await;
+    assert_eq!(ours, theirs, "{what}: {line} of CPU {cpu}: {ran:?}");
     !theirs.contains("unknown register")
 }
 

@@ -90,6 +90,7 @@ async fn sweep(
     let mut ours = Ours {
         helped: Side::engine(helped),
         native: Side::engine(native),
+        user,
         ended: None,
         spent,
     };
@@ -97,7 +98,6 @@ async fn sweep(
     let mut dead = String::new();
     for line in lines {
         if dead.is_empty() {
-            user.types(&line);
             let blank = Answer::blank(machine, program, &line);
             answers.extend(ours.answers(vm, &line, &blank).await);
             if let Some(whose) = ours.ended {
@@ -125,6 +125,7 @@ async fn sweep(
 struct Ours<'a> {
     helped: Side,
     native: Side,
+    user: Arc<User>,
     /// Whose line QEMU ended at.
     ended: Option<&'static str>,
     spent: &'a mut Spent,
@@ -134,13 +135,14 @@ impl Ours<'_> {
     /// The built-in's answer, ours in both modes, and the built-in's again.
     async fn answers(&mut self, vm: &mut Vm, line: &str, blank: &Answer) -> [Answer; 2] {
         if self.native.plan(line).has_hazards {
-            // The built-in has no such guard: what ours refuses is not for it.
+            // The built-in has no such guard: what ours refuses is not typed there.
             let native = self.native.line(line).await;
             self.notice(vm, "ours without the built-in").await;
             if native.refusal == Some(Refusal::Harm) {
                 return Asked::ALL.map(|asked| judged(blank, &native, asked, Default::default()));
             }
         }
+        self.user.types(line);
         let (before, took) = timed(vm.builtin_line_with(line, None)).await;
         self.spent.builtin += took;
         self.notice(vm, "the built-in").await;
