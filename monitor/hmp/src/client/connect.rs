@@ -181,7 +181,7 @@ async fn dialogue(
     request["id"] = json!(id);
     let request = Request {
         text: format!("{request}\n"),
-        descriptor: None,
+        passed: None,
     };
     writer
         .send(&request)

@@ -22,7 +22,7 @@ use crate::client::events::{Event, Events, Queue};
 use crate::client::options::Options;
 use crate::client::peer::Peer;
 use crate::client::pending::{End, Pending, Waiting};
-use crate::client::wire::{Message, ReadError, Reader, Request, Writer, read_error};
+use crate::client::wire::{Message, Passed, ReadError, Reader, Request, Writer, read_error};
 
 /// With `oob`, QEMU queues this many requests and stops reading at more, so that an out-of-band
 /// command would wait too.
@@ -203,14 +203,18 @@ impl Client {
             return Err(self.ended(command));
         };
         let (reply, answer) = oneshot::channel();
+        let (unanswered, answered) = oneshot::channel();
         let waiting = Waiting {
             command: command.to_owned(),
             reply,
-            _held: (place, turn),
+            _held: (place, turn, unanswered),
         };
         connection.shared.pending.send(waiting, |id| Request {
             text: encode(command, &arguments, id),
-            descriptor,
+            passed: descriptor.map(|descriptor| Passed {
+                descriptor,
+                answered,
+            }),
         })?;
         drop(arguments);
         let answer = match connection.timeout {
@@ -322,9 +326,7 @@ fn encode(command: &str, arguments: &Value, id: u64) -> String {
         id,
     };
     // Text and numbers: nothing in there fails to serialise.
-    let mut text = serde_json::to_string(&wire).unwrap_or_default();
-    text.push('\n');
-    text
+    serde_json::to_string(&wire).unwrap_or_default()
 }
 
 /// Refuses the noncharacters of Unicode: QEMU would answer that the JSON is broken, without an id.
@@ -360,16 +362,21 @@ async fn write(
     while let Some((id, mut request)) = next {
         next = None;
         let mut ids = vec![id];
+        if request.passed.is_none() {
+            // QEMU needs no line end, but what is between may read lines.
+            request.text.push('\n');
+        }
         // What is there already goes out in the same write; what has a descriptor goes alone.
-        while request.descriptor.is_none()
+        while request.passed.is_none()
             && let Ok((id, more)) = queue.try_recv()
         {
-            if more.descriptor.is_some() {
+            if more.passed.is_some() {
                 next = Some((id, more));
                 break;
             }
             ids.push(id);
             request.text.push_str(&more.text);
+            request.text.push('\n');
         }
         if writer.send(&request).await.is_err() {
             // Replies to what went out before may still be on their way: only the reader ends the
@@ -384,8 +391,19 @@ async fn write(
             }
             return;
         }
-        // Its descriptor is QEMU's now.
-        drop(request);
+        // QEMU looks at the descriptor that came last for each byte that it reads, on a thread of
+        // its own, while another takes it for the request (chardev/char-socket.c, tcp_chr_recv and
+        // tcp_get_msgfds): a byte behind the request, be it a line end, can crash it. So there is
+        // none before the reply.
+        if let Some(Passed {
+            descriptor,
+            answered,
+        }) = request.passed
+        {
+            // It is QEMU's now.
+            drop(descriptor);
+            let _ = answered.await;
+        }
         if next.is_none() {
             next = queue.recv().await;
         }

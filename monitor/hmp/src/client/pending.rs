@@ -40,9 +40,14 @@ impl End {
 pub(super) struct Waiting {
     pub(super) command: String,
     pub(super) reply: oneshot::Sender<QmpResult>,
-    /// Its place among the requests in flight, and its turn among those with a descriptor. They
-    /// stay taken when the caller gave up: QEMU still works on it.
-    pub(super) _held: (OwnedSemaphorePermit, Option<OwnedMutexGuard<()>>),
+    /// Its place among the requests in flight, its turn among those with a descriptor, and what
+    /// keeps the writer from going on behind one. They stay taken when the caller gave up: QEMU
+    /// still works on it.
+    pub(super) _held: (
+        OwnedSemaphorePermit,
+        Option<OwnedMutexGuard<()>>,
+        oneshot::Sender<()>,
+    ),
 }
 
 pub(super) struct Pending(Mutex<State>);

@@ -131,9 +131,16 @@ impl Reader {
 /// A request on its way out.
 #[derive(Debug)]
 pub(super) struct Request {
-    /// JSON with a line end behind it: QEMU needs none, but what stands between may read lines.
     pub(super) text: String,
-    pub(super) descriptor: Option<OwnedFd>,
+    pub(super) passed: Option<Passed>,
+}
+
+/// A descriptor that goes along with a request.
+#[derive(Debug)]
+pub(super) struct Passed {
+    pub(super) descriptor: OwnedFd,
+    /// Comes to its end with the reply, or when there will be none.
+    pub(super) answered: oneshot::Receiver<()>,
 }
 
 pub(super) enum Writer {
@@ -164,9 +171,9 @@ impl Writer {
 
     pub(super) async fn send(&mut self, request: &Request) -> io::Result<()> {
         let text = request.text.as_bytes();
-        match (self, &request.descriptor) {
-            (Self::Unix(half), Some(descriptor)) => {
-                let sent = send_with(half.as_ref(), text, descriptor).await?;
+        match (self, &request.passed) {
+            (Self::Unix(half), Some(passed)) => {
+                let sent = send_with(half.as_ref(), text, &passed.descriptor).await?;
                 half.write_all(&text[sent..]).await
             }
             (Self::Unix(half), None) => half.write_all(text).await,

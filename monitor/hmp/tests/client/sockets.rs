@@ -285,6 +285,9 @@ async fn request_with_descriptor(stream: &UnixStream) -> (Value, Option<OwnedFd>
             Ok((byte[0], sent))
         });
         let (byte, sent) = received.await.unwrap();
+        if byte == b'\n' && text.is_empty() {
+            continue;
+        }
         assert!(
             sent.is_none() || text.is_empty(),
             "it comes with the first byte"
@@ -310,8 +313,9 @@ async fn a_descriptor_goes_with_its_request() {
         theirs.writable().await.unwrap();
         theirs.try_write(GREETING.as_bytes()).unwrap();
         let mut contents = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..5 {
             let (request, descriptor) = request_with_descriptor(&theirs).await;
+            let has_descriptor = descriptor.is_some();
             if let Some(descriptor) = descriptor {
                 let mut file = File::from(descriptor);
                 let mut text = String::new();
@@ -319,13 +323,12 @@ async fn a_descriptor_goes_with_its_request() {
                 file.read_to_string(&mut text).unwrap();
                 contents.push(text);
             }
-            // The next descriptor must not come before this one was used.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            let mut early = [0; 2];
-            let count = theirs.try_read(&mut early).unwrap_or(0);
-            // The line end behind this one may.
-            let line_end = &early[..count] == b"\n" || count == 0;
-            assert!(line_end || request["execute"] == "qmp_capabilities");
+            if has_descriptor {
+                // Not a byte may come before this one was used, be it a line end.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let count = theirs.try_read(&mut [0; 2]).unwrap_or(0);
+                assert_eq!(count, 0, "{request}");
+            }
             let reply = json!({"return": request["execute"], "id": request["id"]});
             theirs.try_write(reply.to_string().as_bytes()).unwrap();
         }
@@ -333,11 +336,13 @@ async fn a_descriptor_goes_with_its_request() {
     });
     let (client, _events) = Client::from_unix(ours, &Options::default()).await.unwrap();
     let (one, two) = (file_with("one"), file_with("two"));
-    let (a, b) = tokio::join!(
+    let (a, b, c) = tokio::join!(
         client.execute_with_fd("getfd", json!({"fdname": "a"}), one.as_fd()),
         client.execute_with_fd("getfd", json!({"fdname": "b"}), two.as_fd()),
+        client.execute("query-name", Value::Null),
     );
     assert_eq!((a.unwrap(), b.unwrap()), (json!("getfd"), json!("getfd")));
+    assert_eq!(c.unwrap(), "query-name");
     client.execute("query-status", Value::Null).await.unwrap();
     assert_eq!(server.await.unwrap(), ["one", "two"]);
 }
