@@ -440,6 +440,9 @@ pub const INFO: &[Command] = &[
         routes: &[Route::derived(
             &["qom-list", "qom-get"],
             run!(device::info_qom_tree::info_qom_tree),
+        )
+        .after_builtin(
+            "each object costs a request, together a hundred times what one line takes",
         )],
         ..ROW
     },
