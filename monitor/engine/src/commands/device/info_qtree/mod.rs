@@ -223,6 +223,10 @@ async fn values(
     objects::chosen_values(qmp, caps, &wanted).await
 }
 
+/// The address space of the machine: system bus devices are placed in it and nowhere else
+/// (hw/core/sysbus.c, sysbus_mmio_map_common).
+const SYSTEM_MEMORY: &str = "/machine/unattached/system[0]";
+
 /// A region of a system bus device: where it starts, all bits set where that is not kept, and its
 /// size.
 type Place = (u64, u64);
@@ -246,16 +250,22 @@ async fn regions(
         }
     }
     let paths: Vec<&str> = wanted.iter().map(|(_, path, _)| path.as_str()).collect();
-    let found = objects::values_of(qmp, caps, &paths, ["addr", "size"]).await?;
+    let asked = ["addr", "size", "container"];
+    let found = objects::values_of(qmp, caps, &paths, asked).await?;
     let mut regions: HashMap<usize, Vec<Place>> = HashMap::new();
-    for ((number, _, placed), [address, size]) in wanted.into_iter().zip(found) {
+    for ((number, _, placed), [address, size, container]) in wanted.into_iter().zip(found) {
         let (Some(address), Some(size)) = (
             address.as_ref().and_then(Value::as_u64),
             size.as_ref().and_then(Value::as_u64),
         ) else {
             continue;
         };
-        let start = if placed { address } else { u64::MAX };
+        // Of one type, a board may place some itself and have others in a container.
+        let is_elsewhere = container.is_some_and(|container| container != SYSTEM_MEMORY);
+        let start = match placed && !is_elsewhere {
+            true => address,
+            false => u64::MAX,
+        };
         regions.entry(number).or_default().push((start, size));
     }
     Ok(regions)

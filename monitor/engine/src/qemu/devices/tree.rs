@@ -6,6 +6,8 @@ use std::collections::{HashMap, HashSet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::qemu::devices::entry::{Entry, Kind};
+use crate::qemu::devices::ids;
 use crate::qemu::objects::{self, Node};
 use crate::qmp::{Qmp, QmpError};
 
@@ -18,51 +20,12 @@ const ROOT_NAME: &str = "main-system-bus";
 /// A type whose id is its own name.
 const PLATFORM_BUS: &str = "platform-bus-device";
 
-/// Devices on the virtual bus of pSeries machines, and their names there (`dt_name` in QEMU's
-/// sources): with the value of `reg` they are the ids of those that were given none.
-const VIRTUAL_DEVICES: &[(&str, &str)] = &[
-    ("spapr-nvram", "nvram"),
-    ("spapr-vlan", "l-lan"),
-    ("spapr-vscsi", "v-scsi"),
-    ("spapr-vty", "vty"),
-    ("tpm-spapr", "vtpm"),
-];
-
-/// Multiplexers of I2C that give themselves an id.
-const MULTIPLEXERS: &[&str] = &["pca9546", "pca9548"];
-
 /// What an I3C bus adds to its name for the I2C bus that it makes next (hw/i3c/core.c,
 /// i3c_init_bus).
 const NEXT_TO_I3C: &str = "-legacy-i2c";
 
 /// More than any machine nests.
 const MAX_DEPTH: usize = 64;
-
-/// A bus or a device in the tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A bus.
-    Bus,
-    /// A device.
-    Device,
-}
-
-/// One entry of the tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// What it is.
-    pub kind: Kind,
-    /// A bus's name, a device's type.
-    pub name: String,
-    /// A bus's type, a device's id.
-    pub label: String,
-    /// How many buses and devices lie above.
-    pub depth: usize,
-    /// Its place among the objects.
-    pub object: usize,
-    /// The bus that a device sits on, by its place among the entries.
-    pub bus: Option<usize>,
-}
 
 /// The tree, and the objects that it was made from.
 #[derive(Clone, Debug, Default)]
@@ -114,91 +77,8 @@ impl Devices {
         if let Some(root) = devices.objects.iter().position(|o| o.path == ROOT) {
             devices.bus(root, 0, &links, &buses);
         }
-        devices.name_virtual_devices(qmp).await?;
-        devices.name_multiplexers(qmp).await?;
-        devices.name_pci_devices_of_s390(qmp).await?;
+        ids::give(qmp, &mut devices.entries, &devices.objects, &devices.board).await?;
         Ok(devices)
-    }
-
-    /// Gives ids to the devices whose bus makes them up.
-    async fn name_virtual_devices(&mut self, qmp: &dyn Qmp) -> Result<(), QmpError> {
-        let name = |kind: &str| VIRTUAL_DEVICES.iter().find(|(k, _)| *k == kind);
-        let nameless: Vec<(usize, &str)> = self
-            .entries
-            .iter()
-            .enumerate()
-            .filter(|(_, entry)| entry.label.is_empty())
-            .filter_map(|(number, entry)| Some((number, name(&entry.name)?.1)))
-            .collect();
-        let registers = nameless.iter().map(|&(number, _)| {
-            let object = self.entries[number].object;
-            (self.objects[object].path.as_str(), "reg")
-        });
-        let registers = objects::values(qmp, registers).await?;
-        for ((number, name), register) in nameless.into_iter().zip(registers) {
-            if let Some(register) = register.as_ref().and_then(Value::as_u64) {
-                self.entries[number].label = format!("{name}@{register:x}");
-            }
-        }
-        Ok(())
-    }
-
-    /// Devices without an id, by their places among the entries, with the paths of their objects.
-    fn nameless(&self, fits: impl Fn(&Entry) -> bool) -> Vec<(usize, &str)> {
-        let entries = self.entries.iter().enumerate();
-        entries
-            .filter(|(_, entry)| {
-                entry.kind == Kind::Device && entry.label.is_empty() && fits(entry)
-            })
-            .map(|(number, entry)| (number, self.objects[entry.object].path.as_str()))
-            .collect()
-    }
-
-    /// Gives ids to multiplexers of I2C, which take their address, unless boards give them a name
-    /// (hw/i2c/i2c_mux_pca954x.c, pca954x_realize).
-    async fn name_multiplexers(&mut self, qmp: &dyn Qmp) -> Result<(), QmpError> {
-        let found = self.nameless(|entry| MULTIPLEXERS.contains(&entry.name.as_str()));
-        let asked = found
-            .iter()
-            .flat_map(|&(_, path)| [(path, "address"), (path, "name")]);
-        let values = objects::values(qmp, asked).await?;
-        let numbers: Vec<usize> = found.iter().map(|(number, _)| *number).collect();
-        for (number, values) in numbers.into_iter().zip(values.chunks(2)) {
-            let name = values[1].as_ref().and_then(Value::as_str);
-            let address = values[0].as_ref().and_then(Value::as_u64);
-            match (name.filter(|name| !name.is_empty()), address) {
-                (Some(name), _) => self.entries[number].label = name.to_owned(),
-                (None, Some(address)) => {
-                    self.entries[number].label = format!("pca954x[{address:x}]");
-                }
-                (None, None) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives ids to the PCI devices of s390x that have none, by where they are
-    /// (hw/s390x/s390-pci-bus.c, s390_pcihost_plug); bridges number the buses behind them.
-    async fn name_pci_devices_of_s390(&mut self, qmp: &dyn Qmp) -> Result<(), QmpError> {
-        if !self.board.starts_with("s390-ccw-virtio") {
-            return Ok(());
-        }
-        let on_root = |entry: &Entry| {
-            let bus = entry.bus.and_then(|bus| self.entries.get(bus));
-            bus.is_some_and(|bus| bus.name == "pci.0" && bus.label.starts_with("PCI"))
-        };
-        let found = self.nameless(on_root);
-        let asked = found.iter().map(|&(_, path)| (path, "addr"));
-        let values = objects::values(qmp, asked).await?;
-        let numbers: Vec<usize> = found.iter().map(|(number, _)| *number).collect();
-        for (number, address) in numbers.into_iter().zip(values) {
-            // Slot and function in one number.
-            if let Some(address) = address.as_ref().and_then(Value::as_u64) {
-                self.entries[number].label =
-                    format!("auto_00:{:02x}.{:x}", address >> 3, address & 7);
-            }
-        }
-        Ok(())
     }
 
     fn bus(
