@@ -110,13 +110,14 @@ impl Monitor {
         let leaves = self.builtin_allowed() && number::has_binary(&line[found.name_end..]);
         let binary = leaves || number::reads_binary(self.caps.version);
         let names = Names::new(&self.caps, state);
-        let read = self.read_arguments(&found, &mut cursor, &mut decision.format, binary, &names);
+        let (parsed, read) =
+            self.read_arguments(&found, &mut cursor, &mut decision.format, binary, &names);
+        decision.passed_on = passed_on(line, &parsed);
         // Who was read to no avail is not read again.
         let risk = names.risk().filter(|_| state.is_none());
         let plan = match read {
             Err(_) if leaves => Plan::Passthrough,
-            Ok(parsed) => {
-                decision.passed_on = passed_on(line, &parsed);
+            Ok(()) => {
                 if let Some(at) = hazard::of_line(HAZARDS, &command) {
                     let met = hazard::possible(HAZARDS, at, &self.caps, &parsed.args);
                     decision.hazards = met.collect();
@@ -244,7 +245,7 @@ impl Monitor {
         format: &mut Format,
         binary: bool,
         names: &Names<'_>,
-    ) -> Result<Parsed, ArgError> {
+    ) -> (Parsed, Result<(), ArgError>) {
         let spec = found.row.args_in(self.caps.version);
         let rules = Rulebook {
             expressions: Context {

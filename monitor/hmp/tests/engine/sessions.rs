@@ -426,3 +426,33 @@ async fn binary_numbers_are_the_builds() {
     let refused = answer(qemu("10.0.2"), "print 0b11").await;
     assert!(refused.contains("extraneous characters"), "{refused}");
 }
+
+/// QEMU has one format for all its monitors, and knows nothing of lines that it was not given: a
+/// line that is passed on says the session's, also where what comes behind it can't be read here.
+#[tokio::test]
+async fn lines_that_are_passed_on_have_the_sessions_format() {
+    let mock = qemu("10.0.2").command_with("human-monitor-command", |arguments| {
+        Answer::from(json!(format!(
+            "{}\n",
+            arguments["command-line"].as_str().unwrap()
+        )))
+    });
+    let (_server, stream) = mock.serve_in_memory().unwrap();
+    let (client, _) = Client::from_unix(stream, &Options::default())
+        .await
+        .unwrap();
+    let mut monitor = Monitor::builder(Arc::new(client)).build().await.unwrap();
+    for (typed, expected) in [
+        ("print $pc", "print/1xw $pc\n"),
+        ("print/d 9", "9\n"),
+        ("print $pc", "print/1dw $pc\n"),
+        ("print/o $pc", "print/1ow  $pc\n"),
+        ("print 9", "011\n"),
+        ("x $pc+4", "x/1ow $pc+4\n"),
+        ("print 1/($pc-2)", "print/1ow 1/($pc-2)\n"),
+        ("print/c 0b11", "print/1cw  0b11\n"),
+        ("print $pc", "print/1cw $pc\n"),
+    ] {
+        assert_eq!(line(&mut monitor, typed).await, expected, "{typed}");
+    }
+}

@@ -70,31 +70,23 @@ pub struct Parsed {
 }
 
 /// Reads the arguments of the command with table name `name` and args_type `spec` at the cursor, to
-/// the end of the line. `format` is the sticky format; it changes even when a later argument is
-/// wrong.
+/// the end of the line, or to what is wrong. `format` is the sticky format; it changes even when a
+/// later argument is wrong.
 pub fn parse(
     name: &str,
     spec: &str,
     cursor: &mut Cursor<'_>,
     format: &mut Format,
     rules: Rulebook<'_>,
-) -> Result<Parsed, ArgError> {
+) -> (Parsed, Result<(), ArgError>) {
     let mut reader = Reader {
         name,
         cursor,
         rules,
         parsed: Parsed::default(),
     };
-    let mut rest = spec;
-    while let Some((key, after)) = rest.split_once(':') {
-        rest = reader.argument(key, after, format)?;
-        rest = rest.strip_prefix(',').unwrap_or(rest);
-    }
-    reader.cursor.skip_blanks();
-    if reader.cursor.peek().is_some() {
-        return Err(reader.text("extraneous characters at the end of line"));
-    }
-    Ok(reader.parsed)
+    let ended = reader.arguments(spec, format);
+    (reader.parsed, ended)
 }
 
 struct Reader<'r, 'l> {
@@ -105,6 +97,19 @@ struct Reader<'r, 'l> {
 }
 
 impl Reader<'_, '_> {
+    fn arguments(&mut self, spec: &str, format: &mut Format) -> Result<(), ArgError> {
+        let mut rest = spec;
+        while let Some((key, after)) = rest.split_once(':') {
+            rest = self.argument(key, after, format)?;
+            rest = rest.strip_prefix(',').unwrap_or(rest);
+        }
+        self.cursor.skip_blanks();
+        match self.cursor.peek() {
+            Some(_) => Err(self.text("extraneous characters at the end of line")),
+            None => Ok(()),
+        }
+    }
+
     /// Reads one argument; `spec` starts behind the colon. Returns what is left of the args_type.
     fn argument<'s>(
         &mut self,

@@ -31,8 +31,9 @@ fn read_with(name: &str, spec: &str, line: &str, format: &mut Format) -> Result<
     };
     let mut cursor = Cursor::new(line);
     cursor.name();
-    parse(name, spec, &mut cursor, format, rules)
-        .map(|parsed| Value::Object(parsed.args))
+    let (parsed, ended) = parse(name, spec, &mut cursor, format, rules);
+    ended
+        .map(|()| Value::Object(parsed.args))
         .map_err(|e| e.to_string())
 }
 
