@@ -6,6 +6,7 @@
 
 use crate::guest::arm::section::{HCR_EL2, NARROW, Name, Whole};
 use crate::guest::arm::vectors::Traits;
+use crate::guest::sought::{LookUp, Sought};
 
 const SCTLR_EL1: Name = (3, 0, 1, 0, 0);
 const TTBR0_EL1: Name = (3, 0, 2, 0, 0);
@@ -60,19 +61,6 @@ impl Paging {
     fn bit(&self, lower: u32, upper: u32, high: bool) -> bool {
         self.control >> if high { upper } else { lower } & 1 == 1
     }
-}
-
-/// What looking an address up does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sought {
-    /// It needs the 8 bytes at this physical address, for [`Search::entry`].
-    Entry(u64),
-    /// It is there.
-    At(u64),
-    /// Nothing is there.
-    Unmapped,
-    /// That was not compared with QEMU's own answers.
-    Unknown,
 }
 
 /// Looking up one address.
@@ -155,18 +143,10 @@ impl Search {
 
     fn needs(&self, table: u64) -> Sought {
         let number = self.address >> self.shift() & 511;
-        Sought::Entry(table + 8 * number)
-    }
-
-    /// What comes next.
-    #[must_use]
-    pub fn next(&self) -> Sought {
-        self.next
-    }
-
-    /// Gives the entry that was needed.
-    pub fn entry(&mut self, entry: u64) {
-        self.next = self.after(entry);
+        Sought::Entry {
+            address: table + 8 * number,
+            size: 8,
+        }
     }
 
     fn after(&mut self, entry: u64) -> Sought {
@@ -192,6 +172,16 @@ impl Search {
     }
 }
 
+impl LookUp for Search {
+    fn next(&self) -> Sought {
+        self.next
+    }
+
+    fn entry(&mut self, entry: u64) {
+        self.next = self.after(entry);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -210,10 +200,14 @@ mod tests {
         }
     }
 
+    fn needed(address: u64) -> Sought {
+        Sought::Entry { address, size: 8 }
+    }
+
     fn sought(paging: &Paging, address: u64, entries: &[u64]) -> Sought {
         let mut search = Search::new(paging, address, true);
         for entry in entries {
-            assert!(matches!(search.next(), Sought::Entry(_)));
+            assert!(matches!(search.next(), Sought::Entry { .. }));
             search.entry(*entry);
         }
         search.next()
@@ -222,11 +216,8 @@ mod tests {
     #[test]
     fn tables_blocks_and_pages() {
         let system = paging(1);
-        assert_eq!(sought(&system, 0x4000_1234, &[]), Sought::Entry(0x1000));
-        assert_eq!(
-            sought(&system, 0x4000_1234, &[0x5003]),
-            Sought::Entry(0x5008)
-        );
+        assert_eq!(sought(&system, 0x4000_1234, &[]), needed(0x1000));
+        assert_eq!(sought(&system, 0x4000_1234, &[0x5003]), needed(0x5008));
         assert_eq!(
             sought(&system, 0x4000_1234, &[0x5003, 0x8000_0401]),
             Sought::At(0x8000_1234)
@@ -239,7 +230,7 @@ mod tests {
             Sought::Unmapped
         );
         assert_eq!(sought(&system, 1 << 48, &[]), Sought::Unmapped);
-        assert_eq!(sought(&system, !0, &[]), Sought::Entry(0x2ff8));
+        assert_eq!(sought(&system, !0, &[]), needed(0x2ff8));
     }
 
     #[test]
@@ -283,12 +274,13 @@ mod tests {
             let paging = Paging { control, ..paging(level) };
             let mut search = Search::new(&paging, address, true);
             for entry in entries {
-                if !matches!(search.next(), Sought::Entry(_)) {
+                if !matches!(search.next(), Sought::Entry { .. }) {
                     break;
                 }
                 search.entry(entry | 3);
             }
-            prop_assert!(!matches!(search.next(), Sought::Entry(_)));
+            let ended = !matches!(search.next(), Sought::Entry { .. });
+            prop_assert!(ended);
         }
     }
 }
