@@ -5,11 +5,14 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::common::engine::{connect, native};
+use crate::common::engine::{connect, native, run};
 use crate::common::qemu::{Qemu, qemus};
 use crate::common::random::Random;
+use crate::common::roms::{MODES, builtin, in_mode};
+use crate::pc::{chosen, has, monitor, pcs};
+use hmp_engine::host::Risk;
 use hmp_engine::qmp::Qmp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const REQUESTS: usize = 300;
 
@@ -56,12 +59,6 @@ fn a64_code(random: &mut Random) -> Vec<u8> {
         bytes.extend(word.to_le_bytes());
     }
     bytes
-}
-
-async fn builtin(qmp: &dyn Qmp, line: &str) -> String {
-    let arguments = json!({"command-line": line});
-    let answer = qmp.execute("human-monitor-command", arguments).await;
-    answer.unwrap().as_str().unwrap().replace("\r\n", "\n")
 }
 
 /// Arguments for a QEMU whose CPU has one mode, and where code lies in its memory.
@@ -111,9 +108,9 @@ async fn random_code_is_decoded_alike() {
             let address = start + random.below(CODE / 2) * 2;
             let command = random.of(&["x", "xp"]);
             let line = format!("{command}/{}i {address:#x}", random.below(70));
-            let theirs = builtin(&client, &line).await;
+            let theirs = builtin(&client, &line, None).await;
             let mut ours = String::new();
-            crate::common::engine::run(&mut monitor, &line, &mut ours).await;
+            run(&mut monitor, &line, &mut ours).await;
             if same {
                 assert_eq!(ours, theirs, "{}: {line}", program.display());
             }
@@ -139,6 +136,55 @@ async fn random_code_is_decoded_alike() {
         assert!(
             lines > REQUESTS * 10 && alike * 10 > lines * 9,
             "{alike} of {lines}"
+        );
+    }
+}
+
+/// Code of every mode, from where it begins and from within instructions. QEMUs before 11 link an
+/// older disassembler, whose lines are counted.
+#[tokio::test]
+async fn instructions_are_decoded_in_the_mode_of_the_cpu() {
+    for program in pcs() {
+        let name = program.display().to_string();
+        let (mut lines, mut same) = (0, 0);
+        for (mode, code) in MODES.iter().filter(|(mode, _)| has(&program, mode)) {
+            let (_qemu, client) = in_mode(&program, code, &["-cpu", "max"]).await;
+            let mut monitor = monitor(&client, Risk::Pausing).await;
+            let version = client.execute("query-version", Value::Null).await.unwrap();
+            let alike = version["qemu"]["major"].as_u64().unwrap() >= 11;
+            let pc = if alike { "$rip" } else { "$eip" };
+            for cpu in [0, 1] {
+                chosen(&mut monitor, cpu).await;
+                for at in [
+                    "xp/150i 0xf0000",
+                    "xp/40i 0xf0003",
+                    "xp/40i 0xfffff000",
+                    "x/20i 0xf0000",
+                    "x/4i 0x500",
+                    &format!("x/2i {pc}"),
+                ] {
+                    let theirs = builtin(&client, at, Some(cpu)).await;
+                    let mut ours = String::new();
+                    run(&mut monitor, at, &mut ours).await;
+                    if alike {
+                        assert_eq!(ours, theirs, "{name} {mode}: {at} of CPU {cpu}");
+                    }
+                    lines += theirs.lines().count();
+                    same += theirs
+                        .lines()
+                        .zip(ours.lines())
+                        .filter(|(a, b)| a == b)
+                        .count();
+                }
+            }
+        }
+        let _ = writeln!(
+            std::io::stderr(),
+            "{name}: {same} of {lines} lines of instructions alike"
+        );
+        assert!(
+            lines > 300 && same * 10 > lines * 8,
+            "{name}: {same} of {lines}"
         );
     }
 }
