@@ -7,6 +7,7 @@
 mod common;
 
 mod at_work;
+mod guards;
 #[cfg(feature = "disassembly")]
 mod instructions;
 mod kvm;
