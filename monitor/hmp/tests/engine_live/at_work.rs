@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A guest that works while its registers are read, again and again: what it does goes on, and time
-//! does. `HMP_TEST_LONG` has them read as often as the figures in docs/differences.md say.
+//! does. `HMP_TEST_LONG` has them read as often as the figures in docs/hmp.md say.
 
 use std::io::Write;
 use std::os::fd::BorrowedFd;
