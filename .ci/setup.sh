@@ -37,6 +37,17 @@ install_clients() {
         apt-get install -y -q --no-install-recommends socat netcat-openbsd telnet expect
 }
 
+# A Linux guest for the live tests, of the distribution's packages: nothing is installed.
+make_linux() {
+    linux=$(realpath -m "${CARGO_TARGET_DIR:-target}/linux")
+    if [ ! -f "$linux/initrd" ]; then
+        command -v apt-get >/dev/null || return 1
+        apt-cache depends linux-image-cloud-amd64 >/dev/null 2>&1 || apt-get update -q
+        timeout 120 python3 parity/linux.py "$linux" || return 1
+    fi
+    export HMP_TEST_LINUX=$linux
+}
+
 # Shells whose completions are checked, and what `cargo deb` is; without them .ci/deb.sh says what it
 # skips or does instead.
 install_packaging() {
@@ -57,6 +68,12 @@ command -v qemu-system-x86_64 && qemu-system-x86_64 --version | head -1
 step "Chromium for the dashboard's tests"
 install_chromium > /tmp/ci-chromium.log 2>&1 || echo "no chromium: the dashboard's tests in a browser will be skipped"
 command -v chromium || true
+
+step "A Linux guest for the live tests"
+if [ -z "${HMP_TEST_LINUX:-}" ]; then
+    make_linux > /tmp/ci-linux.log 2>&1 || { tail -5 /tmp/ci-linux.log; echo "no Linux guest: its tests will be skipped"; }
+fi
+echo "${HMP_TEST_LINUX:-}"
 
 step "Clients of monitor sockets"
 install_clients > /tmp/ci-clients.log 2>&1 || echo "not all clients are here: their tests will be skipped"

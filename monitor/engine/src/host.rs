@@ -7,10 +7,22 @@ use std::time::Duration;
 use crate::qmp::BoxFuture;
 
 /// What a route may do to the VM beyond what the command is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Risk {
     /// Nothing.
+    #[default]
     Safe,
     /// Stops it for a moment.
     Pausing,

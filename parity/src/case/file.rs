@@ -58,6 +58,9 @@ pub struct Case {
     /// Whether no other case may run at the same time: for lines that are a matter of milliseconds.
     #[serde(default)]
     pub alone: bool,
+    /// Whether its lines meet dangers: they are for refusals, and not for a run that may meet some.
+    #[serde(default)]
+    pub dangerous: bool,
     /// Milliseconds to wait before the first line, for a guest that runs.
     #[serde(default)]
     pub boot: u64,

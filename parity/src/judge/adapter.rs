@@ -19,6 +19,7 @@ pub fn plan(decision: &Decision) -> Plan {
         Some(route::Plan::Refused(refusal)) => (Some(RouteTaken::Refused), refused(refusal.word())),
     };
     Plan {
+        risk: decision.risk(),
         command: decision.command.clone().unwrap_or_default(),
         route,
         refusal,
@@ -90,6 +91,7 @@ fn by(plan: Plan, route: Option<RouteTaken>, refusal: Option<Refusal>) -> Ran {
     Ran {
         command: plan.command,
         route,
+        risk: plan.risk,
         refusal,
         ..Ran::default()
     }

@@ -10,6 +10,8 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
+use hmp_engine::host::Risk;
+
 use super::completed::Completed;
 use super::entry::{Entry, Kind};
 use super::verdict::Verdict;
@@ -78,26 +80,22 @@ impl fmt::Display for Changes {
 }
 
 impl Baseline {
+    /// The state of the lines that may have needed a permission, in a run that had it.
+    #[must_use]
+    pub fn of_permitted(entries: &[Entry]) -> Self {
+        let mut this = Self::default();
+        entries
+            .iter()
+            .filter(|entry| entry.risk > Risk::Safe)
+            .for_each(|entry| this.add_entry(entry));
+        this
+    }
+
     /// The state that a run found.
     #[must_use]
     pub fn of(entries: &[Entry], completions: &[Completed]) -> Self {
         let mut this = Self::default();
-        for entry in entries {
-            let of = entry.builtin.lines().count();
-            let extent = match entry.part {
-                Some(part) => Extent {
-                    shown: part.shown,
-                    of: part.of,
-                },
-                None => Extent { shown: of, of },
-            };
-            let worth = Worth {
-                verdict: entry.verdict,
-                kind: entry.kind,
-                extent,
-            };
-            this.add(entry.qemu.to_string(), &entry.case, &entry.line, worth);
-        }
+        entries.iter().for_each(|entry| this.add_entry(entry));
         for completed in completions {
             let words = completed.builtin.iter().map(|tab| tab.list.len()).sum();
             let worth = Worth {
@@ -114,6 +112,23 @@ impl Baseline {
         this
     }
 
+    fn add_entry(&mut self, entry: &Entry) {
+        let of = entry.builtin.lines().count();
+        let extent = match entry.part {
+            Some(part) => Extent {
+                shown: part.shown,
+                of: part.of,
+            },
+            None => Extent { shown: of, of },
+        };
+        let worth = Worth {
+            verdict: entry.verdict,
+            kind: entry.kind,
+            extent,
+        };
+        self.add(entry.qemu.to_string(), &entry.case, &entry.line, worth);
+    }
+
     fn add(&mut self, qemu: String, case: &str, line: &str, worth: Worth) {
         let mut key = Key {
             qemu,
@@ -125,6 +140,14 @@ impl Baseline {
             key.time += 1;
         }
         self.lines.insert(key, worth);
+    }
+
+    /// The part of it about the QEMUs of another.
+    #[must_use]
+    pub fn of_the_qemus_of(mut self, other: &Self) -> Self {
+        let is_there = |key: &Key| other.lines.keys().any(|there| there.qemu == key.qemu);
+        self.lines.retain(|key, _| is_there(key));
+        self
     }
 
     /// Reads a file.
@@ -199,8 +222,8 @@ impl Baseline {
 /// The name of the case of prefixes.
 const TAB: &str = "TAB";
 
-const HEADER: &str = "# What every recorded line is worth; `cargo run -p parity -- run --offline \
-    --baseline FILE --update-baseline` writes it.\n# QEMU, case, line, verdict, kind of answer, \
+const HEADER: &str = "# What every line is worth; `parity run --baseline FILE --update-baseline` \
+    writes it.\n# QEMU, case, line, verdict, kind of answer, \
     lines of the built-in (of a part: shown/all)\n";
 
 /// One sentence for each line that `is_one` is true of; whole QEMUs and whole cases have one.
@@ -329,6 +352,20 @@ mod tests {
         let worse = now.since(&of(&[("a", Verdict::Different)]));
         assert_eq!(worse.worse, [""; 0]);
         assert_eq!(worse.better.len(), 1);
+    }
+
+    #[test]
+    fn a_run_with_a_permission_is_about_the_lines_that_need_it() {
+        let plain = entry(Q, "info block", "info block", Verdict::Identical);
+        let mut freed = entry(Q, "info registers", "info registers", Verdict::Identical);
+        freed.risk = Risk::Risky;
+        let now = Baseline::of_permitted(&[plain, freed]);
+        assert_eq!(now.lines.len(), 1);
+        let elsewhere = entry("7.2-x86_64", "a", "a", Verdict::Identical);
+        let mut before = Baseline::of(&[elsewhere], &[]);
+        assert!(!now.since(&before).worse.is_empty());
+        before.lines.extend(now.lines.clone());
+        assert!(now.since(&before.of_the_qemus_of(&now)).is_empty());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! One line on one QEMU, with its verdict: a part of the JSON report, see docs/parity.md.
 
+use hmp_engine::host::Risk;
 use serde::{Deserialize, Serialize};
 
 use super::compare::{Part, Side, marked};
@@ -27,6 +28,9 @@ pub struct Entry {
     /// The route that our side took; an empty word in JSON where there is none.
     #[serde(with = "route_word")]
     pub route: Option<RouteTaken>,
+    /// What our side may have risked, with the permission that the run gave.
+    #[serde(default, skip_serializing_if = "is_safe")]
+    pub risk: Risk,
     /// The verdict.
     pub verdict: Verdict,
     /// What kind of answer ours is; none where there is no answer.
@@ -103,6 +107,11 @@ pub struct Probed {
     pub ours: String,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_safe(risk: &Risk) -> bool {
+    *risk == Risk::Safe
+}
+
 /// The number of lines that are kept of a difference.
 const DIFFERENCES: usize = 40;
 
@@ -117,6 +126,7 @@ impl Entry {
             line: line.to_owned(),
             command: String::new(),
             route: None,
+            risk: Risk::Safe,
             verdict: Verdict::NotRun,
             kind: None,
             part: None,

@@ -55,6 +55,7 @@ pub fn take(entry: &mut Entry, ran: &Ran) {
     entry.command.clone_from(&ran.command);
     entry.ours.clone_from(&ran.text);
     entry.route = ran.route;
+    entry.risk = ran.risk;
     entry.notes.clone_from(&ran.notes);
     entry.kind = Some(match (ran.failed, ran.text.is_empty()) {
         (true, _) => Kind::Error,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What our side did with a line, as types: all that the ladder of verdicts looks at.
 
+use hmp_engine::host::Risk;
 use serde::{Deserialize, Serialize};
 
 /// How a line would be carried out.
@@ -11,6 +12,8 @@ pub struct Plan {
     pub command: String,
     /// The route; none where the line can't be read.
     pub route: Option<RouteTaken>,
+    /// What that risks.
+    pub risk: Risk,
     /// Why it would not be carried out.
     pub refusal: Option<Refusal>,
     /// Whether the command's arguments were read without a mistake.
@@ -28,6 +31,8 @@ pub struct Ran {
     pub command: String,
     /// The route as far as our side alone shows it, see [`ladder`](super::ladder).
     pub route: Option<RouteTaken>,
+    /// What that risked.
+    pub risk: Risk,
     /// Why it was not carried out.
     pub refusal: Option<Refusal>,
     /// What the answer says of itself that it lacks.

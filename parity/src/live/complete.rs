@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hmp::host::Unattended;
 use hmp_engine::command::route::Passthrough;
+use hmp_engine::host::Risk;
 
 use super::prefixes::generated;
 use super::programs::Program;
@@ -67,7 +68,13 @@ async fn try_live(
         true => Passthrough::Never,
         false => Passthrough::Auto,
     };
-    let mut monitor = engine::with(vm.qmp.clone(), Arc::new(Unattended), passthrough).await?;
+    let mut monitor = engine::with(
+        vm.qmp.clone(),
+        Arc::new(Unattended),
+        passthrough,
+        Risk::Safe,
+    )
+    .await?;
     prefixes.extend(generated(&mut monitor, random.seed, random.count).await);
     for prefix in prefixes.iter() {
         let text = vm.fill(prefix);

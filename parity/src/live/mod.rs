@@ -10,6 +10,7 @@ mod folder;
 pub mod fuzz;
 mod pair;
 mod panics;
+pub mod permitted;
 pub mod prefixes;
 pub mod probing;
 pub mod programs;

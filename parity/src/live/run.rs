@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hmp_engine::command::route::Passthrough;
+use hmp_engine::host::Risk;
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 use tokio::time::sleep;
@@ -15,7 +16,7 @@ use super::accel::Accel;
 use super::engine;
 use super::pair::Pair;
 use super::programs::Program;
-use super::side::{Ours, Side, Theirs};
+use super::side::{Options, Ours, Side, Theirs};
 use super::user::User;
 use super::vm::{Vm, VmError};
 use crate::case::{Case, FullStep, Probe};
@@ -30,6 +31,8 @@ pub struct Mode {
     pub ours: Ours,
     /// How the built-in is asked.
     pub theirs: Theirs,
+    /// What our side may risk.
+    pub allow: Risk,
     /// What VMs run on, where their case leaves it open.
     pub accel: Option<Accel>,
 }
@@ -177,12 +180,16 @@ async fn side(vm: &Vm, mode: &Mode, user: Arc<User>) -> Result<Side, VmError> {
         Ours::Engine => vm.qmp.clone(),
         Ours::Hmp(_) => vm.aux.clone(),
     };
-    let monitor = engine::with(client, user, passthrough).await?;
+    let monitor = engine::with(client, user, passthrough, mode.allow).await?;
     Ok(match &mode.ours {
         Ours::Engine => Side::engine(monitor),
         Ours::Hmp(program) => {
             let socket = vm.dir().join("rec.sock");
-            Side::hmp(monitor, program, &socket, mode.native_only)?
+            let options = Options {
+                native_only: mode.native_only,
+                allow: mode.allow,
+            };
+            Side::hmp(monitor, program, &socket, options)?
         }
     })
 }

@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use hmp_engine::engine::Monitor;
+use hmp_engine::host::Risk;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
@@ -24,6 +25,23 @@ pub enum Ours {
     Engine,
     /// This program.
     Hmp(PathBuf),
+}
+
+/// How the program `hmp` is started.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether the built-in monitor must not help it.
+    pub native_only: bool,
+    /// What it may risk.
+    pub allow: Risk,
+}
+
+impl Options {
+    /// Without the built-in's help, and without a risk.
+    pub const NATIVE: Self = Self {
+        native_only: true,
+        allow: Risk::Safe,
+    };
 }
 
 /// How the built-in monitor is asked.
@@ -81,9 +99,9 @@ impl Side {
         monitor: Monitor,
         program: &Path,
         socket: &Path,
-        native_only: bool,
+        options: Options,
     ) -> io::Result<Self> {
-        let hmp = Hmp::start(program, socket, native_only)?;
+        let hmp = Hmp::start(program, socket, options)?;
         Ok(Self {
             monitor,
             hmp: Some(hmp),
@@ -142,7 +160,7 @@ impl Side {
 struct Hmp {
     program: PathBuf,
     socket: PathBuf,
-    native_only: bool,
+    options: Options,
     running: Running,
 }
 
@@ -159,12 +177,12 @@ const ERRORS: &str = "hmp-stderr";
 const PANICKED: i32 = 101;
 
 impl Hmp {
-    fn start(program: &Path, socket: &Path, native_only: bool) -> io::Result<Self> {
+    fn start(program: &Path, socket: &Path, options: Options) -> io::Result<Self> {
         Ok(Self {
             program: program.to_owned(),
             socket: socket.to_owned(),
-            native_only,
-            running: Running::start(program, socket, native_only)?,
+            options,
+            running: Running::start(program, socket, options)?,
         })
     }
 
@@ -190,7 +208,7 @@ impl Hmp {
     fn panicked(&mut self) -> Outcome {
         let said = std::fs::read_to_string(folder_of(&self.socket).join(ERRORS));
         let said = said.unwrap_or_default().trim().to_owned();
-        match Running::start(&self.program, &self.socket, self.native_only) {
+        match Running::start(&self.program, &self.socket, self.options) {
             Ok(running) => {
                 self.running = running;
                 Outcome::Panicked(said)
@@ -211,12 +229,15 @@ enum Answer {
 }
 
 impl Running {
-    fn start(program: &Path, socket: &Path, native_only: bool) -> io::Result<Self> {
+    fn start(program: &Path, socket: &Path, options: Options) -> io::Result<Self> {
         let dir = folder_of(socket);
         let mut command = folder::command(program, dir);
         command.args(["--null", "--json"]);
-        if native_only {
+        if options.native_only {
             command.arg("--native-only");
+        }
+        if options.allow > Risk::Safe {
+            command.args(["--allow", options.allow.word()]);
         }
         let mut child = command
             .arg(socket)
@@ -330,7 +351,7 @@ done
         std::fs::write(&program, PROGRAM).unwrap();
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
         let socket = folder.join("qmp.sock");
-        let mut side = Side::hmp(monitor(), &program, &socket, true).unwrap();
+        let mut side = Side::hmp(monitor(), &program, &socket, Options::NATIVE).unwrap();
         let ran = side.line("panic").await;
         assert_eq!(ran.outcome, Outcome::Panicked("fell down".into()));
         let ran = side.line("left-behind").await;

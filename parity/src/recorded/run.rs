@@ -16,7 +16,7 @@ use crate::case::recordings::{self, RecordingsError};
 use crate::judge::compare::Expected;
 use crate::judge::{Entry, KnownList, Verdict, ladder};
 use crate::live::engine;
-use crate::live::side::{Ours, Side};
+use crate::live::side::{Options, Ours, Side};
 
 /// How many topics run at once.
 const AT_ONCE: usize = 8;
@@ -87,7 +87,8 @@ async fn topic(path: &Path, ours: &Ours) -> Result<Vec<Entry>, RecordingsError> 
             let mock = MockQmp::from_recording(recording);
             let (helper, stream) = mock.serve_in_memory().map_err(|e| broken(&e))?;
             let monitor = connected(stream).await.map_err(|e| broken(&e))?;
-            let side = Side::hmp(monitor, program, &socket, true).map_err(|e| broken(&e))?;
+            let side =
+                Side::hmp(monitor, program, &socket, Options::NATIVE).map_err(|e| broken(&e))?;
             (server, side, Some(helper))
         }
     };

@@ -4,11 +4,13 @@
 use std::fmt::Write;
 
 use hmp_engine::command::route::{self, State};
+use hmp_engine::host::Risk;
 use hmp_engine::table;
 
 use super::offered::Offers;
 
-/// A Markdown table: states by QEMU, and the QMP interfaces that block the rest.
+/// A Markdown table: states by QEMU, and how many commands are in theirs only with the user's
+/// permission.
 #[must_use]
 pub fn table(qemus: &Offers) -> String {
     let mut out = String::from("| QEMU | commands |");
@@ -16,8 +18,8 @@ pub fn table(qemus: &Offers) -> String {
         // Writing to a string can't fail.
         let _ = write!(out, " {} |", state.word());
     }
-    out.push_str("\n|---|---:|");
-    out.push_str(&"---:|".repeat(State::ALL.len()));
+    out.push_str(" needs --allow |\n|---|---:|");
+    out.push_str(&"---:|".repeat(State::ALL.len() + 1));
     out.push('\n');
     for (qemu, caps) in qemus {
         let states: Vec<State> = table::rows(caps)
@@ -29,6 +31,11 @@ pub fn table(qemus: &Offers) -> String {
             let count = states.iter().filter(|s| **s == state).count();
             let _ = write!(out, " {count} |");
         }
+        let rows = table::rows(caps);
+        let permitted = rows
+            .all()
+            .filter(|(_, row)| route::risk(row, caps) > Risk::Safe);
+        let _ = write!(out, " {} |", permitted.count());
         out.push('\n');
     }
     out
@@ -53,7 +60,11 @@ mod tests {
             .filter_map(|c| c.trim().parse().ok())
             .collect();
         assert_eq!(numbers[0], rows);
-        assert_eq!(numbers[1..].iter().sum::<usize>(), rows);
+        assert_eq!(numbers[1..=6].iter().sum::<usize>(), rows);
+        assert_eq!(
+            numbers[7], 0,
+            "nothing is there that would need a permission"
+        );
         assert_eq!(numbers[1], 2, "stop and info status are native: {last}");
     }
 }

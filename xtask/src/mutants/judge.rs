@@ -48,7 +48,7 @@ pub fn case(name: &str, qemu: &Path) -> Result<bool, Error> {
         native_only: true,
         ours: Ours::Engine,
         theirs: Theirs::Socket,
-        accel: None,
+        ..Mode::default()
     };
     let entries = runtime()?.block_on(run::cases(cases, &mode, 1, &mut known()?));
     as_good(

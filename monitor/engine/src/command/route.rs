@@ -230,10 +230,19 @@ pub fn otherwise(row: &Command, caps: &Caps, policy: Policy) -> Vec<Route> {
 /// The state of `row` on a QEMU with these capabilities.
 #[must_use]
 pub fn state(row: &Command, caps: &Caps) -> State {
+    best(row, caps).map_or(State::Blocked, state_of)
+}
+
+/// What that state risks: where it is more than nothing, it needs the user's permission.
+#[must_use]
+pub fn risk(row: &Command, caps: &Caps) -> Risk {
+    best(row, caps).map_or(Risk::Safe, |route| route.risk)
+}
+
+fn best<'a>(row: &'a Command, caps: &Caps) -> Option<&'a Route> {
     let here =
         |route: &&Route| route.is_for(caps) && route.needs().iter().all(|need| caps.has(need));
-    let best = row.routes.iter().find(here);
-    best.map_or(State::Blocked, state_of)
+    row.routes.iter().find(here)
 }
 
 /// The state of `row` on the QEMU that suits it best.

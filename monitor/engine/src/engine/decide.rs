@@ -54,6 +54,18 @@ impl Decision {
         self.row.map(|row| row.effect)
     }
 
+    /// The highest risk class of what the line may do to the VM with the user's permission, be it
+    /// that a safe way does not work here.
+    #[must_use]
+    pub fn risk(&self) -> Risk {
+        let first = match self.plan {
+            Some(Plan::Run(route, _)) => route.risk.max(self.registers.unwrap_or_default()),
+            _ => Risk::Safe,
+        };
+        let otherwise = self.otherwise.iter().map(|route| route.risk);
+        otherwise.fold(first, Risk::max)
+    }
+
     /// What may be lost by the line, as the beginning of a question; none where nothing is.
     #[must_use]
     pub fn loss(&self) -> Option<&'static str> {

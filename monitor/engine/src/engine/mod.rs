@@ -8,6 +8,7 @@ mod heard;
 mod look;
 mod monitor;
 mod passthrough;
+mod permitted;
 mod pieces;
 mod ran;
 mod run;

@@ -13,6 +13,7 @@ use crate::command::vm_state;
 use crate::engine::decide::Decision;
 use crate::engine::heard::Heard;
 use crate::engine::monitor::Monitor;
+use crate::engine::permitted::Permitted;
 use crate::engine::ran::{Outcome, Ran};
 use crate::engine::sink::Sink;
 use crate::grammar::args::Args;
@@ -94,7 +95,10 @@ impl Monitor {
     /// The registers of the CPU in use, as far as this risk reaches.
     async fn registers(&mut self, risk: Risk) -> Result<State, CmdError> {
         let mut nowhere = String::new();
+        let qmp = Arc::clone(&self.qmp);
+        let permitted = Permitted::new(qmp.as_ref(), self.policy.allow, "");
         let mut cx = self.cx(&mut nowhere);
+        cx.qmp = &permitted;
         if risk == Risk::Risky {
             return vm_state::registers(&mut cx).await;
         }
@@ -116,7 +120,7 @@ impl Monitor {
                 && let Some((route, run)) = route::own(row, &self.caps, self.policy)
             {
                 let args = decision.arguments.clone().unwrap_or_default();
-                let (result, _) = self.run_over(None, run, args, ran, out).await;
+                let (result, _) = self.run_over(None, (row, run), args, ran, out).await;
                 return self.conclude(row, &route, result, ran, out);
             }
             ran.refusal = Some(Refusal::Hazard(met));
@@ -160,7 +164,7 @@ impl Monitor {
         let qmp = Arc::clone(&self.qmp);
         let heard = Heard::new(qmp.as_ref(), needs);
         let (mut result, asked) = self
-            .run_over(Some(&heard), run, args.clone(), ran, out)
+            .run_over(Some(&heard), (row, run), args.clone(), ran, out)
             .await;
         ran.replies = heard.take();
         let says_better = matches!(route.exact, Exact::ButErrors(_)) && !asked;
@@ -183,7 +187,7 @@ impl Monitor {
                     .await;
             }
             if let Some(run) = route::partial(row, &self.caps) {
-                result = self.run_over(None, run, args, ran, out).await.0;
+                result = self.run_over(None, (row, run), args, ran, out).await.0;
             }
         }
         self.conclude(row, &route, result, ran, out)
@@ -200,16 +204,17 @@ impl Monitor {
     /// user for a secret.
     async fn run_over(
         &mut self,
-        qmp: Option<&dyn Qmp>,
-        run: Run,
+        heard: Option<&dyn Qmp>,
+        (row, run): (&Command, Run),
         args: Args,
         ran: &mut Ran,
         out: &mut dyn Sink,
     ) -> (CmdResult, bool) {
+        let qmp = Arc::clone(&self.qmp);
+        let qmp = heard.unwrap_or(qmp.as_ref());
+        let permitted = Permitted::new(qmp, self.policy.allow, row.name);
         let mut cx = self.cx(out);
-        if let Some(qmp) = qmp {
-            cx.qmp = qmp;
-        }
+        cx.qmp = &permitted;
         let result = run(&mut cx, args).await;
         ran.notes = cx.notes;
         (result, cx.asked)

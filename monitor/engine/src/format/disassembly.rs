@@ -13,6 +13,10 @@ use std::fmt::{self, Write};
 pub enum Mode {
     /// Arm's 64-bit instructions.
     A64,
+    /// Arm's instructions of 32 bits, of the architecture's version 8.
+    A32,
+    /// Those of 16 and 32 bits (Thumb), of the same version.
+    T32,
     /// Those of s390x.
     S390x,
     /// x86's, in segments of 16 bits.
@@ -35,7 +39,8 @@ struct Look {
 impl Mode {
     fn look(self) -> Look {
         let (unit, split, big_endian) = match self {
-            Self::A64 => (4, 4, false),
+            Self::A64 | Self::A32 => (4, 4, false),
+            Self::T32 => (2, 4, false),
             Self::S390x => (2, 6, true),
             Self::X86Of16 | Self::X86Of32 | Self::X86Of64 => (1, 8, false),
         };
@@ -49,7 +54,8 @@ impl Mode {
     /// How many bytes are shown as such where they are no instruction; the first of them is there.
     fn undecoded(self, bytes: &[u8]) -> usize {
         match self {
-            Self::A64 => 4,
+            Self::A64 | Self::A32 => 4,
+            Self::T32 => 2,
             Self::X86Of16 | Self::X86Of32 | Self::X86Of64 => 1,
             // The two high bits of every instruction tell its length.
             Self::S390x => match bytes.first().map_or(0, |first| first >> 6) {
@@ -64,7 +70,7 @@ impl Mode {
     fn longest(self) -> usize {
         match self {
             Self::X86Of16 | Self::X86Of32 | Self::X86Of64 => 15,
-            Self::A64 | Self::S390x => self.look().split,
+            Self::A64 | Self::A32 | Self::T32 | Self::S390x => self.look().split,
         }
     }
 }
@@ -116,6 +122,44 @@ pub struct Listing {
     /// What was read of it and not shown yet: the built-in asks for a bit more than an instruction
     /// needs, and never twice for the same bytes.
     read: Vec<u8>,
+    block: Block,
+}
+
+/// Instructions of T32 that depend on the condition of one before them (IT): they are decoded behind
+/// it.
+#[derive(Clone, Debug, Default)]
+struct Block {
+    /// From the one with the condition on.
+    bytes: Vec<u8>,
+    /// How many those are.
+    done: usize,
+    /// How many are to come.
+    left: u32,
+}
+
+impl Block {
+    /// Takes an instruction that was shown.
+    fn take(&mut self, instruction: &[u8]) {
+        let conditional = match instruction {
+            // None for a hint: where the lowest bit is that is set says how many.
+            &[condition, 0xbf] => 4u32.saturating_sub((condition & 15).trailing_zeros()),
+            _ => 0,
+        };
+        match (self.left, conditional) {
+            (0, 0) => return,
+            (0, left) => {
+                *self = Self {
+                    left,
+                    ..Self::default()
+                }
+            }
+            (_, 0) => self.left -= 1,
+            // One among the others does not count, nor begin.
+            _ => {}
+        }
+        self.bytes.extend_from_slice(instruction);
+        self.done += 1;
+    }
 }
 
 impl Listing {
@@ -127,6 +171,7 @@ impl Listing {
             address,
             left: u64::try_from(count).unwrap_or(0).max(1),
             read: Vec::new(),
+            block: Block::default(),
         }
     }
 
@@ -159,6 +204,9 @@ impl Listing {
                 continue;
             };
             self.line(out, length, &text)?;
+            if self.mode == Mode::T32 {
+                self.block.take(&self.read[..length]);
+            }
             self.read.drain(..length);
             self.address = self.address.wrapping_add(length as u64);
             self.left -= 1;
@@ -178,8 +226,15 @@ impl Listing {
 
     /// The next instruction's length and text; `None` where too little of it is there.
     fn next(&self, decode: &Decode) -> Option<(usize, String)> {
-        if let Some(decoded) = decode(&self.read, self.address) {
-            return Some(decoded);
+        let decoded = if self.block.left > 0 {
+            let before = &self.block.bytes;
+            let address = self.address.wrapping_sub(before.len() as u64);
+            decode(&[before, &self.read[..]].concat(), address, self.block.done)
+        } else {
+            decode(&self.read, self.address, 0)
+        };
+        if decoded.is_some() {
+            return decoded;
         }
         let length = self.mode.undecoded(&self.read);
         let bytes = self.read.get(..length)?;
@@ -221,8 +276,9 @@ fn text(mnemonic: &str, operands: &str) -> String {
     format!("{mnemonic:8} {operands}")
 }
 
-/// Length and text of the instruction at the start of bytes that lie at an address, if there is one.
-type Decode = dyn Fn(&[u8], u64) -> Option<(usize, String)>;
+/// Length and text of an instruction in bytes that lie at an address, behind so many others, if there
+/// is one.
+type Decode = dyn Fn(&[u8], u64, usize) -> Option<(usize, String)>;
 
 /// What decodes instructions; `None` where this build can't.
 fn decoder(mode: Mode) -> Option<Box<Decode>> {
@@ -235,25 +291,29 @@ fn decoder(mode: Mode) -> Option<Box<Decode>> {
 
 #[cfg(feature = "disassembly")]
 mod with_capstone {
-    use capstone::{Arch, Capstone, Endian, NO_EXTRA_MODE, Syntax};
+    use capstone::{Arch, Capstone, Endian, ExtraMode, Syntax};
 
     use super::{Decode, Mode, text};
 
     pub fn decoder(mode: Mode) -> Option<Box<Decode>> {
         let (arch, words, endian) = match mode {
             Mode::A64 => (Arch::ARM64, capstone::Mode::Arm, Endian::Little),
+            Mode::A32 => (Arch::ARM, capstone::Mode::Arm, Endian::Little),
+            Mode::T32 => (Arch::ARM, capstone::Mode::Thumb, Endian::Little),
             Mode::S390x => (Arch::SYSZ, capstone::Mode::Default, Endian::Big),
             Mode::X86Of16 => (Arch::X86, capstone::Mode::Mode16, Endian::Little),
             Mode::X86Of32 => (Arch::X86, capstone::Mode::Mode32, Endian::Little),
             Mode::X86Of64 => (Arch::X86, capstone::Mode::Mode64, Endian::Little),
         };
-        let mut capstone = Capstone::new_raw(arch, words, NO_EXTRA_MODE, Some(endian)).ok()?;
+        let v8 = matches!(mode, Mode::A32 | Mode::T32);
+        let extra = v8.then_some(ExtraMode::V8).into_iter();
+        let mut capstone = Capstone::new_raw(arch, words, extra, Some(endian)).ok()?;
         if arch == Arch::X86 {
             capstone.set_syntax(Syntax::Att).ok()?;
         }
-        Some(Box::new(move |bytes, address| {
-            let found = capstone.disasm_count(bytes, address, 1).ok()?;
-            let found = found.first()?;
+        Some(Box::new(move |bytes, address, behind| {
+            let found = capstone.disasm_count(bytes, address, behind + 1).ok()?;
+            let found = found.get(behind)?;
             let length = Some(found.len()).filter(|length| (1..=bytes.len()).contains(length))?;
             let mnemonic = found.mnemonic().unwrap_or_default();
             Some((length, text(mnemonic, found.op_str().unwrap_or_default())))
@@ -278,6 +338,27 @@ mod tests {
 
     // Lines of 11.1.3.
     #[cfg(feature = "disassembly")]
+    /// Those behind IT have its condition, as many as it says.
+    #[cfg(feature = "disassembly")]
+    #[test]
+    fn instructions_behind_a_condition() {
+        let code = [
+            0x0c, 0xbf, 0x40, 0x18, 0x40, 0x18, 0x40, 0x18, 0x00, 0xbf, 0x40, 0x18,
+        ];
+        let mut bytes = code.to_vec();
+        bytes.resize(64, 0);
+        let (text, _) = listing(Mode::T32, 0, 6, &bytes);
+        let shown: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split_ascii_whitespace().nth(2))
+            .collect();
+        assert_eq!(
+            shown,
+            ["ite", "addeq", "addne", "adds", "nop", "adds"],
+            "{text}"
+        );
+    }
+
     #[test]
     fn a64() {
         let mut bytes = [0xd503_201f_u32, 0xa9bf_7bfd, 0x9400_0010, 0xffff_ffff]

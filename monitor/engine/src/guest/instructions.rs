@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::format::disassembly::Mode;
-use crate::guest::x86;
+use crate::guest::{arm, x86};
 use crate::qemu::caps::Caps;
 use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError};
@@ -27,6 +27,8 @@ pub enum Known {
     Always(Mode),
     /// That depends on its registers.
     InRegisters,
+    /// That depends on registers which the state of all devices holds.
+    InState,
     /// There is no CPU.
     NoCpu,
 }
@@ -47,6 +49,25 @@ pub fn of_state(cpu: &x86::cpu::Cpu) -> Mode {
         (false, true) => Mode::X86Of32,
         (false, false) => Mode::X86Of16,
     }
+}
+
+/// What an Arm CPU in this state executes (target/arm/cpu.c, `arm_disas_set_info`); none where that
+/// is not known.
+#[must_use]
+pub fn of_arm_state(whole: &arm::section::Whole) -> Option<Mode> {
+    // CPUs of 64 bits have it, and so version 8 of the architecture; older ones may have instructions
+    // in another order of bytes.
+    const ID_AA64MMFR0: arm::section::Name = (3, 0, 0, 7, 0);
+    const THUMB: u64 = 1 << 5;
+    let status = whole.status;
+    if status & arm::section::NARROW == 0 {
+        return Some(Mode::A64);
+    }
+    let narrow = match status & THUMB {
+        0 => Mode::A32,
+        _ => Mode::T32,
+    };
+    whole.system(ID_AA64MMFR0).map(|_| narrow)
 }
 
 /// What CPU number `cpu` executes; where there is no such CPU, or none is named, the first one.
@@ -73,6 +94,6 @@ pub async fn of_cpu(qmp: &dyn Qmp, caps: &Caps, cpu: Option<i64>) -> Result<Know
     Ok(if a64 {
         Known::Always(Mode::A64)
     } else {
-        Known::InRegisters
+        Known::InState
     })
 }

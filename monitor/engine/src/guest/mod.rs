@@ -16,5 +16,6 @@ pub mod regions;
 pub mod registers;
 pub mod riscv;
 pub mod s390x;
+pub mod sought;
 pub mod stream;
 pub mod x86;

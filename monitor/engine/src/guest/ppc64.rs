@@ -43,15 +43,9 @@ pub struct Whole {
 
 /// Reads the section of a CPU.
 pub fn read(section: &Section<'_>) -> Result<Whole, Surprise> {
-    if section.version != VERSION {
-        return Err(Surprise(format!(
-            "the state of a CPU has version {}",
-            section.version
-        )));
-    }
-    let short = || Surprise("the state of a CPU is too short".into());
+    section.of_versions(VERSION..=VERSION)?;
     let mut bytes = Bytes::big_endian(section.body);
-    let mut whole = fixed(&mut bytes).ok_or_else(short)?;
+    let mut whole = fixed(&mut bytes).ok_or_else(Surprise::short)?;
     let parts = subsections(bytes.rest(), |name, version| {
         let known = SIZES
             .iter()
@@ -67,7 +61,7 @@ pub fn read(section: &Section<'_>) -> Result<Whole, Surprise> {
                 .map(|[address, length]| whole.reservation = Some((address, length))),
             _ => Some(()),
         };
-        read.ok_or_else(short)?;
+        read.ok_or_else(Surprise::short)?;
     }
     Ok(whole)
 }

@@ -12,7 +12,9 @@ use crate::host::Risk;
 use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
-use crate::table::targets::{AARCH64, NOTES_AND_TABLES, RISCV64, S390X, STATE_AND_TABLES, X86};
+use crate::table::targets::{
+    AARCH64, NOTES_AND_TABLES, RISCV64, S390X, STATE_AND_TABLES, STATE_AND_VIRTUAL, X86,
+};
 
 /// Why errors about images are the built-in's to say.
 const IMAGE_HINTS: &str =
@@ -1498,6 +1500,12 @@ pub const MAIN: &[Command] = &[
             )
             .with_risk(Risk::Pausing)
             .on(X86),
+            Route::derived(
+                STATE_AND_VIRTUAL,
+                run!(memory::show_virtual::show_virtual_anyway),
+            )
+            .with_risk(Risk::Risky)
+            .on(AARCH64),
         ],
         ..ROW
     },
@@ -1574,6 +1582,9 @@ pub const MAIN: &[Command] = &[
             ),
             Route::derived(dump::NEEDS, run!(memory::show_physical::show_physical))
                 .with_risk(Risk::Pausing),
+            Route::derived(STATE_AND_TABLES, run!(memory::show_physical::show_physical))
+                .with_risk(Risk::Risky)
+                .on(AARCH64),
         ],
         ..ROW
     },

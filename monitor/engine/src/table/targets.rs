@@ -35,3 +35,14 @@ pub(super) const STATE_AND_TABLES: &[&str] = &[
     "pmemsave",
     "remove-fd",
 ];
+/// The same, with memory as the CPU sees it.
+pub(super) const STATE_AND_VIRTUAL: &[&str] = &[
+    "query-cpus-fast",
+    "query-status",
+    "query-migrate",
+    "qom-list",
+    "add-fd",
+    "xen-save-devices-state",
+    "memsave",
+    "remove-fd",
+];

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hmp::client::address::Address;
-use hmp::client::{Client, Options};
+use hmp::client::{Client, Events, Options};
 use hmp::host::Unattended;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::{Monitor, Ran};
@@ -16,10 +16,15 @@ use super::qemu::Qemu;
 
 /// Connects. QEMU makes its socket a moment before it listens.
 pub async fn connect(qemu: &Qemu) -> Client {
+    connect_and_listen(qemu).await.0
+}
+
+/// The same, with what QEMU reports on its own.
+pub async fn connect_and_listen(qemu: &Qemu) -> (Client, Events) {
     let address = Address::Unix(qemu.socket());
     for _ in 0..100 {
-        if let Ok((client, _)) = Client::connect(&address, &Options::default()).await {
-            return client;
+        if let Ok(connected) = Client::connect(&address, &Options::default()).await {
+            return connected;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -5,6 +5,8 @@
 
 pub mod engine;
 #[cfg(feature = "repl")]
+pub mod linux;
+#[cfg(feature = "repl")]
 pub mod listener;
 pub mod peer;
 #[cfg(feature = "repl")]

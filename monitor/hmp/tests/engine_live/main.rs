@@ -6,10 +6,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod at_work;
+mod guards;
 #[cfg(feature = "disassembly")]
 mod instructions;
+mod kvm;
+mod linux;
 mod long_memory;
 mod memory;
+mod paging;
+mod pc;
 mod qom_tree;
 mod qtree;
 mod registers;

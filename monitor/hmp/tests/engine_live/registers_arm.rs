@@ -183,8 +183,29 @@ const TABLES: [u64; 2] = [0x4030_0000, 0x4040_0000];
 /// Tables of each kind.
 const EACH: usize = 5;
 
-/// Switches tables on, with `bits` for addresses, and stays: as a system, or as a program.
-fn mapping(bits: u64, program: bool, guards: bool) -> Vec<u8> {
+/// Tables: how many bits addresses have, and the offset in a page.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    bits: u64,
+    page: u64,
+}
+
+impl Kind {
+    fn stride(self) -> u64 {
+        self.page - 3
+    }
+
+    fn levels(self) -> usize {
+        ((self.bits - 4) / self.stride()) as usize
+    }
+
+    fn shift(self, level: usize) -> u64 {
+        self.page + self.stride() * (3 - level as u64)
+    }
+}
+
+/// Switches tables on, and stays: as a system, or as a program.
+fn mapping(kind: Kind, program: bool, guards: bool) -> Vec<u8> {
     let load = |register: u32, from: u32, number: u32| {
         0x5800_0000 | (0x40 + 2 * number - from) << 5 | register
     };
@@ -212,9 +233,15 @@ fn mapping(bits: u64, program: bool, guards: bool) -> Vec<u8> {
     bytes.resize(0x80, 0);
     bytes.extend(0x1400_0000u32.to_le_bytes());
     bytes.resize(0x100, 0);
-    let size = 64 - bits;
-    // Lower tables of 4 KiB, upper ones too, 40 bits of physical addresses.
-    let control = size | size << 16 | 2 << 30 | 2 << 32;
+    let size = 64 - kind.bits;
+    let (lower, upper) = match kind.page {
+        12 => (0, 2),
+        14 => (2, 1),
+        _ => (1, 3),
+    };
+    // 40 bits of physical addresses, or as many as there are.
+    let places = if kind.page == 16 { 6 } else { 2 };
+    let control = size | size << 16 | lower << 14 | upper << 30 | places << 32;
     for number in [
         TABLES[0],
         TABLES[1],
@@ -228,16 +255,17 @@ fn mapping(bits: u64, program: bool, guards: bool) -> Vec<u8> {
     bytes
 }
 
-/// Random tables of 3 or 4 levels; where they are the lower ones, with a page of 1 GiB that holds the
-/// code.
-fn tables(random: &mut Random, levels: usize, base: u64, program: bool) -> Vec<u8> {
-    let mut pages = vec![vec![0u64; 512]; 1 + EACH * (levels - 1)];
-    let place = |number: usize| base + 4096 * number as u64;
+/// Random tables; where they are the lower ones, with a block that holds the code.
+fn tables(random: &mut Random, kind: Kind, base: u64, program: bool) -> Vec<u8> {
+    let entries = 1 << kind.stride();
+    let begin = 4 - kind.levels();
+    let mut pages = vec![vec![0u64; entries]; 1 + EACH * (kind.levels() - 1)];
+    let place = |number: usize| base + ((number as u64) << kind.page);
     for (number, table) in pages.iter_mut().enumerate() {
-        let level = 4 - levels + number.div_ceil(EACH);
+        let level = begin + number.div_ceil(EACH);
         for entry in table.iter_mut() {
             let mut below = |bound: u64| random.below(bound);
-            if below([200, 60, 60, 8][level]) > 0 {
+            if below([200, 60, 60, 8][level] * entries as u64 / 512) > 0 {
                 continue;
             }
             let next = number.div_ceil(EACH) * EACH + 1 + below(EACH as u64) as usize;
@@ -247,18 +275,31 @@ fn tables(random: &mut Random, levels: usize, base: u64, program: bool) -> Vec<u
                 place(next) | 3 | kept
             } else {
                 // Pages are 3; on other levels that would be a table.
-                let kind = if level == 3 { 3 } else { 1 };
-                below(1 << 18) << 12 | rights | kind
+                let leaf = if level == 3 { 3 } else { 1 };
+                // Some are where the CPU has no memory, or no addresses.
+                let bits = if below(8) == 0 { 36 } else { 18 };
+                below(1 << bits) << 12 | rights | leaf
             };
         }
     }
     if base == TABLES[0] {
-        let first = if levels == 4 { 1 } else { 0 };
-        if levels == 4 {
-            pages[0][0] = place(1) | 3;
+        let block = if kind.page == 12 { 1 } else { 2 };
+        for level in begin..=block {
+            let first = |depth: usize| {
+                if depth == 0 {
+                    0
+                } else {
+                    1 + (depth - 1) * EACH
+                }
+            };
+            let at = (START >> kind.shift(level)) as usize & (entries - 1);
+            pages[first(level - begin)][at] = if level < block {
+                place(first(level - begin + 1)) | 3
+            } else {
+                let rights = if program { 3 << 6 } else { 0 };
+                START & !0 << kind.shift(block) | rights | 1 << 10 | 1
+            };
         }
-        let rights = if program { 3 << 6 } else { 0 };
-        pages[first][1] = 0x4000_0000 | rights | 1 << 10 | 1;
     }
     pages
         .iter()
@@ -268,14 +309,14 @@ fn tables(random: &mut Random, levels: usize, base: u64, program: bool) -> Vec<u
 }
 
 /// Where pages and blocks start, as far as those are found first.
-fn leaves(tables: &[u8], base: u64, levels: usize) -> Vec<u64> {
+fn leaves(tables: &[u8], base: u64, kind: Kind) -> Vec<u64> {
     let mut found = Vec::new();
-    let mut open = vec![(0, 4 - levels, 0u64)];
+    let mut open = vec![(0, 4 - kind.levels(), 0u64)];
     while let Some((table, level, start)) = open.pop() {
-        let entries = tables[table..][..4096].chunks(8).enumerate();
+        let entries = tables[table..][..1 << kind.page].chunks(8).enumerate();
         for (number, entry) in entries {
             let entry = u64::from_le_bytes(entry.try_into().unwrap());
-            let start = start | (number as u64) << (39 - 9 * level);
+            let start = start | (number as u64) << kind.shift(level);
             match entry & 3 {
                 3 if level < 3 => {
                     let next = (entry & 0xffff_ffff_f000) - base;
@@ -301,16 +342,23 @@ async fn addresses_are_mapped_as_the_builtin_says() {
         let name = program.display().to_string();
         let mut random = Random(0x9E37_79B9_7F4A_7C15);
         let (mut sought, mut mapped) = (0, 0);
-        for (model, bits, as_program, guards) in [
-            ("cortex-a57", 48, false, false),
-            ("cortex-a57", 39, false, false),
-            ("cortex-a57", 48, true, false),
-            ("cortex-a57", 36, false, false),
-            ("max", 48, false, false),
-            ("max", 48, false, true),
-            ("max", 39, true, false),
+        for (model, bits, page, as_program, guards) in [
+            ("cortex-a57", 48, 12, false, false),
+            ("cortex-a57", 39, 12, false, false),
+            ("cortex-a57", 48, 12, true, false),
+            ("cortex-a57", 36, 12, false, false),
+            ("max", 48, 12, false, false),
+            ("max", 48, 12, false, true),
+            ("max", 39, 12, true, false),
+            ("max", 48, 14, false, false),
+            ("max", 47, 14, true, false),
+            ("max", 36, 14, false, true),
+            ("cortex-a57", 48, 16, false, false),
+            ("cortex-a57", 42, 16, true, false),
+            ("max", 48, 16, false, true),
+            ("max", 52, 16, false, false),
         ] {
-            let levels = if bits == 48 { 4 } else { 3 };
+            let kind = Kind { bits, page };
             let folder = tempfile::tempdir_in("/tmp").unwrap();
             let mut more = vec![
                 "-M".to_owned(),
@@ -320,13 +368,13 @@ async fn addresses_are_mapped_as_the_builtin_says() {
                 "-m".into(),
                 "64M".into(),
             ];
-            let low = tables(&mut random, levels, TABLES[0], as_program);
-            let high = tables(&mut random, levels, TABLES[1], as_program);
-            let mut starts = leaves(&low, TABLES[0], levels);
-            let upper = leaves(&high, TABLES[1], levels);
+            let low = tables(&mut random, kind, TABLES[0], as_program);
+            let high = tables(&mut random, kind, TABLES[1], as_program);
+            let mut starts = leaves(&low, TABLES[0], kind);
+            let upper = leaves(&high, TABLES[1], kind);
             starts.extend(upper.iter().map(|start| start | !0 << bits));
             let files = [
-                ("code", START, mapping(bits, as_program, guards)),
+                ("code", START, mapping(kind, as_program, guards)),
                 ("low", TABLES[0], low),
                 ("high", TABLES[1], high),
             ];
@@ -360,7 +408,7 @@ async fn addresses_are_mapped_as_the_builtin_says() {
             let builder = Monitor::builder(Arc::new(client.clone())).host(Arc::new(Unattended));
             let builder = builder.passthrough(Passthrough::Never).allow(Risk::Risky);
             let mut monitor = builder.build().await.unwrap();
-            let what = format!("{name} {model} {bits} {as_program} {guards}");
+            let what = format!("{name} {model} {kind:?} {as_program} {guards}");
             for number in 0..120u64 {
                 let address = match number % 6 {
                     0 => random.below(1 << bits),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use hmp::client::address::Address;
+use hmp_engine::host::Risk;
 use parity::live::accel::Accel;
 use parity::live::complete::Random;
 
@@ -169,6 +170,11 @@ fn accel(word: &str) -> Result<Accel, String> {
     found.ok_or_else(|| "kvm or tcg".to_owned())
 }
 
+fn risk(word: &str) -> Result<Risk, String> {
+    let found = Risk::ALL.into_iter().find(|risk| risk.word() == word);
+    found.ok_or_else(|| "safe, pausing or risky".to_owned())
+}
+
 /// QEMU programs.
 #[derive(Args)]
 pub struct Programs {
@@ -295,6 +301,10 @@ pub struct Run {
     /// Never let the built-in monitor help our side.
     #[arg(long)]
     pub native_only: bool,
+    /// What our side may risk (pausing, risky); then only cases with a line that needs it are run,
+    /// and the baseline is one of those lines, of the QEMUs at hand.
+    #[arg(long, value_name = "RISK", value_parser = risk, default_value = "safe", conflicts_with = "offline")]
+    pub allow: Risk,
     /// The accelerator of VMs whose case leaves it open; QEMUs that can't use it here are skipped.
     #[arg(long, value_name = "ACCEL", value_parser = accel, conflicts_with = "offline")]
     pub accel: Option<Accel>,

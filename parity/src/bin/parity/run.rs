@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `parity run`.
 
+use hmp_engine::host::Risk;
 use parity::case::recordings::{self, RecordingsError};
 use parity::case::{self, Prefixes};
 use parity::judge::baseline::Baseline;
 use parity::judge::{Completed, Entry, KnownList, known};
 use parity::live::complete;
+use parity::live::permitted::concerns;
 use parity::live::run::{self, Mode};
 use parity::live::side::{Ours, Theirs};
 use parity::recorded;
 use parity::report::{Report, Sides, html, junit, markdown, term};
 use parity::tables::forecast::{self, Forecast};
+use parity::tables::offered::Offers;
 
 use crate::cli::Run;
 use crate::common::{Done, Error, print, read, read_report, runtime, write, write_json};
@@ -34,7 +37,7 @@ impl Run {
         ran.extend(known::lines(&completions));
         // The lines that show a difference may be in other cases than those that don't, and where
         // the built-in helps there may be none.
-        let all = self.offline.is_some() || self.cases.is_dir() && self.native_only;
+        let all = self.offline.is_some() || self.is_whole() && self.native_only;
         let stale = if all {
             known.stale(&ran, self.offline.is_none())
         } else {
@@ -60,9 +63,14 @@ impl Run {
         let cases = case::load(&self.cases)?;
         let mode = Mode {
             native_only: self.native_only,
+            allow: self.allow,
             ours: self.ours(),
             theirs: self.theirs(),
             accel: self.accel,
+        };
+        let offers = match self.allow {
+            Risk::Safe => Offers::default(),
+            Risk::Pausing | Risk::Risky => self.offers.qemus()?,
         };
         let mut jobs = Vec::new();
         for program in &self.programs.all()? {
@@ -70,7 +78,11 @@ impl Run {
                 print(&format!("{}: skipped: {reason}\n", program.qemu))?;
                 continue;
             }
-            let suiting = cases.iter().filter(|case| case.suits(&program.qemu));
+            let qemu = &program.qemu;
+            let caps = offers.get(qemu);
+            let suiting = cases.iter().filter(|case| {
+                case.suits(qemu) && caps.is_none_or(|caps| concerns(case, qemu, caps, self.allow))
+            });
             jobs.extend(suiting.map(|case| (case.clone(), program.clone())));
         }
         let at_once = self.at_once.unwrap_or_else(|| {
@@ -78,6 +90,11 @@ impl Run {
             2 * std::thread::available_parallelism().map_or(1, usize::from)
         });
         Ok(runtime()?.block_on(run::cases(jobs, &mode, at_once, known)))
+    }
+
+    /// Whether all cases are run.
+    fn is_whole(&self) -> bool {
+        self.cases.is_dir() && self.allow == Risk::Safe
     }
 
     /// What TAB does, where all cases are run.
@@ -91,7 +108,7 @@ impl Run {
             return Ok(runtime.block_on(recorded_completions(folder, &list, known))?);
         }
         let mut found = Vec::new();
-        if self.cases.is_dir() {
+        if self.is_whole() {
             let prefixes: Vec<_> = list.all().cloned().collect();
             let programs = self.programs.all()?;
             for program in programs.iter().filter(|p| list.vm.suits(&p.qemu)) {
@@ -159,12 +176,20 @@ impl Run {
         let Some(path) = &self.baseline else {
             return Ok(true);
         };
-        let now = Baseline::of(&report.entries, &report.completions);
+        let now = match self.allow {
+            Risk::Safe => Baseline::of(&report.entries, &report.completions),
+            Risk::Pausing | Risk::Risky => Baseline::of_permitted(&report.entries),
+        };
         if self.update_baseline {
             write(path, &now.to_text())?;
             return Ok(true);
         }
-        let changes = now.since(&Baseline::parse(&read(path)?)?);
+        let mut before = Baseline::parse(&read(path)?)?;
+        if self.offline.is_none() {
+            // Nobody has every QEMU.
+            before = before.of_the_qemus_of(&now);
+        }
+        let changes = now.since(&before);
         print(&changes.to_string())?;
         if !changes.is_empty() {
             print("If that is right, --update-baseline writes the new state down.\n")?;

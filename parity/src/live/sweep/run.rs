@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hmp_engine::command::route::Passthrough;
+use hmp_engine::host::Risk;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, Asked};
@@ -83,8 +84,8 @@ async fn sweep(
     let began = Instant::now();
     let user = Arc::new(User::default());
     let (qmp, aux) = (vm.qmp.clone(), vm.aux.clone());
-    let helped = engine::with(qmp, user.clone(), Passthrough::Auto).await?;
-    let native = engine::with(aux, user.clone(), Passthrough::Never).await?;
+    let helped = engine::with(qmp, user.clone(), Passthrough::Auto, Risk::Safe).await?;
+    let native = engine::with(aux, user.clone(), Passthrough::Never, Risk::Safe).await?;
     let things = Things::of(&vm.aux, native.caps(), qom).await?;
     let lines = lines::of(native.rows(), native.caps().version, &things, qom);
     let mut ours = Ours {

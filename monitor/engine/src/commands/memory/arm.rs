@@ -6,9 +6,8 @@ use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::command::vm_state::current_cpu;
 use crate::commands::memory::tables::Tables;
 use crate::commands::memory::translate::{Address, print_no_cpu, print_place};
-use crate::guest::arm::paging::{Paging, Search, Sought};
+use crate::guest::arm::paging::{Paging, Search};
 use crate::guest::arm::{section, traits};
-use crate::guest::bytes::Bytes;
 use crate::qmp::version::{Version, v};
 
 /// The releases that were compared: the first, and the first after those like it (10.0, seen: on
@@ -40,25 +39,7 @@ pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
     };
     let mut tables = Tables::open(cx).await?;
     let search = Search::new(&paging, args.addr.cast_unsigned(), checks);
-    let found = look_up(cx, &mut tables, search).await;
+    let found = tables.find(cx, search).await;
     let result = found.and_then(|place| print_place(cx, place));
     tables.close(cx, result).await
-}
-
-async fn look_up(
-    cx: &mut Cx<'_>,
-    tables: &mut Tables<'_>,
-    mut search: Search,
-) -> Result<Option<u64>, CmdError> {
-    loop {
-        match search.next() {
-            Sought::Entry(address) => {
-                let entry = tables.read(cx, address, 8).await?;
-                search.entry(Bytes::little_endian(&entry).long().unwrap_or(0));
-            }
-            Sought::At(place) => return Ok(Some(place)),
-            Sought::Unmapped => return Ok(None),
-            Sought::Unknown => return unavailable("tables of this kind were never tried"),
-        }
-    }
 }

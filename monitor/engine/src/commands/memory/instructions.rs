@@ -4,10 +4,12 @@
 use std::ops::Range;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::command::vm_state::current_cpu;
 use crate::commands::memory::map::{DEVICE_NOTE, memory_map};
 use crate::commands::memory::show::{CHUNK, Show};
 use crate::format::disassembly::{Listing, Mode, Piece, Step};
-use crate::guest::instructions::{Known, of_cpu, of_state};
+use crate::guest::arm::section;
+use crate::guest::instructions::{Known, of_arm_state, of_cpu, of_state};
 use crate::guest::memory::{Reader, Saved};
 use crate::guest::ram;
 use crate::guest::regions::Map;
@@ -64,6 +66,19 @@ async fn mode(cx: &mut Cx<'_>) -> Result<Mode, CmdError> {
                 None => Err(CmdError::Plain("Can not dump without CPU".into())),
             }
         }
+        Known::InState if !cx.caps.has("xen-save-devices-state") => unavailable(
+            "how bytes are decoded depends on the CPU's registers, which QMP does not read",
+        ),
+        Known::InState if cx.allow < Risk::Risky => {
+            unavailable("needs --allow risky: how bytes are decoded depends on the CPU's registers")
+        }
+        Known::InState => match current_cpu(cx, section::read).await? {
+            Some((whole, _)) => of_arm_state(&whole).map_or_else(
+                || unavailable("which instructions this CPU executes is not known here"),
+                Ok,
+            ),
+            None => Err(CmdError::Plain("Can not dump without CPU".into())),
+        },
         Known::NoCpu => Err(CmdError::Plain("Can not dump without CPU".into())),
     }
 }

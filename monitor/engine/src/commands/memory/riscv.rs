@@ -10,10 +10,7 @@ use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
 use crate::command::vm_state::{Listed, current_cpu};
 use crate::commands::memory::tables::{Tables, breathe};
 use crate::commands::memory::translate::{Address, print_no_cpu, print_place};
-use crate::guest::bytes::Bytes;
-use crate::guest::riscv::paging::{
-    Block, Mapping, Paging, Search, Sought, Step, Walk, is_seen_otherwise,
-};
+use crate::guest::riscv::paging::{Block, Mapping, Paging, Search, Step, Walk, is_seen_otherwise};
 use crate::guest::riscv::section;
 
 const PAGE: usize = 4096;
@@ -117,25 +114,7 @@ pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
         Mapping::Unknown => return unavailable("how satp maps addresses is not known here"),
     };
     let mut tables = Tables::open(cx).await?;
-    let found = search(cx, &mut tables, Search::new(&paging, address)).await;
+    let found = tables.find(cx, Search::new(&paging, address)).await;
     let result = found.and_then(|place| print_place(cx, place));
     tables.close(cx, result).await
-}
-
-async fn search(
-    cx: &mut Cx<'_>,
-    tables: &mut Tables<'_>,
-    mut search: Search,
-) -> Result<Option<u64>, CmdError> {
-    loop {
-        match search.next() {
-            Sought::Entry(address) => {
-                let entry = tables.read(cx, address, 8).await?;
-                search.entry(Bytes::little_endian(&entry).long().unwrap_or(0));
-            }
-            Sought::At(place) => return Ok(Some(place)),
-            Sought::Unmapped => return Ok(None),
-            Sought::Unknown => return unavailable("gva2gpa: an entry has bits that are not known"),
-        }
-    }
 }

@@ -9,9 +9,11 @@ use std::task::Poll;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::commands::memory::map::memory_map;
+use crate::guest::bytes::Bytes;
 use crate::guest::memory::Reader;
 use crate::guest::ram;
 use crate::guest::regions::Map;
+use crate::guest::sought::{LookUp, Sought};
 
 /// Bytes of a page, which no table is larger than.
 const PAGE: u64 = 4096;
@@ -73,6 +75,29 @@ impl<'a> Tables<'a> {
         match page.get(from..from + size) {
             Some(all) if all.len() == page.len() => Ok(page),
             part => Ok(part.unwrap_or_default().into()),
+        }
+    }
+
+    /// Where an address is mapped to; none where it is not.
+    pub(super) async fn find(
+        &mut self,
+        cx: &mut Cx<'_>,
+        mut search: impl LookUp + Send,
+    ) -> Result<Option<u64>, CmdError> {
+        loop {
+            match search.next() {
+                Sought::Entry { address, size } => {
+                    let entry = self.read(cx, address, size).await?;
+                    let entry = Bytes::little_endian(&entry).number(size);
+                    search.entry(entry.unwrap_or(0));
+                }
+                Sought::At(place) => return Ok(Some(place)),
+                Sought::Unmapped => return Ok(None),
+                Sought::Unknown => {
+                    let why = "gva2gpa: tables of this kind were never tried";
+                    return Err(CmdError::Unavailable(why.into()));
+                }
+            }
         }
     }
 

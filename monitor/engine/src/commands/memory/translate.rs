@@ -9,9 +9,8 @@ use serde::Deserialize;
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
 use crate::command::vm_state;
 use crate::commands::memory::tables::{Tables, breathe};
-use crate::guest::bytes::Bytes;
 use crate::guest::registers::of_cpu;
-use crate::guest::x86::paging::{Paging, Search, Sought, Step, USER, WRITE, Walk};
+use crate::guest::x86::paging::{Paging, Search, Step, USER, WRITE, Walk};
 use crate::guest::x86::section::MANAGEMENT;
 use crate::host::Risk;
 use crate::qmp::version::{Version, v};
@@ -65,7 +64,7 @@ pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
         }
     }
     let mut tables = Tables::open(cx).await?;
-    let found = search(cx, &mut tables, Search::new(&paging, address, gate)).await;
+    let found = tables.find(cx, Search::new(&paging, address, gate)).await;
     let result = found.and_then(|place| print_place(cx, place));
     tables.close(cx, result).await
 }
@@ -84,24 +83,6 @@ pub(super) fn print_place(cx: &mut Cx<'_>, place: Option<u64>) -> CmdResult {
         Some(place) => writeln!(cx, "gpa: {place:#x}")?,
     }
     Ok(())
-}
-
-async fn search(
-    cx: &mut Cx<'_>,
-    tables: &mut Tables<'_>,
-    mut search: Search,
-) -> Result<Option<u64>, CmdError> {
-    loop {
-        match search.next() {
-            Sought::Entry { address, size } => {
-                let entry = tables.read(cx, address, size).await?;
-                let entry = Bytes::little_endian(&entry).number(size);
-                search.entry(entry.unwrap_or(0));
-            }
-            Sought::At(place) => return Ok(Some(place)),
-            Sought::Unmapped => return Ok(None),
-        }
-    }
 }
 
 /// `info tlb`: every page.

@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! How an Arm CPU maps a virtual address with tables of 4 KiB, for instructions of 64 bits
-//! (target/arm/ptw.c). What was not compared with QEMU's own answers is refused.
+//! How an Arm CPU maps a virtual address with tables of 4, 16 or 64 KiB, for instructions of 64 bits
+//! (target/arm/ptw.c, `aa64_va_parameters` of target/arm/helper.c). What was not compared with
+//! QEMU's own answers is refused.
 //!
 //! Nothing here reads memory: a [`Search`] says what it needs next.
 
 use crate::guest::arm::section::{HCR_EL2, NARROW, Name, Whole};
 use crate::guest::arm::vectors::Traits;
+use crate::guest::sought::{LookUp, Sought};
 
 const SCTLR_EL1: Name = (3, 0, 1, 0, 0);
 const TTBR0_EL1: Name = (3, 0, 2, 0, 0);
 const TTBR1_EL1: Name = (3, 0, 2, 0, 1);
 const TCR_EL1: Name = (3, 0, 2, 0, 2);
+const ID_AA64MMFR0: Name = (3, 0, 0, 7, 0);
 const ID_AA64MMFR2: Name = (3, 0, 0, 7, 2);
 
 /// Bits of an entry.
 const VALID: u64 = 1;
 const TABLE: u64 = 1 << 1;
-const PLACE: u64 = 0xffff_ffff_f000;
+
+/// Bits of physical addresses, by what registers have for them.
+const SIZES: [u32; 7] = [32, 36, 40, 42, 44, 48, 52];
+
+/// Bits of an address that an entry or a register holds in one piece.
+const WHOLE: u32 = 48;
 
 /// Addresses below this are the same without tables, whatever the CPU.
 const CERTAIN: u64 = 1 << 32;
@@ -33,8 +41,8 @@ pub struct Paging {
     level: u64,
     /// Whether a system may not read what programs may.
     guarded: bool,
-    /// Whether programs may be kept from one half of all addresses.
-    halves: bool,
+    /// What the CPU can do: ID_AA64MMFR0 and ID_AA64MMFR2.
+    features: [u64; 2],
 }
 
 impl Paging {
@@ -47,32 +55,57 @@ impl Paging {
         if level > 1 || traits.el3 || traits.el2 && whole.system_or_0(HCR_EL2) != 0 {
             return Err("EL2 and EL3 may change how addresses are mapped");
         }
+        let Some(features) = whole.system(ID_AA64MMFR0) else {
+            return Err("the state does not say which tables this CPU has");
+        };
         Ok(Self {
             on: whole.system_or_0(SCTLR_EL1) & 1 != 0,
             control: whole.system_or_0(TCR_EL1),
             bases: [TTBR0_EL1, TTBR1_EL1].map(|name| whole.system_or_0(name)),
             level,
             guarded: whole.status >> 22 & 1 == 1,
-            halves: whole.system_or_0(ID_AA64MMFR2) >> 60 != 0,
+            features: [features, whole.system_or_0(ID_AA64MMFR2)],
         })
+    }
+
+    /// Whether programs may be kept from one half of all addresses.
+    fn has_halves(&self) -> bool {
+        self.features[1] >> 60 != 0
+    }
+
+    /// Bits of the offset in a page: where what a system asks for is not there, the smallest.
+    fn page_bits(&self, high: bool) -> u32 {
+        let feature = |at: u32| self.features[0] >> at & 15;
+        let has = |bits: u32| match bits {
+            12 => feature(28) < 8,
+            14 => (1..8).contains(&feature(20)),
+            _ => feature(24) < 8,
+        };
+        let asked = match (high, self.control >> if high { 30 } else { 14 } & 3) {
+            (false, 0) | (true, 2) => 12,
+            (false, 2) | (true, 1) => 14,
+            (false, 1) | (true, 3) => 16,
+            _ => 0,
+        };
+        let mut all = [12, 14, 16].into_iter().filter(|bits| has(*bits));
+        let smallest = all.clone().next().unwrap_or(16);
+        all.find(|bits| *bits == asked).unwrap_or(smallest)
+    }
+
+    /// Bits of physical addresses.
+    fn place_bits(&self, page_bits: u32) -> u32 {
+        let range = (self.features[0] & 15).min(self.control >> 32 & 7);
+        let bits = SIZES[(range as usize).min(SIZES.len() - 1)];
+        if page_bits == 16 {
+            bits
+        } else {
+            bits.min(WHOLE)
+        }
     }
 
     fn bit(&self, lower: u32, upper: u32, high: bool) -> bool {
         self.control >> if high { upper } else { lower } & 1 == 1
     }
-}
-
-/// What looking an address up does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sought {
-    /// It needs the 8 bytes at this physical address, for [`Search::entry`].
-    Entry(u64),
-    /// It is there.
-    At(u64),
-    /// Nothing is there.
-    Unmapped,
-    /// That was not compared with QEMU's own answers.
-    Unknown,
 }
 
 /// Looking up one address.
@@ -83,6 +116,8 @@ pub struct Search {
     checks: bool,
     address: u64,
     bits: u32,
+    page_bits: u32,
+    place_bits: u32,
     level: u32,
     high: bool,
     /// Whether a table keeps programs from what is below.
@@ -101,6 +136,8 @@ impl Search {
             checks,
             address,
             bits: 64 - size as u32,
+            page_bits: paging.page_bits(high),
+            place_bits: paging.place_bits(paging.page_bits(high)),
             level: 0,
             high,
             kept: false,
@@ -118,14 +155,23 @@ impl Search {
                 false => Sought::Unknown,
             };
         }
-        let granule = match high {
-            true => paging.control >> 30 & 3 == 2,
-            false => paging.control >> 14 & 3 == 0,
-        };
-        // Addresses of 52 bits.
-        let long = paging.control >> 59 & 1 == 1;
-        if !granule || long || !(25..=48).contains(&self.bits) {
+        // Addresses of 52 bits in small pages.
+        if self.page_bits < 16 && paging.control >> 59 & 1 == 1 {
             return Sought::Unknown;
+        }
+        let feature = |at: u32| paging.features[1] >> at & 15 != 0;
+        let most = if self.page_bits == 16 && feature(16) {
+            52
+        } else {
+            48
+        };
+        let least = match (feature(28), self.page_bits) {
+            (false, _) => 25,
+            (true, 16) => 17,
+            (true, _) => 16,
+        };
+        if !(least..=most).contains(&self.bits) {
+            return Sought::Unmapped;
         }
         let ignores_top = paging.bit(37, 38, high);
         let address = if ignores_top {
@@ -137,47 +183,62 @@ impl Search {
         let above = address >> self.bits;
         let ones = (1 << (width - self.bits)) - 1;
         let off = paging.bit(7, 23, high);
-        let apart = paging.level == 0 && paging.halves && paging.bit(55, 56, high);
+        let apart = paging.level == 0 && paging.has_halves() && paging.bit(55, 56, high);
         if above != if high { ones } else { 0 } || off || apart {
             return Sought::Unmapped;
         }
         self.address &= (1 << self.bits) - 1;
-        self.level = 4 - (self.bits - 4) / 9;
+        self.level = 4 - (self.bits - 4) / self.stride();
         // As many bits as the first table's entries have numbers, and 3 for their size.
         let size = self.bits - self.shift() + 3;
-        let base = paging.bases[usize::from(high)] & 0xffff_ffff_fffe & !0 << size;
-        self.needs(base)
+        let register = paging.bases[usize::from(high)];
+        match self.place(register, register >> 2) {
+            Some(base) => self.needs(base & !0 << size),
+            None => Sought::Unmapped,
+        }
+    }
+
+    /// Bits of an address that a table decides about.
+    fn stride(&self) -> u32 {
+        self.page_bits - 3
+    }
+
+    /// The address in an entry or a register, whose bits above 48 are elsewhere in it; none where
+    /// the CPU has no such addresses.
+    fn place(&self, held: u64, above: u64) -> Option<u64> {
+        let low = held & ((1 << WHOLE) - 1);
+        if self.place_bits > WHOLE {
+            return Some(low | (above & 15) << WHOLE);
+        }
+        (low >> self.place_bits == 0).then_some(low)
     }
 
     fn shift(&self) -> u32 {
-        12 + 9 * (LAST - self.level)
+        self.page_bits + self.stride() * (LAST - self.level)
     }
 
     fn needs(&self, table: u64) -> Sought {
-        let number = self.address >> self.shift() & 511;
-        Sought::Entry(table + 8 * number)
-    }
-
-    /// What comes next.
-    #[must_use]
-    pub fn next(&self) -> Sought {
-        self.next
-    }
-
-    /// Gives the entry that was needed.
-    pub fn entry(&mut self, entry: u64) {
-        self.next = self.after(entry);
+        let number = self.address >> self.shift() & ((1 << self.stride()) - 1);
+        Sought::Entry {
+            address: table + 8 * number,
+            size: 8,
+        }
     }
 
     fn after(&mut self, entry: u64) -> Sought {
         let leads = entry & TABLE != 0;
-        if entry & VALID == 0 || self.level == LAST && !leads || self.level == 0 && !leads {
+        if entry & VALID == 0 || !leads && !self.may_be_block() {
             return Sought::Unmapped;
         }
+        // The offset in a page is no part of it, nor of a table.
+        let held = entry & !0 << self.page_bits;
+        let Some(place) = self.place(held, entry >> 12) else {
+            return Sought::Unmapped;
+        };
         if self.level < LAST && leads {
             self.kept |= entry >> 61 & 1 == 1 && !self.paging.bit(41, 42, self.high);
             self.level += 1;
-            return self.needs(entry & PLACE);
+            return self.needs(place);
         }
         let of_programs = entry >> 6 & 1 == 1 && !self.kept;
         let allowed = match self.paging.level {
@@ -188,7 +249,27 @@ impl Search {
             return Sought::Unmapped;
         }
         let within = (1 << self.shift()) - 1;
-        Sought::At(entry & PLACE & !within | self.address & within)
+        Sought::At(place & !within | self.address & within)
+    }
+
+    /// Whether an entry of this level may hold a block.
+    fn may_be_block(&self) -> bool {
+        let long = self.paging.features[0] & 15 == 6;
+        match self.page_bits {
+            12 => matches!(self.level, 1 | 2),
+            14 => self.level == 2,
+            _ => self.level == 2 || self.level == 1 && long,
+        }
+    }
+}
+
+impl LookUp for Search {
+    fn next(&self) -> Sought {
+        self.next
+    }
+
+    fn entry(&mut self, entry: u64) {
+        self.next = self.after(entry);
     }
 }
 
@@ -202,18 +283,23 @@ mod tests {
         Paging {
             on: true,
             // 48 bits each, upper tables of 4 KiB.
-            control: 16 | 16 << 16 | 2 << 30,
+            control: 16 | 16 << 16 | 2 << 30 | 5 << 32,
             bases: [0x1000, 0x2000],
             level,
             guarded: true,
-            halves: false,
+            // 48 bits of physical addresses, all sizes of pages.
+            features: [0x10_0005, 0],
         }
+    }
+
+    fn needed(address: u64) -> Sought {
+        Sought::Entry { address, size: 8 }
     }
 
     fn sought(paging: &Paging, address: u64, entries: &[u64]) -> Sought {
         let mut search = Search::new(paging, address, true);
         for entry in entries {
-            assert!(matches!(search.next(), Sought::Entry(_)));
+            assert!(matches!(search.next(), Sought::Entry { .. }));
             search.entry(*entry);
         }
         search.next()
@@ -222,11 +308,8 @@ mod tests {
     #[test]
     fn tables_blocks_and_pages() {
         let system = paging(1);
-        assert_eq!(sought(&system, 0x4000_1234, &[]), Sought::Entry(0x1000));
-        assert_eq!(
-            sought(&system, 0x4000_1234, &[0x5003]),
-            Sought::Entry(0x5008)
-        );
+        assert_eq!(sought(&system, 0x4000_1234, &[]), needed(0x1000));
+        assert_eq!(sought(&system, 0x4000_1234, &[0x5003]), needed(0x5008));
         assert_eq!(
             sought(&system, 0x4000_1234, &[0x5003, 0x8000_0401]),
             Sought::At(0x8000_1234)
@@ -239,7 +322,7 @@ mod tests {
             Sought::Unmapped
         );
         assert_eq!(sought(&system, 1 << 48, &[]), Sought::Unmapped);
-        assert_eq!(sought(&system, !0, &[]), Sought::Entry(0x2ff8));
+        assert_eq!(sought(&system, !0, &[]), needed(0x2ff8));
     }
 
     #[test]
@@ -257,17 +340,65 @@ mod tests {
     }
 
     #[test]
+    fn larger_pages() {
+        let with = |control: u64| Paging {
+            control: control | 5 << 32,
+            bases: [0x1_0000, 0],
+            ..paging(1)
+        };
+        let large = with(22 | 1 << 14);
+        let address = 0x2000_1234;
+        assert_eq!(sought(&large, address, &[]), needed(0x1_0008));
+        assert_eq!(sought(&large, address, &[0x3_0003]), needed(0x3_0000));
+        let pages = [0x3_0003, 0x5_0003];
+        assert_eq!(sought(&large, address, &pages), Sought::At(0x5_1234));
+        // Bits of the offset are no part of the address.
+        let pages = [0x3_0003, 0x5_f003];
+        assert_eq!(sought(&large, address, &pages), Sought::At(0x5_1234));
+        let block = [0x4000_0001];
+        assert_eq!(sought(&large, address, &block), Sought::At(0x4000_1234));
+        let middle = with(17 | 2 << 14);
+        assert_eq!(sought(&middle, 5 << 36, &[]), needed(0x1_0028));
+        // No block where a table has to be.
+        assert_eq!(sought(&middle, 5 << 36, &[0x4000_0001]), Sought::Unmapped);
+        let without = Paging {
+            features: [5, 0],
+            ..middle
+        };
+        assert_eq!(without.page_bits(false), 12);
+    }
+
+    #[test]
+    fn addresses_that_the_cpu_has_not() {
+        let narrow = Paging {
+            features: [0x10_0000, 0],
+            ..paging(1)
+        };
+        let block = |place: u64| [0x5003, place | 0x401];
+        assert_eq!(sought(&narrow, 0, &block(1 << 32)), Sought::Unmapped);
+        assert_eq!(sought(&narrow, 0, &block(1 << 31)), Sought::At(1 << 31));
+        let long = Paging {
+            control: 22 | 1 << 14 | 6 << 32,
+            bases: [0x1_0000, 0],
+            features: [6, 0],
+            ..paging(1)
+        };
+        let block = [0x4000_0001 | 3 << 12];
+        assert_eq!(sought(&long, 5, &block), Sought::At(3 << 48 | 0x4000_0005));
+    }
+
+    #[test]
     fn what_was_not_compared_is_not_known() {
         let with = |control| Paging {
             control,
             ..paging(1)
         };
-        for control in [16 | 1 << 14, 12, 45, 16 | 1 << 59] {
-            assert_eq!(
-                sought(&with(control), 0, &[]),
-                Sought::Unknown,
-                "{control:#x}"
-            );
+        let long = with(16 | 1 << 59 | 5 << 32);
+        assert_eq!(sought(&long, 0, &[]), Sought::Unknown);
+        // Longer or shorter than there are.
+        for control in [12, 45] {
+            let short = with(control | 5 << 32);
+            assert_eq!(sought(&short, 0, &[]), Sought::Unmapped, "{control}");
         }
         let off = Paging {
             on: false,
@@ -279,16 +410,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_tables_make_it_panic(control: u64, address: u64, level in 0u64..2, entries in prop::collection::vec(any::<u64>(), 4)) {
-            let paging = Paging { control, ..paging(level) };
+        fn no_tables_make_it_panic(control: u64, address: u64, level in 0u64..2, features: [u64; 2], entries in prop::collection::vec(any::<u64>(), 4)) {
+            let paging = Paging { control, features, ..paging(level) };
             let mut search = Search::new(&paging, address, true);
             for entry in entries {
-                if !matches!(search.next(), Sought::Entry(_)) {
+                if !matches!(search.next(), Sought::Entry { .. }) {
                     break;
                 }
                 search.entry(entry | 3);
             }
-            prop_assert!(!matches!(search.next(), Sought::Entry(_)));
+            let ended = !matches!(search.next(), Sought::Entry { .. });
+            prop_assert!(ended);
         }
     }
 }

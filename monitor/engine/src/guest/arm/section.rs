@@ -119,15 +119,9 @@ impl Whole {
 
 /// Reads the section of a CPU.
 pub fn read(section: &Section<'_>) -> Result<Whole, Surprise> {
-    if section.version != VERSION {
-        return Err(Surprise(format!(
-            "the state of a CPU has version {}",
-            section.version
-        )));
-    }
+    section.of_versions(VERSION..=VERSION)?;
     let mut bytes = Bytes::big_endian(section.body);
-    let short = || Surprise("the state of a CPU is too short".into());
-    let mut whole = fixed(&mut bytes).ok_or_else(short)?;
+    let mut whole = fixed(&mut bytes).ok_or_else(Surprise::short)?;
     let parts = subsections(bytes.rest(), |name, version| {
         let known = SIZES
             .iter()
@@ -143,7 +137,7 @@ pub fn read(section: &Section<'_>) -> Result<Whole, Surprise> {
             "cpu/pstate64" => bytes.long().map(|status| whole.status = status),
             _ => Some(()),
         };
-        read.ok_or_else(short)?;
+        read.ok_or_else(Surprise::short)?;
     }
     Ok(whole)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::guest::bytes::Bytes;
 use crate::guest::riscv::section::Whole;
+use crate::guest::sought::{LookUp, Sought};
 
 /// Bits of an entry.
 const VALID: u64 = 1;
@@ -231,19 +232,6 @@ impl Walk {
     }
 }
 
-/// What looking an address up does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sought {
-    /// It needs the 8 bytes at this physical address, for [`Search::entry`].
-    Entry(u64),
-    /// It is there.
-    At(u64),
-    /// Nothing is there.
-    Unmapped,
-    /// An entry has bits that extensions give a meaning, which is not known here.
-    Unknown,
-}
-
 /// Looking up one address.
 #[derive(Clone, Debug)]
 pub struct Search {
@@ -272,14 +260,21 @@ impl Search {
         search
     }
 
-    /// What comes next.
-    #[must_use]
-    pub fn next(&self) -> Sought {
+    fn need(&mut self, table: u64) {
+        let number = self.address >> (12 + 9 * self.level) & 511;
+        self.next = Sought::Entry {
+            address: table + 8 * number,
+            size: 8,
+        };
+    }
+}
+
+impl LookUp for Search {
+    fn next(&self) -> Sought {
         self.next
     }
 
-    /// Gives the entry that was needed.
-    pub fn entry(&mut self, entry: u64) {
+    fn entry(&mut self, entry: u64) {
         let place = (entry >> 10 & NUMBER) << 12;
         self.next = Sought::Unmapped;
         if entry & VALID == 0 {
@@ -309,11 +304,6 @@ impl Search {
             self.next = Sought::At(place | self.address & within);
         }
     }
-
-    fn need(&mut self, table: u64) {
-        let number = self.address >> (12 + 9 * self.level) & 511;
-        self.next = Sought::Entry(table + 8 * number);
-    }
 }
 
 #[cfg(test)]
@@ -321,6 +311,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn needed(address: u64) -> Sought {
+        Sought::Entry { address, size: 8 }
+    }
 
     fn paging(privilege: u64) -> Paging {
         Paging {
@@ -380,7 +374,7 @@ mod tests {
     fn rights_decide() {
         let found = |privilege, entry: u64| {
             let mut search = Search::new(&paging(privilege), 0x4000_0123);
-            assert_eq!(search.next(), Sought::Entry(0x1008));
+            assert_eq!(search.next(), needed(0x1008));
             search.entry(entry);
             search.next()
         };
@@ -395,7 +389,7 @@ mod tests {
             found(1, 1 << 63 | entry(0x8000_0000, 0xc3)),
             Sought::Unknown
         );
-        assert_eq!(found(1, entry(0x2000, 1)), Sought::Entry(0x2000));
+        assert_eq!(found(1, entry(0x2000, 1)), needed(0x2000));
         assert_eq!(Search::new(&paging(1), 1 << 40).next(), Sought::Unmapped);
         assert_eq!(paging(1).canonical(1 << 38), 0xffff_ffc0_0000_0000);
     }
@@ -417,7 +411,7 @@ mod tests {
             }
             let mut search = Search::new(&paging, address);
             for number in tables {
-                if !matches!(search.next(), Sought::Entry(_)) {
+                if !matches!(search.next(), Sought::Entry { .. }) {
                     break;
                 }
                 search.entry(number);

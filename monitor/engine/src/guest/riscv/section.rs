@@ -119,15 +119,9 @@ impl Whole {
 
 /// Reads the section of a CPU.
 pub fn read(section: &Section<'_>) -> Result<Whole, Surprise> {
-    if section.version != VERSION {
-        return Err(Surprise(format!(
-            "the state of a CPU has version {}",
-            section.version
-        )));
-    }
-    let short = || Surprise("the state of a CPU is too short".into());
+    section.of_versions(VERSION..=VERSION)?;
     let mut bytes = Bytes::big_endian(section.body);
-    let (mut whole, width) = fixed(&mut bytes).ok_or_else(short)?;
+    let (mut whole, width) = fixed(&mut bytes).ok_or_else(Surprise::short)?;
     if width != WIDE {
         return Err(Surprise("registers have another width".into()));
     }
@@ -140,7 +134,7 @@ pub fn read(section: &Section<'_>) -> Result<Whole, Surprise> {
     for part in parts {
         if part.name == "cpu/hyper" {
             let read = hypervisor(&mut Bytes::big_endian(part.body));
-            whole.hypervisor = Some(read.ok_or_else(short)?);
+            whole.hypervisor = Some(read.ok_or_else(Surprise::short)?);
         }
     }
     Ok(whole)

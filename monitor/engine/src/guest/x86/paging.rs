@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use crate::guest::bytes::Bytes;
+use crate::guest::sought::{LookUp, Sought};
 use crate::guest::x86::cpu::{self, Cpu, EXTENDED, FIVE_LEVELS, LARGE_PAGES, PAGING};
 
 /// Bits of an entry.
@@ -287,22 +288,6 @@ impl Walk {
     }
 }
 
-/// What looking an address up does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sought {
-    /// It needs the number of this size at this physical address, for [`Search::entry`].
-    Entry {
-        /// Where.
-        address: u64,
-        /// How many bytes.
-        size: usize,
-    },
-    /// It is there.
-    At(u64),
-    /// Nothing is there.
-    Unmapped,
-}
-
 /// Looking up one address.
 #[derive(Clone, Debug)]
 pub struct Search {
@@ -353,14 +338,25 @@ impl Search {
         search
     }
 
-    /// What comes next.
-    #[must_use]
-    pub fn next(&self) -> Sought {
+    fn need(&mut self, table: u64) {
+        let level = &self.levels[self.depth];
+        let number = self.address >> level.shift & (level.entries as u64 - 1);
+        let place = table.wrapping_add(number * level.width as u64) & self.gate;
+        let address = match level.width {
+            4 => place & 0xffff_ffff,
+            _ => place,
+        };
+        let size = level.width;
+        self.next = Sought::Entry { address, size };
+    }
+}
+
+impl LookUp for Search {
+    fn next(&self) -> Sought {
         self.next
     }
 
-    /// Gives the entry that was needed.
-    pub fn entry(&mut self, mut entry: u64) {
+    fn entry(&mut self, mut entry: u64) {
         let level = &self.levels[self.depth];
         if entry & PRESENT == 0 {
             self.next = Sought::Unmapped;
@@ -388,18 +384,6 @@ impl Search {
         let within = (1 << level.shift) - 1;
         let page = entry & SEARCHED_TABLE & !within;
         self.next = Sought::At(page | self.address & within);
-    }
-
-    fn need(&mut self, table: u64) {
-        let level = &self.levels[self.depth];
-        let number = self.address >> level.shift & (level.entries as u64 - 1);
-        let place = table.wrapping_add(number * level.width as u64) & self.gate;
-        let address = match level.width {
-            4 => place & 0xffff_ffff,
-            _ => place,
-        };
-        let size = level.width;
-        self.next = Sought::Entry { address, size };
     }
 }
 
@@ -453,7 +437,7 @@ mod tests {
                     search.entry(Bytes::little_endian(&bytes).number(size).unwrap());
                 }
                 Sought::At(place) => return Some(place),
-                Sought::Unmapped => return None,
+                Sought::Unmapped | Sought::Unknown => return None,
             }
         }
         panic!("more levels than there are");

@@ -110,16 +110,11 @@ const NARROW_AVX512: usize = 8 * 8 + 8 * 32;
 
 /// Reads the section of a CPU; `narrow` says that QEMU was built for 32 bits.
 pub fn read(section: &Section<'_>, narrow: bool) -> Result<Whole, Surprise> {
-    if !VERSIONS.contains(&section.version) {
-        return Err(Surprise(format!(
-            "the state of a CPU has version {}",
-            section.version
-        )));
-    }
+    section.of_versions(VERSIONS)?;
     let mut bytes = Bytes::big_endian(section.body);
     let fixed = fixed(&mut bytes, narrow, section.version >= WITH_AVX);
     let Some((mut whole, format)) = fixed else {
-        return Err(Surprise("the state of a CPU is too short".into()));
+        return Err(Surprise::short());
     };
     if format != 0 {
         return Err(Surprise("the x87 registers have another format".into()));
