@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Reports that have something of everything.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use hmp_engine::qemu::caps::Caps;
 use parity::case::Qemu;
 use parity::judge::{Completed, Entry, Probed, Tab, Verdict, sample};
 use parity::report::{Report, html};
-use parity::tables::forecast::{Forecast, forecast};
+use parity::tables::forecast::forecast;
 use parity::tables::offered::Offers;
+use parity::tables::{gaps, stuck};
 use tempfile::TempDir;
 
 pub const OLD: &str = "7.2-x86_64";
@@ -27,9 +29,17 @@ pub fn entry(qemu: &str, line: &str, command: &str, verdict: Verdict) -> Entry {
 }
 
 pub fn report(entries: Vec<Entry>) -> Report {
+    let gaps = gaps::gaps(&offers(), &stuck::of_entries(&entries));
     Report {
         completions: completions(),
-        coverage: Some(coverage()),
+        coverage: Some(forecast(&offers(), &[])),
+        gaps,
+        date: "2026-11-28".into(),
+        revision: "0123abc".into(),
+        builds: BTreeMap::from([(
+            sample::qemu(NEW),
+            BTreeSet::from(["10.0.2 (Debian)".into()]),
+        )]),
         stale: vec!["info stale.*".into()],
         ..Report::of(entries)
     }
@@ -144,16 +154,15 @@ fn completions() -> Vec<Completed> {
 }
 
 /// Two QEMUs, one of which lacks what a command needs.
-fn coverage() -> Forecast {
+fn offers() -> Offers {
     let qemu = |label: &str, commands: &[&str]| {
         let qemu: Qemu = sample::qemu(label);
         let commands = commands.iter().copied();
         let caps = Caps::from_parts(qemu.version(), Some(qemu.arch()), commands);
         (qemu, caps)
     };
-    let qemus = Offers::from([
+    Offers::from([
         qemu("6.2-x86_64", &[]),
         qemu("9.1-x86_64", &["query-status"]),
-    ]);
-    forecast(&qemus, &[])
+    ])
 }

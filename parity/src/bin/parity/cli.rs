@@ -20,7 +20,7 @@ pub struct Cli {
 /// What to do.
 pub enum Command {
     /// Runs cases on real QEMUs.
-    Run(Run),
+    Run(Box<Run>),
     /// Records cases on real QEMUs.
     Record(Record),
     /// Compares what TAB does.
@@ -44,6 +44,9 @@ pub enum Command {
     /// Compares our rows with a QEMU source tree's .hx files.
     #[command(subcommand)]
     Hx(Hx),
+    /// Compares the QMP commands of two QEMUs.
+    #[command(subcommand)]
+    Schema(Schema),
 }
 
 /// `parity hx`.
@@ -62,10 +65,37 @@ pub enum Hx {
         /// The source tree.
         dir: PathBuf,
     },
-    /// Rows and handler stubs for commands that have no row.
+    /// Rows and functions for commands that have no row, which compile.
     Scaffold {
         /// The source tree.
         dir: PathBuf,
+    },
+    /// Commands that came, went or changed between two trees, and what our rows know of them.
+    Diff {
+        /// The older tree.
+        old: PathBuf,
+        /// The newer tree.
+        new: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `parity schema`.
+#[derive(Subcommand)]
+pub enum Schema {
+    /// QMP commands that came or went, and what that means for our rows.
+    Diff {
+        /// The older QEMU: a recorded one, such as 10.0-x86_64, or a source tree.
+        old: PathBuf,
+        /// The newer QEMU.
+        new: PathBuf,
+        #[command(flatten)]
+        of: Offers,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -186,6 +216,12 @@ pub struct Gaps {
     /// A QMP socket: the QEMU behind it is looked at instead.
     #[arg(long, value_name = "ADDRESS")]
     pub at: Option<Address>,
+    /// The lines that runs found blocked: what each interface would free.
+    #[arg(long, value_name = "FILE", default_value = "parity/baseline.tsv")]
+    pub baseline: PathBuf,
+    /// Write a QAPI definition of each into this folder instead.
+    #[arg(long, value_name = "DIR", conflicts_with = "json")]
+    pub qapi: Option<PathBuf>,
     /// As JSON.
     #[arg(long)]
     pub json: bool,
@@ -325,6 +361,12 @@ pub struct Run {
     /// Write the report as one HTML page.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// The day, as the report says it.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: Option<String>,
+    /// The revision, as the report says it.
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
     /// An earlier report in JSON, for the changes in summary and page.
     #[arg(long, value_name = "FILE")]
     pub before: Option<PathBuf>,

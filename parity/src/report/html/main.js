@@ -35,7 +35,7 @@ function changesPage() {
   return { page: [h('h1', { tabindex: -1 }, 'Changes since the earlier report'), parts], className: '', title: 'Changes' };
 }
 
-const PAGES = [['#/', 'Overview'], ['#/matrix', 'Matrix'], raw.before && ['#/changes', 'Changes']].filter(Boolean);
+const PAGES = [['#/', 'Overview'], ['#/matrix', 'Matrix'], raw.gaps.length > 0 && ['#/gaps', 'Missing interfaces'], raw.before && ['#/changes', 'Changes']].filter(Boolean);
 
 function drawNav(current) {
   document.getElementById('nav').replaceChildren(...PAGES.map(([href, word]) => h('a', {
@@ -54,6 +54,15 @@ function show(hash, keep) {
   route();
 }
 
+// A name in an address; one that nobody encoded is looked for as it is.
+function decoded(name) {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
 let shown = null;
 
 function route() {
@@ -63,18 +72,16 @@ function route() {
   let made;
   let current = path;
   if (path.startsWith('#/c/')) {
-    let name = path.slice(4);
-    try {
-      name = decodeURIComponent(name);
-    } catch {
-      // A name that nobody encoded is looked for as it is.
-    }
+    const name = decoded(path.slice(4));
     const command = commands.find((c) => c.name === name);
     made = command ? commandPage(command, parameters) : {
       page: [h('h1', { tabindex: -1 }, 'No such command'), h('p.about', null, `Neither the tables nor the report have \u201c${name}\u201d.`)],
       title: 'No such command',
     };
     current = '#/matrix';
+  } else if (path === '#/gaps' || path.startsWith('#/gaps/')) {
+    made = gapsPage(decoded(path.slice('#/gaps/'.length)));
+    current = '#/gaps';
   } else if (path === '#/matrix') made = { ...matrixPage(parameters), title: 'Matrix' };
   else if (path === '#/changes' && raw.before) made = changesPage();
   else {

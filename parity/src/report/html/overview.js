@@ -165,24 +165,18 @@ function coverage() {
         h('td.num', null, String(taken.filter((command) => command.states[at]).length))))))));
 }
 
-// The commands that an interface would free: those that a line showed to be blocked or partial.
+// The interfaces that would free most.
+const FIRST = 5;
+
 function missing() {
-  const stuck = (cell) => cell.entries.some((e) => ['blocked', 'partial'].includes(VERDICTS[e.verdict].word));
-  const rows = raw.lacks.map((lack) => {
-    const freed = commands.filter((c) => c.variants.some((v) => v.routes.some((r) => r.missing === lack.name))
-      && cellsByQemu[c.at].some(stuck));
-    const where = columnsByQemu.filter((column) => freed.some((c) => stuck(cellsByQemu[c.at][column.at])));
-    return { lack, freed, where };
-  }).filter(({ freed }) => freed.length).sort((a, b) => b.freed.length - a.freed.length || (a.lack.name < b.lack.name ? -1 : 1));
-  if (!rows.length) return null;
-  return section('Missing interfaces', 'What QMP lacks for the commands that this run found blocked or partial, those that free most first.',
-    h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': 'Missing interfaces' }, h('table.figures.text', null,
-      h('thead', null, h('tr', null, ['QMP command', 'would free', 'lacking in', 'because'].map((word) => h('th', { scope: 'col' }, word)))),
-      h('tbody', null, rows.map(({ lack, freed, where }) => h('tr', null,
-        h('th', { scope: 'row' }, h('code', null, lack.name)),
-        h('td', null, freed.map((c) => [commandLink(c), ' '])),
-        h('td', null, where.length > 1 && where.length === qemus.length ? `all ${qemus.length} here` : where.map((c) => c.label).join(', ')),
-        h('td', null, lack.why)))))));
+  if (!raw.gaps.length) return null;
+  const rest = raw.gaps.length - FIRST;
+  return section('Add these first', 'The QMP interfaces that QEMU lacks, of most use on top.',
+    h('ol.firsts', null, raw.gaps.slice(0, FIRST).map((gap) => h('li', null,
+      h('p', null, h('strong', null, gapLink(gap)), ' for ', gapCommands(gap)),
+      h('p.about', null, gapWeight(gap)),
+      todayOf(gap).length ? h('p.about', null, 'Part of it works today with leave.') : null))),
+    rest > 0 && h('p', null, h('a', { href: '#/gaps' }, `and ${plural(rest, 'more interface')}, each with a definition to paste`)));
 }
 
 // Most commands listed on the first page.

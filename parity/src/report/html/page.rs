@@ -15,16 +15,18 @@ use crate::case::Qemu;
 use crate::judge::{Completed, Entry, Probed, Verdict};
 use crate::report::Report;
 use crate::tables::forecast::Forecast;
+use crate::tables::gaps::Gap;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 
 /// The scripts in the order of their use; they share one function's scope.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 9] = [
     include_str!("data.js"),
     include_str!("dom.js"),
     include_str!("diff.js"),
     include_str!("grid.js"),
+    include_str!("gaps.js"),
     include_str!("overview.js"),
     include_str!("matrix.js"),
     include_str!("command.js"),
@@ -48,7 +50,7 @@ struct Data<'a> {
     routes: Vec<&'a str>,
     commands: Vec<rows::Row>,
     dangers: Vec<rows::Danger>,
-    lacks: Vec<rows::Lack>,
+    gaps: &'a [Gap],
     masks: Vec<rows::Masked>,
     entries: Vec<Line<'a>>,
     texts: Texts<'a>,
@@ -159,7 +161,7 @@ fn data<'a>(report: &'a Report, before: Option<&'a Report>) -> Data<'a> {
         routes: distinct(entries, route),
         commands: rows::all(entries.iter().map(command), &qemus),
         dangers: rows::dangers(),
-        lacks: rows::lacks(),
+        gaps: &report.gaps,
         masks: rows::masks(),
         entries: Vec::new(),
         texts: Texts::default(),
