@@ -68,7 +68,7 @@ pub fn tables(old: &Tree, new: &Tree) -> Vec<Changed> {
 /// What differs between the entries of one name: there are several where conditions choose.
 fn differences(was: &[HxCommand], is: &[HxCommand]) -> Vec<String> {
     type Member = (&'static str, fn(&HxCommand) -> String);
-    const MEMBERS: [Member; 7] = [
+    const MEMBERS: [Member; 8] = [
         ("names", |e| e.name.clone()),
         ("args_type", |e| e.args.clone()),
         ("params", |e| e.params.clone()),
@@ -76,6 +76,13 @@ fn differences(was: &[HxCommand], is: &[HxCommand]) -> Vec<String> {
         ("function", |e| e.handler.clone()),
         ("text of", |e| e.text_of.clone()),
         ("condition", |e| e.conditions.join(" && ")),
+        ("deprecated", |e| {
+            if e.deprecated() {
+                "yes".into()
+            } else {
+                String::new()
+            }
+        }),
     ];
     let mut found = Vec::new();
     for (word, of) in MEMBERS {
@@ -88,6 +95,10 @@ fn differences(was: &[HxCommand], is: &[HxCommand]) -> Vec<String> {
                 _ => format!("{word} was {old:?}, is {new:?}"),
             });
         }
+    }
+    let help = |list: &[HxCommand]| list.iter().map(|e| e.help.clone()).collect::<Vec<_>>();
+    if !was.is_empty() && !is.is_empty() && help(was) != help(is) {
+        found.push("its sentence in help is worded in another way".into());
     }
     found
 }
@@ -251,6 +262,23 @@ mod tests {
             "{text}"
         );
         assert!(tables(&tree((10, 0), &old), &tree((10, 0), &old)).is_empty());
+    }
+
+    #[test]
+    fn a_deprecation_is_a_change() {
+        let with = |help: &str| {
+            let entry =
+                entry("stop|s", "").replace(" .cmd", &format!(" .help = \"{help}\",\n .cmd"));
+            tree((10, 0), &entry)
+        };
+        let found = tables(&with("x"), &with("x (deprecated)"));
+        assert_eq!(
+            found[0].what,
+            [
+                "deprecated was \"\", is \"yes\"",
+                "its sentence in help is worded in another way"
+            ]
+        );
     }
 
     #[test]

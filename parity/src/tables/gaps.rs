@@ -32,6 +32,9 @@ pub struct Gap {
     /// The release of QEMU that has the command, where one has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged: Option<String>,
+    /// The release of QEMU that deprecates its commands, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deprecated: Option<String>,
     /// The commands of the human monitor that it would free, with `info ` in front of sub-commands.
     pub frees: Vec<String>,
     /// The commands that it would make whole.
@@ -83,10 +86,41 @@ pub struct Today {
 }
 
 impl Gap {
-    /// Whether QEMU has it, in a release that these QEMUs are older than.
+    /// Whether nobody needs to add it: QEMU has it in a later release, or deprecates its commands.
     #[must_use]
-    pub fn is_merged(&self) -> bool {
-        self.merged.is_some()
+    pub fn is_settled(&self) -> bool {
+        self.merged.is_some() || self.deprecated.is_some()
+    }
+
+    /// Why nobody needs to add it.
+    #[must_use]
+    pub fn settled_words(&self) -> Option<String> {
+        match (&self.merged, &self.deprecated) {
+            (Some(release), _) => Some(format!("QEMU has it from {release} on")),
+            (None, Some(release)) => {
+                Some(format!("QEMU deprecates its commands from {release} on"))
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// How it is weighed: `no. 3 in public scripts, 1 use, 53 lines freed, 6 targets`.
+    #[must_use]
+    pub fn weight_words(&self) -> String {
+        let plural = |count: usize, word: &str| match count {
+            1 => format!("1 {word}"),
+            _ => format!("{count} {word}s"),
+        };
+        let place = self
+            .scripts
+            .map(|place| format!("no. {place} in public scripts, "));
+        format!(
+            "{}{}, {} freed, {}",
+            place.unwrap_or_default(),
+            plural(self.uses as usize, "use"),
+            plural(self.lines, "line"),
+            plural(self.targets().len(), "target")
+        )
     }
 
     /// The targets among its QEMUs.
@@ -118,7 +152,7 @@ impl Gap {
     }
 }
 
-/// The gaps of these QEMUs, by rank: those that no QEMU has first; then by uses in public scripts,
+/// The gaps of these QEMUs, by rank: those that nobody added or deprecated first; then by uses in public scripts,
 /// by uses that were looked at, by lines that they would free, and by targets.
 #[must_use]
 pub fn gaps(qemus: &Offers, stuck: &[Stuck]) -> Vec<Gap> {
@@ -126,7 +160,7 @@ pub fn gaps(qemus: &Offers, stuck: &[Stuck]) -> Vec<Gap> {
     let mut gaps: Vec<Gap> = found.filter(|gap| !gap.qemus.is_empty()).collect();
     gaps.sort_by(|a, b| {
         let last = |gap: &Gap| gap.scripts.unwrap_or(u32::MAX);
-        (a.is_merged().cmp(&b.is_merged()))
+        (a.is_settled().cmp(&b.is_settled()))
             .then(last(a).cmp(&last(b)))
             .then(b.uses.cmp(&a.uses))
             .then(b.lines.cmp(&a.lines))
@@ -143,6 +177,7 @@ fn gap(one: &Interface, qemus: &Offers, stuck: &[Stuck]) -> Gap {
         why: why(one).to_owned(),
         function: format!("{} ({})", one.function, one.file),
         merged: one.merged.clone(),
+        deprecated: one.deprecated.clone(),
         frees: Vec::new(),
         partly: Vec::new(),
         qemus: Vec::new(),
@@ -244,8 +279,8 @@ fn one(
 ) -> std::fmt::Result {
     let qemus: Vec<String> = gap.qemus.iter().map(Qemu::to_string).collect();
     write!(out, "{rank}. {}", gap.name)?;
-    if let Some(release) = &gap.merged {
-        write!(out, " (QEMU has it from {release} on)")?;
+    if let Some(words) = gap.settled_words() {
+        write!(out, " ({words})")?;
     }
     if gap.frees.is_empty() {
         out.push_str(" would free no whole command");
@@ -257,21 +292,7 @@ fn one(
             gap.frees.join(", ")
         )?;
     }
-    let plural = |count: usize, word: &str| match count {
-        1 => format!("1 {word}"),
-        _ => format!("{count} {word}s"),
-    };
-    writeln!(
-        out,
-        "\n    rank      {}{}, {} freed, {}",
-        match gap.scripts {
-            Some(place) => format!("place {place} in public scripts, "),
-            None => String::new(),
-        },
-        plural(gap.uses as usize, "use"),
-        plural(gap.lines, "line"),
-        plural(gap.targets().len(), "target")
-    )?;
+    writeln!(out, "\n    rank      {}", gap.weight_words())?;
     for part in &gap.partly {
         writeln!(out, "    partly    {}: {}", part.command, part.what)?;
     }
@@ -339,8 +360,8 @@ mod tests {
         let place = |name: &str| names.iter().position(|n| *n == name).unwrap();
         assert!(place("x-query-registers") < place("x-query-gva2gpa"));
         assert!(place("x-query-gva2gpa") < place("x-query-tlb"));
-        assert!(place("x-query-tlb") < place("x-query-via".min("x-query-mtree")));
-        assert!(gaps.is_sorted_by_key(Gap::is_merged));
+        assert!(place("x-query-tlb") < place("x-query-mtree"));
+        assert!(gaps.is_sorted_by_key(Gap::is_settled));
         let text = render(&gaps, |_| Some(10));
         assert!(text.contains("(QEMU has it from 11.2 on)"), "{text}");
         assert!(text.contains("apic.rs (20 lines)"), "{text}");

@@ -22,6 +22,8 @@ pub struct HxCommand {
     pub args: String,
     /// The arguments as help shows them.
     pub params: String,
+    /// QEMU's sentence about it.
+    pub help: String,
     /// `p` where it is allowed in preconfig.
     pub flags: String,
     /// The C function that carries it out; empty where there is none.
@@ -38,6 +40,12 @@ impl HxCommand {
     #[must_use]
     pub fn preconfig(&self) -> bool {
         self.flags.contains('p')
+    }
+
+    /// Whether its sentence says that it is deprecated.
+    #[must_use]
+    pub fn deprecated(&self) -> bool {
+        self.help.contains("deprecated")
     }
 
     /// The QMP command whose text it shows, as QAPI generates the name of its C function.
@@ -228,6 +236,7 @@ fn initialiser(body: &str) -> HxCommand {
                 "name" => command.name.push_str(&text),
                 "args_type" => command.args.push_str(&text),
                 "params" => command.params.push_str(&text),
+                "help" => command.help.push_str(&text),
                 "flags" => command.flags.push_str(&text),
                 _ => {}
             }
@@ -321,6 +330,7 @@ ETEXI
                 name: "frob|f".into(),
                 args: "force:-f,device:B".into(),
                 params: "[-f] device".into(),
+                help: "frobnicate\n\t\t\t with .name and \"quotes\"".into(),
                 flags: "p".into(),
                 handler: "hmp_frob".into(),
                 text_of: String::new(),

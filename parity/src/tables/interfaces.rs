@@ -41,6 +41,8 @@ pub struct Interface {
     pub types: Vec<Named>,
     /// The release of QEMU that has it.
     pub merged: Option<String>,
+    /// The release of QEMU that deprecates the commands that it would free.
+    pub deprecated: Option<String>,
     /// The place by the uses in public scripts.
     pub scripts: Option<u32>,
     /// Why nothing that exists will do, where the engine does not say it.

@@ -3,11 +3,13 @@
 
 pub mod changed;
 pub mod coverage;
+pub mod fill;
 pub mod forecast;
 pub mod gaps;
 pub mod hx;
 pub mod interfaces;
 pub mod offered;
+pub mod pairs;
 pub mod qapi;
 pub mod scaffold;
 mod since;

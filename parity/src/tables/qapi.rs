@@ -2,6 +2,7 @@
 //! Interfaces as QAPI definitions, in the form that QEMU's `scripts/qapi-gen.py` reads
 //! (docs/devel/qapi-code-gen.rst).
 
+use super::fill::fill;
 use super::interfaces::{Condition, Interface, Member, Named};
 
 /// The release that the definitions are proposed for.
@@ -147,22 +148,12 @@ impl Comment {
         } else {
             "    "
         };
-        self.0.push_str("#\n# ");
-        self.0.push_str(head);
-        let mut column = 2 + head.len();
-        for (at, word) in text.split(' ').enumerate() {
-            if at > 0 && column + 1 + word.len() > WIDTH {
-                self.0.push_str("\n# ");
-                self.0.push_str(indent);
-                column = 2 + indent.len();
-            } else if at > 0 {
-                self.0.push(' ');
-                column += 1;
-            }
-            self.0.push_str(word);
-            column += word.len();
+        self.0.push_str("#\n");
+        for line in fill(head, indent, text, WIDTH - "# ".len()) {
+            self.0.push_str("# ");
+            self.0.push_str(&line);
+            self.0.push('\n');
         }
-        self.0.push('\n');
     }
 
     fn end(self, one: &Interface) -> String {

@@ -8,9 +8,14 @@ use hmp::client::address::Address;
 use parity::live::accel::Accel;
 use parity::live::complete::Random;
 
+/// What the exit code means; docs/parity.md says it too.
+const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 something is different, did not run, is \
+stale, or is not as the baseline says; 2 a mistake in the command line, in a file, or of a QEMU \
+that does not start.";
+
 /// Compares the external human monitor with QEMU's built-in one.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -246,6 +251,15 @@ pub struct Status {
     /// Where recordings are kept.
     #[arg(long, default_value = "recordings")]
     pub recordings: PathBuf,
+    /// As a text of 72 columns for a mailing list, with the gaps by rank and what changed.
+    #[arg(long)]
+    pub mail: bool,
+    /// The lines that runs found blocked: what each interface would free.
+    #[arg(long, value_name = "FILE", default_value = "parity/baseline.tsv")]
+    pub baseline: PathBuf,
+    /// Runs in short, the last two of which are compared.
+    #[arg(long, value_name = "FILE", default_value = "parity/history.jsonl")]
+    pub history: PathBuf,
 }
 
 /// `parity dashboard`.
@@ -256,6 +270,9 @@ pub struct Dashboard {
     /// An earlier report, to show what changed.
     #[arg(long, value_name = "FILE")]
     pub before: Option<PathBuf>,
+    /// Runs in short, for trends.
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
     /// The page.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -361,6 +378,9 @@ pub struct Run {
     /// Write the report as one HTML page.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Append the run in short, as one line of JSON.
+    #[arg(long, value_name = "FILE", requires = "date", requires = "revision")]
+    pub history: Option<PathBuf>,
     /// The day, as the report says it.
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub date: Option<String>,

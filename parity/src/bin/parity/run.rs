@@ -9,13 +9,17 @@ use parity::live::complete;
 use parity::live::run::{self, Mode};
 use parity::live::side::{Ours, Theirs};
 use parity::recorded;
-use parity::report::{Report, Sides, html, junit, markdown, term};
+use parity::report::{Report, Sides, history, html, junit, markdown, term};
 use parity::tables::offered::Offers;
 use parity::tables::{forecast, gaps, stuck};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write;
 
 use crate::cli::Run;
-use crate::common::{Done, Error, print, read, read_report, runtime, write, write_json};
+use crate::common::{
+    Done, Error, print, read, read_history, read_report, runtime, write, write_json,
+};
 use crate::complete::recorded_completions;
 use crate::sweep::accel_lacks;
 
@@ -129,8 +133,15 @@ impl Run {
         if let Some(path) = &self.markdown {
             write(path, &markdown::render(report, before.as_ref()))?;
         }
+        let mut runs = read_history(self.history.as_deref())?;
+        if let Some(path) = &self.history {
+            let run = history::Run::of(report);
+            let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+            file.write_all(run.line()?.as_bytes())?;
+            runs.push(run);
+        }
         if let Some(path) = &self.html {
-            write(path, &html::render(report, before.as_ref())?)?;
+            write(path, &html::render(report, before.as_ref(), &runs)?)?;
         }
         Ok(())
     }

@@ -7,13 +7,15 @@ use std::path::Path;
 use parity::case::Qemu;
 use parity::case::recordings::RecordingsError;
 use parity::judge::baseline::Baseline;
+use parity::report::mail;
+use parity::tables::stuck::Stuck;
 use parity::tables::{
     changed, coverage, forecast, gaps, hx, interfaces, offered, qapi, scaffold, status, stuck,
 };
 use serde::Serialize;
 
 use crate::cli::{Coverage, Gaps, Hx, Offers, Schema, Status};
-use crate::common::{self, Done, Error, print, read, runtime, write};
+use crate::common::{self, Done, Error, print, read, read_history, runtime, write};
 
 impl Offers {
     /// All QEMUs whose schemas are at hand.
@@ -48,14 +50,19 @@ impl Gaps {
             Some(address) => runtime()?.block_on(offered::connected(&address))?,
             None => offered::recorded(&self.recordings)?,
         };
-        let stuck = match self.baseline.exists() {
-            true => stuck::of_baseline(&Baseline::parse(&read(&self.baseline)?)?),
-            false => Vec::new(),
-        };
+        let stuck = stuck(&self.baseline)?;
         let lines = |file: &str| Some(std::fs::read_to_string(file).ok()?.lines().count());
         show(&gaps::gaps(&qemus, &stuck), self.json, |gaps| {
             gaps::render(gaps, lines)
         })
+    }
+}
+
+/// The lines that a baseline says to be blocked; none where there is no such file.
+fn stuck(baseline: &Path) -> Result<Vec<Stuck>, Error> {
+    match baseline.exists() {
+        true => Ok(stuck::of_baseline(&Baseline::parse(&read(baseline)?)?)),
+        false => Ok(Vec::new()),
     }
 }
 
@@ -82,7 +89,14 @@ impl Coverage {
 impl Status {
     /// Prints the table.
     pub fn run(&self) -> Done {
-        print(&status::table(&offered::recorded(&self.recordings)?))?;
+        let qemus = offered::recorded(&self.recordings)?;
+        print(&match self.mail {
+            false => status::table(&qemus),
+            true => {
+                let gaps = gaps::gaps(&qemus, &stuck(&self.baseline)?);
+                mail::render(&qemus, &gaps, &read_history(Some(&self.history))?)
+            }
+        })?;
         Ok(true)
     }
 }

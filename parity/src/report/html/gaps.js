@@ -22,7 +22,7 @@ function gapCommands(gap) {
 
 // How a gap is weighed, in words.
 const gapWeight = (gap) => [
-  gap.scripts && `place ${gap.scripts} in public scripts`,
+  gap.scripts && `no. ${gap.scripts} in public scripts`,
   plural(gap.uses, 'use'), `${plural(gap.lines, 'line')} freed`,
   plural(new Set(gap.qemus.map((label) => label.slice(label.indexOf('-') + 1))).size, 'target'),
 ].filter(Boolean).join(', ');
@@ -39,6 +39,7 @@ function gapView(gap, at) {
     ['rank', gapWeight(gap)],
     ['today’s code', h('code', null, gap.function)],
     gap.merged && ['QEMU has it', `from ${gap.merged} on`],
+    gap.deprecated && ['deprecated', `its commands, from QEMU ${gap.deprecated} on`],
     ...todayOf(gap).map((today) => ['with leave', today.words]),
     ['because', gap.why],
     ...(gap.notes ?? []).map((note) => ['note to go', note]),
@@ -60,7 +61,7 @@ function gapsPage(name) {
   return {
     page: [
       h('h1', { tabindex: -1 }, 'Missing interfaces'),
-      h('p.about', null, 'The QMP commands that QEMU lacks, those to add first on top: by uses in public scripts, by the uses that were looked at, by the lines that each would free, and by targets. What some release of QEMU has is last.'),
+      h('p.about', null, 'The QMP commands that QEMU lacks, those to add first on top: by uses in public scripts, by the uses that were looked at, by the lines that each would free, and by targets. What some release of QEMU has, or deprecates the commands of, is last.'),
       sections,
     ],
     title: 'Missing interfaces',
