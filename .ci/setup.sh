@@ -56,10 +56,10 @@ install_sources() {
     [ -z "${HMP_TEST_QEMU_TREES:-}" ] || return 0
     command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
     command -v xmllint >/dev/null \
-        || DEBIAN_FRONTEND=noninteractive timeout 40 apt-get install -y -q --no-install-recommends libxml2-utils
+        || DEBIAN_FRONTEND=noninteractive timeout 25 apt-get install -y -q --no-install-recommends libxml2-utils
     [ -x ../shared/qemu/install ] || return 1
     [ -e "$tools/qemu/.complete" ] && return
-    QEMU_PREFIX="$tools/qemu" timeout 75 ../shared/qemu/install source && touch "$tools/qemu/.complete"
+    QEMU_PREFIX="$tools/qemu" timeout 70 ../shared/qemu/install source && touch "$tools/qemu/.complete"
 }
 
 step "QEMU for the live tests"

@@ -12,12 +12,8 @@ function standing(column) {
   return { cells, states, parity: parity.length, strict: strict.length };
 }
 
-// Commands whose lines all passed on that QEMU before; undefined where the earlier report does not
-// have the QEMU.
-function parityBefore(label) {
-  if (!raw.before?.lines[label]) return undefined;
-  return Object.entries(raw.before.worst).filter(([name, worst]) => name && VERDICTS[worst[label]]?.passes).length;
-}
+// Commands that were right on that QEMU before; undefined where the earlier report does not have it.
+const parityBefore = (label) => raw.before?.right[label];
 
 function tile(number, change, words, href, tone) {
   return h(`a.tile${tone ? '.' + tone : ''}`, { href },
@@ -26,8 +22,8 @@ function tile(number, change, words, href, tone) {
 
 function tiles() {
   const own = (row) => row.filter(counts);
-  const everywhere = cellsByQemu.filter((row) => own(row).length && own(row).every(atParity)).length;
-  const all = cellsByQemu.filter((row) => own(row).length).length;
+  const everywhere = cellsByQemu.filter((row) => own(row).some(tried) && own(row).filter(tried).every((cell) => atParity(cell) && cell.state !== ERRORS)).length;
+  const all = cellsByQemu.filter((row) => own(row).some(tried)).length;
   const never = cellsByQemu.filter((row) => own(row).length && !own(row).some(tried)).length;
   const lines = (verdict) => entries.filter((e) => VERDICTS[e.verdict].word === verdict).length;
   const passing = entries.filter((e) => VERDICTS[e.verdict].passes).length;
@@ -38,7 +34,7 @@ function tiles() {
   const different = lines('different');
   const notRun = lines('not-run');
   return h('div.tiles', null,
-    tile(everywhere, null, `of ${plural(all, 'command')} at parity on every QEMU here that has them`, matrixHref({ v: '' }), 'good'),
+    tile(everywhere, null, `of ${plural(all, 'command')} right on every QEMU where they were tried`, matrixHref({ v: '' }), 'good'),
     tile(passing, changed(passing, before((v) => v.passes), 1), `of ${plural(entries.length, 'line')} answered as the built-in does`,
       matrixHref({ v: VERDICTS.filter((v) => v.passes).map((v) => v.word).join() })),
     tile(different, changed(different, before((v) => v.word === 'different'), -1), different === 1 ? 'line is different' : 'lines are different',
@@ -67,7 +63,7 @@ function standings() {
       h('h3', null, column.release, h('small', null, column.arch)),
       h('p.score', null,
         h('span.big', null, String(parity), was === undefined ? null : delta(parity - was)),
-        h('span.words', null, `of ${cells.length} at parity; ${strict} of them native or derived`)),
+        h('span.words', null, `of ${cells.filter(tried).length} tried at parity; ${strict} of them native or derived`)),
       h('div.spread', null,
         bar(states, cells.length),
         h('ul.counts', null, parts.map((state) => h('li', null,
@@ -75,7 +71,7 @@ function standings() {
             ` ${states.get(state)} ${state.word}`))))));
   });
   return section('QEMU by QEMU',
-    'A command is at parity when every one of its lines passed and it succeeded in one of them; its worst line decides. Commands that were not tried count against it.',
+    'A command is at parity when every one of its lines passed and it succeeded in one of them; its worst line decides.',
     h('ul.standings', null, rows));
 }
 
@@ -120,9 +116,9 @@ function lineTotals() {
 
 function families() {
   const keys = raw.families.filter((family) => commands.some((c) => c.name && c.family === family));
-  return section('Families', 'Commands at parity, of those that the QEMU has.',
+  return section('Families', 'Commands at parity, of those that were tried.',
     perQemu('Commands at parity by family', keys.map((f) => [h('a', { href: matrixHref({ f }) }, f), f]), 'family', (family, column) => {
-      const cells = cellsByQemu.map((row) => row[column.at]).filter((cell) => cell.command.family === family && counts(cell));
+      const cells = cellsByQemu.map((row) => row[column.at]).filter((cell) => cell.command.family === family && counts(cell) && tried(cell));
       if (!cells.length) return h('span.zero', null, '\u2013');
       const passing = cells.filter(atParity).length;
       const meter = h('span.meter', { 'aria-hidden': 'true' }, h('span'));
