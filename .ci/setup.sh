@@ -61,6 +61,18 @@ install_packaging() {
     command -v cargo-deb
 }
 
+# QEMU's own QAPI parser, of its packaged sources, and what validates XML; their tests say that they were skipped where these
+# are missing.
+install_sources() {
+    [ -z "${HMP_TEST_QEMU_TREES:-}" ] || return 0
+    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
+    command -v xmllint >/dev/null \
+        || DEBIAN_FRONTEND=noninteractive timeout 25 apt-get install -y -q --no-install-recommends libxml2-utils
+    [ -x ../shared/qemu/install ] || return 1
+    [ -e "$tools/qemu/.complete" ] && return
+    QEMU_PREFIX="$tools/qemu" timeout 70 ../shared/qemu/install source && touch "$tools/qemu/.complete"
+}
+
 step "QEMU for the live tests"
 install_qemu > /tmp/ci-install.log 2>&1 || { tail -20 /tmp/ci-install.log; echo "QEMU could not be installed: live tests will be skipped"; }
 command -v qemu-system-x86_64 && qemu-system-x86_64 --version | head -1
@@ -83,6 +95,13 @@ tools=$(realpath -m "${CARGO_TARGET_DIR:-target}/tools")
 export PATH="$PATH:$tools/bin"
 install_packaging > /tmp/ci-packaging.log 2>&1 || echo "no cargo-deb: .ci/deb.py makes the package"
 command -v zsh fish cargo-deb || true
+
+step "QEMU's sources and xmllint"
+install_sources > /tmp/ci-sources.log 2>&1 || echo "no packaged sources: QEMU's own QAPI parser is not asked"
+if [ -z "${HMP_TEST_QEMU_TREES:-}" ] && [ -e "$tools/qemu/.complete" ]; then
+    HMP_TEST_QEMU_TREES=$(ls -d "$tools"/qemu/src/qemu-10.* 2>/dev/null | paste -sd: || true)
+    export HMP_TEST_QEMU_TREES
+fi
 
 # Libvirt's recordings, where a folder of them stands beside the checkout.
 if [ -z "${HMP_TEST_REPLIES:-}" ] && [ -d ../shared/data/libvirt-replies ]; then

@@ -24,8 +24,8 @@ async fn an_interface_that_is_offered_leaves_the_list() {
         let socket = folder.path().join("qmp.sock");
         let _server = mock.serve_unix(&socket).unwrap();
         let offered = parity::tables::offered::connected(&Address::Unix(socket)).await;
-        let gaps = parity::tables::gaps::gaps(&offered.unwrap());
-        gaps.into_iter().map(|gap| gap.name.to_owned()).collect()
+        let gaps = parity::tables::gaps::gaps(&offered.unwrap(), &[]);
+        gaps.into_iter().map(|gap| gap.name).collect()
     };
     let before = gaps_of(qemu()).await;
     let offering = COMING

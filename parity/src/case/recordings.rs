@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Where recordings are, and which QEMU they are of.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use hmp_engine::qmp::version::Version;
@@ -54,6 +55,29 @@ pub fn files(path: &Path, ending: &str) -> Result<Vec<PathBuf>, RecordingsError>
     found.sort();
     if found.is_empty() {
         return Err(RecordingsError::Empty(path.to_owned()));
+    }
+    Ok(found)
+}
+
+/// Version and package of the QEMUs that were recorded below `path`.
+pub fn builds(path: &Path) -> Result<BTreeMap<Qemu, BTreeSet<String>>, RecordingsError> {
+    let mut found: BTreeMap<Qemu, BTreeSet<String>> = BTreeMap::new();
+    let mut folder = None;
+    for topic in topics(path)? {
+        // One topic of a folder says as much as all of them.
+        if topic.parent() == folder.as_deref() {
+            continue;
+        }
+        folder = topic.parent().map(Path::to_owned);
+        let recording = Recording::load(&topic)
+            .map_err(|e| RecordingsError::Broken(topic.display().to_string(), e.to_string()))?;
+        let said = recording.version();
+        let package = match said.package.as_str() {
+            "" => String::new(),
+            package => format!(" ({package})"),
+        };
+        let build = format!("{}.{}.{}{package}", said.major, said.minor, said.micro);
+        found.entry(qemu(&recording)).or_default().insert(build);
     }
     Ok(found)
 }

@@ -194,6 +194,12 @@ impl Baseline {
         text
     }
 
+    /// QEMU, line and verdict of each line that is not TAB's.
+    pub fn verdicts(&self) -> impl Iterator<Item = (&str, &str, Verdict)> {
+        let lines = self.lines.iter().filter(|(key, _)| key.case != TAB);
+        lines.map(|(key, worth)| (key.qemu.as_str(), key.line.as_str(), worth.verdict))
+    }
+
     /// What changed since `before`.
     #[must_use]
     pub fn since(&self, before: &Self) -> Changes {

@@ -84,6 +84,7 @@ mod tests {
             path: PathBuf::from("qemu"),
             version: v(10, 0),
             qemu: Qemu::new(v(10, 0), "sparc"),
+            build: String::new(),
         };
         let reason = Accel::Kvm.lacks(&program).unwrap();
         assert!(reason.contains("sparc"), "{reason}");

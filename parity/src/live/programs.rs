@@ -22,6 +22,8 @@ pub struct Program {
     pub version: Version,
     /// What it is.
     pub qemu: Qemu,
+    /// Version and package, as it says them.
+    pub build: String,
 }
 
 impl Program {
@@ -32,10 +34,13 @@ impl Program {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let mut words = text.split_whitespace().skip_while(|w| *w != "version");
         let version = parse_version(words.nth(1)?)?;
+        let first = text.lines().next().unwrap_or_default();
+        let build = first.split_once(" version ").map_or("", |(_, build)| build);
         let name = path.file_name()?.to_str()?;
         Some(Self {
             path: absolute(path),
             version,
+            build: build.to_owned(),
             qemu: Qemu::new(version, name.rsplit('-').next()?),
         })
     }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Everything that a run found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::case::Qemu;
 use crate::judge::{Completed, Entry, Verdict};
 use crate::tables::forecast::Forecast;
+use crate::tables::gaps::Gap;
 
 /// The version of the JSON form; any change of its meaning raises it.
 pub const FORMAT: u32 = 2;
@@ -31,6 +32,18 @@ pub struct Report {
     /// Which routes commands would take on QEMUs whose schemas are at hand, whatever ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Forecast>,
+    /// The interfaces that QEMU lacks for what ran, by rank.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
+    /// The day of the run, as it was given; empty where it was not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub date: String,
+    /// The revision that ran, as it was given; empty where it was not.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub revision: String,
+    /// The builds of each QEMU: version and package.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub builds: BTreeMap<Qemu, BTreeSet<String>>,
     /// Entries of `known.toml` that are no longer true.
     pub stale: Vec<String>,
 }
@@ -67,6 +80,10 @@ impl Report {
             entries,
             completions: Vec::new(),
             coverage: None,
+            gaps: Vec::new(),
+            date: String::new(),
+            revision: String::new(),
+            builds: BTreeMap::new(),
             stale: Vec::new(),
         }
     }

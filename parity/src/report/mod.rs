@@ -3,8 +3,10 @@
 
 pub mod completion;
 mod data;
+pub mod history;
 pub mod html;
 pub mod junit;
+pub mod mail;
 pub mod markdown;
 pub mod term;
 

@@ -35,7 +35,11 @@ pub(super) fn first(names: &str) -> &str {
 }
 
 /// The row for an entry: of its first name, and of that release.
-fn row(rows: &'static [Command], entry: &HxCommand, tree: &Tree) -> Option<&'static Command> {
+pub(super) fn row(
+    rows: &'static [Command],
+    entry: &HxCommand,
+    tree: &Tree,
+) -> Option<&'static Command> {
     hmp_engine::command::rows::find(rows, first(&entry.name))
         .into_iter()
         .find(|row| row.since <= tree.version && tree.version < row.until)
@@ -146,94 +150,10 @@ fn condition(entry: &HxCommand, row: &Command) -> Option<String> {
     (!fits).then(|| format!("the condition is {text:?} there, {:?} here", row.present))
 }
 
-/// Rows and handler stubs for the commands of a tree that have no row, ready to paste.
-#[must_use]
-pub fn scaffold(tree: &Tree) -> String {
-    let mut out = String::new();
-    for (rows, entries) in [(MAIN, &tree.main), (INFO, &tree.info)] {
-        for entry in entries {
-            if row(rows, entry, tree).is_none() {
-                // Writing to a string can't fail.
-                let _ = stub(&mut out, entry);
-            }
-        }
-    }
-    out
-}
-
-fn stub(out: &mut String, entry: &HxCommand) -> std::fmt::Result {
-    let HxCommand {
-        name, args, params, ..
-    } = entry;
-    writeln!(out, "    Command {{\n        name: {name:?},")?;
-    if !args.is_empty() {
-        writeln!(out, "        args: {args:?},")?;
-    }
-    if !params.is_empty() {
-        writeln!(out, "        params: {params:?},")?;
-    }
-    writeln!(out, "        help: \"\",")?;
-    if entry.preconfig() {
-        writeln!(out, "        preconfig: true,")?;
-    }
-    writeln!(out, "        ..ROW\n    }},\n")?;
-
-    let function = first(name).replace('-', "_");
-    let mut argument = "NoArgs".to_owned();
-    if !args.is_empty() {
-        argument = function
-            .split('_')
-            .map(|word| {
-                let (head, tail) = word.split_at(word.len().min(1));
-                head.to_uppercase() + tail
-            })
-            .collect();
-        writeln!(out, "/// Arguments of `{}`.", first(name))?;
-        writeln!(out, "#[derive(Deserialize)]\n#[serde(deny_unknown_fields)]")?;
-        writeln!(out, "pub struct {argument} {{")?;
-        for (key, kind) in args.split(',').filter_map(|a| a.split_once(':')) {
-            field(out, key, kind)?;
-        }
-        writeln!(out, "}}\n")?;
-    }
-    writeln!(out, "/// `{}`.", first(name))?;
-    writeln!(
-        out,
-        "pub async fn {function}(cx: &mut Cx<'_>, args: {argument}) -> CmdResult {{\n}}\n"
-    )
-}
-
-fn field(out: &mut String, key: &str, kind: &str) -> std::fmt::Result {
-    if kind == "/" {
-        return writeln!(out, "    count: i64,\n    format: char,\n    size: i64,");
-    }
-    let name = key.replace('-', "_");
-    if name != key {
-        writeln!(out, "    #[serde(rename = {key:?})]")?;
-    }
-    let flag = kind.strip_prefix('-');
-    let optional =
-        kind.ends_with(['?', '.']) || flag.is_some_and(|f| f.ends_with('s') && f.len() == 2);
-    let plain = match (flag, kind.chars().next()) {
-        (Some(f), _) if f.len() == 1 => "bool",
-        (Some(_), _) => "String",
-        (None, Some('i' | 'l' | 'M' | 'o')) => "i64",
-        (None, Some('T')) => "f64",
-        (None, Some('b')) => "bool",
-        _ => "String",
-    };
-    if flag.is_some_and(|f| f.len() == 1) {
-        writeln!(out, "    #[serde(default)]")?;
-    }
-    if optional {
-        writeln!(out, "    {name}: Option<{plain}>,")
-    } else {
-        writeln!(out, "    {name}: {plain},")
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use hmp_engine::qmp::version::v;
 
     use super::*;
@@ -244,6 +164,7 @@ mod tests {
             version: v(10, 0),
             main: hx::parse(main).unwrap(),
             info: Vec::new(),
+            qmp: BTreeSet::new(),
         }
     }
 
@@ -267,22 +188,5 @@ mod tests {
             found.iter().any(|f| f.starts_with("eject: the condition")),
             "{found:?}"
         );
-    }
-
-    #[test]
-    fn a_command_without_a_row_gets_a_stub() {
-        let text = "    {\n .name = \"new-thing|n\",\n .args_type = \"fast:-f,device:B,count:i?\",\n .params = \"[-f] device [count]\",\n .flags = \"p\",\n },\n";
-        let tree = tree(text);
-        assert!(check(&tree).contains(&"new-thing: no row".to_owned()));
-        let stub = scaffold(&tree);
-        for part in [
-            "name: \"new-thing|n\",",
-            "preconfig: true,",
-            "pub struct NewThing {\n    #[serde(default)]\n    fast: bool,\n    device: String,\n    count: Option<i64>,\n}",
-            "pub async fn new_thing(cx: &mut Cx<'_>, args: NewThing) -> CmdResult {",
-        ] {
-            assert!(stub.contains(part), "{part} not in {stub}");
-        }
-        assert_eq!(coverage(&tree).names(None), ["new-thing"]);
     }
 }

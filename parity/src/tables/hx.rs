@@ -6,6 +6,7 @@
 //! `STEXI`/`ETEXI`), perhaps inside `#if` conditions; strings may be written in pieces, some of
 //! them in conditions of their own, which are joined.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use hmp_engine::qmp::version::Version;
@@ -21,8 +22,15 @@ pub struct HxCommand {
     pub args: String,
     /// The arguments as help shows them.
     pub params: String,
+    /// QEMU's sentence about it.
+    pub help: String,
     /// `p` where it is allowed in preconfig.
     pub flags: String,
+    /// The C function that carries it out; empty where there is none.
+    pub handler: String,
+    /// The C function of the QMP command whose text it shows (`cmd_info_hrt`); empty where it
+    /// shows none's.
+    pub text_of: String,
     /// The conditions around it, as written, outermost first.
     pub conditions: Vec<String>,
 }
@@ -32,6 +40,19 @@ impl HxCommand {
     #[must_use]
     pub fn preconfig(&self) -> bool {
         self.flags.contains('p')
+    }
+
+    /// Whether its sentence says that it is deprecated.
+    #[must_use]
+    pub fn deprecated(&self) -> bool {
+        self.help.contains("deprecated")
+    }
+
+    /// The QMP command whose text it shows, as QAPI generates the name of its C function.
+    #[must_use]
+    pub fn text_command(&self) -> Option<String> {
+        let name = self.text_of.strip_prefix("qmp_")?;
+        Some(name.replace('_', "-"))
     }
 }
 
@@ -58,6 +79,8 @@ pub struct Tree {
     pub main: Vec<HxCommand>,
     /// hmp-commands-info.hx.
     pub info: Vec<HxCommand>,
+    /// The QMP commands of qapi/*.json, sorted.
+    pub qmp: BTreeSet<String>,
 }
 
 /// Reads the tables of the QEMU source tree `dir`.
@@ -71,7 +94,36 @@ pub fn tree(dir: &Path) -> Result<Tree, HxError> {
         version: version.ok_or_else(|| HxError::Version(dir.to_owned()))?,
         main: parse(&read("hmp-commands.hx")?)?,
         info: parse(&read("hmp-commands-info.hx")?)?,
+        qmp: qmp(&dir.join("qapi"))?,
     })
+}
+
+/// The QMP commands that the files of a folder define; none where it is not there.
+fn qmp(dir: &Path) -> Result<BTreeSet<String>, HxError> {
+    let mut found = BTreeSet::new();
+    if !dir.is_dir() {
+        return Ok(found);
+    }
+    let io = |e| HxError::Io(dir.to_owned(), e);
+    for file in std::fs::read_dir(dir).map_err(io)? {
+        let path = file.map_err(io)?.path();
+        if path.extension().is_some_and(|ext| ext == "json") {
+            let text = std::fs::read_to_string(&path).map_err(|e| HxError::Io(path, e))?;
+            found.extend(text.lines().filter_map(definition));
+        }
+    }
+    Ok(found)
+}
+
+/// The name, where a line begins the definition of a QMP command.
+fn definition(line: &str) -> Option<String> {
+    let rest = line
+        .strip_prefix('{')?
+        .trim_start()
+        .strip_prefix("'command':")?;
+    let (_, rest) = rest.split_once('\'')?;
+    let (name, _) = rest.split_once('\'')?;
+    Some(name.to_owned())
 }
 
 /// Reads one file's text.
@@ -172,12 +224,19 @@ fn initialiser(body: &str) -> HxCommand {
                 .unwrap_or(name.len());
             name[..end].clone_into(&mut member);
             rest = &name[end..];
+            let value = || identifier(rest.trim_start().strip_prefix('=')?);
+            match member.as_str() {
+                "cmd" => command.handler = value().unwrap_or_default(),
+                "cmd_info_hrt" => command.text_of = value().unwrap_or_default(),
+                _ => {}
+            }
         } else {
             let (text, after) = literal(&rest[at + 1..]);
             match member.as_str() {
                 "name" => command.name.push_str(&text),
                 "args_type" => command.args.push_str(&text),
                 "params" => command.params.push_str(&text),
+                "help" => command.help.push_str(&text),
                 "flags" => command.flags.push_str(&text),
                 _ => {}
             }
@@ -185,6 +244,15 @@ fn initialiser(body: &str) -> HxCommand {
         }
     }
     command
+}
+
+/// The C identifier at the start of `text`.
+fn identifier(text: &str) -> Option<String> {
+    let text = text.trim_start();
+    let end = text
+        .find(|c: char| !c.is_alphanumeric() && c != '_')
+        .unwrap_or(text.len());
+    (end > 0).then(|| text[..end].to_owned())
 }
 
 /// Reads a string literal behind its opening quote.
@@ -243,6 +311,10 @@ ERST
     },
 #endif
 #endif
+    {
+        .name       = "y",
+        .cmd_info_hrt = qmp_x_query_y,
+    },
 STEXI
 @item x
 ETEXI
@@ -251,19 +323,24 @@ ETEXI
     #[test]
     fn both_styles_of_documentation_and_conditions() {
         let commands = parse(TEXT).unwrap();
-        assert_eq!(commands.len(), 2);
+        assert_eq!(commands.len(), 3);
         assert_eq!(
             commands[0],
             HxCommand {
                 name: "frob|f".into(),
                 args: "force:-f,device:B".into(),
                 params: "[-f] device".into(),
+                help: "frobnicate\n\t\t\t with .name and \"quotes\"".into(),
                 flags: "p".into(),
+                handler: "hmp_frob".into(),
+                text_of: String::new(),
                 conditions: vec![],
             }
         );
         assert!(commands[0].preconfig());
         assert_eq!(commands[1].params, "a|b|c");
+        assert_eq!(commands[1].handler, "hmp_x");
+        assert_eq!(commands[2].text_command().as_deref(), Some("x-query-y"));
         assert_eq!(
             commands[1].conditions,
             [
@@ -271,6 +348,14 @@ ETEXI
                 "defined(CONFIG_X)"
             ]
         );
+    }
+
+    #[test]
+    fn definitions_of_qmp_commands() {
+        let name = |line| definition(line);
+        assert_eq!(name("{ 'command': 'stop' }").as_deref(), Some("stop"));
+        assert_eq!(name("{'command': 'x-a','data': {}").as_deref(), Some("x-a"));
+        assert_eq!(name("# { 'command': 'stop' }"), None);
     }
 
     #[test]

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hmp_engine::engine::Monitor;
-use hmp_engine::qmp::{BoxFuture, Qmp, QmpError};
 use hmp_engine::table::{INFO, MAIN};
-use serde_json::Value;
 
 use super::offered::at_most;
+use super::stuck::Nobody;
 use crate::case::{Case, Qemu};
 use crate::judge::adapter;
 
@@ -70,13 +69,3 @@ const QEMUS: &[&str] = &[
     "10.0-ppc64",
     "10.0-arm",
 ];
-
-/// A QEMU that is not there: nothing is asked of it.
-struct Nobody;
-
-impl Qmp for Nobody {
-    fn execute<'a>(&'a self, command: &'a str, _: Value) -> BoxFuture<'a, Result<Value, QmpError>> {
-        let command = command.to_owned();
-        Box::pin(async { Err(QmpError::Disconnected { command }) })
-    }
-}

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Reports that have something of everything.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use hmp_engine::qemu::caps::Caps;
 use parity::case::Qemu;
-use parity::judge::{Completed, Entry, Probed, Tab, Verdict, sample};
-use parity::report::{Report, html};
-use parity::tables::forecast::{Forecast, forecast};
+use parity::judge::compare::Part;
+use parity::judge::{Completed, Entry, Kind, Probed, Tab, Verdict, sample};
+use parity::report::{Report, history, html};
+use parity::tables::forecast::forecast;
 use parity::tables::offered::Offers;
+use parity::tables::{gaps, stuck};
 use tempfile::TempDir;
 
 pub const OLD: &str = "7.2-x86_64";
 pub const NEW: &str = "10.0-x86_64";
+/// A QEMU without lines whose schema is at hand.
+pub const SCHEMA: &str = "9.1-x86_64";
 pub const ARM: &str = "10.0-aarch64";
 
 /// Text that would break out of a careless page.
@@ -27,9 +32,17 @@ pub fn entry(qemu: &str, line: &str, command: &str, verdict: Verdict) -> Entry {
 }
 
 pub fn report(entries: Vec<Entry>) -> Report {
+    let gaps = gaps::gaps(&offers(), &stuck::of_entries(&entries));
     Report {
         completions: completions(),
-        coverage: Some(coverage()),
+        coverage: Some(forecast(&offers(), &[])),
+        gaps,
+        date: "2026-11-28".into(),
+        revision: "0123abc".into(),
+        builds: BTreeMap::from([(
+            sample::qemu(NEW),
+            BTreeSet::from(["10.0.2 (Debian)".into()]),
+        )]),
         stale: vec!["info stale.*".into()],
         ..Report::of(entries)
     }
@@ -69,6 +82,12 @@ pub fn small() -> Report {
     masked.masks.push("thread-id".into());
     entries.push(masked);
     entries.push(entry(NEW, "info mem", "info mem", Verdict::Refused));
+    let mut part = entry(NEW, "info qtree", "info qtree", Verdict::Partial);
+    part.part = Some(Part { shown: 12, of: 500 });
+    entries.push(part);
+    let mut error = entry(OLD, "nmi", "nmi", Verdict::Identical);
+    error.kind = Some(Kind::Error);
+    entries.push(error);
     let mut evil = entry(NEW, EVIL, EVIL, Verdict::NotRun);
     evil.note = EVIL.into();
     evil.builtin = EVIL.into();
@@ -116,10 +135,25 @@ pub struct Page {
     pub path: PathBuf,
 }
 
+/// The run of a report, and one before it in which nothing was right.
+pub fn history(report: &Report) -> Vec<history::Run> {
+    let now = history::Run::of(report);
+    let mut before = now.clone();
+    before.date = "2026-10-01".into();
+    for score in before.qemus.values_mut() {
+        score.right = 0;
+    }
+    vec![before, now]
+}
+
 pub fn write(report: &Report, before: Option<&Report>) -> Page {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("page.html");
-    std::fs::write(&path, html::render(report, before).unwrap()).unwrap();
+    std::fs::write(
+        &path,
+        html::render(report, before, &history(report)).unwrap(),
+    )
+    .unwrap();
     Page { _dir: dir, path }
 }
 
@@ -144,16 +178,16 @@ fn completions() -> Vec<Completed> {
 }
 
 /// Two QEMUs, one of which lacks what a command needs.
-fn coverage() -> Forecast {
+fn offers() -> Offers {
     let qemu = |label: &str, commands: &[&str]| {
         let qemu: Qemu = sample::qemu(label);
         let commands = commands.iter().copied();
         let caps = Caps::from_parts(qemu.version(), Some(qemu.arch()), commands);
         (qemu, caps)
     };
-    let qemus = Offers::from([
+    Offers::from([
         qemu("6.2-x86_64", &[]),
-        qemu("9.1-x86_64", &["query-status"]),
-    ]);
-    forecast(&qemus, &[])
+        qemu(SCHEMA, &["query-status"]),
+        qemu(NEW, &["query-status", "qom-list"]),
+    ])
 }

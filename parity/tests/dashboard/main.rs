@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod browser;
+mod first;
 mod fixture;
 mod page;
 mod views;
+mod widths;

@@ -19,7 +19,7 @@ fn data(page: &str) -> Value {
 
 #[test]
 fn the_page_needs_nothing_but_itself() {
-    let page = html::render(&small(), Some(&earlier())).unwrap();
+    let page = html::render(&small(), Some(&earlier()), &[]).unwrap();
     for word in [
         " src=",
         "http:",
@@ -41,7 +41,7 @@ fn the_page_needs_nothing_but_itself() {
 
 #[test]
 fn answers_cannot_break_out_of_the_data() {
-    let page = html::render(&small(), None).unwrap();
+    let page = html::render(&small(), None, &[]).unwrap();
     assert_eq!(page.matches("</script").count(), 2);
     assert!(!page.contains('\u{2028}') && !page.contains('\u{2029}'));
     let data = data(&page);
@@ -61,12 +61,12 @@ fn alike_answers_are_there_once() {
         entry.builtin.clone_from(&answer);
         entry.ours.clone_from(&answer);
     }
-    let with = html::render(&report(entries.clone()), None).unwrap();
-    let without = html::render(&report(Vec::new()), None).unwrap();
+    let with = html::render(&report(entries.clone()), None, &[]).unwrap();
+    let without = html::render(&report(Vec::new()), None, &[]).unwrap();
     let more = with.len() - without.len();
     assert!(more < answer.len() + 4096, "{more}");
     entries[0].ours.push('x');
-    let data = data(&html::render(&report(entries), None).unwrap());
+    let data = data(&html::render(&report(entries), None, &[]).unwrap());
     assert!(data["texts"].to_string().len() > 2 * answer.len());
 }
 
@@ -75,7 +75,7 @@ fn long_answers_are_cut() {
     let mut long = entry(NEW, "info qdm", "info qdm", Verdict::Different);
     long.builtin = "line\n".repeat(100_000) + "a";
     long.ours = "line\n".repeat(100_000) + "b";
-    let page = html::render(&report(vec![long]), None).unwrap();
+    let page = html::render(&report(vec![long]), None, &[]).unwrap();
     assert!(page.len() < 400_000, "{}", page.len());
     let data = data(&page);
     let cut = data["texts"]
@@ -93,7 +93,7 @@ fn long_answers_are_cut() {
 fn columns_are_in_the_order_of_releases() {
     let entries = ["10.0-x86_64", "7.2-x86_64", "9.1-arm", "11.1-x86_64"];
     let entries = entries.map(|qemu| entry(qemu, "stop", "stop", Verdict::Identical));
-    let data = data(&html::render(&report(entries.into()), None).unwrap());
+    let data = data(&html::render(&report(entries.into()), None, &[]).unwrap());
     let order = serde_json::json!(["7.2-x86_64", "10.0-x86_64", "11.1-x86_64", "9.1-arm"]);
     assert_eq!(data["qemus"], order);
 }
@@ -110,7 +110,7 @@ fn lines_that_did_not_run_count_for_the_command_they_name() {
         "",
     ];
     let entries = lines.map(|line| entry(NEW, line, "", Verdict::NotRun));
-    let data = data(&html::render(&report(entries.into()), None).unwrap());
+    let data = data(&html::render(&report(entries.into()), None, &[]).unwrap());
     let names: Vec<&str> = data["entries"]
         .as_array()
         .unwrap()
@@ -124,7 +124,7 @@ fn lines_that_did_not_run_count_for_the_command_they_name() {
     assert_eq!(names, ["info block", "cont", "x", "info", "info", "", ""]);
     // A line that ran and named none keeps that.
     let ran = entry(NEW, "cont", "", Verdict::Identical);
-    let data = crate::page::data(&html::render(&report(vec![ran]), None).unwrap());
+    let data = crate::page::data(&html::render(&report(vec![ran]), None, &[]).unwrap());
     let name = &data["commands"][data["entries"][0][0].as_u64().unwrap() as usize]["name"];
     assert_eq!(name, "");
 }
@@ -135,13 +135,13 @@ fn machines_come_from_the_case_or_its_recording() {
     recorded.machine.clear();
     recorded.case = format!("{NEW}-microvm+numa/main");
     let named = entry(NEW, "cont", "cont", Verdict::Identical);
-    let data = data(&html::render(&report(vec![recorded, named]), None).unwrap());
+    let data = data(&html::render(&report(vec![recorded, named]), None, &[]).unwrap());
     assert_eq!(data["machines"], serde_json::json!(["microvm", "q35"]));
 }
 
 #[test]
 fn every_verdict_has_a_letter_of_its_own() {
-    let data = data(&html::render(&report(Vec::new()), None).unwrap());
+    let data = data(&html::render(&report(Vec::new()), None, &[]).unwrap());
     let verdicts = data["verdicts"].as_array().unwrap();
     assert_eq!(verdicts.len(), Verdict::ALL.len());
     let letters: std::collections::BTreeSet<String> =
@@ -164,7 +164,7 @@ fn a_page_is_made_of_reports_on_disk() {
     let ran = parity(&["dashboard", &now, "--before", &before, "--out", &out]);
     assert!(ran.status.success(), "{ran:?}");
     let page = std::fs::read_to_string(&out).unwrap();
-    assert_eq!(page, html::render(&small(), Some(&earlier())).unwrap());
+    assert_eq!(page, html::render(&small(), Some(&earlier()), &[]).unwrap());
 
     let old = serde_json::to_string(&small()).unwrap();
     let format = format!("\"format\":{}", parity::report::FORMAT);

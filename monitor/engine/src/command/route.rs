@@ -227,22 +227,38 @@ pub fn otherwise(row: &Command, caps: &Caps, policy: Policy) -> Vec<Route> {
         .collect()
 }
 
-/// The state of `row` on a QEMU with these capabilities.
+/// The state of `row` on a QEMU with these capabilities, for users who allow nothing: what needs
+/// leave is left out. A full route that may differ on some machines counts as the part that is
+/// certain, where there is one.
 #[must_use]
 pub fn state(row: &Command, caps: &Caps) -> State {
-    best(row, caps).map_or(State::Blocked, state_of)
+    let mut here = row
+        .routes
+        .iter()
+        .filter(|r| r.risk == Risk::Safe && is_here(r, caps));
+    let Some(best) = here.next() else {
+        return State::Blocked;
+    };
+    let part = here.find(|route| matches!(route.way, Way::Partial(..)));
+    match (best.exact, part) {
+        (Exact::Not(_), Some(part)) => state_of(part),
+        _ => state_of(best),
+    }
 }
 
-/// What that state risks: where it is more than nothing, it needs the user's permission.
+/// The least that must be allowed for a better state of `row`; none where nothing helps.
 #[must_use]
-pub fn risk(row: &Command, caps: &Caps) -> Risk {
-    best(row, caps).map_or(Risk::Safe, |route| route.risk)
+pub fn leave(row: &Command, caps: &Caps) -> Option<Risk> {
+    let now = state(row, caps);
+    let better = row
+        .routes
+        .iter()
+        .filter(|route| route.risk > Risk::Safe && is_here(route, caps) && state_of(route) < now);
+    better.map(|route| route.risk).min()
 }
 
-fn best<'a>(row: &'a Command, caps: &Caps) -> Option<&'a Route> {
-    let here =
-        |route: &&Route| route.is_for(caps) && route.needs().iter().all(|need| caps.has(need));
-    row.routes.iter().find(here)
+fn is_here(route: &Route, caps: &Caps) -> bool {
+    route.is_for(caps) && route.needs().iter().all(|need| caps.has(need))
 }
 
 /// The state of `row` on the QEMU that suits it best.

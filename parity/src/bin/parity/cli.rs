@@ -9,9 +9,14 @@ use hmp_engine::host::Risk;
 use parity::live::accel::Accel;
 use parity::live::complete::Random;
 
+/// What the exit code means; docs/parity.md says it too.
+const EXIT_CODES: &str = "Exit codes: 0 all is well; 1 something is different, did not run, is \
+stale, or is not as the baseline says; 2 a mistake in the command line, in a file, or of a QEMU \
+that does not start.";
+
 /// Compares the external human monitor with QEMU's built-in one.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -21,7 +26,7 @@ pub struct Cli {
 /// What to do.
 pub enum Command {
     /// Runs cases on real QEMUs.
-    Run(Run),
+    Run(Box<Run>),
     /// Records cases on real QEMUs.
     Record(Record),
     /// Compares what TAB does.
@@ -45,6 +50,9 @@ pub enum Command {
     /// Compares our rows with a QEMU source tree's .hx files.
     #[command(subcommand)]
     Hx(Hx),
+    /// Compares the QMP commands of two QEMUs.
+    #[command(subcommand)]
+    Schema(Schema),
 }
 
 /// `parity hx`.
@@ -63,10 +71,37 @@ pub enum Hx {
         /// The source tree.
         dir: PathBuf,
     },
-    /// Rows and handler stubs for commands that have no row.
+    /// Rows and functions for commands that have no row, which compile.
     Scaffold {
         /// The source tree.
         dir: PathBuf,
+    },
+    /// Commands that came, went or changed between two trees, and what our rows know of them.
+    Diff {
+        /// The older tree.
+        old: PathBuf,
+        /// The newer tree.
+        new: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `parity schema`.
+#[derive(Subcommand)]
+pub enum Schema {
+    /// QMP commands that came or went, and what that means for our rows.
+    Diff {
+        /// The older QEMU: a recorded one, such as 10.0-x86_64, or a source tree.
+        old: PathBuf,
+        /// The newer QEMU.
+        new: PathBuf,
+        #[command(flatten)]
+        of: Offers,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -192,6 +227,12 @@ pub struct Gaps {
     /// A QMP socket: the QEMU behind it is looked at instead.
     #[arg(long, value_name = "ADDRESS")]
     pub at: Option<Address>,
+    /// The lines that runs found blocked: what each interface would free.
+    #[arg(long, value_name = "FILE", default_value = "parity/baseline.tsv")]
+    pub baseline: PathBuf,
+    /// Write a QAPI definition of each into this folder instead.
+    #[arg(long, value_name = "DIR", conflicts_with = "json")]
+    pub qapi: Option<PathBuf>,
     /// As JSON.
     #[arg(long)]
     pub json: bool,
@@ -216,6 +257,15 @@ pub struct Status {
     /// Where recordings are kept.
     #[arg(long, default_value = "recordings")]
     pub recordings: PathBuf,
+    /// As a text of 72 columns for a mailing list, with the gaps by rank and what changed.
+    #[arg(long)]
+    pub mail: bool,
+    /// The lines that runs found blocked: what each interface would free.
+    #[arg(long, value_name = "FILE", default_value = "parity/baseline.tsv")]
+    pub baseline: PathBuf,
+    /// Runs in short, the last two of which are compared.
+    #[arg(long, value_name = "FILE", default_value = "parity/history.jsonl")]
+    pub history: PathBuf,
 }
 
 /// `parity dashboard`.
@@ -226,6 +276,9 @@ pub struct Dashboard {
     /// An earlier report, to show what changed.
     #[arg(long, value_name = "FILE")]
     pub before: Option<PathBuf>,
+    /// Runs in short, for trends.
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
     /// The page.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -335,6 +388,15 @@ pub struct Run {
     /// Write the report as one HTML page.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Append the run in short, as one line of JSON.
+    #[arg(long, value_name = "FILE", requires = "date", requires = "revision")]
+    pub history: Option<PathBuf>,
+    /// The day, as the report says it.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub date: Option<String>,
+    /// The revision, as the report says it.
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
     /// An earlier report in JSON, for the changes in summary and page.
     #[arg(long, value_name = "FILE")]
     pub before: Option<PathBuf>,

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use parity::live::programs::{self, Program};
-use parity::report::{FORMAT, Report};
+use parity::report::{FORMAT, Report, history};
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
@@ -51,6 +51,17 @@ pub fn read_report(path: &Path) -> Result<Report, Error> {
         return Err(format!("{path}: format {found}, where {FORMAT} is wanted").into());
     }
     Ok(report)
+}
+
+/// Reads a history; none is one without runs.
+pub fn read_history(path: Option<&Path>) -> Result<Vec<history::Run>, Error> {
+    match path {
+        Some(path) if path.exists() => {
+            let runs = history::parse(&read(path)?);
+            Ok(runs.map_err(|e| format!("{}: {e}", path.display()))?)
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// The runtime of everything that talks to a QEMU.

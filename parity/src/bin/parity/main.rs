@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => args.run(),
         Command::Hx(args) => args.run(),
+        Command::Schema(args) => args.run(),
         Command::Complete(args) => args.run(),
         Command::Fuzz(args) => args.run(),
         Command::Sweep(args) => args.run(),

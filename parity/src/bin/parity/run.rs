@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `parity run`.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write;
+
 use hmp_engine::host::Risk;
 use parity::case::recordings::{self, RecordingsError};
-use parity::case::{self, Prefixes};
+use parity::case::{self, Prefixes, Qemu};
 use parity::judge::baseline::Baseline;
 use parity::judge::{Completed, Entry, KnownList, known};
 use parity::live::complete;
@@ -11,12 +15,14 @@ use parity::live::permitted::concerns;
 use parity::live::run::{self, Mode};
 use parity::live::side::{Ours, Theirs};
 use parity::recorded;
-use parity::report::{Report, Sides, html, junit, markdown, term};
-use parity::tables::forecast::{self, Forecast};
+use parity::report::{Report, Sides, history, html, junit, markdown, term};
 use parity::tables::offered::Offers;
+use parity::tables::{forecast, gaps, stuck};
 
 use crate::cli::Run;
-use crate::common::{Done, Error, print, read, read_report, runtime, write, write_json};
+use crate::common::{
+    Done, Error, print, read, read_history, read_report, runtime, write, write_json,
+};
 use crate::complete::recorded_completions;
 use crate::sweep::accel_lacks;
 
@@ -43,12 +49,20 @@ impl Run {
         } else {
             Vec::new()
         };
+        let offers = self.offers()?;
+        let stuck = stuck::of_entries(&entries);
         let report = Report {
+            gaps: offers
+                .as_ref()
+                .map_or_else(Vec::new, |offers| gaps::gaps(offers, &stuck)),
+            date: self.date.clone().unwrap_or_default(),
+            revision: self.revision.clone().unwrap_or_default(),
+            builds: self.builds()?,
+            coverage: offers.map(|offers| forecast::forecast(&offers, &[])),
             native_only,
             stale: stale.into_iter().map(str::to_owned).collect(),
             sides: self.sides(),
             completions,
-            coverage: self.coverage()?,
             ..Report::of(entries)
         };
         self.write(&report)?;
@@ -136,17 +150,39 @@ impl Run {
         if let Some(path) = &self.markdown {
             write(path, &markdown::render(report, before.as_ref()))?;
         }
+        let mut runs = read_history(self.history.as_deref())?;
+        if let Some(path) = &self.history {
+            let run = history::Run::of(report);
+            let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+            file.write_all(run.line()?.as_bytes())?;
+            runs.push(run);
+        }
         if let Some(path) = &self.html {
-            write(path, &html::render(report, before.as_ref())?)?;
+            write(path, &html::render(report, before.as_ref(), &runs)?)?;
         }
         Ok(())
     }
 
-    fn coverage(&self) -> Result<Option<Forecast>, RecordingsError> {
-        if !self.offers.recordings.exists() {
-            return Ok(None);
+    fn offers(&self) -> Result<Option<Offers>, RecordingsError> {
+        match self.offers.recordings.exists() {
+            true => Ok(Some(self.offers.qemus()?)),
+            false => Ok(None),
         }
-        Ok(Some(forecast::forecast(&self.offers.qemus()?, &[])))
+    }
+
+    /// The exact builds of the QEMUs that answered.
+    fn builds(&self) -> Result<BTreeMap<Qemu, BTreeSet<String>>, Error> {
+        if let Some(folder) = &self.offline {
+            return Ok(recordings::builds(folder)?);
+        }
+        let mut builds: BTreeMap<Qemu, BTreeSet<String>> = BTreeMap::new();
+        for program in self.programs.all()? {
+            builds
+                .entry(program.qemu)
+                .or_default()
+                .insert(program.build);
+        }
+        Ok(builds)
     }
 
     fn sides(&self) -> Sides {

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The subcommands that run nothing: `gaps`, `coverage`, `status` and `hx`.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use parity::case::Qemu;
 use parity::case::recordings::RecordingsError;
-use parity::tables::{coverage, forecast, gaps, hx, offered, status};
+use parity::judge::baseline::Baseline;
+use parity::report::mail;
+use parity::tables::stuck::Stuck;
+use parity::tables::{
+    changed, coverage, forecast, gaps, hx, interfaces, offered, qapi, scaffold, status, stuck,
+};
 use serde::Serialize;
 
-use crate::cli::{Coverage, Gaps, Hx, Offers, Status};
-use crate::common::{self, Done, print, runtime};
+use crate::cli::{Coverage, Gaps, Hx, Offers, Schema, Status};
+use crate::common::{self, Done, Error, print, read, read_history, runtime, write};
 
 impl Offers {
     /// All QEMUs whose schemas are at hand.
@@ -32,14 +41,40 @@ fn show<T: Serialize>(value: &T, json: bool, render: impl FnOnce(&T) -> String) 
 }
 
 impl Gaps {
-    /// Lists them.
+    /// Lists them, or writes their definitions.
     pub fn run(self) -> Done {
+        if let Some(folder) = &self.qapi {
+            return write_definitions(folder);
+        }
         let qemus = match self.at {
             Some(address) => runtime()?.block_on(offered::connected(&address))?,
             None => offered::recorded(&self.recordings)?,
         };
-        show(&gaps::gaps(&qemus), self.json, |gaps| gaps::render(gaps))
+        let stuck = stuck(&self.baseline)?;
+        let lines = |file: &str| Some(std::fs::read_to_string(file).ok()?.lines().count());
+        show(&gaps::gaps(&qemus, &stuck), self.json, |gaps| {
+            gaps::render(gaps, lines)
+        })
     }
+}
+
+/// The lines that a baseline says to be blocked; none where there is no such file.
+fn stuck(baseline: &Path) -> Result<Vec<Stuck>, Error> {
+    match baseline.exists() {
+        true => Ok(stuck::of_baseline(&Baseline::parse(&read(baseline)?)?)),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// Writes one file for each interface.
+fn write_definitions(folder: &Path) -> Done {
+    std::fs::create_dir_all(folder)?;
+    for one in interfaces::all() {
+        let path = folder.join(format!("{}.json", one.name));
+        write(&path, &qapi::file(one))?;
+        print(&format!("{}\n", path.display()))?;
+    }
+    Ok(true)
 }
 
 impl Coverage {
@@ -54,7 +89,14 @@ impl Coverage {
 impl Status {
     /// Prints the table.
     pub fn run(&self) -> Done {
-        print(&status::table(&offered::recorded(&self.recordings)?))?;
+        let qemus = offered::recorded(&self.recordings)?;
+        print(&match self.mail {
+            false => status::table(&qemus),
+            true => {
+                let gaps = gaps::gaps(&qemus, &stuck(&self.baseline)?);
+                mail::render(&qemus, &gaps, &read_history(Some(&self.history))?)
+            }
+        })?;
         Ok(true)
     }
 }
@@ -76,9 +118,35 @@ impl Hx {
                 Ok(found.is_empty())
             }
             Self::Scaffold { dir } => {
-                print(&coverage::scaffold(&hx::tree(dir)?))?;
+                print(&scaffold::scaffold(&hx::tree(dir)?))?;
                 Ok(true)
+            }
+            Self::Diff { old, new, json } => {
+                let found = changed::tables(&hx::tree(old)?, &hx::tree(new)?);
+                show(&found, *json, |found| changed::render_tables(found))
             }
         }
     }
+}
+
+impl Schema {
+    /// Compares the QMP commands of two QEMUs.
+    pub fn run(&self) -> Done {
+        let Self::Diff { old, new, of, json } = self;
+        let moved = changed::schemas(&commands(old, of)?, &commands(new, of)?);
+        show(&moved, *json, |moved| changed::render_schemas(moved))
+    }
+}
+
+/// The QMP commands of a source tree, or of a QEMU whose schema is at hand.
+fn commands(named: &Path, of: &Offers) -> Result<BTreeSet<String>, Error> {
+    if named.is_dir() {
+        return Ok(hx::tree(named)?.qmp);
+    }
+    let qemu: Qemu = named.to_string_lossy().parse()?;
+    let qemus = of.qemus()?;
+    let caps = qemus
+        .get(&qemu)
+        .ok_or_else(|| format!("no schema of {qemu} is at hand"))?;
+    Ok(caps.commands().map(str::to_owned).collect())
 }

@@ -38,11 +38,11 @@ function coverageFacts(command) {
 }
 
 function missingFacts(command) {
-  const names = new Set(command.variants.flatMap((v) => v.routes.map((r) => r.missing)));
-  return raw.lacks.filter((lack) => names.has(lack.name)).map((lack) => fact('Missing interface',
-    h('p', null, h('code', null, lack.name), ` \u2013 ${lack.why}.`),
-    h('dl.inline', null, h('dt', null, 'arguments'), h('dd', null, h('code', null, lack.arguments)),
-      h('dt', null, 'returns'), h('dd', null, h('code', null, lack.returns)))));
+  const found = raw.gaps.filter((gap) => gap.frees.includes(command.name) || gap.partly.some((part) => part.command === command.name));
+  return found.map((gap) => fact('Missing interface',
+    h('p', null, gapLink(gap), ` \u2013 ${gap.why}.`),
+    gap.partly.filter((part) => part.command === command.name).map((part) => h('p.about', null, `For a part: ${part.what}.`)),
+    todayOf(gap).filter((today) => today.command === command.name).map((today) => h('p.about', null, today.words))));
 }
 
 function hazardFacts(command) {

@@ -97,6 +97,14 @@ function makeColumns(byMachine) {
   });
 }
 
+// How much of the built-in's lines the parts among these entries have; undefined where none is a part
+// of anything.
+function partOf(list) {
+  const parts = list.filter((entry) => entry.part).map((entry) => entry.part.split(' of ').map(Number));
+  const sums = parts.reduce((all, [shown, of]) => ({ shown: all.shown + shown, of: all.of + of }), { shown: 0, of: 0 });
+  return sums.of ? sums : undefined;
+}
+
 // The cells of all commands for these columns: state, entries, and what it was before.
 function makeCells(columns) {
   const place = new Map(columns.map((c) => [c.qemu + ':' + (c.machineAt ?? ''), c.at]));
@@ -111,6 +119,7 @@ function makeCells(columns) {
         cell.state = VERDICTS[cell.entries.reduce((worst, e) => Math.max(worst, e.verdict), 0)];
         if (cell.state.passes && command.name && !cell.entries.some((e) => e.succeeds)) cell.state = ERRORS;
         cell.route = worstRoute(cell.entries);
+        cell.part = partOf(cell.entries);
         cell.passed = cell.entries.filter((e) => VERDICTS[e.verdict].passes).length;
       } else if (command.absent.has(cell.column.qemu) || !command.name) {
         cell.state = ABSENT;

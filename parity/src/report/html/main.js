@@ -1,41 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which page is shown, what changed between reports, and the keys that work everywhere.
+// Which page is shown, and the keys that work everywhere.
 
 const main = document.getElementById('main');
 
-function changesPage() {
-  const { changes } = raw.before;
-  const kinds = [
-    ['Worse', 'bad', (c, now) => c.was !== undefined && now > c.was],
-    ['Better', 'good', (c, now) => c.was !== undefined && c.entry !== undefined && now < c.was],
-    ['No longer run', 'bad', (c) => c.entry === undefined],
-    ['New', 'plain', (c) => c.was === undefined],
-  ];
-  const nowOf = (c) => (c.entry === undefined ? undefined : entries[c.entry].verdict);
-  const row = (c) => {
-    const command = commands.find((one) => one.name === c.command) ?? { name: c.command, title: c.command || 'no command' };
-    return h('li', null,
-      h('span.step', null, c.was === undefined ? null : badge(VERDICTS[c.was]), c.was === undefined ? null : ' \u2192 ',
-        c.entry === undefined ? 'gone' : badge(VERDICTS[nowOf(c)])),
-      h('a', { href: commandHref(command, { e: c.entry }) }, lineElement(c.line)), h('span.where', null, `${c.qemu} \u00b7 ${c.case}`));
-  };
-  const parts = kinds.map(([title, tone, test]) => {
-    const found = changes.filter((c) => test(c, nowOf(c)));
-    const list = h('ul.changes', null, found.slice(0, 200).map(row));
-    const rest = found.slice(200);
-    const more = rest.length > 0 && h('button.quiet', {
-      type: 'button',
-      onclick: () => {
-        list.append(...rest.map(row));
-        more.remove();
-      },
-    }, `show ${rest.length} more`);
-    return section(title, null, h('p.about', null, h(`strong.${tone}`, null, String(found.length)), found.length === 1 ? ' line' : ' lines'), list, more);
-  });
-  return { page: [h('h1', { tabindex: -1 }, 'Changes since the earlier report'), parts], className: '', title: 'Changes' };
-}
-
-const PAGES = [['#/', 'Overview'], ['#/matrix', 'Matrix'], raw.before && ['#/changes', 'Changes']].filter(Boolean);
+const PAGES = [
+  ['#/', 'Overview'], ['#/matrix', 'Matrix'], raw.gaps.length > 0 && ['#/gaps', 'Missing interfaces'],
+  raw.completions.length > 0 && ['#/completion', 'Completion'], raw.before && ['#/changes', 'Changes'], ['#/details', 'Details'],
+].filter(Boolean);
 
 function drawNav(current) {
   document.getElementById('nav').replaceChildren(...PAGES.map(([href, word]) => h('a', {
@@ -54,6 +25,15 @@ function show(hash, keep) {
   route();
 }
 
+// A name in an address; one that nobody encoded is looked for as it is.
+function decoded(name) {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
 let shown = null;
 
 function route() {
@@ -63,20 +43,27 @@ function route() {
   let made;
   let current = path;
   if (path.startsWith('#/c/')) {
-    let name = path.slice(4);
-    try {
-      name = decodeURIComponent(name);
-    } catch {
-      // A name that nobody encoded is looked for as it is.
-    }
+    const name = decoded(path.slice(4));
     const command = commands.find((c) => c.name === name);
     made = command ? commandPage(command, parameters) : {
       page: [h('h1', { tabindex: -1 }, 'No such command'), h('p.about', null, `Neither the tables nor the report have \u201c${name}\u201d.`)],
       title: 'No such command',
     };
     current = '#/matrix';
+  } else if (path === '#/gaps' || path.startsWith('#/gaps/')) {
+    made = gapsPage(decoded(path.slice('#/gaps/'.length)));
+    current = '#/gaps';
   } else if (path === '#/matrix') made = { ...matrixPage(parameters), title: 'Matrix' };
   else if (path === '#/changes' && raw.before) made = changesPage();
+  else if (path === '#/details') made = detailsPage();
+  else if (path === '#/completion') made = completionPage();
+  else if (path.startsWith('#/q/')) {
+    made = qemuPage(decoded(path.slice('#/q/'.length)));
+    current = '#/';
+  } else if (path.startsWith('#/hmp/')) {
+    made = pairPage(...path.slice('#/hmp/'.length).split('/'));
+    current = '#/';
+  }
   else {
     made = { page: overviewPage(), title: 'Overview' };
     current = '#/';

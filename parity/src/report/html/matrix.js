@@ -39,6 +39,7 @@ function matrixPage(parameters) {
     return [
       cell.command.title, `${cell.column.label}: ${cell.state.word}`,
       tried(cell) && `${cell.passed} of ${plural(cell.entries.length, 'line')} passed`,
+      cell.part && `shows ${cell.part.shown} of ${plural(cell.part.of, 'line')}`,
       cell.route,
       trend && `${trend > 0 ? 'better' : 'worse'} than before (${VERDICTS[cell.was].word})`,
     ].filter(Boolean).join(', ');
@@ -51,7 +52,7 @@ function matrixPage(parameters) {
       tabindex: -1,
       href: commandHref(cell.command, { q: qemus[cell.column.qemu].label, m: cell.column.machine }),
       'aria-label': describe(cell),
-    }, cell.state.letter);
+    }, cell.state.letter, cell.part && cell.state.word === 'partial' && h('small', null, `${cell.part.shown} of ${cell.part.of}`));
     element.cell = cell;
     return element;
   };

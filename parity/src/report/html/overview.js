@@ -1,218 +1,147 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The first page: how far it is, on which QEMU, by which routes, and what is missing.
+// The first page: what is right where it was tried, what is not tried, how far each QEMU is from
+// losing nothing without the built-in monitor, what regressed, and what to add first.
 
-const sum = (list) => list.reduce((total, number) => total + number, 0);
+const qemuHref = (label) => '#/q/' + encodeURIComponent(label);
 
-// The commands that a QEMU has, by state.
-function standing(column) {
+// States of lines of which a user without the built-in monitor loses something.
+const LOST = ['partial', 'blocked', 'pending', 'different', 'not-run'];
+
+// Whether a command loses something on a QEMU without the built-in monitor, as its lines showed or
+// as the QEMU's schema says.
+function isLost(cell) {
+  if (tried(cell) && LOST.includes(cell.state.word)) return true;
+  const at = raw.coverage?.qemus.indexOf(cell.column.label) ?? -1;
+  const taken = at < 0 ? undefined : raw.coverage.commands.find((c) => c.name === cell.command.name);
+  return ['partial', 'blocked', 'passthrough'].includes(taken?.states[at]);
+}
+
+// The commands of a QEMU in the groups of the first page.
+function groupsOf(column) {
   const cells = cellsByQemu.map((row) => row[column.at]).filter(counts);
-  const states = tally(cells, (cell) => cell.state);
-  const parity = cells.filter(atParity);
-  const strict = parity.filter((cell) => ['native', 'derived'].includes(cell.route));
-  return { cells, states, parity: parity.length, strict: strict.length };
+  return {
+    all: cells,
+    tried: cells.filter(tried),
+    right: cells.filter((cell) => atParity(cell) && cell.state !== ERRORS),
+    errors: cells.filter((cell) => cell.state === ERRORS),
+    untried: cells.filter((cell) => !tried(cell)),
+    lost: cells.filter(isLost),
+  };
 }
 
-// Commands whose lines all passed on that QEMU before; undefined where the earlier report does not
-// have the QEMU.
-function parityBefore(label) {
-  if (!raw.before?.lines[label]) return undefined;
-  return Object.entries(raw.before.worst).filter(([name, worst]) => name && VERDICTS[worst[label]]?.passes).length;
+// How many of the tried commands were right in each run of the history, oldest first.
+function trendOfQemu(label) {
+  const runs = raw.history.filter((run) => run.qemus[label]).slice(-12);
+  if (!runs.length) return h('span.zero', null, '–');
+  const bars = runs.map((run) => {
+    const { right, tried: all } = run.qemus[label];
+    const bar = h('span', { title: `${run.date} ${run.revision}: ${right} of ${all} right` });
+    bar.style.height = `${all ? Math.max(6, (100 * right) / all) : 6}%`;
+    return bar;
+  });
+  const { right: first, tried: of } = runs[0].qemus[label];
+  const { right: last, tried: all } = runs[runs.length - 1].qemus[label];
+  const change = Math.round((100 * last) / (all || 1)) - Math.round((100 * first) / (of || 1));
+  const words = runs.length === 1 ? 'first run' : change === 0 ? 'level' : `${change > 0 ? '+' : '−'}${Math.abs(change)} points`;
+  return h('span.trend', null, h('span.spark', { role: 'img', 'aria-label': `${plural(runs.length, 'run')}, ${words}` }, bars), h('small', null, words));
 }
 
-function tile(number, change, words, href, tone) {
-  return h(`a.tile${tone ? '.' + tone : ''}`, { href },
-    h('span.big', null, grouped(number), change), h('span.words', null, words));
-}
-
-function tiles() {
-  const own = (row) => row.filter(counts);
-  const everywhere = cellsByQemu.filter((row) => own(row).length && own(row).every(atParity)).length;
-  const all = cellsByQemu.filter((row) => own(row).length).length;
-  const never = cellsByQemu.filter((row) => own(row).length && !own(row).some(tried)).length;
-  const lines = (verdict) => entries.filter((e) => VERDICTS[e.verdict].word === verdict).length;
-  const passing = entries.filter((e) => VERDICTS[e.verdict].passes).length;
-  const before = (test) => (raw.before
-    ? sum(Object.values(raw.before.lines).map((row) => sum(row.filter((_, at) => test(VERDICTS[at])))))
-    : undefined);
-  const changed = (now, was, better) => (was === undefined ? null : delta(now - was, better));
-  const different = lines('different');
-  const notRun = lines('not-run');
-  return h('div.tiles', null,
-    tile(everywhere, null, `of ${plural(all, 'command')} at parity on every QEMU here that has them`, matrixHref({ v: '' }), 'good'),
-    tile(passing, changed(passing, before((v) => v.passes), 1), `of ${plural(entries.length, 'line')} answered as the built-in does`,
-      matrixHref({ v: VERDICTS.filter((v) => v.passes).map((v) => v.word).join() })),
-    tile(different, changed(different, before((v) => v.word === 'different'), -1), different === 1 ? 'line is different' : 'lines are different',
-      matrixHref({ v: 'different' }), different ? 'bad' : ''),
-    tile(notRun, changed(notRun, before((v) => v.word === 'not-run'), -1), notRun === 1 ? 'line did not run' : 'lines did not run',
-      matrixHref({ v: 'not-run' }), notRun ? 'bad' : ''),
-    tile(never, null, `${never === 1 ? 'command' : 'commands'} never tried on any QEMU here`, matrixHref({ v: 'not tried' }), never ? 'warn' : ''));
-}
-
-// A bar of parts; widths are set through the object model, which the page's policy allows.
-function bar(states, total) {
-  const parts = [...VERDICTS, ERRORS, UNTRIED].filter((state) => states.get(state));
-  return h('span.bar', { 'aria-hidden': 'true' }, parts.map((state) => {
-    const part = h(`span.v-${state.css}`, { title: `${state.word}: ${states.get(state)}` });
-    part.style.flexGrow = states.get(state) / total;
-    return part;
-  }));
-}
-
-function standings() {
+function standingTable() {
   const rows = columnsByQemu.map((column) => {
-    const { cells, states, parity, strict } = standing(column);
-    const was = parityBefore(column.label);
-    const parts = [...VERDICTS, ERRORS, UNTRIED].filter((state) => states.get(state));
-    return h('li.standing', null,
-      h('h3', null, column.release, h('small', null, column.arch)),
-      h('p.score', null,
-        h('span.big', null, String(parity), was === undefined ? null : delta(parity - was)),
-        h('span.words', null, `of ${cells.length} at parity; ${strict} of them native or derived`)),
-      h('div.spread', null,
-        bar(states, cells.length),
-        h('ul.counts', null, parts.map((state) => h('li', null,
-          h('a', { href: matrixHref({ v: state.word, q: column.label }) }, badge(state, { 'aria-hidden': 'true' }),
-            ` ${states.get(state)} ${state.word}`))))));
+    const groups = groupsOf(column);
+    const link = (list, words) => h('a', { href: qemuHref(column.label), 'aria-label': `${words} on ${column.label}` }, grouped(list.length));
+    const meter = h('span.meter', { 'aria-hidden': 'true' }, h('span'));
+    meter.firstChild.style.width = `${(100 * groups.right.length) / (groups.tried.length || 1)}%`;
+    return h('tr', null,
+      h('th', { scope: 'row' }, h('a', { href: qemuHref(column.label) }, h('strong', null, column.release), ' ', column.arch)),
+      h('td.build', null, (raw.builds[column.label] ?? []).join(', ') || '–'),
+      h('td.num', null, meter, `${groups.right.length} of ${groups.tried.length}`),
+      h('td.num', null, groups.errors.length ? link(groups.errors, 'right in errors only') : h('span.zero', null, '0')),
+      h('td.num', null, groups.untried.length ? link(groups.untried, 'not tried') : h('span.zero', null, '0')),
+      h('td.num', null, groups.lost.length ? link(groups.lost, 'lost without HMP') : h('span.zero', null, '0'), ` of ${groups.all.length}`),
+      h('td', null, trendOfQemu(column.label)));
   });
-  return section('QEMU by QEMU',
-    'A command is at parity when every one of its lines passed and it succeeded in one of them; its worst line decides. Commands that were not tried count against it.',
-    h('ul.standings', null, rows));
-}
-
-// A table with a row for each key and a column for each QEMU.
-function perQemu(caption, keys, head, cellOf) {
-  return h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': caption }, h('table.figures', null,
-    h('caption.unseen', null, caption),
-    h('thead', null, h('tr', null, h('th', { scope: 'col' }, head),
-      columnsByQemu.map((c) => h('th.num', { scope: 'col' }, c.release, h('small', null, c.arch))))),
-    h('tbody', null, keys.map(([title, key]) => h('tr', null, h('th', { scope: 'row' }, title),
-      columnsByQemu.map((column) => h('td.num', null, cellOf(key, column))))))));
-}
-
-function routes() {
-  const byQemu = columnsByQemu.map((column) => {
-    const cells = cellsByQemu.map((row) => row[column.at]).filter(counts);
-    return tally(cells, (cell) => (tried(cell) ? cell.route || 'none' : 'untried'));
-  });
-  const keys = [...ROUTES, 'none', 'untried'].filter((key) => byQemu.some((sums) => sums.get(key)));
-  const titles = { none: 'no route reached', untried: 'not tried' };
-  return section('Routes',
-    'How many commands take which route. Where lines of a command take several, the worst counts.',
-    perQemu('Commands by route', keys.map((key) => [titles[key] ?? key, key]), 'route', (key, column) => {
-      const count = byQemu[column.at].get(key);
-      if (!count) return h('span.zero', null, '0');
-      return key === 'untried' || key === 'none' ? String(count)
-        : h('a', { href: matrixHref({ r: key, q: column.label }) }, String(count));
-    }));
-}
-
-function lineTotals() {
-  const byQemu = columnsByQemu.map((column) => tally(entries.filter((e) => e.qemu === column.qemu), (e) => e.verdict));
-  const seen = VERDICTS.filter((v) => byQemu.some((sums) => sums.get(v.at)) || Object.values(raw.before?.lines ?? {}).some((row) => row[v.at]));
-  const better = (verdict) => (verdict.passes ? 1 : ['different', 'not-run', 'pending'].includes(verdict.word) ? -1 : 0);
-  return section('Lines', 'Every line that a case holds, by verdict.',
-    perQemu('Lines by verdict', seen.map((v) => [pill(v), v]), 'verdict', (verdict, column) => {
-      const count = byQemu[column.at].get(verdict.at) ?? 0;
-      const was = raw.before?.lines[column.label]?.[verdict.at];
-      return [count ? String(count) : h('span.zero', null, '0'), was === undefined ? null : delta(count - was, better(verdict))];
-    }));
-}
-
-function families() {
-  const keys = raw.families.filter((family) => commands.some((c) => c.name && c.family === family));
-  return section('Families', 'Commands at parity, of those that the QEMU has.',
-    perQemu('Commands at parity by family', keys.map((f) => [h('a', { href: matrixHref({ f }) }, f), f]), 'family', (family, column) => {
-      const cells = cellsByQemu.map((row) => row[column.at]).filter((cell) => cell.command.family === family && counts(cell));
-      if (!cells.length) return h('span.zero', null, '\u2013');
-      const passing = cells.filter(atParity).length;
-      const meter = h('span.meter', { 'aria-hidden': 'true' }, h('span'));
-      meter.firstChild.style.width = `${(100 * passing) / cells.length}%`;
-      return [meter, `${passing}/${cells.length}`];
-    }));
-}
-
-// What TAB does on both sides.
-function completion() {
-  if (!raw.completions.length) return null;
-  const words = (tab) => [tab.line, ...(tab.list ?? [])].join(' ');
-  const shown = ({ builtin, ours }) => (builtin.length
-    ? h('td', null, h('code', null, words(builtin[0])), ' \u2192 ', h('code', null, words(ours[0])))
-    : h('td'));
-  return section('Completion', 'Prefixes of lines, with TAB pressed twice: the line behind it and the words listed are compared.',
-    h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': 'Completion' }, h('table.figures.text', null,
-      h('thead', null, h('tr', null, ['QEMU', 'identical', 'prefix', 'verdict', 'built-in \u2192 ours', 'because']
-        .map((word) => h('th', { scope: 'col' }, word)))),
-      h('tbody', null, raw.completions.flatMap(({ qemu, all, identical, others }) => [
-        h('tr', null, h('th', { scope: 'row' }, qemu), h('td', null, `${identical} of ${all}`), h('td'), h('td'), h('td'), h('td')),
-        ...others.map((other) => h('tr', null, h('td'), h('td'), h('td', null, h('code', null, JSON.stringify(other.prefix))),
-          h('td', null, other.verdict), shown(other), h('td', null, other.note ?? ''))),
-      ])))));
-}
-
-// Which routes commands would take on every QEMU whose schema is at hand, those that nothing ran on
-// included.
-function coverage() {
-  if (!raw.coverage) return null;
-  const { qemus: labels, commands: taken } = raw.coverage;
-  const states = ['native', 'derived', 'local', 'partial', 'passthrough', 'blocked'];
-  const count = (at, state) => taken.filter((command) => command.states[at] === state).length;
-  return section('Coverage', 'What the schemas of recorded QEMUs promise, whatever ran: commands by the best route that each QEMU offers.',
-    h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': 'Coverage' }, h('table.figures', null,
-      h('thead', null, h('tr', null, h('th', { scope: 'col' }, 'QEMU'),
-        [...states, 'commands'].map((word) => h('th.num', { scope: 'col' }, word)))),
-      h('tbody', null, labels.map((label, at) => h('tr', null, h('th', { scope: 'row' }, label),
-        states.map((state) => h('td.num', null, String(count(at, state)))),
-        h('td.num', null, String(taken.filter((command) => command.states[at]).length))))))));
-}
-
-// The commands that an interface would free: those that a line showed to be blocked or partial.
-function missing() {
-  const stuck = (cell) => cell.entries.some((e) => ['blocked', 'partial'].includes(VERDICTS[e.verdict].word));
-  const rows = raw.lacks.map((lack) => {
-    const freed = commands.filter((c) => c.variants.some((v) => v.routes.some((r) => r.missing === lack.name))
-      && cellsByQemu[c.at].some(stuck));
-    const where = columnsByQemu.filter((column) => freed.some((c) => stuck(cellsByQemu[c.at][column.at])));
-    return { lack, freed, where };
-  }).filter(({ freed }) => freed.length).sort((a, b) => b.freed.length - a.freed.length || (a.lack.name < b.lack.name ? -1 : 1));
-  if (!rows.length) return null;
-  return section('Missing interfaces', 'What QMP lacks for the commands that this run found blocked or partial, those that free most first.',
-    h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': 'Missing interfaces' }, h('table.figures.text', null,
-      h('thead', null, h('tr', null, ['QMP command', 'would free', 'lacking in', 'because'].map((word) => h('th', { scope: 'col' }, word)))),
-      h('tbody', null, rows.map(({ lack, freed, where }) => h('tr', null,
-        h('th', { scope: 'row' }, h('code', null, lack.name)),
-        h('td', null, freed.map((c) => [commandLink(c), ' '])),
-        h('td', null, where.length > 1 && where.length === qemus.length ? `all ${qemus.length} here` : where.map((c) => c.label).join(', ')),
-        h('td', null, lack.why)))))));
+  const heads = [['QEMU', ''], ['build', ''], ['right, where tried', 'num'], ['errors only', 'num'], ['not tried', 'num'], ['lost without HMP', 'num'], ['trend', '']];
+  return section('Where each QEMU is',
+    'Right: every line was answered as the built-in monitor does, and the command succeeded in one. Lost without HMP: commands of which users of a QEMU without it would miss something; 0 is the aim.',
+    h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': 'Where each QEMU is' }, h('table.figures.standing-table', null,
+      h('thead', null, h('tr', null, heads.map(([word, css]) => h('th' + (css && '.' + css), { scope: 'col' }, word)))),
+      h('tbody', null, rows))));
 }
 
 // Most commands listed on the first page.
-const LISTED = 30;
+const REGRESSED = 8;
 
-// What somebody should look at first.
-function attention() {
-  const rows = cellsByQemu.filter((row) => row.some((cell) => ['different', 'not-run'].includes(cell.state.word)));
-  if (!rows.length && !raw.stale.length) return null;
-  return section('Needs a look', 'Commands with a line that is different or did not run, and expected differences that are no longer there.',
-    h('ul.attention', null,
-      rows.slice(0, LISTED).map((row) => h('li', null, commandLink(row[0].command),
-        row.filter((cell) => ['different', 'not-run'].includes(cell.state.word)).map((cell) => h('a.where', {
-          href: commandHref(row[0].command, { q: cell.column.label }),
-          'aria-label': `${row[0].command.title} on ${cell.column.label}: ${cell.state.word}`,
-        }, badge(cell.state), ' ', cell.column.label)))),
-      rows.length > LISTED && h('li', null, h('a', { href: matrixHref({ v: 'different,not-run' }) },
-        `and ${plural(rows.length - LISTED, 'more command')} in the matrix`)),
-      raw.stale.map((line) => h('li', null, h('code', null, line), h('span.where', null, 'stale entry of known.toml')))));
+function regressed() {
+  if (!raw.before) return section('Regressed', null, h('p.about', null, 'There is no earlier report to compare with (--before).'));
+  const groups = changesByCommand((change) => isWorse(change));
+  const rest = groups.length - REGRESSED;
+  return section('Regressed', 'Since the earlier report, by command.',
+    groups.length ? h('ul.regressed', null, groups.slice(0, REGRESSED).map(({ command, list }) => h('li', null,
+      h('strong', null, commandLink(command)), ` ${plural(list.length, 'line')} `,
+      h('span.where', null, [...new Set(list.map((c) => c.qemu))].join(', '))))) : h('p.good', null, 'Nothing regressed.'),
+    h('p', null, h('a', { href: '#/changes' }, rest > 0 ? `and ${plural(rest, 'more command')}; all changes` : 'all changes')));
 }
 
+function missing() {
+  const open = raw.gaps.filter((gap) => !gap.merged && !gap.deprecated);
+  if (!raw.gaps.length) return null;
+  const rest = raw.gaps.length - Math.min(FIRST, open.length);
+  return section('Add these first', 'The QMP interfaces that QEMU lacks, of most use on top.',
+    h('ol.firsts', null, open.slice(0, FIRST).map((gap) => h('li', null,
+      h('strong', null, gapLink(gap)), ' for ', gapCommands(gap),
+      h('span.about', null, [gap.scripts && `no. ${gap.scripts} in public scripts`, `${plural(gap.lines, 'line')} freed`].filter(Boolean).join(', '), todayOf(gap).length ? '; in part today with --allow' : null)))),
+    rest > 0 && h('p', null, h('a', { href: '#/gaps' }, `and ${plural(rest, 'more interface')}, each with a definition to paste`)));
+}
+
+// The most interfaces listed on the first page.
+const FIRST = 5;
+
 function overviewPage() {
-  const triedCommands = commands.filter((c) => c.name && c.entries.length).length;
-  const all = commands.filter((c) => c.variants.length).length;
+  const about = [
+    raw.date, raw.revision && `revision ${raw.revision}`,
+    raw.nativeOnly ? 'without help of the built-in monitor' : 'with help of the built-in monitor where our own code is not there',
+    `${plural(entries.length, 'line')} on ${plural(qemus.length, 'QEMU')}`,
+  ].filter(Boolean);
   return [
     h('h1.unseen', { tabindex: -1 }, 'Overview'),
-    h('p.lead', null, `${plural(entries.length, 'line')} of ${plural(triedCommands, 'command')} (the tables have ${grouped(all)}) on ${plural(qemus.length, 'QEMU')}, `,
-      raw.nativeOnly ? 'without help of the built-in monitor.' : 'with help of the built-in monitor where our own code is not there.',
-      raw.before ? ' Signed numbers are changes since the earlier report.' : '',
-      raw.before && raw.before.nativeOnly !== raw.nativeOnly ? ' The earlier run had the other setting for help of the built-in.' : ''),
-    tiles(), attention(), standings(), h('div.columns', null, routes(), lineTotals()), families(), completion(), coverage(), missing(),
+    h('p.lead.about', null, about.join(' · ')),
+    standingTable(),
+    h('div.columns', null, regressed(), missing()),
+    pairLinks(),
   ];
+}
+
+// One QEMU: what is lost there, what is not tried, and what rests on errors.
+function qemuPage(label) {
+  const column = columnsByQemu.find((c) => c.label === label);
+  if (!column) return { page: [h('h1', { tabindex: -1 }, 'No such QEMU'), h('p.about', null, `The report does not have “${label}”.`)], title: 'No such QEMU' };
+  const groups = groupsOf(column);
+  const wanting = (cell) => raw.gaps.filter((gap) => gap.qemus.includes(label)
+    && (gap.frees.includes(cell.command.name) || gap.partly.some((part) => part.command === cell.command.name)));
+  const leave = (cell) => [...new Set(raw.gaps.flatMap((gap) => gap.today ?? [])
+    .filter((today) => LOST.includes(cell.state.word) && today.command === cell.command.name && (!today.targets.length || today.targets.includes(column.arch)))
+    .map((today) => today.allow))];
+  const row = (cell) => h('li', null,
+    badge(cell.state, { 'aria-hidden': 'true' }), ' ',
+    commandLink(cell.command, { q: label }), cell.part && h('span.where', null, `shows ${cell.part.shown} of ${cell.part.of} lines`),
+    tried(cell) && atParity(cell) && groups.lost.includes(cell) && h('span.where', null, 'right where it was tried, and not all of it was'),
+    wanting(cell).map((gap) => h('span.where', null, 'needs ', gapLink(gap), gap.merged ? ` (QEMU has it from ${gap.merged} on)` : gap.deprecated && ` (deprecated from ${gap.deprecated} on)`)),
+    leave(cell).map((word) => h('span.where', null, `works today with --allow ${word}`)),
+    tried(cell) ? null : h('span.where', null, 'not tried'));
+  const list = (title, about, cells) => section(`${title} (${cells.length})`, about,
+    cells.length ? h('ul.attention', null, cells.map(row)) : h('p.good', null, 'None.'));
+  const builds = raw.builds[label] ?? [];
+  return {
+    page: [
+      h('h1', { tabindex: -1 }, `QEMU ${column.release} ${column.arch}`),
+      h('p.about', null, builds.length ? `Build ${builds.join(', ')}. ` : '',
+        `${groups.right.length} of the ${plural(groups.tried.length, 'command')} tried are right. `,
+        h('a', { href: matrixHref({ q: label }) }, 'Matrix of this QEMU')),
+      list('Lost without HMP', 'Users of this QEMU without its built-in monitor would miss all or part of these.', groups.lost),
+      list('Right in errors only', 'Every line passed, and in none did the command succeed.', groups.errors),
+      list('Not tried', 'No line of these ran on this QEMU.', groups.untried),
+    ],
+    title: `QEMU ${column.release} ${column.arch}`,
+  };
 }

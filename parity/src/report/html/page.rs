@@ -3,7 +3,7 @@
 //! inside the page; everything that is seen is made of that by the scripts beside this file.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hmp_engine::command::nature::Family;
 use serde::Serialize;
@@ -14,18 +14,25 @@ use super::{rows, trend};
 use crate::case::Qemu;
 use crate::judge::{Completed, Entry, Probed, Verdict};
 use crate::report::Report;
+use crate::report::history::Run;
 use crate::tables::forecast::Forecast;
+use crate::tables::gaps::Gap;
+use crate::tables::pairs::{self, Pair};
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
 
 /// The scripts in the order of their use; they share one function's scope.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 12] = [
     include_str!("data.js"),
     include_str!("dom.js"),
     include_str!("diff.js"),
     include_str!("grid.js"),
+    include_str!("gaps.js"),
     include_str!("overview.js"),
+    include_str!("details.js"),
+    include_str!("changes.js"),
+    include_str!("completion.js"),
     include_str!("matrix.js"),
     include_str!("command.js"),
     include_str!("main.js"),
@@ -37,6 +44,12 @@ const SCRIPTS: [&str; 8] = [
 #[serde(rename_all = "camelCase")]
 struct Data<'a> {
     native_only: bool,
+    date: &'a str,
+    revision: &'a str,
+    builds: &'a BTreeMap<Qemu, BTreeSet<String>>,
+    /// Runs in short, oldest first.
+    history: &'a [Run],
+    pairs: Vec<Pair>,
     stale: &'a [String],
     /// Most bytes of an answer that are embedded.
     cap: usize,
@@ -48,7 +61,7 @@ struct Data<'a> {
     routes: Vec<&'a str>,
     commands: Vec<rows::Row>,
     dangers: Vec<rows::Danger>,
-    lacks: Vec<rows::Lack>,
+    gaps: &'a [Gap],
     masks: Vec<rows::Masked>,
     entries: Vec<Line<'a>>,
     texts: Texts<'a>,
@@ -65,6 +78,8 @@ struct Completions<'a> {
     qemu: &'a Qemu,
     all: usize,
     identical: usize,
+    /// Identical ones and all, by kind of argument.
+    kinds: BTreeMap<&'a str, (usize, usize)>,
     others: Vec<&'a Completed>,
 }
 
@@ -103,9 +118,14 @@ struct Line<'a>(
 #[derive(Debug, Serialize)]
 struct Probe(usize, bool, usize, usize);
 
-/// The page for `report`, with what changed since `before`, if there is one.
-pub fn render(report: &Report, before: Option<&Report>) -> Result<String, serde_json::Error> {
-    let data = embeddable(&serde_json::to_string(&data(report, before))?);
+/// The page for `report`, with what changed since `before`, if there is one, and with trends of
+/// earlier runs, oldest first.
+pub fn render(
+    report: &Report,
+    before: Option<&Report>,
+    history: &[Run],
+) -> Result<String, serde_json::Error> {
+    let data = embeddable(&serde_json::to_string(&data(report, before, history))?);
     let script = SCRIPTS.concat();
     let mut page = String::with_capacity(PAGE.len() + STYLE.len() + script.len() + data.len());
     let mut rest = PAGE;
@@ -132,7 +152,7 @@ fn embeddable(json: &str) -> String {
         .replace('\u{2029}', "\\u2029")
 }
 
-fn data<'a>(report: &'a Report, before: Option<&'a Report>) -> Data<'a> {
+fn data<'a>(report: &'a Report, before: Option<&'a Report>, history: &'a [Run]) -> Data<'a> {
     let entries = &report.entries;
     // The target that most lines ran on comes first, its releases oldest first.
     let mut lines: HashMap<&str, usize> = HashMap::new();
@@ -146,6 +166,11 @@ fn data<'a>(report: &'a Report, before: Option<&'a Report>) -> Data<'a> {
     });
     let mut data = Data {
         native_only: report.native_only,
+        date: &report.date,
+        revision: &report.revision,
+        builds: &report.builds,
+        history,
+        pairs: pairs::pairs(&qemus),
         stale: &report.stale,
         cap: texts::CAP,
         verdicts: words(),
@@ -159,7 +184,7 @@ fn data<'a>(report: &'a Report, before: Option<&'a Report>) -> Data<'a> {
         routes: distinct(entries, route),
         commands: rows::all(entries.iter().map(command), &qemus),
         dangers: rows::dangers(),
-        lacks: rows::lacks(),
+        gaps: &report.gaps,
         masks: rows::masks(),
         entries: Vec::new(),
         texts: Texts::default(),
@@ -182,11 +207,18 @@ fn completions(completed: &[Completed]) -> Vec<Completions<'_>> {
 
 fn of_qemu<'a>(completed: &'a [Completed], qemu: &'a Qemu) -> Completions<'a> {
     let all = completed.iter().filter(|c| c.qemu == *qemu);
+    let mut kinds: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for one in all.clone() {
+        let (identical, all) = kinds.entry(&one.kind).or_default();
+        *identical += usize::from(one.verdict == Verdict::Identical);
+        *all += 1;
+    }
     let (identical, others): (Vec<_>, Vec<_>) = all.partition(|c| c.verdict == Verdict::Identical);
     Completions {
         qemu,
         all: identical.len() + others.len(),
         identical: identical.len(),
+        kinds,
         others,
     }
 }

@@ -8,7 +8,6 @@ use hmp_engine::command::hazard::{At, Hazard};
 use hmp_engine::command::row::{Command, Presence, Present, Way};
 use hmp_engine::host::Risk;
 use hmp_engine::qemu::caps::Caps;
-use hmp_engine::qemu::missing::{self, Missing};
 use hmp_engine::qmp::version::Version;
 use hmp_engine::table::{HAZARDS, INFO, MAIN};
 use serde::Serialize;
@@ -65,15 +64,6 @@ pub struct Danger {
     harm: &'static str,
     seen: &'static str,
     certain: bool,
-}
-
-/// A QMP interface that QEMU lacks.
-#[derive(Debug, Serialize)]
-pub struct Lack {
-    name: &'static str,
-    arguments: &'static str,
-    returns: &'static str,
-    why: &'static str,
 }
 
 /// Why a part of answers is not compared.
@@ -190,17 +180,6 @@ pub fn dangers() -> Vec<Danger> {
         }
     };
     places.map(danger).collect()
-}
-
-/// All interfaces that are missing.
-pub fn lacks() -> Vec<Lack> {
-    let lack = |missing: &&Missing| Lack {
-        name: missing.name,
-        arguments: missing.arguments,
-        returns: missing.returns,
-        why: missing.why,
-    };
-    missing::ALL.iter().map(lack).collect()
 }
 
 /// All masks, and the commands whose answers are volatile, with the name `volatile`.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::named::command;
 use crate::case::Qemu;
+use crate::judge::cells::Cells;
 use crate::judge::{Entry, Verdict};
 use crate::report::Report;
 
@@ -19,6 +20,8 @@ pub struct Trend<'a> {
     native_only: bool,
     /// Lines by verdict, for each QEMU.
     lines: BTreeMap<&'a Qemu, Vec<usize>>,
+    /// Commands that were right on each QEMU.
+    right: BTreeMap<&'a Qemu, usize>,
     /// The worst verdict of each command on each QEMU.
     worst: BTreeMap<Cow<'a, str>, BTreeMap<&'a Qemu, usize>>,
     /// Lines whose verdict changed, and those that came or went.
@@ -50,6 +53,7 @@ pub fn since<'a>(before: &'a Report, report: &'a Report) -> Trend<'a> {
     let mut trend = Trend {
         native_only: before.native_only,
         lines: BTreeMap::new(),
+        right: BTreeMap::new(),
         worst: BTreeMap::new(),
         changes: changes(before, report),
     };
@@ -61,6 +65,10 @@ pub fn since<'a>(before: &'a Report, report: &'a Report) -> Trend<'a> {
         let of_command = trend.worst.entry(command(entry)).or_default();
         let worst = of_command.entry(&entry.qemu).or_default();
         *worst = verdict.max(*worst);
+    }
+    for qemu in trend.lines.keys() {
+        let of_qemu: Vec<&Entry> = before.entries.iter().filter(|e| e.qemu == **qemu).collect();
+        trend.right.insert(qemu, Cells::of(&of_qemu).right);
     }
     trend
 }
@@ -105,7 +113,7 @@ fn keys(report: &Report) -> impl Iterator<Item = Key<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::sample;
+    use crate::judge::{Kind, sample};
 
     fn report(lines: &[(&str, Verdict)]) -> Report {
         let entries = lines.iter();
@@ -151,7 +159,12 @@ mod tests {
 
     #[test]
     fn a_report_has_not_changed_since_itself() {
-        let report = report(&[("a", Verdict::Different), ("a", Verdict::Identical)]);
-        assert!(since(&report, &report).changes.is_empty());
+        let mut report = report(&[("a", Verdict::Identical), ("b", Verdict::Identical)]);
+        report.entries[1].command = "b".into();
+        report.entries[1].kind = Some(Kind::Error);
+        let trend = since(&report, &report);
+        assert!(trend.changes.is_empty());
+        // What is right in errors only was not right before either.
+        assert_eq!(trend.right[&sample::qemu("10.0-x86_64")], 1);
     }
 }
