@@ -15,7 +15,7 @@ pub(super) async fn connect(
     options: &Options,
 ) -> Result<(Server, Client, Events), String> {
     let shown = path.display();
-    let recording = Recording::load(path).map_err(|error| error.to_string())?;
+    let recording = Recording::load_machine(path).map_err(|error| error.to_string())?;
     let mock = MockQmp::from_recording(recording).mode(Mode::Lenient);
     let (server, stream) = mock
         .serve_in_memory()
