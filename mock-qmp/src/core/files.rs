@@ -13,6 +13,9 @@ pub enum Files {
     Temporary,
     /// Below this folder, each with its whole path.
     Below(PathBuf),
+    /// Where the request says, if an empty file waits there, as clients make one for themselves; else
+    /// below a temporary folder.
+    WhereEmpty,
     /// Nowhere; the request succeeds all the same.
     Nowhere,
     /// Where the request says.
@@ -38,11 +41,16 @@ impl From<Files> for Place {
 impl Place {
     /// Creates the file for a path, with the folders that it needs; `None` where nothing is written.
     pub(super) fn create(&mut self, path: &str) -> io::Result<Option<std::fs::File>> {
+        if self.files == Files::WhereEmpty
+            && let Some(file) = empty_file(path)
+        {
+            return Ok(Some(file));
+        }
         let below = match &self.files {
             Files::Real => return std::fs::File::create(path).map(Some),
             Files::Nowhere => return Ok(None),
             Files::Below(folder) => folder.clone(),
-            Files::Temporary => match &self.temporary {
+            Files::Temporary | Files::WhereEmpty => match &self.temporary {
                 Some(folder) => folder.path().to_owned(),
                 None => {
                     let folder = tempfile::Builder::new()
@@ -58,6 +66,17 @@ impl Place {
         }
         std::fs::File::create(file).map(Some)
     }
+}
+
+/// The file, opened, if it is there and holds nothing.
+fn empty_file(path: &str) -> Option<std::fs::File> {
+    let is_empty = |metadata: std::fs::Metadata| metadata.is_file() && metadata.len() == 0;
+    // A link may lead to what somebody else needs.
+    std::fs::symlink_metadata(path)
+        .ok()
+        .filter(|metadata| is_empty(metadata.clone()))?;
+    let file = std::fs::OpenOptions::new().write(true).open(path).ok()?;
+    file.metadata().is_ok_and(is_empty).then_some(file)
 }
 
 /// The path below a folder, whatever it says.
@@ -82,6 +101,21 @@ mod tests {
             ("x", "/own/x"),
         ] {
             assert_eq!(inside(Path::new("/own"), Path::new(path)), Path::new(place));
+        }
+    }
+
+    #[test]
+    fn only_what_is_empty_is_written_where_the_request_says() {
+        use std::io::Write as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let name = path.to_str().unwrap();
+        std::fs::write(&path, "").unwrap();
+        let mut place = Place::from(Files::WhereEmpty);
+        for text in ["first", "second"] {
+            let mut file = place.create(name).unwrap().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"first");
         }
     }
 
