@@ -662,6 +662,20 @@ fn machines_are_listed_and_found_by_name() {
 }
 
 #[test]
+fn a_block_node_has_the_name_that_the_other_session_says() {
+    let machine = machine();
+    let mock = Mock::start(&[&machine, "--mode", "free-reads"]);
+    let mut client = mock.client();
+    client.ask("cont", json!({}));
+    let arguments =
+        json!({"job-id": "j", "tag": "first", "vmstate": "#block999", "devices": ["#block999"]});
+    assert_eq!(client.ask("snapshot-save", arguments), json!({}));
+    let blocks = client.ask("query-block", json!({}));
+    assert_eq!(blocks[0]["inserted"]["node-name"], "#block999");
+    assert_eq!(mock.end().0, Some(0));
+}
+
+#[test]
 fn contradictions_between_topics_are_found() {
     let folder = tempfile::tempdir().unwrap();
     let named = |name: &str| {

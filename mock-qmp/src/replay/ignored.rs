@@ -43,11 +43,18 @@ impl FromStr for IgnoredMember {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ignored {
     members: Vec<IgnoredMember>,
+    /// Whether names of block nodes that QEMU made up make no difference: sessions that are played
+    /// as one machine have others each.
+    nodes: bool,
 }
 
 impl Ignored {
     pub(super) fn add(&mut self, member: IgnoredMember) {
         self.members.push(member);
+    }
+
+    pub(super) fn made_up_nodes(&mut self) {
+        self.nodes = true;
     }
 
     /// What two requests have in common that are the same.
@@ -57,14 +64,26 @@ impl Ignored {
             command_of.is_none_or(|of| of == command)
         };
         let members: Vec<_> = self.members.iter().filter(concerned).collect();
-        if members.is_empty() {
+        if members.is_empty() && !self.nodes {
             return role_key(command, arguments);
         }
         let mut arguments = arguments.clone();
+        if self.nodes {
+            arguments.values_mut().for_each(without_made_up_node);
+        }
         for member in members {
             blank(&mut arguments, &member.path);
         }
         role_key(command, &arguments)
+    }
+}
+
+/// QEMU makes up `#block` and a number (`id_generate`).
+fn without_made_up_node(value: &mut Value) {
+    match value {
+        Value::String(text) if text.starts_with("#block") => *value = Value::Null,
+        Value::Array(elements) => elements.iter_mut().for_each(without_made_up_node),
+        _ => {}
     }
 }
 

@@ -96,6 +96,9 @@ impl Replay {
         // What is not of this form is found by `check`.
         let members = listed.iter().filter_map(|text| text.parse().ok());
         members.for_each(|member| ignored.add(member));
+        if recording.topic().parts.len() > 1 {
+            ignored.made_up_nodes();
+        }
         let index = Index::new(&recording, ignored);
         let model = index.states.start(0).clone();
         let entries = recording.topic().entries().len();
