@@ -17,6 +17,14 @@ struct Mock {
     child: Child,
 }
 
+impl Drop for Mock {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A client, of QMP or of the control socket.
 struct Client(BufReader<UnixStream>);
 
