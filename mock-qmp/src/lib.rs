@@ -54,6 +54,7 @@
 //! import     reads other people's recordings
 //! record     writes down what passes between a client and a real QEMU, as a proxy between them
 //! net        sockets: listens, reads and writes, and keeps the time
+//! script     answers written in a file, in front of a machine
 //! replay     a machine made of a recording: finds the recorded answer to a request
 //! core       the QMP server without sockets: bytes in, bytes out, whatever machine is behind it
 //! fault      what can go wrong, and what it makes of a message that is sent
@@ -76,10 +77,12 @@ pub mod recording;
 mod release;
 pub mod replay;
 pub mod schema;
+pub mod script;
 
-pub use self::core::{Leftovers, MonitorOptions, Unmatched};
+pub use self::core::{Files, Leftovers, MonitorOptions, Unmatched};
 pub use fault::{Fault, FaultError, FaultKind, fault_table};
 pub use mock::{Answer, MockQmp};
 pub use net::{Address, Server};
 pub use recording::{Recording, RecordingError};
-pub use replay::{Mode, Timing};
+pub use replay::{IgnoredMember, Mode, Timestamps, Timing};
+pub use script::{ScriptError, ScriptFile};

@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use mock_qmp::{MockQmp, Recording, Server};
+use mock_qmp::{MockQmp, Mode, Recording, Server};
 
 fn serve() -> (tempfile::TempDir, Server) {
     let folder = tempfile::Builder::new()
@@ -120,4 +120,129 @@ fn socat() {
         "{text}"
     );
     assert!(server.has_ended());
+}
+
+const RELEASES: [&str; 3] = ["7.2", "10.0", "11.1"];
+
+/// The shipped machine of a release, where every miss is reported.
+fn machine(release: &str) -> (tempfile::TempDir, Server) {
+    let folder = tempfile::Builder::new()
+        .prefix("mock-qmp-")
+        .tempdir_in("/tmp")
+        .unwrap();
+    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recordings");
+    let recording =
+        Recording::load_machine(recordings.join(format!("{release}-x86_64-q35"))).unwrap();
+    let server = MockQmp::from_recording(recording)
+        .mode(Mode::FreeReads)
+        .serve_unix(folder.path().join("q"))
+        .unwrap();
+    (folder, server)
+}
+
+/// The target of a migration; `file:` came with QEMU 8.2.
+fn target(release: &str) -> &'static str {
+    match release {
+        "7.2" => "exec:cat > /tmp/there/state",
+        _ => "file:/tmp/there/state",
+    }
+}
+
+#[test]
+fn qmp_shell_on_shipped_machines() {
+    if !installed("qmp-shell", &["--help"]) {
+        return;
+    }
+    for release in RELEASES {
+        let (folder, server) = machine(release);
+        let input = format!(
+            "query-status\ncont\nquery-status\ndevice_add driver=usb-kbd id=mine\ndevice_del id=mine\n\
+             query-block\nmigrate-set-capabilities capabilities=[{{\"capability\":\"events\",\"state\":true}}]\n\
+             migrate uri={}\nquery-migrate\nquit\n",
+            target(release).replace(' ', "")
+        );
+        let output = run(
+            Command::new("qmp-shell").arg(folder.path().join("q")),
+            &input,
+        );
+        let text = String::from_utf8_lossy(&output.stdout);
+        for status in ["prelaunch", "running"] {
+            assert!(
+                text.contains(&format!("\"status\": \"{status}\"")),
+                "{release}: {text}"
+            );
+        }
+        if release != "7.2" {
+            // Its shell takes no blanks in a word, and the recorded target has some.
+            server
+                .finish()
+                .unwrap_or_else(|left| panic!("{release}: {left}"));
+        }
+    }
+}
+
+#[test]
+fn qmp_shell_of_the_built_in_on_shipped_machines() {
+    if !installed("qmp-shell", &["--help"]) {
+        return;
+    }
+    for release in RELEASES {
+        let (folder, server) = machine(release);
+        let input = "info status\ninfo block\ninfo version\ninfo registers\nquit\n";
+        let output = run(
+            Command::new("qmp-shell")
+                .arg("-H")
+                .arg(folder.path().join("q")),
+            input,
+        );
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        for part in ["VM status: paused (prelaunch)", "disk0", "EIP="] {
+            assert!(
+                text.contains(part),
+                "{release}: no {part} in {text}{errors}"
+            );
+        }
+        server
+            .finish()
+            .unwrap_or_else(|left| panic!("{release}: {left}"));
+    }
+}
+
+#[test]
+fn socat_on_shipped_machines() {
+    if !installed("socat", &["-V"]) {
+        return;
+    }
+    for release in RELEASES {
+        let (folder, server) = machine(release);
+        let lines = [
+            r#"{"execute":"qmp_capabilities"}"#.to_owned(),
+            r#"{"execute":"query-status"}"#.to_owned(),
+            r#"{"execute":"cont"}"#.to_owned(),
+            r#"{"execute":"device_add","arguments":{"driver":"usb-kbd","id":"mine"}}"#.to_owned(),
+            r#"{"execute":"device_del","arguments":{"id":"mine"}}"#.to_owned(),
+            r#"{"execute":"query-pci"}"#.to_owned(),
+            format!(
+                r#"{{"execute":"migrate","arguments":{{"uri":"{}"}}}}"#,
+                target(release)
+            ),
+            r#"{"execute":"quit","id":"end"}"#.to_owned(),
+        ];
+        let address = format!("UNIX-CONNECT:{}", folder.path().join("q").display());
+        let output = run(
+            Command::new("socat").args(["-t5", "-", &address]),
+            &lines.join("\n"),
+        );
+        let text = String::from_utf8_lossy(&output.stdout);
+        for event in ["RESUME", "DEVICE_DELETED", "SHUTDOWN"] {
+            assert!(
+                text.contains(&format!("\"event\": \"{event}\"")),
+                "{release}: {text}"
+            );
+        }
+        server
+            .finish()
+            .unwrap_or_else(|left| panic!("{release}: {left}"));
+    }
 }

@@ -5,7 +5,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 
-use mock_qmp::{MockQmp, Recording, recording};
+use mock_qmp::{Files, MockQmp, Recording, recording};
 
 /// The most memory that the process held so far, in KiB.
 fn most() -> u64 {
@@ -33,7 +33,10 @@ fn zeros_take_no_memory() {
     assert!(before > 0, "no VmHWM in /proc/self/status");
     assert_eq!(recording::check(&file).unwrap(), Vec::<String>::new());
     let recording = Recording::load(&file).unwrap();
-    let (server, client) = MockQmp::from_recording(recording).serve_pair().unwrap();
+    let (server, client) = MockQmp::from_recording(recording)
+        .files(Files::Real)
+        .serve_pair()
+        .unwrap();
     let mut client = BufReader::new(client);
     let mut reply = String::new();
     client.read_line(&mut reply).unwrap();

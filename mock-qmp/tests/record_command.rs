@@ -156,3 +156,54 @@ fn without_a_client_nothing_is_replaced() {
     assert_eq!(bench.recorded(), ["qmp_capabilities", "query-status"]);
     assert!(!bench.file("main.qmp.part").exists());
 }
+
+#[test]
+fn what_is_recorded_once_is_answered_from_then_on() {
+    let bench = Bench::new();
+    bench.record(&["--mode", "once"], "query-status");
+    let mut mock = bench.start(&["--mode", "once"]);
+    let mut line = String::new();
+    let mut output = BufReader::new(mock.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    assert!(line.starts_with("answering from "), "{line}");
+    output.read_line(&mut line).unwrap();
+    let stream = UnixStream::connect(bench.folder.path().join("proxy")).unwrap();
+    let mut client = BufReader::new(stream);
+    client.read_line(&mut line).unwrap();
+    ask(&mut client, "qmp_capabilities");
+    ask(&mut client, "query-status");
+    mock.kill().unwrap();
+    mock.wait().unwrap();
+    assert_eq!(bench.recorded(), ["qmp_capabilities", "query-status"]);
+}
+
+#[test]
+fn further_sessions_are_topics_of_the_same_machine() {
+    let bench = Bench::new();
+    bench.record(&[], "query-status");
+    bench.record(&["--mode", "append"], "query-name");
+    assert_eq!(bench.recorded(), ["qmp_capabilities", "query-status"]);
+    let description = std::fs::read_to_string(bench.file("machine.toml")).unwrap();
+    assert!(
+        description.contains("topics = [\"main\", \"main-2\"]"),
+        "{description}"
+    );
+    let machine = Recording::load_machine(bench.file("")).unwrap();
+    let commands = machine.topic().entries().iter();
+    let commands: Vec<_> = commands.map(|entry| entry.command.as_str()).collect();
+    assert_eq!(
+        commands[1..],
+        ["query-status", "qmp_capabilities", "query-name"]
+    );
+}
+
+#[test]
+fn members_of_ones_own_are_secrets_too() {
+    let bench = Bench::new();
+    bench.record(&["--secret", "name"], "query-name");
+    let text = std::fs::read_to_string(bench.file("main.qmp")).unwrap();
+    assert!(
+        text.contains("\"name\":\"(scrubbed)\"") && !text.contains("\"vm\""),
+        "{text}"
+    );
+}

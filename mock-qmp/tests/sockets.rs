@@ -5,7 +5,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 
-use mock_qmp::{Answer, MockQmp, Mode, Recording};
+use mock_qmp::{Answer, Files, MockQmp, Mode, Recording};
 use serde_json::{Value, json};
 
 /// A plain blocking client.
@@ -77,6 +77,7 @@ fn recording() -> Recording {
 fn a_session_is_replayed() {
     let (server, stream) = MockQmp::from_recording(recording())
         .mode(Mode::Strict)
+        .files(Files::Real)
         .serve_pair()
         .unwrap();
     let mut client = Client::negotiated(stream);

@@ -8,6 +8,7 @@ use super::execution::Execution;
 use super::leftovers::Leftovers;
 use crate::json::Object;
 use crate::recording::QemuVersion;
+use crate::schema::Failure;
 
 /// A machine that carries out commands. Times count from the start of the server.
 pub trait Backend: Send {
@@ -49,6 +50,28 @@ pub trait Backend: Send {
     fn go_to_moment(&mut self, _number: u32, _now: Duration) -> bool {
         false
     }
+
+    /// Whether QEMU would take a request of this form.
+    fn check(&self, _command: &str, _arguments: &Object) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Changes what it answers, from outside the session; the form of a change is the machine's.
+    fn adjust(&mut self, _change: &serde_json::Value) -> Result<serde_json::Value, String> {
+        Err("this machine has no rules".to_owned())
+    }
+
+    /// An event is sent that the machine did not cause, given as JSON text.
+    fn sent_event(&mut self, _text: &str) {}
+
+    /// A request was refused before the machine could see it. Returns JSON texts of events that
+    /// come before the refusal.
+    fn refused(&mut self, _command: &str, _now: Duration) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Starts again, as if nobody had asked anything yet.
+    fn reset(&mut self) {}
 
     /// What a strict check finds at the end.
     fn leftovers(&self) -> Leftovers {

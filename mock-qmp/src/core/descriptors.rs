@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use rustix::fs::{FileType, fstat, ftruncate};
 use rustix::io::{pwrite, write};
 
+use super::files::{Files, Place};
 use crate::json::{Object, Value};
 use crate::recording::{Chunk, Content};
 use crate::schema::Failure;
@@ -24,6 +25,8 @@ pub struct Descriptors {
     named: BTreeMap<String, OwnedFd>,
     sets: BTreeMap<i64, Vec<Passed>>,
     next_number: i64,
+    /// Where files of other names are.
+    place: Place,
 }
 
 #[derive(Debug)]
@@ -40,6 +43,7 @@ impl Default for Descriptors {
             named: BTreeMap::new(),
             sets: BTreeMap::new(),
             next_number: FIRST_NUMBER,
+            place: Place::default(),
         }
     }
 }
@@ -51,6 +55,20 @@ impl Descriptors {
             next_number: first.unwrap_or(FIRST_NUMBER),
             ..Self::default()
         }
+    }
+
+    /// Chooses where files are written that are no passed descriptors.
+    pub(crate) fn set_files(&mut self, files: Files) {
+        self.place = files.into();
+    }
+
+    /// Forgets all that were passed.
+    pub(crate) fn start_again(&mut self, first: Option<i64>) {
+        let place = std::mem::take(&mut self.place);
+        *self = Self {
+            place,
+            ..Self::numbered_from(first)
+        };
     }
 
     /// Descriptors came with bytes: they replace those that nobody took.
@@ -182,10 +200,32 @@ impl Descriptors {
     /// Writes where a request's argument points: a passed descriptor (`/proc/self/fd/N`,
     /// `/dev/fdset/N`, `fd:NAME`) or, with or without `file:`, a file of that name.
     pub(crate) fn write(&mut self, to: &str, content: &Content) -> io::Result<()> {
+        if self.write_passed(to, content)? {
+            return Ok(());
+        }
+        let path = to.strip_prefix("file:").unwrap_or(to);
+        match self.place.create(path)? {
+            Some(file) => rewrite(&file.into(), content),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, to where a path says: somebody named the argument.
+    pub(crate) fn write_as_named(&mut self, to: &str, content: &Content) -> io::Result<()> {
+        if self.write_passed(to, content)? {
+            return Ok(());
+        }
+        let path = to.strip_prefix("file:").unwrap_or(to);
+        self.write_file(path.as_ref(), content)
+    }
+
+    /// Writes to a passed descriptor, and says whether one is meant.
+    fn write_passed(&mut self, to: &str, content: &Content) -> io::Result<bool> {
         if let Some(name) = to.strip_prefix("fd:") {
             let missing = io::Error::from(io::ErrorKind::NotFound);
             let fd = self.named.remove(name).ok_or(missing)?;
-            return append(&fd, content);
+            append(&fd, content)?;
+            return Ok(true);
         }
         let path = to.strip_prefix("file:").unwrap_or(to);
         if let Some(number) = path
@@ -201,15 +241,22 @@ impl Descriptors {
                 Some(passed) => Some(&passed.fd),
                 None => named.find(|fd| Some(i64::from(fd.as_raw_fd())) == number),
             };
-            return rewrite(fd.ok_or(io::ErrorKind::NotFound)?, content);
+            rewrite(fd.ok_or(io::ErrorKind::NotFound)?, content)?;
+            return Ok(true);
         }
         if let Some(id) = path.strip_prefix("/dev/fdset/") {
             let set = id.parse().ok().and_then(|id: i64| self.sets.get(&id));
             let passed = set
                 .and_then(|set| set.first())
                 .ok_or(io::ErrorKind::NotFound)?;
-            return rewrite(&passed.fd, content);
+            rewrite(&passed.fd, content)?;
+            return Ok(true);
         }
+        Ok(false)
+    }
+
+    /// Writes a file that the mock's owner named.
+    pub(crate) fn write_file(&self, path: &std::path::Path, content: &Content) -> io::Result<()> {
         rewrite(&std::fs::File::create(path)?.into(), content)
     }
 }

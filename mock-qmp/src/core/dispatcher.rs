@@ -8,11 +8,13 @@ use std::time::Duration;
 use super::backend::{Backend, Call, Known};
 use super::descriptors::Descriptors;
 use super::execution::{Execution, Outcome};
+use super::files::Files;
 use super::leftovers::Leftovers;
 use super::monitor::{Monitor, MonitorOptions};
 use super::request;
+use super::seen::{Seen, SeenRequest};
 use super::throttle::Throttle;
-use crate::fault::{Fault, Faults, Message, Output};
+use crate::fault::{Fault, FaultKind, Faults, Message, Output};
 use crate::json::{Dialect, Style, Value, write_value};
 use crate::schema::Failure;
 
@@ -30,6 +32,14 @@ pub struct Core {
     throttle: Throttle,
     descriptors: Descriptors,
     faults: Faults,
+    /// How many of the faults there were at first.
+    first_faults: usize,
+    /// The requests that came, if somebody wants to know.
+    seen: Option<Seen>,
+    /// Whether the machine starts again when it has ended and its clients are gone.
+    repeats: bool,
+    /// What was left over before it started again.
+    past: Leftovers,
     /// Messages that a fault holds back: when they are due, and whose they are.
     late: Vec<(Duration, usize, Vec<Output>)>,
     ended: bool,
@@ -66,6 +76,10 @@ impl Core {
             throttle,
             descriptors,
             faults: Faults::default(),
+            first_faults: 0,
+            seen: None,
+            repeats: false,
+            past: Leftovers::default(),
             late: Vec::new(),
             ended: false,
         }
@@ -74,7 +88,68 @@ impl Core {
     /// The same server with faults; the same seed makes the same garbage.
     #[must_use]
     pub fn with_faults(mut self, faults: Vec<Fault>, seed: u64) -> Self {
+        self.first_faults = faults.len();
         self.faults = Faults::new(faults, seed);
+        self
+    }
+
+    /// The same server, which keeps the latest requests for [`Core::seen`].
+    #[must_use]
+    pub fn with_seen(mut self, seen: bool) -> Self {
+        self.seen = seen.then(Seen::default);
+        self
+    }
+
+    /// The same server, whose machine starts again when it has ended and its clients are gone.
+    #[must_use]
+    pub fn repeating(mut self, repeats: bool) -> Self {
+        self.repeats = repeats;
+        self
+    }
+
+    /// The requests that came behind the one of this number, the latest ten thousand of them.
+    pub fn seen(&self, since: u64) -> impl Iterator<Item = &SeenRequest> {
+        self.seen.iter().flat_map(move |seen| seen.since(since))
+    }
+
+    /// Changes what the machine answers, from outside the session.
+    pub fn adjust(&mut self, change: &serde_json::Value) -> Result<serde_json::Value, String> {
+        self.backend.adjust(change)
+    }
+
+    /// Adds a fault.
+    pub fn add_fault(&mut self, fault: Fault) {
+        self.faults.add(fault);
+    }
+
+    /// Starts again, as if nobody had asked anything yet: clients are sent away, and nothing is left
+    /// over.
+    pub fn start_again(&mut self) {
+        self.past = Leftovers::default();
+        self.restart();
+        if let Some(seen) = &mut self.seen {
+            seen.clear();
+        }
+        for monitor in self.monitors.iter_mut().filter(|monitor| monitor.connected) {
+            monitor.output.push(Output::Close);
+        }
+    }
+
+    fn restart(&mut self) {
+        self.backend.reset();
+        self.faults.start_again(self.first_faults);
+        self.throttle = Throttle::new(self.backend.version());
+        self.descriptors
+            .start_again(self.backend.first_descriptor());
+        self.running = None;
+        self.late.clear();
+        self.ended = false;
+    }
+
+    /// The same server with files in this place.
+    #[must_use]
+    pub fn with_files(mut self, files: Files) -> Self {
+        self.descriptors.set_files(files);
         self
     }
 
@@ -106,7 +181,7 @@ impl Core {
             line,
             id: None,
         };
-        self.send(monitor, message, now);
+        self.send(monitor, message, None, now);
     }
 
     /// Takes bytes, and the descriptors that came with them, and returns how many bytes were read.
@@ -141,7 +216,7 @@ impl Core {
     #[must_use]
     pub fn reads(&self, monitor: usize) -> bool {
         let state = &self.monitors[monitor];
-        state.connected && state.suspended == 0 && state.output.len() < OUTPUT_LIMIT
+        state.connected && state.suspended == 0 && state.output.len() < OUTPUT_LIMIT && !self.ended
     }
 
     /// The client will send nothing more. What it sent is answered first, as far as QEMU reads it.
@@ -160,6 +235,10 @@ impl Core {
             .as_ref()
             .is_some_and(|running| running.answered.monitor == monitor && running.resumes);
         self.monitors[monitor].suspended = u32::from(held);
+        if self.ended && self.repeats && !self.has_clients() {
+            self.past = self.leftovers();
+            self.restart();
+        }
     }
 
     /// The next thing to do to the monitor's socket.
@@ -225,7 +304,25 @@ impl Core {
     /// Whether QEMU has ended: nobody else is served.
     #[must_use]
     pub fn ended(&self) -> bool {
-        self.ended
+        self.ended && !self.repeats
+    }
+
+    /// Whether the next client may come, or need not.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.ended || !self.repeats
+    }
+
+    /// QEMU ends, and does not start again.
+    pub fn end_for_good(&mut self) {
+        self.repeats = false;
+        self.end();
+    }
+
+    /// Sends an event to all clients that have negotiated, and lets the machine know of it.
+    pub fn push_event(&mut self, text: String, now: Duration) {
+        self.backend.sent_event(&text);
+        self.event(text, now);
     }
 
     /// Sends an event to all clients that have negotiated, as if the machine had caused it.
@@ -243,15 +340,22 @@ impl Core {
     /// What a strict machine has to complain about.
     #[must_use]
     pub fn leftovers(&self) -> Leftovers {
-        Leftovers {
+        let now = Leftovers {
             faults: self.faults.unused(),
             ..self.backend.leftovers()
-        }
+        };
+        self.past.clone().and(now)
     }
 
     /// Sends a message, or what the faults make of it.
-    fn send(&mut self, monitor: usize, message: Message<'_>, now: Duration) {
-        let sent = self.faults.apply(message);
+    fn send(
+        &mut self,
+        monitor: usize,
+        message: Message<'_>,
+        more: Option<FaultKind>,
+        now: Duration,
+    ) {
+        let sent = self.faults.apply(message, more);
         let queue = &mut self.monitors[monitor].output;
         if !sent.late.is_zero() {
             self.late.push((now + sent.late, monitor, sent.outputs));
@@ -359,7 +463,7 @@ impl Core {
             && let Some(outcome) = &execution.outcome
         {
             let (mut head, shared, tail) = state.reply(outcome, answered.id.as_ref());
-            if self.faults.is_empty() {
+            if self.faults.is_empty() && execution.fault.is_none() {
                 state.output.bytes(&head);
                 if let Some(shared) = &shared {
                     state.output.shared(shared);
@@ -373,7 +477,7 @@ impl Core {
                     line: head,
                     id: answered.id.as_ref().map(id_text),
                 };
-                self.send(answered.monitor, message, now);
+                self.send(answered.monitor, message, execution.fault, now);
             }
         }
         for event in execution.after {
@@ -412,13 +516,29 @@ impl Core {
         let negotiated = self.monitors[monitor].negotiated;
         let mut execution = match self.checked(monitor, request, now) {
             Ok(execution) => execution,
-            Err(failure) => Execution::fail(failure),
+            Err(failure) => {
+                let command = request.get("execute").or(request.get("exec-oob"));
+                let command = command.and_then(Value::as_str).unwrap_or_default();
+                Execution {
+                    before: self.backend.refused(command, now),
+                    ..Execution::fail(failure)
+                }
+            }
         };
         if !negotiated
             && let Some(Outcome::Error(failure)) = &mut execution.outcome
             && failure.class == "CommandNotFound"
         {
             failure.desc = "Expecting capabilities negotiation with 'qmp_capabilities'".to_owned();
+        }
+        if let Some(seen) = &mut self.seen {
+            let error = match &execution.outcome {
+                Some(Outcome::Error(failure)) => Some(failure.class.to_owned()),
+                Some(Outcome::ErrorText(text)) => class_of(text),
+                _ => None,
+            };
+            let at = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+            seen.note(monitor, request, error, at);
         }
         execution
     }
@@ -512,6 +632,12 @@ impl Answered {
             id,
         }
     }
+}
+
+/// The class of an error, given as JSON text.
+fn class_of(error: &[u8]) -> Option<String> {
+    let error: serde_json::Value = serde_json::from_slice(error).ok()?;
+    error.get("class")?.as_str().map(str::to_owned)
 }
 
 /// The id as a reply shows it.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::fault::FaultKind;
 use crate::json::Value;
 use crate::schema::Failure;
 
@@ -20,6 +21,8 @@ pub struct Execution {
     pub delay: Duration,
     /// Whether QEMU ends with it.
     pub quits: bool,
+    /// What goes wrong with the reply.
+    pub fault: Option<FaultKind>,
 }
 
 /// A reply.

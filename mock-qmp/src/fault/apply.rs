@@ -63,6 +63,24 @@ impl Faults {
         }
     }
 
+    /// Adds one.
+    pub(crate) fn add(&mut self, fault: Fault) {
+        self.faults.push(Active {
+            fault,
+            seen: 0,
+            happened: false,
+        });
+    }
+
+    /// Starts again, with those that there were at first.
+    pub(crate) fn start_again(&mut self, first: usize) {
+        self.faults.truncate(first);
+        for active in &mut self.faults {
+            (active.seen, active.happened) = (0, false);
+        }
+        self.silent = false;
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.faults.is_empty()
     }
@@ -102,8 +120,13 @@ impl Faults {
     /// What becomes of a message. The kinds apply in the order in which they are listed here,
     /// whatever the order in which they were asked for: content first, then what is around it,
     /// then how it is sent.
-    pub(crate) fn apply(&mut self, message: Message<'_>) -> Sent {
-        let kinds = self.happening(message.command);
+    /// With one more that happens to this message alone.
+    pub(crate) fn apply(&mut self, message: Message<'_>, more: Option<FaultKind>) -> Sent {
+        let mut kinds = self.happening(message.command);
+        if let Some(kind) = more {
+            self.silent |= kind == FaultKind::Silence;
+            kinds.push(kind);
+        }
         if self.silent {
             return Sent::default();
         }
@@ -322,7 +345,7 @@ mod tests {
             id: id.map(str::to_owned),
         };
         let mut out = String::new();
-        for output in faults.apply(message).outputs {
+        for output in faults.apply(message, None).outputs {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
             let shown = match output {
                 Output::Bytes(bytes) => text(&bytes),
@@ -397,7 +420,10 @@ mod tests {
                 line: LINE.as_bytes().to_vec(),
                 id: None,
             };
-            matches!(faults.apply(message).outputs.last(), Some(Output::Close))
+            matches!(
+                faults.apply(message, None).outputs.last(),
+                Some(Output::Close)
+            )
         };
         assert_eq!(
             ["stop", "cont", "stop", "stop"].map(&mut closes),

@@ -200,6 +200,8 @@ fn machine(file: &Path, exchanges: &[Exchange]) -> Result<Machine, RecordingErro
         .map(str::to_owned)
         .into(),
         schema: String::new(),
+        topics: Vec::new(),
+        ignore: Vec::new(),
         qemu,
     })
 }

@@ -5,11 +5,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::script::{Answer, Script};
-use crate::core::{Backend, MonitorOptions};
+use crate::core::{Backend, Files, MonitorOptions};
 use crate::fault::Fault;
 use crate::net::{Address, Server, Setup, start};
-use crate::recording::{QemuVersion, Recording};
-use crate::replay::{Mode, Replay, Timing};
+use crate::recording::{QemuVersion, Recording, RecordingError, locate};
+use crate::replay::{IgnoredMember, Mode, Replay, Timestamps, Timing};
+use crate::script::{Rules, ScriptFile};
+
+fn default_version() -> QemuVersion {
+    QemuVersion {
+        major: 10,
+        minor: 0,
+        micro: 2,
+        package: String::new(),
+    }
+}
 
 /// A mock QEMU that is being set up.
 ///
@@ -30,7 +40,14 @@ pub struct MockQmp {
     script: Script,
     mode: Mode,
     timing: Timing,
+    timestamps: Timestamps,
+    ignored: Vec<IgnoredMember>,
+    maps: Vec<(String, String)>,
     folder: Option<(PathBuf, PathBuf)>,
+    files: Files,
+    rules: Option<ScriptFile>,
+    repeats: bool,
+    control: Option<PathBuf>,
     options: MonitorOptions,
     faults: Vec<Fault>,
     seed: u64,
@@ -48,26 +65,90 @@ impl MockQmp {
     /// A mock that knows only what [`MockQmp::command`] and its like say, besides `query-version`,
     /// `query-commands` and `quit`. It checks no arguments.
     pub fn scripted() -> Self {
-        let version = QemuVersion {
-            major: 10,
-            minor: 0,
-            micro: 2,
-            package: String::new(),
-        };
         Self {
             recording: None,
             script: Script {
-                version,
+                version: default_version(),
                 handlers: Default::default(),
                 behind: None,
             },
             mode: Mode::default(),
             timing: Timing::default(),
+            timestamps: Timestamps::default(),
+            ignored: Vec::new(),
+            maps: Vec::new(),
             folder: None,
+            files: Files::default(),
+            rules: None,
+            repeats: false,
+            control: None,
             options: MonitorOptions::default(),
             faults: Vec::new(),
             seed: 0,
         }
+    }
+
+    /// A mock that answers by a script, with nothing behind it but the machine that the script names:
+    /// its schema checks requests.
+    pub fn from_script(script: ScriptFile) -> Result<Self, RecordingError> {
+        let recording = match &script.machine {
+            Some(machine) => Recording::blank(locate(machine))?,
+            None => {
+                let version = script.version.as_deref().and_then(QemuVersion::parse);
+                Recording::of_version(version.unwrap_or_else(default_version))?
+            }
+        };
+        Ok(Self::from_recording(recording).script(script))
+    }
+
+    /// Lets a script answer before anything else does. What it does not answer, the recording does,
+    /// or what [`MockQmp::command`] and its like say.
+    pub fn script(mut self, script: ScriptFile) -> Self {
+        // What is not of this form was refused when the script was read.
+        let ignored = script.ignore.iter().filter_map(|text| text.parse().ok());
+        self.ignored.extend(ignored);
+        let maps = script.map.iter();
+        self.maps
+            .extend(maps.map(|(recorded, here)| (recorded.clone(), here.clone())));
+        self.rules = Some(script);
+        self
+    }
+
+    /// Chooses where files are written that requests of a recording or a script name; a temporary
+    /// folder is where they go otherwise.
+    pub fn files(mut self, files: Files) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// Chooses which time recorded events carry.
+    pub fn timestamps(mut self, timestamps: Timestamps) -> Self {
+        self.timestamps = timestamps;
+        self
+    }
+
+    /// A member of requests that makes no difference.
+    pub fn ignore(mut self, member: IgnoredMember) -> Self {
+        self.ignored.push(member);
+        self
+    }
+
+    /// A recorded folder that has another name here, in requests, answers and events.
+    pub fn map(mut self, recorded: &str, here: &str) -> Self {
+        self.maps.push((recorded.to_owned(), here.to_owned()));
+        self
+    }
+
+    /// Starts the machine again when it has ended and its clients are gone.
+    pub fn repeat(mut self, repeats: bool) -> Self {
+        self.repeats = repeats;
+        self
+    }
+
+    /// Listens for control on a Unix socket.
+    pub fn control(mut self, path: impl Into<PathBuf>) -> Self {
+        self.control = Some(path.into());
+        self
     }
 
     /// The version that a scripted mock states, as `MAJOR.MINOR.MICRO`; text that is not a version
@@ -121,8 +202,8 @@ impl MockQmp {
     }
 
     /// Writes what requests of a recording say is to be written below the folder `recorded`, such
-    /// as a screenshot or a dump, below `here` instead. Elsewhere, it is written where the request
-    /// says.
+    /// as a screenshot or a dump, below `here` instead. What is elsewhere goes where
+    /// [`MockQmp::files`] says.
     pub fn folder(mut self, recorded: impl Into<PathBuf>, here: impl Into<PathBuf>) -> Self {
         self.folder = Some((recorded.into(), here.into()));
         self
@@ -152,29 +233,49 @@ impl MockQmp {
             mut script,
             mode,
             timing,
+            timestamps,
+            ignored,
+            maps,
             folder,
+            files,
+            rules,
+            repeats,
+            control,
             options,
             faults,
             seed,
         } = self;
         let replay = recording.map(|recording| {
-            let replay = Replay::new(recording).mode(mode).timing(timing);
+            let replay = Replay::new(recording)
+                .mode(mode)
+                .timing(timing)
+                .timestamps(timestamps);
+            let replay = ignored.into_iter().fold(replay, Replay::ignore);
+            let map =
+                |replay: Replay, (recorded, here): &(String, String)| replay.map(recorded, here);
+            let replay = maps.iter().fold(replay, map);
             match folder {
                 Some((recorded, here)) => replay.folder(recorded, here),
                 None => replay,
             }
         });
-        let backend: Box<dyn Backend> = match replay {
+        let mut backend: Box<dyn Backend> = match replay {
             Some(replay) if script.handlers.is_empty() => Box::new(replay),
             replay => {
                 script.behind = replay.map(|replay| Box::new(replay) as Box<dyn Backend>);
                 Box::new(script)
             }
         };
+        if rules.is_some() || control.is_some() {
+            backend = Box::new(Rules::new(rules.unwrap_or_default(), backend));
+        }
         Setup {
             backend,
             faults,
             seed,
+            files,
+            repeats,
+            control,
             options,
         }
     }

@@ -100,7 +100,7 @@ impl Script {
                 .get(argument)
                 .and_then(|to| to.as_str())
                 .unwrap_or_default();
-            if call.descriptors.write(to, content).is_err() {
+            if call.descriptors.write_as_named(to, content).is_err() {
                 let text = format!("Could not open '{to}': No such file or directory");
                 return Some(Execution::fail(Failure::generic(text)));
             }

@@ -31,7 +31,7 @@ pub(crate) async fn serve(shared: &Arc<Shared>, monitor: usize, stream: Stream) 
 async fn read(shared: &Arc<Shared>, monitor: usize, stream: &Stream) {
     let mut buffer = vec![0; READ_SIZE];
     loop {
-        let Ok((count, passed)) = stream.receive(&mut buffer).await else {
+        let Ok((count, with_descriptors)) = stream.look(&mut buffer).await else {
             return;
         };
         if count == 0 {
@@ -43,13 +43,26 @@ async fn read(shared: &Arc<Shared>, monitor: usize, stream: &Stream) {
             // Whatever is still to be sent is sent; the writer then ends the connection.
             return wait_for_hang_up(stream).await;
         }
-        let mut rest = &buffer[..count];
-        let mut passed = passed;
+        // What QEMU does not read stays in the socket: where it ends then, its client sees the
+        // connection reset. Descriptors come by being read.
+        let mut passed = match with_descriptors {
+            true => match stream.take(&mut buffer[..count]) {
+                Ok(passed) => passed,
+                Err(_) => return,
+            },
+            false => Vec::new(),
+        };
+        let mut start = 0;
         loop {
+            let rest = &buffer[start..count];
             let taken =
                 shared.with(|core, now| core.feed(monitor, rest, std::mem::take(&mut passed), now));
-            rest = &rest[taken..];
-            if rest.is_empty() && shared.lock().reads(monitor) {
+            let end = start + taken;
+            if !with_descriptors && stream.take(&mut buffer[start..end]).is_err() {
+                return;
+            }
+            start = end;
+            if start == count && shared.lock().reads(monitor) {
                 give_time(shared, monitor).await;
                 break;
             }

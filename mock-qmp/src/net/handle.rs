@@ -2,6 +2,7 @@
 //! The running server, as its owner sees it.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,11 +10,11 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use super::address::Address;
-use super::connection;
 use super::listener::Listener;
 use super::shared::Shared;
 use super::stream::Stream;
-use crate::core::{Backend, Core, Leftovers, MonitorOptions};
+use super::{connection, control};
+use crate::core::{Backend, Core, Files, Leftovers, MonitorOptions, SeenRequest};
 use crate::fault::Fault;
 
 /// How long clients may take to read what was sent before the end.
@@ -25,6 +26,12 @@ pub(crate) struct Setup {
     pub(crate) faults: Vec<Fault>,
     /// Makes random faults the same each time.
     pub(crate) seed: u64,
+    /// Where files are written that requests name.
+    pub(crate) files: Files,
+    /// Whether the machine starts again when it has ended.
+    pub(crate) repeats: bool,
+    /// Where it is controlled.
+    pub(crate) control: Option<PathBuf>,
     /// How monitors that are opened in memory are set up.
     pub(crate) options: MonitorOptions,
 }
@@ -40,6 +47,21 @@ pub struct Server {
     handle: Handle,
     /// Only where the caller has no runtime of its own.
     runtime: Option<Runtime>,
+    control: Option<PathBuf>,
+}
+
+/// Binds the control socket, which only its owner may use.
+fn control_listener(path: &Path) -> io::Result<tokio::net::UnixListener> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let address = Address::Unix(path.to_owned());
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+    let stale = std::os::unix::net::UnixStream::connect(path);
+    if stale.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+        std::fs::remove_file(path).map_err(named)?;
+    }
+    let listener = tokio::net::UnixListener::bind(path).map_err(named)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(named)?;
+    Ok(listener)
 }
 
 /// Starts a server on these addresses: in the caller's tokio runtime, or in its own where there is
@@ -56,7 +78,11 @@ pub(crate) fn start(setup: Setup, monitors: &[(Address, MonitorOptions)]) -> io:
         }
     };
     let guard = handle.enter();
-    let mut core = Core::new(setup.backend).with_faults(setup.faults, setup.seed);
+    let mut core = Core::new(setup.backend)
+        .with_faults(setup.faults, setup.seed)
+        .with_files(setup.files)
+        .with_seen(setup.control.is_some())
+        .repeating(setup.repeats);
     let refusal = core.refusal();
     let shared = Arc::new(Shared::new(core));
     let mut server = Server {
@@ -66,7 +92,12 @@ pub(crate) fn start(setup: Setup, monitors: &[(Address, MonitorOptions)]) -> io:
         tasks: Mutex::new(Vec::new()),
         handle: handle.clone(),
         runtime,
+        control: setup.control.clone(),
     };
+    if let Some(path) = &setup.control {
+        let listener = control_listener(path)?;
+        server.spawn(control::run(listener, server.shared.clone()));
+    }
     server.spawn(server.shared.clone().run_clock());
     for (address, options) in monitors {
         let (listener, bound) = Listener::bind(address, refusal)?;
@@ -118,7 +149,7 @@ impl Server {
     /// Sends an event, given as JSON text, to all clients that have negotiated.
     pub fn send_event(&self, event: &serde_json::Value) {
         self.shared
-            .with(|core, now| core.event(event.to_string(), now));
+            .with(|core, now| core.push_event(event.to_string(), now));
     }
 
     /// Goes to the recorded moment with this number, without the events on the way. `false` when
@@ -134,7 +165,7 @@ impl Server {
             if let Some(event) = event {
                 core.event(event.to_string(), now);
             }
-            core.end();
+            core.end_for_good();
         });
     }
 
@@ -149,6 +180,18 @@ impl Server {
         let gone = self.shared.wait(|core| !core.has_clients());
         // A client that does not read must not keep the server.
         let _ = tokio::time::timeout(LAST_WORDS, gone).await;
+    }
+
+    /// What would be left over if it ended now.
+    #[must_use]
+    pub fn leftovers(&self) -> Leftovers {
+        self.shared.lock().leftovers()
+    }
+
+    /// The latest requests, where there is a control socket.
+    #[must_use]
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        self.shared.lock().seen(0).cloned().collect()
     }
 
     /// Ends the server. What a strict replay did not hold or did not reach, and faults that never
@@ -174,6 +217,10 @@ impl Drop for Server {
             task.abort();
         }
         (0..self.shared.monitors()).for_each(|monitor| self.shared.unlink(monitor));
+        if let Some(path) = &self.control {
+            // It may be gone already.
+            let _ = std::fs::remove_file(path);
+        }
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

@@ -18,6 +18,7 @@ use super::address::Address;
 use super::connection;
 use super::shared::Shared;
 use super::stream::Stream;
+use crate::core::Core;
 
 /// What QEMU asks for: one waiting connection, which Linux counts as two.
 const BACKLOG: i32 = 1;
@@ -43,6 +44,11 @@ impl Listener {
         address: &Address,
         refusal: Option<Duration>,
     ) -> io::Result<(Self, Address)> {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{address}: {error}"));
+        Self::bind_at(address, refusal).map_err(named)
+    }
+
+    fn bind_at(address: &Address, refusal: Option<Duration>) -> io::Result<(Self, Address)> {
         let (fd, bound) = match address {
             Address::Unix(path) => (bind_unix(path)?, address.clone()),
             Address::Tcp(place) => {
@@ -82,6 +88,8 @@ impl Listener {
             }
         }
         while !shared.lock().ended() {
+            // A machine that starts again first sees its clients off.
+            shared.wait(Core::is_ready).await;
             match self.accept().await {
                 Ok(stream) => connection::serve(&shared, monitor, stream).await,
                 // Out of descriptors, or a client that left at once: neither ends the server.

@@ -3,6 +3,7 @@
 
 mod address;
 mod connection;
+mod control;
 mod handle;
 mod listener;
 mod shared;

@@ -16,7 +16,8 @@ pub(crate) struct Shared {
     started: Instant,
     clock: Notify,
     monitors: Mutex<Vec<Arc<MonitorSignals>>>,
-    finished: Notify,
+    /// Those who wait for something of the core.
+    watchers: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ impl Shared {
             started: Instant::now(),
             clock: Notify::new(),
             monitors: Mutex::new(Vec::new()),
-            finished: Notify::new(),
+            watchers: Notify::new(),
         }
     }
 
@@ -71,9 +72,7 @@ impl Shared {
         if core.deadline().is_some() {
             self.clock.notify_one();
         }
-        if core.ended() {
-            self.finished.notify_waiters();
-        }
+        self.watchers.notify_waiters();
     }
 
     pub(crate) async fn output(&self, monitor: usize) {
@@ -116,13 +115,13 @@ impl Shared {
     /// Waits until the core is as wanted.
     pub(crate) async fn wait(&self, condition: impl Fn(&Core) -> bool) {
         loop {
-            let finished = self.finished.notified();
-            tokio::pin!(finished);
-            finished.as_mut().enable();
+            let changed = self.watchers.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
             if condition(&self.lock()) {
                 return;
             }
-            finished.await;
+            changed.await;
         }
     }
 

@@ -68,6 +68,56 @@ impl Stream {
         }
     }
 
+    /// Waits for bytes and looks at them, without taking them: 0 at the end of input. Of bytes with
+    /// descriptors it shows one at a time, as QEMU reads, and says so.
+    pub(crate) async fn look(&self, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
+        loop {
+            let result = match self {
+                Self::Unix(stream) => {
+                    stream.readable().await?;
+                    stream.try_io(Interest::READABLE, || {
+                        let (count, ahead) = receive_once(stream, buffer, RecvFlags::PEEK)?;
+                        let with_descriptors = !ahead.is_empty();
+                        Ok((if with_descriptors { 1 } else { count }, with_descriptors))
+                    })
+                }
+                Self::Tcp(stream) => {
+                    stream.readable().await?;
+                    stream.try_io(Interest::READABLE, || {
+                        receive_once(stream, buffer, RecvFlags::PEEK)
+                            .map(|(count, _)| (count, false))
+                    })
+                }
+            };
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Takes so many of the bytes that were looked at, with the descriptors that came with them.
+    pub(crate) fn take(&self, buffer: &mut [u8]) -> io::Result<Vec<OwnedFd>> {
+        let mut taken = 0;
+        let mut descriptors = Vec::new();
+        while taken < buffer.len() {
+            let (count, passed) = match self {
+                Self::Unix(stream) => {
+                    receive_once(stream, &mut buffer[taken..], RecvFlags::empty())?
+                }
+                Self::Tcp(stream) => {
+                    receive_once(stream, &mut buffer[taken..], RecvFlags::empty())?
+                }
+            };
+            if count == 0 {
+                break;
+            }
+            taken += count;
+            descriptors.extend(passed);
+        }
+        Ok(descriptors)
+    }
+
     /// Sends all of the bytes.
     pub(crate) async fn send(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {

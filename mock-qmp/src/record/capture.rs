@@ -48,7 +48,7 @@ impl Capture {
         arguments: &Object,
         returned: &Value,
         limit: usize,
-    ) -> Option<(String, io::Result<Vec<u8>>)> {
+    ) -> Option<(String, io::Result<Written>)> {
         let text = |name: &str| arguments.get(name).and_then(Value::as_str);
         match command {
             "getfd" => {
@@ -89,7 +89,7 @@ impl Capture {
         arguments: &Object,
         desc: &str,
         limit: usize,
-    ) -> Option<(String, io::Result<Vec<u8>>)> {
+    ) -> Option<(String, io::Result<Written>)> {
         let to = target(command, arguments)?;
         let passed = ["/proc/self/fd/", "/dev/fd/", "/dev/fdset/"];
         if desc.starts_with("Could not open") || !passed.iter().any(|name| to.starts_with(name)) {
@@ -99,7 +99,7 @@ impl Capture {
         Some((to.to_owned(), content))
     }
 
-    fn read(&mut self, to: &str, limit: usize) -> Option<io::Result<Vec<u8>>> {
+    fn read(&mut self, to: &str, limit: usize) -> Option<io::Result<Written>> {
         let number = |prefix: &str| to.strip_prefix(prefix)?.parse::<i64>().ok();
         if let Some(name) = to.strip_prefix("fd:") {
             return self.named.remove(name).map(|fd| content(&fd, limit));
@@ -128,8 +128,17 @@ fn target<'a>(command: &str, arguments: &'a Object) -> Option<&'a str> {
     arguments.get(*argument).and_then(Value::as_str)
 }
 
-/// The whole content of a regular file, up to one byte more than the limit.
-fn content(fd: &OwnedFd, limit: usize) -> io::Result<Vec<u8>> {
+/// What a file holds.
+#[derive(Debug)]
+pub(crate) struct Written {
+    /// Its first bytes.
+    pub(crate) kept: Vec<u8>,
+    /// How many more there are.
+    pub(crate) omitted: u64,
+}
+
+/// The content of a regular file, of which so many bytes are kept.
+fn content(fd: &OwnedFd, limit: usize) -> io::Result<Written> {
     let stat = fstat(fd)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(io::Error::other(
@@ -147,7 +156,7 @@ fn content(fd: &OwnedFd, limit: usize) -> io::Result<Vec<u8>> {
         0;
         usize::try_from(stat.st_size)
             .unwrap_or(usize::MAX)
-            .min(limit.saturating_add(1))
+            .min(limit)
     ];
     let mut done = 0;
     while done < bytes.len() {
@@ -157,7 +166,11 @@ fn content(fd: &OwnedFd, limit: usize) -> io::Result<Vec<u8>> {
         }
     }
     bytes.truncate(done);
-    Ok(bytes)
+    let size = u64::try_from(stat.st_size).unwrap_or_default();
+    Ok(Written {
+        omitted: size.saturating_sub(limit as u64),
+        kept: bytes,
+    })
 }
 
 #[cfg(test)]
@@ -178,7 +191,7 @@ mod tests {
             panic!()
         };
         let (to, content) = capture.answered(command, &arguments, &Value::from(returned), 100)?;
-        Some((to, content.unwrap()))
+        Some((to, content.unwrap().kept))
     }
 
     #[test]
@@ -231,7 +244,7 @@ mod tests {
             json!({}),
         )
         .unwrap();
-        assert_eq!(found.1.len(), 101);
+        assert_eq!(found.1.len(), 100);
         assert_eq!(
             answered(&mut capture, "dump-guest-memory", arguments, json!({})),
             None

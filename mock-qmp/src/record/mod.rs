@@ -11,7 +11,7 @@ mod session;
 pub use crate::recording::{SCRUBBED, scrub_line};
 pub use probe::{Probe, probe};
 pub use proxy::{Proxy, proxy};
-pub use recorder::Recorder;
+pub use recorder::{CONTENT_LIMIT, Recorder};
 pub use session::record;
 
 #[cfg(test)]

@@ -72,6 +72,8 @@ pub fn probe(address: &Address) -> io::Result<Probe> {
         variant: String::new(),
         arguments,
         schema: String::new(),
+        topics: Vec::new(),
+        ignore: Vec::new(),
         qemu,
     };
     Ok(Probe { machine, schema })

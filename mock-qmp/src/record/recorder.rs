@@ -10,17 +10,33 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::capture::Capture;
+use super::capture::{Capture, Written};
 use super::framer::Framer;
 use crate::json::{Dialect, Object, Parser, Style, Value, write_value};
 use crate::recording::{
     BuiltinLine, Line, Machine, Part, QemuVersion, RecordingError, RecordingWriter, ReplyLine,
-    TopicWriter, scrub_answer, scrub_line, scrub_reply, scrub_request, scrub_urls,
+    SCRUBBED, TopicWriter, scrub_answer, scrub_line, scrub_reply, scrub_request, scrub_urls,
 };
 use crate::schema::changes_state;
 
-/// Content longer than this is not kept.
-const CONTENT_LIMIT: usize = 16 << 20;
+/// Of content, so many bytes are kept unless somebody says otherwise.
+pub const CONTENT_LIMIT: usize = 16 << 20;
+
+/// Commands whose files are written on after the reply, and how that end shows: the event, and the
+/// query whose `status` says so.
+const LATE_WRITERS: &[(&str, &str, &str)] = &[
+    ("migrate", "MIGRATION", "query-migrate"),
+    ("dump-guest-memory", "DUMP_COMPLETED", "query-dump"),
+];
+
+/// A file that is written on after the reply.
+#[derive(Debug)]
+struct Late {
+    /// The number of its row in [`LATE_WRITERS`].
+    writer: usize,
+    command: String,
+    arguments: Object,
+}
 
 /// Records one topic. Feed it every byte of both directions, in the order in which they pass.
 #[derive(Debug)]
@@ -34,6 +50,10 @@ pub struct Recorder {
     replies: Framer,
     waiting: VecDeque<Waiting>,
     capture: Capture,
+    late: Vec<Late>,
+    content_limit: usize,
+    /// Names of members whose values are secrets, besides those that are known.
+    hidden: Vec<String>,
     greeted: bool,
     /// The first failure to write; nothing is written after it.
     failed: Option<RecordingError>,
@@ -103,6 +123,9 @@ impl Recorder {
             replies: Framer::default(),
             waiting: VecDeque::new(),
             capture: Capture::default(),
+            late: Vec::new(),
+            content_limit: CONTENT_LIMIT,
+            hidden: Vec::new(),
             greeted: false,
             failed: None,
         }
@@ -117,6 +140,25 @@ impl Recorder {
     /// Stores the schema, given as JSON text, even if no client asks for it.
     pub fn schema(&mut self, json: &str) -> Result<(), RecordingError> {
         self.recording.schema(json).map(drop)
+    }
+
+    /// Keeps so many bytes of what QEMU writes; the rest reads as zeros.
+    pub fn keep_content(&mut self, bytes: usize) {
+        self.content_limit = bytes;
+    }
+
+    /// Members of these names are secrets too, wherever they are.
+    pub fn hide(&mut self, names: Vec<String>) {
+        self.hidden = names;
+    }
+
+    /// Lists a topic in the machine's description, so that it is played with the others.
+    pub fn list_topic(&mut self, name: &str) {
+        self.recording.update_machine(|machine| {
+            if !machine.topics.iter().any(|listed| listed == name) {
+                machine.topics.push(name.to_owned());
+            }
+        });
     }
 
     /// Something outside the session changed the machine: a new moment begins, and its number is
@@ -200,6 +242,10 @@ impl Recorder {
 
     /// Writes out everything, and puts it in its place. The first failure to write is reported here.
     pub fn finish(&mut self) -> Result<(), RecordingError> {
+        // What a job has written by now is more than nothing.
+        for late in std::mem::take(&mut self.late) {
+            self.write_late(&late);
+        }
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
@@ -265,6 +311,9 @@ impl Recorder {
         let changes = changes_state(&command, &arguments);
         let original = arguments.clone();
         scrub_request(&command, &mut arguments);
+        arguments
+            .iter_mut()
+            .for_each(|(name, value)| hide_member(name, value, &self.hidden));
         let mut request = Object::from([(name.to_owned(), Value::String(command.clone()))]);
         if !arguments.is_empty() {
             request.insert("arguments".to_owned(), Value::Object(arguments));
@@ -309,11 +358,13 @@ impl Recorder {
         let Ok(wire) = serde_json::from_str::<Wire>(message) else {
             return self.note("QEMU sent something that is not a message; it is left out");
         };
-        if wire.event.is_some() {
-            return self.line(&Line::Event {
-                text: scrub_urls(message).into_owned(),
-                at,
-            });
+        if let Some(event) = &wire.event {
+            let text = self.hidden_from(scrub_urls(message));
+            self.line(&Line::Event { text, at });
+            let ended = ["completed", "failed", "cancelled"];
+            let says_end = |name: &str| message.contains(&format!("\"{name}\""));
+            let over = event == "DUMP_COMPLETED" || ended.into_iter().any(says_end);
+            return self.ended(|(_, name, _)| name == event && over);
         }
         if let Some(greeting) = wire.greeting {
             return self.greeting(greeting.get(), at);
@@ -345,9 +396,12 @@ impl Recorder {
         let reply = match (wire.success, wire.error) {
             (Some(success), _) => {
                 let returned = scrub_reply(&command, &arguments, success.get());
-                format!("{{\"return\":{returned}}}")
+                format!("{{\"return\":{}}}", self.hidden_from(returned))
             }
-            (None, Some(error)) => format!("{{\"error\":{}}}", scrub_urls(error.get())),
+            (None, Some(error)) => {
+                let error = self.hidden_from(scrub_urls(error.get()));
+                format!("{{\"error\":{error}}}")
+            }
             (None, None) => return self.note("QEMU sent a reply without content; it is left out"),
         };
         let at = self.at();
@@ -356,6 +410,51 @@ impl Recorder {
             oob,
             at,
         });
+        let status = wire.success.and_then(|text| {
+            let value = serde_json::from_str::<serde_json::Value>(text.get()).ok()?;
+            value.get("status")?.as_str().map(str::to_owned)
+        });
+        if let Some("completed" | "failed" | "cancelled") = status.as_deref() {
+            self.ended(|(_, _, query)| query == command);
+        }
+    }
+
+    /// The JSON text without the values of members that are hidden.
+    fn hidden_from(&self, text: std::borrow::Cow<'_, str>) -> String {
+        let is_there = |name: &String| text.contains(name.as_str());
+        if !self.hidden.iter().any(is_there) {
+            return text.into_owned();
+        }
+        let Ok(value) = serde_json::from_str::<serde_json::Value>(&text) else {
+            return text.into_owned();
+        };
+        let mut value = Value::from(value);
+        hide(&mut value, &self.hidden);
+        self::text(&value)
+    }
+
+    /// The writers for which this holds have written everything.
+    fn ended(&mut self, over: impl Fn((&str, &str, &str)) -> bool) {
+        let (done, late) = std::mem::take(&mut self.late)
+            .into_iter()
+            .partition(|late| over(LATE_WRITERS[late.writer]));
+        self.late = late;
+        let done: Vec<Late> = done;
+        for late in done {
+            self.write_late(&late);
+        }
+    }
+
+    /// Writes down what a job has written, after its reply.
+    fn write_late(&mut self, late: &Late) {
+        let returned = Value::Object(Object::new());
+        let written = self.capture.answered(
+            &late.command,
+            &late.arguments,
+            &returned,
+            self.content_limit,
+        );
+        self.content(written);
     }
 
     /// Which request a reply answers: by its id, else the oldest out-of-band one that QEMU does not
@@ -398,33 +497,45 @@ impl Recorder {
         let returned = serde_json::from_str::<serde_json::Value>(returned)
             .map(Value::from)
             .unwrap_or_default();
-        let written = self
-            .capture
-            .answered(command, arguments, &returned, CONTENT_LIMIT);
+        let writer = LATE_WRITERS.iter().position(|(name, ..)| *name == command);
+        let detached =
+            command != "dump-guest-memory" || arguments.get("detach") == Some(&Value::Bool(true));
+        if let Some(writer) = writer.filter(|_| detached) {
+            // Its descriptors are noted; the content comes when it is whole.
+            self.late.push(Late {
+                writer,
+                command: command.to_owned(),
+                arguments: arguments.clone(),
+            });
+            return;
+        }
+        let limit = self.content_limit;
+        let written = self.capture.answered(command, arguments, &returned, limit);
         self.content(written);
     }
 
     fn failed_to_write(&mut self, command: &str, arguments: &Object, error: &str) {
         let error = serde_json::from_str::<serde_json::Value>(error).unwrap_or_default();
         let desc = error["desc"].as_str().unwrap_or_default();
-        let written = self.capture.failed(command, arguments, desc, CONTENT_LIMIT);
+        let written = self
+            .capture
+            .failed(command, arguments, desc, self.content_limit);
         self.content(written);
     }
 
-    fn content(&mut self, written: Option<(String, io::Result<Vec<u8>>)>) {
+    fn content(&mut self, written: Option<(String, io::Result<Written>)>) {
         let Some((to, content)) = written else {
             return;
         };
         match content {
-            Ok(content) if content.len() > CONTENT_LIMIT => {
-                self.note(&format!(
-                    "more than {CONTENT_LIMIT} bytes were written to {to}; they are left out"
-                ));
-            }
             Ok(content) => {
+                let mut data = Part::describe(&content.kept);
+                if content.omitted > 0 {
+                    data.push(Part::Omitted(content.omitted));
+                }
                 let line = Line::Wrote {
                     to,
-                    data: Part::describe(&content),
+                    data,
                     at: self.at(),
                 };
                 self.line(&line);
@@ -440,6 +551,26 @@ impl Recorder {
     pub fn elapsed(&self) -> Duration {
         self.started
             .map_or(Duration::ZERO, |started| started.elapsed())
+    }
+}
+
+/// Replaces the values of members of these names.
+fn hide(value: &mut Value, names: &[String]) {
+    match value {
+        Value::Object(members) => {
+            let members = members.iter_mut();
+            members.for_each(|(name, value)| hide_member(name, value, names));
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(|element| hide(element, names)),
+        _ => {}
+    }
+}
+
+fn hide_member(name: &str, value: &mut Value, names: &[String]) {
+    if names.iter().any(|hidden| hidden == name) {
+        *value = Value::String(SCRUBBED.to_owned());
+    } else {
+        hide(value, names);
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::error::RecordingError;
 use super::load::Recording;
+use super::machine::Machine;
 use super::schema_store::schema_hash;
 use super::topic::ReplyBody;
 use crate::schema::Schema;
@@ -20,10 +21,15 @@ pub fn check(path: impl AsRef<Path>) -> Result<Vec<String>, RecordingError> {
     if topics.is_empty() {
         return Ok(vec![format!("{}: there is no topic in it", path.display())]);
     }
-    Ok(topics
+    let description = path.join("machine.toml");
+    let listed = Machine::load(&description).map_or_else(|_| Vec::new(), |machine| machine.topics);
+    let missing = listed.iter().filter(|name| !topics.contains(name));
+    let missing =
+        missing.map(|name| format!("{}: there is no topic {name}", description.display()));
+    let found = topics
         .iter()
-        .flat_map(|topic| one(&path.join(format!("{topic}.qmp"))))
-        .collect())
+        .flat_map(|topic| one(&path.join(format!("{topic}.qmp"))));
+    Ok(missing.chain(found).collect())
 }
 
 fn one(path: &Path) -> Vec<String> {
@@ -136,6 +142,22 @@ mod tests {
             "t.qmp:6: a is never answered",
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn listed_topics_must_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.qmp"), "{\"format\":1}\n").unwrap();
+        let machine = Machine {
+            topics: vec!["a".to_owned(), "b".to_owned()],
+            ..Machine::example()
+        };
+        std::fs::write(folder.path().join("machine.toml"), machine.to_text()).unwrap();
+        let found = check(folder.path()).unwrap();
+        assert!(
+            found.len() == 1 && found[0].ends_with("machine.toml: there is no topic b"),
+            "{found:?}"
+        );
     }
 
     #[test]

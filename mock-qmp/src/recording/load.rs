@@ -68,6 +68,78 @@ impl Recording {
         Ok(Self::assemble(machine, schema, topic, builtin))
     }
 
+    /// Reads a folder as one machine: the topics that `topics` of its `machine.toml` lists, each
+    /// after the one before. A replay takes answers from all of them, as long as the machine is in
+    /// the state in which they were given. Where none are listed, and for a file, as
+    /// [`Recording::load`].
+    pub fn load_machine(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
+        let path = path.as_ref();
+        let listed = match path.is_dir() && path.join("machine.toml").exists() {
+            true => Machine::load(&path.join("machine.toml"))?.topics,
+            false => Vec::new(),
+        };
+        let files = listed.iter().map(|name| path.join(format!("{name}.qmp")));
+        // A part of a machine is a machine too.
+        let there: Vec<PathBuf> = files.filter(|file| file.exists()).collect();
+        let loaded: Result<Vec<Self>, _> = there.iter().map(Self::load).collect();
+        let loaded = loaded?;
+        let builtin = loaded.iter().map(|one| one.builtin.clone());
+        let builtin: Vec<_> = builtin.collect();
+        let topics = loaded.iter().map(|one| Topic::clone(&one.topic)).collect();
+        let Some(topic) = Topic::join(topics) else {
+            return Self::load(path);
+        };
+        let lines = topic.parts.iter().zip(&builtin).flat_map(|(part, lines)| {
+            lines.iter().map(|line| BuiltinLine {
+                moment: line.moment.saturating_add(part.moments),
+                ..line.clone()
+            })
+        });
+        let builtin = lines.collect();
+        let first = loaded.into_iter().next();
+        first.map_or_else(
+            || Self::load(path),
+            |first| {
+                Ok(Self {
+                    topic: Arc::new(topic),
+                    builtin,
+                    ..first
+                })
+            },
+        )
+    }
+
+    /// A machine of the same version and schema as a recorded one, of which nothing is known else.
+    pub fn blank(folder: impl AsRef<Path>) -> Result<Self, RecordingError> {
+        let folder = folder.as_ref();
+        let machine = Machine::load(&folder.join("machine.toml"))?;
+        let schema = schema_store::load(folder, &machine.schema)?.map(Arc::from);
+        let machine = Machine {
+            arguments: Vec::new(),
+            ..machine
+        };
+        Ok(Self::assemble(
+            Some(machine),
+            schema,
+            Self::no_topic(folder)?,
+            Vec::new(),
+        ))
+    }
+
+    /// A QEMU of which only the version is known.
+    pub fn of_version(version: QemuVersion) -> Result<Self, RecordingError> {
+        let topic = Self::no_topic(Path::new("script"))?;
+        let recording = Self::assemble(None, None, topic, Vec::new());
+        Ok(Self {
+            version,
+            ..recording
+        })
+    }
+
+    fn no_topic(path: &Path) -> Result<Topic, RecordingError> {
+        Topic::parse(path, "{\"format\":1}\n")
+    }
+
     /// Makes a recording of the text of a topic file (or of a plain transcript); `name` is
     /// the file in messages. `schema` is JSON text of what query-qmp-schema returned.
     pub fn from_text(name: &str, text: &str, schema: Option<&str>) -> Result<Self, RecordingError> {

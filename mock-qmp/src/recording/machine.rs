@@ -30,6 +30,13 @@ pub struct Machine {
     /// is none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub schema: String,
+    /// The topics that are played as one machine, in the order in which they are asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub topics: Vec<String>,
+    /// Members of requests that clients choose anew each time, as `COMMAND.MEMBER`; `*` stands for
+    /// all commands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
     /// Which QEMU it was.
     pub qemu: QemuVersion,
 }
@@ -164,6 +171,8 @@ impl Machine {
             variant: String::new(),
             arguments: Vec::new(),
             schema: String::new(),
+            topics: Vec::new(),
+            ignore: Vec::new(),
             qemu: QemuVersion::default(),
         }
     }

@@ -29,6 +29,20 @@ pub struct Topic {
     pub(crate) moments: Vec<(u32, usize, u64)>,
     /// Where QEMU closed the connection.
     pub(crate) closed: Option<usize>,
+    /// The sessions that it was joined from, in order; the first has all before the second.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// One of the sessions that make up a joined topic.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) path: PathBuf,
+    /// What is added to a line of its file, and to a moment of it.
+    pub(crate) lines: usize,
+    pub(crate) moments: u32,
+    pub(crate) entries: Range<usize>,
+    /// Whether QEMU closed the connection at its end.
+    pub(crate) closed: bool,
 }
 
 /// A request and what came of it.
@@ -123,6 +137,7 @@ impl Topic {
             events: Vec::new(),
             moments: Vec::new(),
             closed: None,
+            parts: Vec::new(),
         };
         let mut reader = Reader {
             topic,
@@ -152,7 +167,75 @@ impl Topic {
             }
             reader.line(number, parsed).map_err(problem)?;
         }
-        Ok(reader.topic)
+        let mut topic = reader.topic;
+        topic.parts.push(Part {
+            path: topic.path.clone(),
+            lines: 0,
+            moments: 0,
+            entries: 0..topic.entries.len(),
+            closed: topic.closed.is_some(),
+        });
+        Ok(topic)
+    }
+
+    /// One topic of several, each after the one before. Lines and moments of all but the first
+    /// count on; [`Topic::place`] says where a line is.
+    pub(crate) fn join(topics: Vec<Self>) -> Option<Self> {
+        let mut topics = topics.into_iter();
+        let mut joined = topics.next()?;
+        let mut text = joined.text.to_string();
+        let mut lines = text.lines().count();
+        for topic in topics {
+            let bytes = text.len();
+            let moments = joined.moments.last().map_or(0, |(number, ..)| *number) + 1;
+            let entries = joined.entries.len();
+            text.push_str(&topic.text);
+            let range = |range: &Range<usize>| range.start + bytes..range.end + bytes;
+            joined.moments.push((moments, lines, 0));
+            let markers = topic.moments.iter();
+            joined
+                .moments
+                .extend(markers.map(|&(number, line, at)| (number + moments, line + lines, at)));
+            for mut entry in topic.entries {
+                entry.line += lines;
+                entry.moment += moments;
+                if let Some(reply) = &mut entry.reply {
+                    reply.line += lines;
+                    match &mut reply.body {
+                        ReplyBody::Success(text) | ReplyBody::Error(text) => *text = range(text),
+                        ReplyBody::Schema => {}
+                    }
+                }
+                joined.entries.push(entry);
+            }
+            for mut event in topic.events {
+                event.line += lines;
+                event.moment += moments;
+                event.range = range(&event.range);
+                joined.events.push(event);
+            }
+            joined.parts.push(Part {
+                path: topic.path,
+                lines,
+                moments,
+                entries: entries..joined.entries.len(),
+                closed: topic.closed.is_some(),
+            });
+            lines += topic.text.lines().count();
+        }
+        joined.text = text.into();
+        Some(joined)
+    }
+
+    /// The session that a line belongs to.
+    pub(crate) fn part_of_line(&self, line: usize) -> usize {
+        self.parts.partition_point(|part| part.lines < line).max(1) - 1
+    }
+
+    /// Where a line is, as `FILE:LINE`.
+    pub(crate) fn place(&self, line: usize) -> String {
+        let part = &self.parts[self.part_of_line(line)];
+        format!("{}:{}", part.path.display(), line - part.lines)
     }
 
     fn is_empty(&self) -> bool {
@@ -256,13 +339,18 @@ impl Reader {
             self.moment = moment;
             self.topic.moments.push((moment, number, at));
         } else if let Some(wrote) = line.wrote {
-            let entry = self.waiting.front().or(self.waiting_oob.front()).copied();
-            let entry = entry.and_then(|index| self.topic.entries.get_mut(index));
-            let Some(entry) = entry else {
+            let waiting = self.waiting.front().or(self.waiting_oob.front()).copied();
+            let names = |index: &usize| names(&self.topic.entries[*index].arguments, &wrote.to);
+            // A job goes on writing after the reply: the request is then the latest that names it.
+            let late = || (0..self.topic.entries.len()).rev().find(names);
+            let Some(index) = waiting.filter(names).or_else(late).or(waiting) else {
                 return Err("no request is waiting that could write".to_owned());
             };
             let data = Content::read(&wrote.data)?;
-            entry.wrote.push(Wrote { to: wrote.to, data });
+            let wrotes = &mut self.topic.entries[index].wrote;
+            // What is there in the end is what counts.
+            wrotes.retain(|earlier| earlier.to != wrote.to);
+            wrotes.push(Wrote { to: wrote.to, data });
         } else if line.closed.is_some() {
             self.topic.closed = Some(number);
         }
@@ -332,6 +420,11 @@ impl Reader {
             (value.get().as_ptr() as usize).saturating_sub(self.topic.text.as_ptr() as usize);
         start..start + value.get().len()
     }
+}
+
+/// Whether an argument names this file or descriptor.
+fn names(arguments: &Object, to: &str) -> bool {
+    arguments.values().any(|value| value.as_str() == Some(to))
 }
 
 #[cfg(test)]

@@ -28,6 +28,11 @@ impl RecordingWriter {
         let folder = folder.into();
         std::fs::create_dir_all(&folder).map_err(RecordingError::io(&folder))?;
         machine.format = FORMAT;
+        // What people wrote there stays.
+        if let Ok(before) = Machine::load(&folder.join("machine.toml")) {
+            machine.topics = before.topics;
+            machine.ignore = before.ignore;
+        }
         Ok(Self { folder, machine })
     }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a recorded request leads to: its answer, the events around it, the content that QEMU wrote.
 
-use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::correct::correct;
 use super::key::aliases;
-use super::state::{Replay, Timing};
+use super::state::{Mode, Replay, Timing};
 use crate::core::{Call, Execution, Failure, Outcome};
 use crate::json::respace;
 use crate::recording::ReplyBody;
@@ -41,13 +41,12 @@ impl Replay {
         if here {
             let again = !first && pauses(&entry.command);
             if again {
-                let caused = topic
-                    .events
-                    .iter()
-                    .filter(|event| (entry.line..reply_line).contains(&event.line));
+                let caused = topic.events.iter().enumerate();
+                let caused =
+                    caused.filter(|(_, event)| (entry.line..reply_line).contains(&event.line));
                 execution
                     .before
-                    .extend(caused.map(|event| self.names.as_sent(topic.event_text(event))));
+                    .extend(caused.map(|(number, _)| self.event_text(number)));
             }
             execution
                 .before
@@ -71,13 +70,23 @@ impl Replay {
             };
         }
         execution.outcome = self.outcome(number);
+        if self.index.states.has_effect(number)
+            && let Some(returned) = topic.returned(entry)
+        {
+            let mut model = self.model.clone();
+            model.answered(&entry.command, &entry.arguments, returned);
+            self.set_model(model);
+        }
         if entry.command == "x-exit-preconfig"
             && !matches!(execution.outcome, Some(Outcome::ErrorText(_)))
         {
             self.before_machine = false;
         }
-        let last = number + 1 == topic.entries.len();
-        execution.quits = entry.command == "quit" || (last && topic.closed.is_some());
+        let closes = topic
+            .parts
+            .iter()
+            .any(|part| part.closed && part.entries.end == number + 1);
+        execution.quits = entry.command == "quit" || closes;
         execution
     }
 
@@ -86,8 +95,7 @@ impl Replay {
         let end = self.index.steps[self.step].events.end;
         let mut events = Vec::new();
         while self.next_event < end && self.topic().events[self.next_event].line < line {
-            events.push(self.event_text(self.next_event));
-            self.next_event += 1;
+            events.push(self.next_event());
             self.released_at = now;
         }
         events
@@ -102,28 +110,25 @@ impl Replay {
                 .iter()
                 .find(|(recorded, _)| *recorded == wrote.to)
                 .map_or(&wrote.to, |(_, sent)| sent);
-            let place = self.place(to);
-            call.descriptors
-                .write(&place, &wrote.data)
-                .map_err(|error| {
-                    let reason = rustix::io::Errno::from_io_error(&error);
-                    let reason =
-                        reason.map_or_else(|| error.to_string(), |reason| reason.to_string());
-                    let reason = reason.split(" (os error").next().unwrap_or_default();
-                    Failure::generic(format!("Could not open '{to}': {reason}"))
-                })?;
+            let written = match self.place(to) {
+                Some(place) => call.descriptors.write_file(&place, &wrote.data),
+                None => call.descriptors.write(to, &wrote.data),
+            };
+            written.map_err(|error| {
+                let reason = rustix::io::Errno::from_io_error(&error);
+                let reason = reason.map_or_else(|| error.to_string(), |reason| reason.to_string());
+                let reason = reason.split(" (os error").next().unwrap_or_default();
+                Failure::generic(format!("Could not open '{to}': {reason}"))
+            })?;
         }
         Ok(())
     }
 
-    /// Where a file of this name is here.
-    fn place<'a>(&self, name: &'a str) -> Cow<'a, str> {
+    /// Where a file of this name is here, if that was said.
+    fn place(&self, name: &str) -> Option<PathBuf> {
         let path = Path::new(name.strip_prefix("file:").unwrap_or(name));
-        let moved = self.folder.as_ref().and_then(|(recorded, here)| {
-            let rest = path.strip_prefix(recorded).ok()?;
-            Some(here.join(rest).to_str()?.to_owned())
-        });
-        moved.map_or(Cow::Borrowed(name), Cow::Owned)
+        let (recorded, here) = self.folder.as_ref()?;
+        path.strip_prefix(recorded).ok().map(|rest| here.join(rest))
     }
 
     fn outcome(&mut self, number: usize) -> Option<Outcome> {
@@ -140,6 +145,9 @@ impl Replay {
             ReplyBody::Success(range) | ReplyBody::Error(range) => range,
         };
         let text = topic.slice(range);
+        if let Some(corrected) = self.corrected(number, body, text) {
+            return Some(Outcome::Text(spaced(&self.names.as_sent(&corrected))));
+        }
         let shared = if self.names.is_empty() {
             self.replies[number]
                 .get_or_insert_with(|| spaced(text))
@@ -154,7 +162,22 @@ impl Replay {
     }
 }
 
-fn spaced(text: &str) -> Arc<[u8]> {
+impl Replay {
+    /// An answer of another state as it is in this one, where events say that it differs.
+    fn corrected(&self, number: usize, body: &ReplyBody, text: &str) -> Option<String> {
+        let then = self.index.states.before(number);
+        if self.mode == Mode::Strict
+            || self.model_number == Some(then)
+            || !matches!(body, ReplyBody::Success(_))
+        {
+            return None;
+        }
+        let then = self.index.states.model(then);
+        correct(&self.entry(number).command, text, then, &self.model)
+    }
+}
+
+pub(super) fn spaced(text: &str) -> Arc<[u8]> {
     let mut out = Vec::new();
     respace(&mut out, text);
     out.into()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Which recorded request answers a request.
 
-use super::key::role_key;
+use std::ops::Range;
+
 use super::state::{Mode, Replay};
 use crate::json::Object;
 use crate::schema::changes_state;
@@ -29,42 +30,128 @@ fn enter(entry: usize) -> Found {
 
 impl Replay {
     pub(super) fn find(&self, command: &str, arguments: &Object) -> Option<Found> {
-        let candidates = self.index.candidates(&role_key(command, arguments));
-        let last = self.index.steps.len() - 1;
-        if changes_state(command, arguments) {
-            let openers = || {
-                candidates
-                    .iter()
-                    .copied()
-                    .filter(|&entry| self.index.opens(entry))
-            };
-            let later = openers().find(|&entry| self.index.step_of[entry] > self.step);
-            // Looking around, a client may want to go back to where it was.
-            let back = || openers().rfind(|_| self.mode == Mode::Lenient);
-            return later.or_else(back).map(enter);
+        let key = self.index.ignored.key(command, arguments);
+        let candidates = self.index.candidates(&key);
+        match changes_state(command, arguments) {
+            true => self.find_change(candidates).map(enter),
+            false => self.find_look(candidates, arguments),
         }
+    }
+
+    /// The steps of the session at hand.
+    fn steps_here(&self) -> Range<usize> {
+        let (steps, part) = (&self.index.steps, self.part());
+        let start = steps.partition_point(|step| step.part < part);
+        start..steps.partition_point(|step| step.part <= part)
+    }
+
+    fn part(&self) -> usize {
+        self.index.steps[self.step].part
+    }
+
+    /// Whether an entry was recorded in the present state, as far as events and answers say it.
+    fn was_now(&self, entry: usize) -> bool {
+        self.model_number == Some(self.index.states.before(entry))
+    }
+
+    /// Whether an entry was recorded on a machine that ran, or did not, with the same things added.
+    fn agrees(&self, entry: usize) -> bool {
+        let states = &self.index.states;
+        self.was_now(entry) || self.model.agrees(states.model(states.before(entry)))
+    }
+
+    /// The same, in a run state that is known to be the present one.
+    fn was_like_now(&self, entry: usize) -> bool {
+        let model = self.index.states.model(self.index.states.before(entry));
+        model.run == self.model.run && self.agrees(entry)
+    }
+
+    /// A change: the next that is recorded in this session. If one is not strict, one that was
+    /// recorded in the present state comes first, also of before or of another session.
+    fn find_change(&self, candidates: &[usize]) -> Option<usize> {
+        let step = |entry: usize| self.index.step_of[entry];
+        let here = self.steps_here();
+        let openers = || {
+            let all = candidates.iter().copied();
+            all.filter(|&entry| self.index.opens(entry))
+        };
+        let later =
+            || openers().filter(|&entry| here.contains(&step(entry)) && step(entry) > self.step);
+        let elsewhere = || openers().filter(|&entry| !here.contains(&step(entry)));
+        if self.mode == Mode::Strict {
+            return later()
+                .next()
+                .or_else(|| elsewhere().find(|&entry| self.was_now(entry)));
+        }
+        let earlier =
+            || openers().filter(|&entry| here.contains(&step(entry)) && step(entry) <= self.step);
+        let agreeing = later()
+            .find(|&entry| self.agrees(entry))
+            .or_else(|| earlier().rfind(|&entry| self.agrees(entry)))
+            .or_else(|| elsewhere().find(|&entry| self.was_now(entry)))
+            .or_else(|| elsewhere().find(|&entry| self.agrees(entry)));
+        if self.mode == Mode::FreeReads {
+            return agreeing;
+        }
+        // Looking around, a client may want to go back to where it was.
+        agreeing
+            .or_else(|| later().next())
+            .or_else(|| earlier().next_back())
+            .or_else(|| elsewhere().next())
+    }
+
+    fn find_look(&self, candidates: &[usize], arguments: &Object) -> Option<Found> {
         let within = |step: usize| self.choose(candidates, step, arguments);
         if let Some(entry) = within(self.step) {
             return Some(stay(entry));
         }
+        let here = self.steps_here();
         let state = self.index.steps[self.step].state;
         let same_state = |step: &usize| self.index.steps[*step].state == state;
-        if let Some(entry) = (0..=last).filter(same_state).find_map(within) {
+        if let Some(entry) = here.clone().filter(same_state).find_map(within) {
             return Some(stay(entry));
         }
         // What changed the state here was not a request: the client cannot ask for it, so it has
         // happened.
         let outside =
-            (self.step + 1..=last).take_while(|&step| self.index.steps[step].opener.is_none());
+            (self.step + 1..here.end).take_while(|&step| self.index.steps[step].opener.is_none());
         if let Some(entry) = outside.filter_map(within).next() {
             return Some(enter(entry));
         }
+        let steps = candidates
+            .iter()
+            .map(|&entry| (entry, self.index.step_of[entry]));
+        let elsewhere = || steps.clone().filter(|(_, step)| !here.contains(step));
+        let started_so = |&(entry, step): &(usize, usize)| {
+            let part = self.index.steps[step].part;
+            let first = self.index.steps.partition_point(|step| step.part < part);
+            self.was_now(entry) && self.index.steps[step].state == self.index.steps[first].state
+        };
+        let of_another = || elsewhere().find(started_so);
         if self.mode == Mode::Strict {
-            return None;
+            return of_another().and_then(|(_, step)| within(step)).map(stay);
         }
-        let earlier = (0..self.step).rev().find_map(within);
-        earlier
-            .or_else(|| (self.step + 1..=last).find_map(within))
+        let nearest = |condition: &dyn Fn(usize) -> bool| {
+            let own = steps
+                .clone()
+                .filter(|(entry, step)| here.contains(step) && condition(*entry));
+            let (mut before, mut after): (Vec<_>, Vec<_>) = own
+                .map(|(_, step)| step)
+                .partition(|&step| step < self.step);
+            before.reverse();
+            before.append(&mut after);
+            before.into_iter().find_map(within)
+        };
+        nearest(&|entry| self.was_now(entry))
+            .or_else(|| of_another().and_then(|(_, step)| within(step)))
+            .or_else(|| {
+                elsewhere()
+                    .find(|(entry, _)| self.was_now(*entry))
+                    .and_then(|(_, step)| within(step))
+            })
+            .or_else(|| nearest(&|entry| self.was_like_now(entry)))
+            .or_else(|| nearest(&|_| true))
+            .or_else(|| elsewhere().next().and_then(|(_, step)| within(step)))
             .map(stay)
     }
 

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use super::model::Event;
 use super::nearest::request_text;
 use super::refuse::quits;
 use super::state::{Mode, Replay, Timing};
-use crate::core::{Backend, Call, Execution, Known, Leftovers, Outcome};
+use crate::core::{Backend, Call, Execution, Failure, Known, Leftovers, Outcome, Unmatched};
 use crate::json::{Object, Value};
 use crate::recording::{QemuVersion, scrub_request};
 use crate::schema::{DESCRIPTOR_COMMANDS, allowed_before_machine, changes_state};
@@ -66,7 +67,11 @@ impl Backend for Replay {
         if by_schema == Some(None) && !self.answered(name) {
             if !self.index.knows(name) {
                 let request = request_text(name, &Object::new());
-                self.remember(request, "this QEMU has no such command", Vec::new());
+                self.remember(Unmatched {
+                    request,
+                    problem: "this QEMU has no such command".to_owned(),
+                    ..Unmatched::default()
+                });
             }
             return None;
         }
@@ -78,7 +83,7 @@ impl Backend for Replay {
 
     fn execute(&mut self, mut call: Call<'_>) -> Execution {
         if DESCRIPTOR_COMMANDS.contains(&call.command) {
-            if let Err(failure) = self.check(&call) {
+            if let Err(failure) = self.checked(&call) {
                 return Execution::fail(failure);
             }
             if let Some(outcome) = call.descriptors.execute(call.command, call.arguments) {
@@ -88,11 +93,27 @@ impl Backend for Replay {
         let renamed = self.as_recorded(call.command, call.arguments);
         let arguments = renamed.as_ref().unwrap_or(call.arguments);
         let Some(found) = self.find(call.command, arguments) else {
-            return self.unrecorded(&call);
+            let arguments = arguments.clone();
+            return self.unrecorded(&call, &arguments);
         };
+        let before = self.index.states.before(found.entry);
+        if found.enters
+            && !self.model.agrees(self.index.states.model(before))
+            && let Some(failure) = self.contradicted(call.command, arguments)
+        {
+            return Execution::fail(failure);
+        }
         let mut events = Vec::new();
         if found.enters {
             self.enter(self.index.step_of[found.entry], call.now, &mut events);
+            // A lenient replay may come here from elsewhere.
+            let before = self
+                .index
+                .states
+                .model(self.index.states.before(found.entry));
+            if !self.model.agrees(before) {
+                self.set_model(before.clone());
+            }
         }
         self.serve(found.entry, &mut call, events)
     }
@@ -129,8 +150,7 @@ impl Backend for Replay {
         let mut events = Vec::new();
         while self.deadline().is_some_and(|deadline| deadline <= now) {
             self.released_at = self.deadline().unwrap_or(now);
-            events.push(self.event_text(self.next_event));
-            self.next_event += 1;
+            events.push(self.next_event());
         }
         events
     }
@@ -145,20 +165,72 @@ impl Backend for Replay {
         };
         self.enter(step, now, &mut Vec::new());
         self.next_event = self.index.steps[step].events.end;
+        self.set_model(self.index.states.end(step).clone());
         true
     }
 
-    fn leftovers(&self) -> Leftovers {
-        if self.mode == Mode::Lenient {
-            return Leftovers::default();
+    fn check(&self, command: &str, arguments: &Object) -> Result<(), Failure> {
+        let release = self.recording.version().release();
+        match self
+            .schema()
+            .filter(|schema| schema.command(command).is_some())
+        {
+            Some(schema) => schema.check(command, arguments, release),
+            None => Ok(()),
         }
+    }
+
+    fn sent_event(&mut self, text: &str) {
+        if let Some(event) = Event::read(text) {
+            let mut model = self.model.clone();
+            model.event(&event, None);
+            self.set_model(model);
+        }
+    }
+
+    fn refused(&mut self, command: &str, now: Duration) -> Vec<String> {
+        let mut events = Vec::new();
+        let next = self.step + 1;
         let topic = self.topic();
-        let missed = self
-            .index
-            .steps
-            .iter()
-            .zip(&self.visited)
-            .filter(|(_, visited)| !**visited);
+        let opener = self.index.steps.get(next).and_then(|step| step.opener);
+        // A refused request changes nothing; the recorder could not know that.
+        let same = opener.map(|opener| &topic.entries[opener]);
+        if same.is_some_and(|entry| entry.command == command && topic.error(entry).is_some()) {
+            self.enter(next, now, &mut events);
+        }
+        events
+    }
+
+    fn reset(&mut self) {
+        self.start_again();
+    }
+
+    fn leftovers(&self) -> Leftovers {
+        match self.mode {
+            Mode::Lenient => Leftovers::default(),
+            Mode::FreeReads => Leftovers {
+                unmatched: self.unmatched.clone(),
+                unmatched_more: self.unmatched_more,
+                ..Leftovers::default()
+            },
+            Mode::Strict => Leftovers {
+                unmatched: self.unmatched.clone(),
+                unmatched_more: self.unmatched_more,
+                moments: self.never_reached(),
+                faults: Vec::new(),
+            },
+        }
+    }
+}
+
+impl Replay {
+    /// The recorded moments that were never reached, of the sessions that were begun.
+    fn never_reached(&self) -> Vec<String> {
+        let topic = self.topic();
+        let steps = || self.index.steps.iter().zip(&self.visited);
+        let begun =
+            |part: usize| part == 0 || steps().any(|(step, visited)| step.part == part && *visited);
+        let missed = steps().filter(|(step, visited)| !**visited && begun(step.part));
         let moments = missed.filter_map(|(step, _)| {
             let entry = step.opener.map(|opener| &topic.entries[opener]);
             if entry.is_some_and(|entry| quits(&entry.command, &entry.arguments).is_some()) {
@@ -168,16 +240,9 @@ impl Backend for Replay {
                 format!(": {}", request_text(&entry.command, &entry.arguments))
             });
             let line = entry.map_or(step.line, |entry| entry.line);
-            Some(format!(
-                "{}:{line}: moment {}{what}",
-                topic.path().display(),
-                step.moment
-            ))
+            let moment = step.moment - topic.parts[step.part].moments;
+            Some(format!("{}: moment {moment}{what}", topic.place(line)))
         });
-        Leftovers {
-            unmatched: self.unmatched.clone(),
-            moments: moments.collect(),
-            faults: Vec::new(),
-        }
+        moments.collect()
     }
 }

@@ -3,16 +3,25 @@
 
 mod answer;
 mod builtin;
+mod contradictions;
+mod correct;
 mod find;
+mod ignored;
 mod index;
 mod key;
 mod machine;
+mod model;
 mod names;
 mod nearest;
 mod refuse;
+mod relations;
 mod state;
+mod states;
+mod steps;
 
-pub use state::{Mode, Replay, Timing};
+pub use contradictions::contradictions;
+pub use ignored::{IgnoredError, IgnoredMember};
+pub use state::{Mode, Replay, Timestamps, Timing};
 
 #[cfg(test)]
 mod tests;

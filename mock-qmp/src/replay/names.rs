@@ -10,11 +10,26 @@ use crate::recording::SCRUBBED;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     pairs: Vec<(String, String)>,
+    /// Folders that have other names here: (recorded, here).
+    folders: Vec<(String, String)>,
 }
+
+/// Most names that are kept: clients make them up.
+const MOST: usize = 1024;
 
 impl Names {
     pub(super) fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.pairs.is_empty() && self.folders.is_empty()
+    }
+
+    pub(super) fn map(&mut self, recorded: &str, here: &str) {
+        let bare = |path: &str| path.trim_end_matches('/').to_owned();
+        self.folders.push((bare(recorded), bare(here)));
+    }
+
+    /// Forgets what clients named.
+    pub(super) fn forget(&mut self) {
+        self.pairs.clear();
     }
 
     /// Notes what a request names differently. Descriptors are not names, they mean something only
@@ -26,6 +41,9 @@ impl Names {
                 .any(|start| pair.0.starts_with(start));
             if !descriptor && !pair.0.contains(SCRUBBED) {
                 self.pairs.retain(|(recorded, _)| *recorded != pair.0);
+                if self.pairs.len() == MOST {
+                    self.pairs.remove(0);
+                }
                 self.pairs.push(pair);
             }
         }
@@ -45,6 +63,9 @@ impl Names {
                 text.replace(&recorded_text, &sent_text)
             };
         }
+        for (recorded, here) in &self.folders {
+            text = moved(&text, recorded, here);
+        }
         text
     }
 
@@ -53,7 +74,11 @@ impl Names {
         match value {
             Value::String(text) => {
                 let pair = self.pairs.iter().find(|(_, sent)| sent == text);
-                Value::String(pair.map_or(text, |(recorded, _)| recorded).clone())
+                let mut text = pair.map_or(text, |(recorded, _)| recorded).clone();
+                for (recorded, here) in &self.folders {
+                    text = moved(&text, here, recorded);
+                }
+                Value::String(text)
             }
             Value::Array(elements) => Value::Array(
                 elements
@@ -70,6 +95,25 @@ impl Names {
             other => other.clone(),
         }
     }
+}
+
+/// The text with a folder in the place of another, where its name ends there.
+fn moved(text: &str, from: &str, to: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(from) {
+        let end = at + from.len();
+        let whole = |c: char| !(c.is_alphanumeric() || "_-.".contains(c));
+        let starts = rest[..at]
+            .chars()
+            .next_back()
+            .is_none_or(|c| whole(c) && c != '/');
+        let ends = rest[end..].chars().next().is_none_or(whole);
+        out.push_str(&rest[..at]);
+        out.push_str(if starts && ends { to } else { from });
+        rest = &rest[end..];
+    }
+    out + rest
 }
 
 #[cfg(test)]

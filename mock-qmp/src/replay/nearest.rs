@@ -1,28 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! What a recording holds that comes close to a request it does not hold.
+//! What a recording holds that comes close to a request it does not hold, and where they differ.
 
+use crate::core::Difference;
 use crate::json::{Object, Style, Value, write_value};
 use crate::recording::{Entry, Recording};
 
 /// How many are listed.
 const LISTED: usize = 3;
-/// Longest text of one, in bytes.
-const LONGEST: usize = 160;
+/// Longest text of a request, in bytes.
+const LONGEST: usize = 2000;
+/// Longest text of a value that differs, in bytes.
+const LONGEST_VALUE: usize = 300;
+/// Most differences that are listed.
+const MOST_DIFFERENCES: usize = 20;
 
 /// The request as compact JSON.
 pub(crate) fn request_text(command: &str, arguments: &Object) -> String {
-    let mut out = Vec::new();
     let mut members = Object::from([("execute".to_owned(), Value::String(command.to_owned()))]);
     if !arguments.is_empty() {
         members.insert("arguments".to_owned(), Value::Object(arguments.clone()));
     }
-    write_value(&mut out, &Value::Object(members), Style::Compact);
-    shortened(String::from_utf8(out).unwrap_or_default())
+    text_of(&Value::Object(members), LONGEST)
 }
 
-/// The closest recorded requests as `FILE:LINE: REQUEST`: same command with few differences first,
-/// then similar names.
-pub(crate) fn nearest(recording: &Recording, command: &str, arguments: &Object) -> Vec<String> {
+fn text_of(value: &Value, longest: usize) -> String {
+    let mut out = Vec::new();
+    write_value(&mut out, value, Style::Compact);
+    shortened(String::from_utf8(out).unwrap_or_default(), longest)
+}
+
+/// The entries that come closest, each with another request: same command with few differences
+/// first, then similar names.
+pub(super) fn nearest<'a>(
+    recording: &'a Recording,
+    command: &str,
+    arguments: &Object,
+) -> Vec<&'a Entry> {
     let topic = recording.topic();
     let mut ranked: Vec<(usize, &Entry)> = topic
         .entries()
@@ -31,19 +44,50 @@ pub(crate) fn nearest(recording: &Recording, command: &str, arguments: &Object) 
         .map(|entry| (distance(entry, command, arguments), entry))
         .collect();
     ranked.sort_by_key(|(distance, entry)| (*distance, entry.line));
-    let mut texts: Vec<String> = Vec::new();
-    let mut seen = Vec::new();
+    let mut found: Vec<&Entry> = Vec::new();
     for (_, entry) in ranked {
-        let text = request_text(&entry.command, &entry.arguments);
-        if !seen.contains(&text) {
-            texts.push(format!("{}:{}: {text}", topic.path().display(), entry.line));
-            seen.push(text);
+        let same =
+            |other: &&Entry| other.command == entry.command && other.arguments == entry.arguments;
+        if !found.iter().any(same) {
+            found.push(entry);
         }
-        if texts.len() == LISTED {
+        if found.len() == LISTED {
             break;
         }
     }
-    texts
+    found
+}
+
+/// Where the arguments differ, by member.
+pub(super) fn differences(sent: &Object, recorded: &Object) -> Vec<Difference> {
+    let mut all = Vec::new();
+    compare("", sent, recorded, &mut all);
+    all.truncate(MOST_DIFFERENCES);
+    all
+}
+
+fn compare(path: &str, sent: &Object, recorded: &Object, all: &mut Vec<Difference>) {
+    let mut members: Vec<&String> = sent.keys().chain(recorded.keys()).collect();
+    members.sort();
+    members.dedup();
+    for name in members {
+        let member = match path {
+            "" => name.clone(),
+            path => format!("{path}.{name}"),
+        };
+        let shown = |value: &Value| text_of(value, LONGEST_VALUE);
+        match (sent.get(name), recorded.get(name)) {
+            (Some(sent), Some(recorded)) if sent == recorded => {}
+            (Some(Value::Object(sent)), Some(Value::Object(recorded))) => {
+                compare(&member, sent, recorded, all);
+            }
+            (sent, recorded) => all.push(Difference {
+                member,
+                sent: sent.map(shown),
+                recorded: recorded.map(shown),
+            }),
+        }
+    }
 }
 
 fn distance(entry: &Entry, command: &str, arguments: &Object) -> usize {
@@ -78,9 +122,9 @@ fn edits(one: &str, other: &str) -> usize {
     row[other.len()]
 }
 
-fn shortened(mut text: String) -> String {
-    if text.len() > LONGEST {
-        let end = (0..=LONGEST)
+fn shortened(mut text: String, longest: usize) -> String {
+    if text.len() > longest {
+        let end = (0..=longest)
             .rev()
             .find(|&end| text.is_char_boundary(end))
             .unwrap_or(0);
@@ -107,8 +151,13 @@ mod tests {
             ["path", "property"].map(|key| (key.to_owned(), Value::String("/b".to_owned()))),
         );
         let found = nearest(&recording, "qom-get", &arguments);
-        assert!(found[0].starts_with("t.qmp:4: "), "{found:?}");
-        assert!(nearest(&recording, "query-blok", &Object::new())[0].starts_with("t.qmp:2: "));
+        assert_eq!(found[0].line, 4, "{found:?}");
+        let all: Vec<_> = differences(&arguments, &found[0].arguments)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(all, ["property: \"/b\", recorded: \"y\""]);
+        assert_eq!(nearest(&recording, "query-blok", &Object::new())[0].line, 2);
     }
 
     #[test]

@@ -6,11 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ignored::{Ignored, IgnoredMember};
 use super::index::Index;
+use super::model::{Event, Model};
 use super::names::Names;
-use crate::core::Unmatched;
+use crate::core::{Unmatched, timestamp};
 use crate::recording::{Entry, Recording, Topic};
 use crate::schema::Schema;
+
+/// Most requests without an answer that are kept for the report.
+const MOST_UNMATCHED: usize = 1000;
 
 /// How a replay treats requests that the recording does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -18,8 +23,22 @@ pub enum Mode {
     /// Answers what it can, also from other moments, and remembers nothing.
     #[default]
     Lenient,
-    /// Answers only what was recorded in this state, and reports everything else at the end.
+    /// Requests that only look are answered as when lenient; changes only in the state in which they
+    /// were recorded. Everything else is reported at the end.
+    FreeReads,
+    /// Answers only what was recorded in this state, and reports everything else at the end, and
+    /// what was never reached.
     Strict,
+}
+
+/// Which time events carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Timestamps {
+    /// The present.
+    #[default]
+    Now,
+    /// That of the recording.
+    Recorded,
 }
 
 /// When answers and events come.
@@ -40,6 +59,7 @@ pub struct Replay {
     pub(super) index: Arc<Index>,
     pub(super) mode: Mode,
     pub(super) timing: Timing,
+    pub(super) timestamps: Timestamps,
     /// The folder of the recorded machine's files, and the one that takes its place here.
     pub(super) folder: Option<(PathBuf, PathBuf)>,
     pub(super) step: usize,
@@ -59,12 +79,28 @@ pub struct Replay {
     pub(super) before_machine: bool,
     pub(super) names: Names,
     pub(super) unmatched: Vec<Unmatched>,
+    /// How many more there were than are kept.
+    pub(super) unmatched_more: u64,
+    /// What the machine is like, and which of the recording's states that is.
+    pub(super) model: Model,
+    pub(super) model_number: Option<usize>,
 }
 
 impl Replay {
     /// A replay at the recording's start.
     pub fn new(recording: Recording) -> Self {
-        let index = Arc::new(Index::new(&recording));
+        let mut ignored = Ignored::default();
+        let listed = recording
+            .machine()
+            .map_or(&[][..], |machine| &machine.ignore);
+        // What is not of this form is found by `check`.
+        let members = listed.iter().filter_map(|text| text.parse().ok());
+        members.for_each(|member| ignored.add(member));
+        if recording.topic().parts.len() > 1 {
+            ignored.made_up_nodes();
+        }
+        let index = Index::new(&recording, ignored);
+        let model = index.states.start(0).clone();
         let entries = recording.topic().entries().len();
         let mut visited = vec![false; index.steps.len()];
         visited[0] = true;
@@ -73,6 +109,7 @@ impl Replay {
             recording,
             mode: Mode::default(),
             timing: Timing::default(),
+            timestamps: Timestamps::default(),
             folder: None,
             step: 0,
             opened_at: Duration::ZERO,
@@ -87,7 +124,10 @@ impl Replay {
             before_machine,
             names: Names::default(),
             unmatched: Vec::new(),
-            index,
+            unmatched_more: 0,
+            model_number: index.states.find(&model),
+            model,
+            index: Arc::new(index),
         }
     }
 
@@ -101,6 +141,65 @@ impl Replay {
     pub fn timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
         self
+    }
+
+    /// Chooses which time events carry.
+    pub fn timestamps(mut self, timestamps: Timestamps) -> Self {
+        self.timestamps = timestamps;
+        self
+    }
+
+    /// A member whose value clients choose anew each time: it makes no difference.
+    pub fn ignore(mut self, member: IgnoredMember) -> Self {
+        let mut ignored = self.index.ignored.clone();
+        ignored.add(member);
+        self.index = Arc::new(Index::new(&self.recording, ignored));
+        self
+    }
+
+    /// A folder that has another name here: in requests the one stands for the other, and in
+    /// answers and events the other way round.
+    pub fn map(mut self, recorded: &str, here: &str) -> Self {
+        self.names.map(recorded, here);
+        self
+    }
+
+    /// Starts again, as if nobody had asked anything yet.
+    pub(super) fn start_again(&mut self) {
+        self.step = 0;
+        self.next_event = self.index.steps[0].events.start;
+        self.attached = false;
+        self.served.fill(false);
+        self.visited.fill(false);
+        self.visited[0] = true;
+        self.before_machine = starts_before_machine(&self.recording);
+        self.names.forget();
+        self.unmatched.clear();
+        self.unmatched_more = 0;
+        self.set_model(self.index.states.start(0).clone());
+    }
+
+    pub(super) fn set_model(&mut self, model: Model) {
+        self.model_number = self.index.states.find(&model);
+        self.model = model;
+    }
+
+    /// Notes an event of the recording that is sent.
+    pub(super) fn note_event(&mut self, number: usize) {
+        let topic = self.recording.topic.clone();
+        if let Some(event) = Event::read(topic.event_text(&topic.events[number])) {
+            let mut model = self.model.clone();
+            model.event(&event, self.index.states.run_after(number));
+            self.set_model(model);
+        }
+    }
+
+    /// The step's next event, which is sent now.
+    pub(super) fn next_event(&mut self) -> String {
+        let number = self.next_event;
+        self.next_event += 1;
+        self.note_event(number);
+        self.event_text(number)
     }
 
     /// Writes files that requests name below the folder `recorded` below `here` instead.
@@ -124,24 +223,30 @@ impl Replay {
 
     pub(super) fn event_text(&self, event: usize) -> String {
         let topic = self.topic();
-        self.names.as_sent(topic.event_text(&topic.events[event]))
+        let text = self.names.as_sent(topic.event_text(&topic.events[event]));
+        match self.timestamps {
+            Timestamps::Now => stamped(text),
+            Timestamps::Recorded => text,
+        }
     }
 
-    pub(super) fn remember(&mut self, request: String, problem: &str, nearest: Vec<String>) {
-        if self.mode == Mode::Strict {
-            self.unmatched.push(Unmatched {
-                request,
-                problem: problem.to_owned(),
-                nearest,
-            });
+    pub(super) fn remember(&mut self, unmatched: Unmatched) {
+        if self.mode == Mode::Lenient {
+            return;
+        }
+        if self.unmatched.len() < MOST_UNMATCHED {
+            self.unmatched.push(unmatched);
+        } else {
+            self.unmatched_more += 1;
         }
     }
 
     /// Enters a step; what was still to come in the one at hand comes first.
     pub(super) fn enter(&mut self, step: usize, now: Duration, events: &mut Vec<String>) {
-        if step > self.step {
-            let rest = self.next_event..self.index.steps[self.step].events.end;
-            events.extend(rest.map(|event| self.event_text(event)));
+        if step > self.step && self.index.steps[step].part == self.index.steps[self.step].part {
+            while self.next_event < self.index.steps[self.step].events.end {
+                events.push(self.next_event());
+            }
         } else {
             let entries = self.index.steps[step].entries.start..;
             self.served[entries].fill(false);
@@ -152,6 +257,22 @@ impl Replay {
         self.released_at = now;
         self.next_event = self.index.steps[step].events.start;
     }
+}
+
+/// The event's text with the time of now.
+fn stamped(text: String) -> String {
+    #[derive(serde::Deserialize)]
+    struct Stamp<'a> {
+        #[serde(borrow)]
+        timestamp: &'a serde_json::value::RawValue,
+    }
+    let Ok(stamp) = serde_json::from_str::<Stamp<'_>>(&text) else {
+        return text;
+    };
+    let recorded = stamp.timestamp.get();
+    let start = (recorded.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+    let end = start + recorded.len();
+    format!("{}{}{}", &text[..start], timestamp(), &text[end..])
 }
 
 /// Whether QEMU was to wait before it sets up the machine.

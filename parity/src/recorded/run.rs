@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hmp::client::Client;
 use hmp_engine::engine::Monitor;
 use mock_qmp::recording::BuiltinLine;
-use mock_qmp::{MockQmp, Mode, Recording};
+use mock_qmp::{Files, MockQmp, Mode, Recording};
 use tokio::net::UnixStream;
 
 use super::session::{DIR, relayed};
@@ -72,6 +72,7 @@ async fn topic(path: &Path, ours: &Ours) -> Result<Vec<Entry>, RecordingsError> 
     let folder = tempfile::tempdir().map_err(|e| broken(&e))?;
     let mock = MockQmp::from_recording(recording)
         .mode(Mode::Strict)
+        .files(Files::WhereEmpty)
         .folder(DIR, folder.path());
     let (server, mut side, helper) = match ours {
         Ours::Engine => {

@@ -52,6 +52,8 @@ pub fn machine(case: &Case, program: &Program) -> Machine {
         variant: case.variant.clone(),
         arguments: Vec::new(),
         schema: String::new(),
+        topics: Vec::new(),
+        ignore: Vec::new(),
         qemu: QemuVersion {
             major: program.version.major,
             minor: program.version.minor,

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use mock_qmp::{MockQmp, Mode, Recording, Server};
+use mock_qmp::{Files, MockQmp, Mode, Recording, Server};
 
 use crate::client::{Client, Events, Options};
 
@@ -15,8 +15,10 @@ pub(super) async fn connect(
     options: &Options,
 ) -> Result<(Server, Client, Events), String> {
     let shown = path.display();
-    let recording = Recording::load(path).map_err(|error| error.to_string())?;
-    let mock = MockQmp::from_recording(recording).mode(Mode::Lenient);
+    let recording = Recording::load_machine(path).map_err(|error| error.to_string())?;
+    let mock = MockQmp::from_recording(recording)
+        .mode(Mode::Lenient)
+        .files(Files::WhereEmpty);
     let (server, stream) = mock
         .serve_in_memory()
         .map_err(|error| format!("{shown}: {error}"))?;

@@ -205,8 +205,10 @@ fn the_demo_answers(#[case] line: &str, #[case] begins: &str) {
 #[case("log none", "log: blocked: ")]
 #[case("reset", "unknown command: 'reset'\n")]
 #[case("exit", "unknown command: 'exit'\n")]
-fn the_demo_says_what_it_has_not(#[case] line: &str, #[case] begins: &str) {
-    let ran = demo(line);
+fn a_session_says_what_it_has_not(#[case] line: &str, #[case] begins: &str) {
+    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recordings");
+    let session = recordings.join("10.0-x86_64-q35/main.qmp");
+    let ran = run(hmp().arg("--replay").arg(session).args(["-c", line]));
     assert!(ran.stdout.starts_with(begins), "{line}: {ran:?}");
     assert!(!ran.stdout.contains('{'), "{line}: {ran:?}");
     assert_eq!(ran.stdout.lines().count(), 1, "{line}: {ran:?}");

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Answers from a recording or a script.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use mock_qmp::core::shutdown;
+use mock_qmp::recording::locate;
+use mock_qmp::{
+    Address, Leftovers, MockQmp, Mode, MonitorOptions, Recording, ScriptFile, Server, Timestamps,
+};
+
+use crate::options::{Serve, TimestampChoice};
+use crate::report::Report;
+use crate::signals::Interrupts;
+use crate::{Outcome, runtime};
+
+/// How often it is looked whether the report has changed.
+const REPORT_INTERVAL: Duration = Duration::from_millis(200);
+
+pub fn serve(options: Box<Serve>) -> Outcome {
+    let report = Report::read(&options.report)?;
+    let control = match &options.control {
+        Some(Address::Unix(path)) => Some(path.clone()),
+        None => None,
+        Some(other) => return Err(format!("{other}: control is on a Unix socket").into()),
+    };
+    let plain = options.listen.iter().map(|address| (address, false));
+    let pretty = options.listen_pretty.iter().map(|address| (address, true));
+    let monitors = plain.chain(pretty);
+    let monitors: Vec<_> = monitors
+        .map(|(address, pretty)| (address.clone(), MonitorOptions { pretty }))
+        .collect();
+    let mock = mock(*options, control)?;
+    run(mock, &monitors, report.as_ref())
+}
+
+/// Serves until the machine ends or somebody interrupts it.
+pub fn run(
+    mock: MockQmp,
+    monitors: &[(Address, MonitorOptions)],
+    report: Option<&Report>,
+) -> Outcome {
+    runtime()?.block_on(async {
+        let mut interrupts = Interrupts::new()?;
+        let server = mock.serve_monitors(monitors)?;
+        for address in server.addresses() {
+            println!("listening on {address}");
+        }
+        tokio::select! {
+            () = server.ended() => {}
+            error = keep_writing(&server, report) => return Err(error),
+            () = interrupts.wait() => {
+                server.end(serde_json::from_str(&shutdown("host-signal")).ok().as_ref());
+                server.ended().await;
+            }
+        }
+        let result = server.finish();
+        if let Some(report) = report {
+            report.write(result.as_ref().err().unwrap_or(&Leftovers::default()))?;
+        }
+        Ok(match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(leftovers) => {
+                eprintln!("{leftovers}");
+                ExitCode::FAILURE
+            }
+        })
+    })
+}
+
+/// Writes the report whenever it changes; returns what keeps it from being written.
+async fn keep_writing(server: &Server, report: Option<&Report>) -> Box<dyn std::error::Error> {
+    let Some(report) = report else {
+        return std::future::pending().await;
+    };
+    let mut written = None;
+    loop {
+        let leftovers = server.leftovers();
+        if written.as_ref() != Some(&leftovers) {
+            if let Err(error) = report.write(&leftovers) {
+                return error;
+            }
+            written = Some(leftovers);
+        }
+        tokio::time::sleep(REPORT_INTERVAL).await;
+    }
+}
+
+fn mock(options: Serve, control: Option<PathBuf>) -> Result<MockQmp, Box<dyn std::error::Error>> {
+    let script = options.script.map(ScriptFile::load).transpose()?;
+    let mut mock = match (options.recording, script) {
+        (Some(path), script) => {
+            let recording = Recording::load_machine(locate(&path))?;
+            let mock = MockQmp::from_recording(recording);
+            match script {
+                Some(script) => mock.script(script),
+                None => mock,
+            }
+        }
+        (None, Some(script)) => MockQmp::from_script(script)?,
+        (None, None) => return Err("neither a recording nor a script".into()),
+    };
+    mock = mock
+        .mode(if options.strict {
+            Mode::Strict
+        } else {
+            options.mode.into()
+        })
+        .timing(options.timing.into())
+        .timestamps(match options.timestamps {
+            TimestampChoice::Now => Timestamps::Now,
+            TimestampChoice::Recorded => Timestamps::Recorded,
+        })
+        .repeat(options.repeat)
+        .seed(options.seed);
+    if let Some(files) = options.files {
+        mock = mock.files(files);
+    }
+    if let Some(path) = control {
+        mock = mock.control(path);
+    }
+    for (recorded, here) in &options.map {
+        mock = mock.map(recorded, here);
+    }
+    mock = options.ignore.into_iter().fold(mock, MockQmp::ignore);
+    Ok(options.fault.into_iter().fold(mock, MockQmp::fault))
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Members of requests that clients choose anew each time, besides those that have a role.
+
+use std::str::FromStr;
+
+use super::key::role_key;
+use crate::json::{Object, Value};
+
+/// A member whose value does not matter: the client's takes the recorded one's place in later
+/// answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IgnoredMember {
+    /// The command; `None` for all.
+    command: Option<String>,
+    /// The members on the way to it.
+    path: Vec<String>,
+}
+
+/// Text that names no member.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not COMMAND.MEMBER, nor *.MEMBER")]
+pub struct IgnoredError(String);
+
+impl FromStr for IgnoredMember {
+    type Err = IgnoredError;
+
+    /// Reads `COMMAND.MEMBER`, `COMMAND.MEMBER.MEMBER` and so on, or `*.MEMBER`.
+    fn from_str(text: &str) -> Result<Self, IgnoredError> {
+        let mut parts = text.split('.').map(str::to_owned);
+        let command = parts.next().unwrap_or_default();
+        let path: Vec<String> = parts.collect();
+        if command.is_empty() || path.is_empty() || path.iter().any(String::is_empty) {
+            return Err(IgnoredError(text.to_owned()));
+        }
+        Ok(Self {
+            command: (command != "*").then_some(command),
+            path,
+        })
+    }
+}
+
+/// All of them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ignored {
+    members: Vec<IgnoredMember>,
+    /// Whether names of block nodes that QEMU made up make no difference: sessions that are played
+    /// as one machine have others each.
+    nodes: bool,
+}
+
+impl Ignored {
+    pub(super) fn add(&mut self, member: IgnoredMember) {
+        self.members.push(member);
+    }
+
+    pub(super) fn made_up_nodes(&mut self) {
+        self.nodes = true;
+    }
+
+    /// What two requests have in common that are the same.
+    pub(super) fn key(&self, command: &str, arguments: &Object) -> String {
+        let concerned = |member: &&IgnoredMember| {
+            let command_of = member.command.as_deref();
+            command_of.is_none_or(|of| of == command)
+        };
+        let members: Vec<_> = self.members.iter().filter(concerned).collect();
+        if members.is_empty() && !self.nodes {
+            return role_key(command, arguments);
+        }
+        let mut arguments = arguments.clone();
+        if self.nodes {
+            arguments.values_mut().for_each(without_made_up_node);
+        }
+        for member in members {
+            blank(&mut arguments, &member.path);
+        }
+        role_key(command, &arguments)
+    }
+}
+
+/// QEMU makes up `#block` and a number (`id_generate`).
+fn without_made_up_node(value: &mut Value) {
+    match value {
+        Value::String(text) if text.starts_with("#block") => *value = Value::Null,
+        Value::Array(elements) => elements.iter_mut().for_each(without_made_up_node),
+        _ => {}
+    }
+}
+
+fn blank(members: &mut Object, path: &[String]) {
+    let Some((first, rest)) = path.split_first() else {
+        return;
+    };
+    match members.get_mut(first) {
+        Some(value) if rest.is_empty() => *value = Value::Null,
+        Some(Value::Object(inner)) => blank(inner, rest),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_ignored_makes_no_difference() {
+        let mut ignored = Ignored::default();
+        for text in ["blockdev-add.node-name", "*.opts.mac"] {
+            ignored.add(text.parse().unwrap());
+        }
+        let key = |command: &str, arguments: serde_json::Value| {
+            let Value::Object(arguments) = Value::from(arguments) else {
+                panic!()
+            };
+            ignored.key(command, &arguments)
+        };
+        let node = |name: &str| json!({"node-name": name, "driver": "null-co"});
+        assert_eq!(
+            key("blockdev-add", node("a")),
+            key("blockdev-add", node("b"))
+        );
+        assert_ne!(
+            key("blockdev-del", node("a")),
+            key("blockdev-del", node("b"))
+        );
+        let nic = |mac: &str| json!({"opts": {"mac": mac}});
+        assert_eq!(key("x", nic("1")), key("x", nic("2")));
+        for text in ["", "blockdev-add", "blockdev-add.", ".x", "a..b"] {
+            assert!(text.parse::<IgnoredMember>().is_err(), "{text}");
+        }
+    }
+}

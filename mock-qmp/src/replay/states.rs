@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! The states that a recording shows the machine in, from its events and answers.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::model::{Event, Model, status};
+use super::steps::Step;
+use crate::recording::{Entry, Topic};
+
+/// The states of a topic.
+#[derive(Debug)]
+pub(super) struct States {
+    models: Vec<Model>,
+    /// The state before each entry was carried out.
+    before: Vec<usize>,
+    /// The state at the end of each step.
+    ends: Vec<usize>,
+    /// The state at the start of each part.
+    starts: Vec<usize>,
+    /// The run state after each event that changes it, where the recording says it.
+    run_after: Vec<Option<String>>,
+    /// Whether an entry's answer changes the state.
+    effects: Vec<bool>,
+    /// Everything that was added at some time.
+    added: BTreeSet<(usize, String)>,
+}
+
+/// A line of the file that has to do with the state.
+enum Item {
+    /// An entry's answer.
+    Answer(usize),
+    Event(usize),
+}
+
+/// What a file says of run states: an event, or what `query-status` answered.
+enum Said {
+    Changed(usize),
+    Is(String),
+}
+
+impl States {
+    pub(super) fn new(topic: &Topic, steps: &[Step]) -> Self {
+        let events: Vec<_> = topic
+            .events
+            .iter()
+            .map(|event| Event::read(topic.event_text(event)))
+            .collect();
+        let run_after = vec![None; events.len()];
+        let mut states = Self {
+            models: Vec::new(),
+            before: vec![0; topic.entries.len()],
+            ends: vec![0; steps.len()],
+            starts: Vec::new(),
+            run_after,
+            effects: vec![false; topic.entries.len()],
+            added: BTreeSet::new(),
+        };
+        let mut ids = HashMap::new();
+        for (number, part) in topic.parts.iter().enumerate() {
+            let end = topic
+                .parts
+                .get(number + 1)
+                .map_or(usize::MAX, |next| next.lines);
+            let mut items = items(topic, part.lines, end);
+            let start = states.run_states(topic, &events, &items);
+            let mut model = Model {
+                run: start.unwrap_or_default(),
+                ..Model::default()
+            };
+            let id = states.intern(&mut ids, &model);
+            states.starts.push(id);
+            items.sort_by_key(|(line, _)| *line);
+            let mut items = items.into_iter().peekable();
+            let within = steps
+                .iter()
+                .enumerate()
+                .filter(|(_, step)| step.part == number);
+            let within: Vec<usize> = within.map(|(step, _)| step).collect();
+            for (place, &step) in within.iter().enumerate() {
+                let until = within
+                    .get(place + 1)
+                    .map_or(usize::MAX, |&next| steps[next].line);
+                while let Some((_, item)) = items.next_if(|(line, _)| *line < until) {
+                    match item {
+                        Item::Event(event) => {
+                            if let Some(read) = &events[event] {
+                                model.event(read, states.run_after[event].as_deref());
+                            }
+                        }
+                        Item::Answer(entry) => {
+                            // Events before its reply came of it: its own state is the step's.
+                            states.answer(topic, entry, &mut model, &mut ids);
+                        }
+                    }
+                }
+                states.ends[step] = states.intern(&mut ids, &model);
+            }
+        }
+        // What opens a step was asked in the state that the step before left.
+        for (number, step) in steps.iter().enumerate().skip(1) {
+            if let Some(opener) = step.opener {
+                states.before[opener] = match step.part != steps[number - 1].part {
+                    true => states.starts[step.part],
+                    false => states.ends[number - 1],
+                };
+            }
+        }
+        states
+    }
+
+    fn answer(
+        &mut self,
+        topic: &Topic,
+        entry: usize,
+        model: &mut Model,
+        ids: &mut HashMap<String, usize>,
+    ) {
+        self.before[entry] = self.intern(ids, model);
+        let Entry {
+            command, arguments, ..
+        } = &topic.entries[entry];
+        if let Some(returned) = topic.returned(&topic.entries[entry]) {
+            let was = model.clone();
+            model.answered(command, arguments, returned);
+            self.effects[entry] = *model != was;
+            self.added
+                .extend(model.added.difference(&was.added).cloned());
+        }
+    }
+
+    /// Notes the run state after each event that changes it, from what `query-status` says next;
+    /// returns the one at the start.
+    fn run_states(
+        &mut self,
+        topic: &Topic,
+        events: &[Option<Event>],
+        items: &[(usize, Item)],
+    ) -> Option<String> {
+        let mut said: Vec<(usize, Said)> = Vec::new();
+        for (line, item) in items {
+            match item {
+                Item::Event(event) => {
+                    if events[*event]
+                        .as_ref()
+                        .is_some_and(|event| event.run_state().is_some())
+                    {
+                        said.push((*line, Said::Changed(*event)));
+                    }
+                }
+                Item::Answer(entry) => {
+                    let entry = &topic.entries[*entry];
+                    let returned = topic
+                        .returned(entry)
+                        .filter(|_| entry.command == "query-status");
+                    if let Some(status) = returned.and_then(status) {
+                        said.push((*line, Said::Is(status)));
+                    }
+                }
+            }
+        }
+        said.sort_by_key(|(line, _)| *line);
+        let mut start = None;
+        let mut last = None;
+        let mut known = false;
+        for (_, said) in said {
+            match said {
+                Said::Changed(event) => (last, known) = (Some(event), false),
+                Said::Is(status) if !known => {
+                    known = true;
+                    match last {
+                        Some(event) => self.run_after[event] = Some(status),
+                        None => start = Some(status),
+                    }
+                }
+                Said::Is(_) => {}
+            }
+        }
+        start
+    }
+
+    fn intern(&mut self, ids: &mut HashMap<String, usize>, model: &Model) -> usize {
+        let next = self.models.len();
+        *ids.entry(format!("{model:?}")).or_insert_with(|| {
+            self.models.push(model.clone());
+            next
+        })
+    }
+
+    /// The number of a state, if the recording shows it.
+    pub(super) fn find(&self, model: &Model) -> Option<usize> {
+        self.models.iter().position(|known| known == model)
+    }
+
+    /// The state before an entry was carried out.
+    pub(super) fn before(&self, entry: usize) -> usize {
+        self.before[entry]
+    }
+
+    pub(super) fn model(&self, number: usize) -> &Model {
+        &self.models[number]
+    }
+
+    /// The state at the start of a part.
+    pub(super) fn start(&self, part: usize) -> &Model {
+        &self.models[self.starts[part]]
+    }
+
+    /// The state at the end of a step.
+    pub(super) fn end(&self, step: usize) -> &Model {
+        &self.models[self.ends[step]]
+    }
+
+    pub(super) fn run_after(&self, event: usize) -> Option<&str> {
+        self.run_after[event].as_deref()
+    }
+
+    /// Whether an entry's answer changes the state.
+    pub(super) fn has_effect(&self, entry: usize) -> bool {
+        self.effects[entry]
+    }
+
+    /// Whether this was added at some time of the recording.
+    pub(super) fn adds(&self, number: usize, id: &str) -> bool {
+        self.added.contains(&(number, id.to_owned()))
+    }
+}
+
+/// The answers and events between two lines.
+fn items(topic: &Topic, start: usize, end: usize) -> Vec<(usize, Item)> {
+    let within = |line: usize| line > start && line <= end;
+    let entries = topic.entries.iter().enumerate();
+    let answers = entries.filter_map(|(number, entry)| {
+        let line = entry.reply.as_ref().map_or(entry.line, |reply| reply.line);
+        within(line).then_some((line, Item::Answer(number)))
+    });
+    let events = topic.events.iter().enumerate();
+    let events = events.filter(|(_, event)| within(event.line));
+    answers
+        .chain(events.map(|(number, event)| (event.line, Item::Event(number))))
+        .collect()
+}

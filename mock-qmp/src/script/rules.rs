@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! A script at work: the first rule that fits answers, else the machine behind.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::file::{ErrorText, EventText, Rule, ScriptFile};
+use super::pattern::{Kept, filled, filled_text, matches};
+use crate::core::{Backend, Call, Execution, Failure, Known, Leftovers, Outcome, timestamp};
+use crate::fault::Fault;
+use crate::recording::{Content, QemuVersion};
+
+/// Most events that wait for their time; further ones come at once.
+const MOST_EVENTS: usize = 10_000;
+
+/// A script in front of a machine.
+pub(crate) struct Rules {
+    behind: Box<dyn Backend>,
+    script: ScriptFile,
+    /// Rules by number: those of the script first. What was removed is gone.
+    rules: BTreeMap<u64, Active>,
+    /// The numbers of the rules for a command, in the order in which they are tried.
+    by_command: HashMap<String, Vec<u64>>,
+    next_number: u64,
+    states: BTreeMap<String, String>,
+    kept: Kept,
+    /// Events that wait: when they are due, and their text, earliest first.
+    waiting: BTreeMap<(Duration, u64), String>,
+    events: u64,
+    attached: bool,
+}
+
+struct Active {
+    rule: Rule,
+    fault: Option<Fault>,
+    used: u64,
+}
+
+impl Rules {
+    pub(crate) fn new(script: ScriptFile, behind: Box<dyn Backend>) -> Self {
+        let mut rules = Self {
+            behind,
+            script,
+            rules: BTreeMap::new(),
+            by_command: HashMap::new(),
+            next_number: 1,
+            states: BTreeMap::new(),
+            kept: Kept::new(),
+            waiting: BTreeMap::new(),
+            events: 0,
+            attached: false,
+        };
+        rules.start();
+        rules
+    }
+
+    fn start(&mut self) {
+        self.rules.clear();
+        self.by_command.clear();
+        self.next_number = 1;
+        self.states = self.script.states.clone();
+        self.kept.clear();
+        self.waiting.clear();
+        self.attached = false;
+        for rule in self.script.rules.clone() {
+            self.add(rule, false);
+        }
+    }
+
+    /// Adds a rule behind the others, or in front of them, and returns its number.
+    fn add(&mut self, rule: Rule, in_front: bool) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        let of_command = self.by_command.entry(rule.command.clone()).or_default();
+        match in_front {
+            true => of_command.insert(0, number),
+            false => of_command.push(number),
+        }
+        let fault = rule.fault.as_deref().and_then(|fault| fault.parse().ok());
+        let active = Active {
+            rule,
+            fault,
+            used: 0,
+        };
+        self.rules.insert(number, active);
+        number
+    }
+
+    fn remove(&mut self, number: u64) -> bool {
+        for of_command in self.by_command.values_mut() {
+            of_command.retain(|other| *other != number);
+        }
+        self.rules.remove(&number).is_some()
+    }
+
+    /// The first rule that fits, and what it keeps.
+    fn find(&self, command: &str, arguments: &crate::json::Object) -> Option<(u64, Kept)> {
+        let own = self.by_command.get(command);
+        let all = self.by_command.get("*");
+        if own.is_none() && all.is_none() {
+            return None;
+        }
+        let arguments = crate::json::Value::Object(arguments.clone());
+        let arguments = match Value::from(&arguments) {
+            Value::Object(arguments) => arguments,
+            _ => Map::new(),
+        };
+        let numbers = own.into_iter().chain(all).flatten();
+        numbers.copied().find_map(|number| {
+            let Active { rule, used, .. } = self.rules.get(&number)?;
+            let left = rule.times.is_none_or(|times| *used < times);
+            let state = |(name, value): (&String, &String)| self.states.get(name) == Some(value);
+            let mut kept = Kept::new();
+            let fits = left
+                && rule.when.iter().all(state)
+                && matches(&rule.arguments, rule.exact, &arguments, &mut kept);
+            fits.then_some((number, kept))
+        })
+    }
+
+    fn answer(&mut self, rule: &Rule, call: Call<'_>) -> Execution {
+        let outcome = match (&rule.r#return, &rule.error) {
+            (Some(value), _) => Outcome::Value(filled(value, &self.kept).into()),
+            (None, Some(error)) => Outcome::Error(failure(error, &self.kept)),
+            (None, None) if rule.silence => return Execution::default(),
+            (None, None) => return self.behind.execute(call),
+        };
+        // What QEMU would refuse is refused, whatever the rule says.
+        if matches!(outcome, Outcome::Value(_))
+            && let Err(failure) = self.behind.check(call.command, call.arguments)
+        {
+            return Execution::fail(failure);
+        }
+        for (argument, text) in &rule.content {
+            let to = call.arguments.get(argument).and_then(|to| to.as_str());
+            let to = to.unwrap_or_default();
+            let content = Content::from(filled_text(text, &self.kept).as_bytes());
+            if call.descriptors.write(to, &content).is_err() {
+                let text = format!("Could not open '{to}': No such file or directory");
+                return Execution::fail(Failure::generic(text));
+            }
+        }
+        Execution::reply(outcome)
+    }
+
+    /// The events that come at once; the others wait.
+    fn events(&mut self, events: &[EventText], now: Duration) -> Vec<String> {
+        let mut at_once = Vec::new();
+        for event in events {
+            let mut text = json!({"event": event.event});
+            if let Some(data) = &event.data {
+                text["data"] = filled(data, &self.kept);
+            }
+            let text = with_timestamp(&text);
+            if event.after_ms == 0 || self.waiting.len() >= MOST_EVENTS {
+                self.behind.sent_event(&text);
+                at_once.push(text);
+            } else {
+                self.events += 1;
+                let due = now.saturating_add(Duration::from_millis(event.after_ms));
+                self.waiting.insert((due, self.events), text);
+            }
+        }
+        at_once
+    }
+}
+
+/// The event with the time of now, as JSON text in QEMU's order.
+fn with_timestamp(event: &Value) -> String {
+    let rest = event.to_string();
+    format!("{{\"timestamp\": {}, {}", timestamp(), &rest[1..])
+}
+
+fn failure(error: &ErrorText, kept: &Kept) -> Failure {
+    match error {
+        ErrorText::Text(desc) => Failure::generic(filled_text(desc, kept)),
+        ErrorText::Whole { class, desc } => Failure {
+            class: class.text(),
+            desc: filled_text(desc, kept),
+        },
+    }
+}
+
+impl Backend for Rules {
+    fn version(&self) -> &QemuVersion {
+        self.behind.version()
+    }
+
+    fn greeting(&self) -> Option<String> {
+        self.behind.greeting()
+    }
+
+    fn first_descriptor(&self) -> Option<i64> {
+        self.behind.first_descriptor()
+    }
+
+    fn command(&mut self, name: &str) -> Option<Known> {
+        match self.by_command.contains_key(name) {
+            true => Some(self.behind.command(name).unwrap_or_default()),
+            false => self.behind.command(name),
+        }
+    }
+
+    fn execute(&mut self, call: Call<'_>) -> Execution {
+        let Some((number, kept)) = self.find(call.command, call.arguments) else {
+            return self.behind.execute(call);
+        };
+        let now = call.now;
+        self.kept.extend(kept);
+        let Some(active) = self.rules.get_mut(&number) else {
+            return self.behind.execute(call);
+        };
+        active.used += 1;
+        let (rule, fault) = (active.rule.clone(), active.fault.clone());
+        let before = self.events(&rule.before, now);
+        let mut execution = self.answer(&rule, call);
+        execution.before.splice(0..0, before);
+        execution.after.extend(self.events(&rule.after, now));
+        execution.delay = execution
+            .delay
+            .saturating_add(Duration::from_millis(rule.delay_ms));
+        execution.quits |= rule.quits;
+        execution.fault = fault.map(|fault| fault.kind);
+        for (name, value) in &rule.set {
+            let value = filled_text(value, &self.kept);
+            self.states.insert(name.clone(), value);
+        }
+        execution
+    }
+
+    fn check(&self, command: &str, arguments: &crate::json::Object) -> Result<(), Failure> {
+        self.behind.check(command, arguments)
+    }
+
+    fn attached(&mut self, now: Duration) {
+        self.behind.attached(now);
+        if !std::mem::replace(&mut self.attached, true) {
+            let events = self.script.events.clone();
+            for text in self.events(&events, now) {
+                self.events += 1;
+                self.waiting.insert((now, self.events), text);
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        let own = self.waiting.keys().next().map(|(due, _)| *due);
+        [own, self.behind.deadline()].into_iter().flatten().min()
+    }
+
+    fn due(&mut self, now: Duration) -> Vec<String> {
+        let mut events = self.behind.due(now);
+        while let Some(entry) = self.waiting.first_entry()
+            && entry.key().0 <= now
+        {
+            let text = entry.remove();
+            self.behind.sent_event(&text);
+            events.push(text);
+        }
+        events
+    }
+
+    fn go_to_moment(&mut self, number: u32, now: Duration) -> bool {
+        self.behind.go_to_moment(number, now)
+    }
+
+    fn sent_event(&mut self, text: &str) {
+        self.behind.sent_event(text);
+    }
+
+    fn refused(&mut self, command: &str, now: Duration) -> Vec<String> {
+        self.behind.refused(command, now)
+    }
+
+    fn reset(&mut self) {
+        self.behind.reset();
+        self.start();
+    }
+
+    /// `{"rule": {..}}` adds a rule in front of the others, `{"remove": NUMBER}` removes one,
+    /// `{"set": {..}}` sets states.
+    fn adjust(&mut self, change: &Value) -> Result<Value, String> {
+        if let Some(rule) = change.get("rule") {
+            let number = self.add(Rule::from_json(rule)?, true);
+            return Ok(json!({"rule": number}));
+        }
+        if let Some(number) = change.get("remove") {
+            let removed = number.as_u64().is_some_and(|number| self.remove(number));
+            return match removed {
+                true => Ok(json!({})),
+                false => Err(format!("there is no rule {number}")),
+            };
+        }
+        if let Some(states) = change.get("set").and_then(Value::as_object) {
+            for (name, value) in states {
+                let text = value.as_str().ok_or("states are texts")?;
+                self.states.insert(name.clone(), text.to_owned());
+            }
+            return Ok(json!({}));
+        }
+        self.behind.adjust(change)
+    }
+
+    fn leftovers(&self) -> Leftovers {
+        self.behind.leftovers()
+    }
+}
