@@ -394,6 +394,8 @@ fn bytes_of_any_kind_come_back() {
 #[test]
 fn many_clients_get_their_own_answers() {
     let (_mock, listener) = served(&[]);
+    // What is opened at the start is open once a client is served.
+    let _first = listener.client();
     let before = listener.descriptors();
     let lazy = UnixStream::connect(&listener.socket).unwrap();
     let workers: Vec<_> = (0..10)
