@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -39,6 +39,18 @@ struct Ran {
     report: PathBuf,
     junit: PathBuf,
     history: PathBuf,
+}
+
+#[test]
+fn a_reader_that_leaves_is_not_a_mistake() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parity"));
+    command.args(["status"]).current_dir(root()).stdout(writer);
+    let ran = command.stderr(Stdio::piped()).spawn().unwrap();
+    let ran = ran.wait_with_output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+    assert!(ran.stderr.is_empty(), "{ran:?}");
 }
 
 /// Runs one recorded machine with these further arguments.

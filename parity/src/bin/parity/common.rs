@@ -2,7 +2,7 @@
 //! What all subcommands use.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use parity::live::programs::{self, Program};
@@ -18,9 +18,13 @@ pub type Done = Result<bool, Error>;
 /// A sentence for standard error.
 pub type Error = Box<dyn std::error::Error>;
 
-/// Writes to standard output.
+/// Writes to standard output. A reader that has enough (`| head`) is not a mistake.
 pub fn print(text: &str) -> std::io::Result<()> {
-    std::io::stdout().write_all(text.as_bytes())
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }
 
 /// Writes `value` as JSON to a file.
