@@ -137,6 +137,23 @@ fn there_is_a_file_for_each_interface() {
 }
 
 #[test]
+fn a_folder_that_can_not_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for path in [file.clone(), file.join("within")] {
+        let ran = Command::new(env!("CARGO_BIN_EXE_parity"))
+            .args(["gaps".as_ref(), "--qapi".as_ref(), path.as_os_str()])
+            .output()
+            .unwrap();
+        assert_eq!(ran.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        let named = format!("parity: {}: ", path.display());
+        assert!(said.starts_with(&named), "{said}");
+    }
+}
+
+#[test]
 fn conditions_are_those_of_qemus_tables() {
     for tree in trees() {
         let tables = hx::tree(&tree).unwrap();

@@ -5,7 +5,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -39,6 +39,67 @@ struct Ran {
     report: PathBuf,
     junit: PathBuf,
     history: PathBuf,
+}
+
+#[test]
+fn a_reader_that_leaves_is_not_a_mistake() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parity"));
+    command.args(["status"]).current_dir(root()).stdout(writer);
+    let ran = command.stderr(Stdio::piped()).spawn().unwrap();
+    let ran = ran.wait_with_output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+    assert!(ran.stderr.is_empty(), "{ran:?}");
+}
+
+/// Runs one recorded machine with these further arguments.
+fn run_one(more: &[&str]) -> Output {
+    let mut args = vec!["run", "--offline", "recordings/10.0-x86_64-microvm"];
+    args.extend(["--revision", "abc"]);
+    args.extend(more);
+    parity(&args)
+}
+
+#[test]
+fn a_history_goes_on_whatever_its_last_line_ends_with() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = dir.path().join("h.jsonl");
+    let kept = std::fs::read_to_string(root().join("parity/history.jsonl")).unwrap();
+    let first = kept.lines().next().unwrap();
+    std::fs::write(&history, first).unwrap();
+    let args = ["--date", "2026-11-29", "--history"];
+    let path = history.to_str().unwrap();
+    run_one(&[&args[..], &[path]].concat());
+    let text = std::fs::read_to_string(&history).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (2, first));
+    let run: Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!(faults("history.schema.json", &run), [""; 0]);
+}
+
+#[test]
+fn a_history_that_can_not_grow_is_said_before_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (folder, broken, new, report) = (at(""), at("broken"), at("new"), at("r.json"));
+    std::fs::write(&broken, "{}\n").unwrap();
+    let day = "2026-11-28";
+    for (day, history, said) in [
+        (day, &folder, folder.as_str()),
+        (day, &broken, "broken: line 1: "),
+        ("yesterday", &new, "2026-11-28"),
+    ] {
+        let ran = run_one(&["--json", &report, "--date", day, "--history", history]);
+        assert_eq!(ran.status.code(), Some(2), "{history}");
+        let error = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(error.contains(said), "{said} not in {error}");
+        assert!(!Path::new(&report).exists(), "{history}: it ran");
+    }
+    // Where nothing grows, a history that is not there is a slip of the pen.
+    let ran = parity(&["status", "--mail", "--history", &new]);
+    assert_eq!(ran.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&ran.stderr).contains("new: "));
 }
 
 fn ran() -> Ran {
@@ -161,7 +222,11 @@ fn exit_codes_are_as_they_are_documented() {
             code(&["hx", "check", tree])
         }),
         (2, code(&["hx", "check", "no such tree"])),
+        // The tree above has no schema.
+        (2, code(&["schema", "diff", tree, "10.0-x86_64"])),
+        (0, code(&["schema", "diff", "10.0-x86_64", "10.0-x86_64"])),
         (2, code(&["run", "--history", "x"])),
+        (2, code(&["gaps", "--qapi", "Cargo.toml"])),
     ];
     for (documented, seen) in told {
         assert_eq!(documented, seen);

@@ -87,16 +87,32 @@ impl Run {
         }
     }
 
+    /// Whether the numbers of both mean the same: runs with and without the built-in's help, or on
+    /// recordings and live, try other lines.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.native_only, &self.builtin) == (other.native_only, &other.builtin)
+    }
+
     /// The line that a history keeps of it.
     pub fn line(&self) -> Result<String, serde_json::Error> {
         Ok(serde_json::to_string(self)? + "\n")
     }
 }
 
-/// The runs of a history, oldest first.
+/// The latest run of a history, and those before it that can be compared with it, oldest first.
+#[must_use]
+pub fn latest(runs: &[Run]) -> Option<(&Run, Vec<&Run>)> {
+    let (now, before) = runs.split_last()?;
+    let like = before.iter().filter(|run| run.is_like(now));
+    Some((now, like.collect()))
+}
+
+/// The runs of a history, oldest first. Lines that are blank are not about any.
 pub fn parse(text: &str) -> Result<Vec<Run>, HistoryError> {
     let mut runs = Vec::new();
-    for (at, line) in text.lines().enumerate() {
+    let lines = text.lines().enumerate();
+    for (at, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
         let run: Run = serde_json::from_str(line).map_err(|e| HistoryError::Broken(at + 1, e))?;
         if run.format != FORMAT {
             return Err(HistoryError::Format(at + 1, run.format));
@@ -151,6 +167,10 @@ mod tests {
         assert_eq!((score.tried, score.lines, score.passed), (3, 3, 1));
         assert_eq!((score.stuck, score.bad, score.prefixes), (1, 1, 1));
         assert_eq!(score.prefixes_identical, 0);
+
+        assert_eq!(parse(&format!("\n{text}\n{text}")).unwrap().len(), 2);
+        let broken = parse(&format!("\n{text}x\n")).unwrap_err().to_string();
+        assert!(broken.starts_with("line 3: "), "{broken}");
 
         let odd = text.replace("\"format\":1", "\"format\":7");
         let said = parse(&format!("{text}{odd}")).unwrap_err().to_string();

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use hmp_engine::command::route::{self, State};
 use hmp_engine::table;
 
-use super::history::{Run, Score};
+use super::history::{self, Run, Score};
 use crate::case::Qemu;
 use crate::tables::fill::fill;
 use crate::tables::gaps::Gap;
@@ -15,7 +15,8 @@ use crate::tables::offered::Offers;
 /// The most columns of a line.
 pub const WIDTH: usize = 72;
 
-/// The state by QEMU, the gaps by rank, and what changed between the last two runs of a history.
+/// The state by QEMU, the gaps by rank, and what changed between the last run of a history and the
+/// one before it of the same kind.
 #[must_use]
 pub fn render(qemus: &Offers, gaps: &[Gap], history: &[Run]) -> String {
     let mut out = String::new();
@@ -106,7 +107,8 @@ fn ranked(out: &mut String, gaps: &[Gap]) -> std::fmt::Result {
 }
 
 fn changed(out: &mut String, history: &[Run]) -> std::fmt::Result {
-    let [.., before, now] = history else {
+    let latest = history::latest(history).and_then(|(now, like)| Some((now, *like.last()?)));
+    let Some((now, before)) = latest else {
         title(out, "What changed")?;
         return writeln!(out, "The history does not have two runs to compare.");
     };
@@ -195,6 +197,13 @@ mod tests {
             assert!(text.contains(part), "{part} not in {text}");
         }
         assert!(render(&qemus, &[], &history[..1]).contains("does not have two runs"));
+        // A run with the built-in's help in between is about other lines.
+        let mut helped = run(Verdict::Different);
+        helped.native_only = !helped.native_only;
+        let [first, last] = history;
+        let between = render(&qemus, &[], &[first, helped.clone(), last.clone()]);
+        assert!(between.contains("(was 1 of 1)"), "{between}");
+        assert!(render(&qemus, &[], &[helped, last]).contains("does not have two runs"));
         let same = [run(Verdict::Identical), run(Verdict::Identical)];
         assert!(render(&qemus, &[], &same).ends_with("Nothing.\n"));
     }

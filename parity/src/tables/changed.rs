@@ -184,6 +184,9 @@ fn commands(is_one: impl Fn(&Command) -> bool) -> Vec<String> {
 /// For a terminal: what our rows know first.
 #[must_use]
 pub fn render_schemas(moved: &[Moved]) -> String {
+    if moved.is_empty() {
+        return "no QMP command came or went\n".into();
+    }
     let mut out = String::new();
     let (ours, others): (Vec<&Moved>, Vec<&Moved>) = moved
         .iter()
@@ -288,6 +291,7 @@ mod tests {
             &set(&["stop", "old"]),
             &set(&["stop", "x-query-usernet", "new"]),
         );
+        assert_eq!(render_schemas(&[]), "no QMP command came or went\n");
         let text = render_schemas(&moved);
         assert_eq!(
             text,

@@ -65,6 +65,9 @@ pub enum HxError {
     /// It ends inside an entry, or conditions don't balance; the line, counted from 1.
     #[error("line {0}: {1}")]
     Syntax(usize, &'static str),
+    /// The same of a file of a tree.
+    #[error("{}: {}", .0.display(), .1)]
+    Within(PathBuf, Box<HxError>),
     /// The tree does not say which release it is.
     #[error("{}: no version", .0.display())]
     Version(PathBuf),
@@ -89,11 +92,15 @@ pub fn tree(dir: &Path) -> Result<Tree, HxError> {
         let path = dir.join(name);
         std::fs::read_to_string(&path).map_err(|e| HxError::Io(path, e))
     };
+    let table = |name: &str| {
+        let within = |e| HxError::Within(dir.join(name), Box::new(e));
+        parse(&read(name)?).map_err(within)
+    };
     let version = parse_version(&read("VERSION")?);
     Ok(Tree {
         version: version.ok_or_else(|| HxError::Version(dir.to_owned()))?,
-        main: parse(&read("hmp-commands.hx")?)?,
-        info: parse(&read("hmp-commands-info.hx")?)?,
+        main: table("hmp-commands.hx")?,
+        info: table("hmp-commands-info.hx")?,
         qmp: qmp(&dir.join("qapi"))?,
     })
 }

@@ -91,7 +91,7 @@ impl<'a> New<'a> {
     /// The name of its function.
     fn name(&self) -> String {
         let name = format!("{}{}", self.prefix, first(&self.entry.name));
-        name.replace([' ', '-'], "_")
+        identifier(&name)
     }
 
     fn row(&self, out: &mut String, ours: &'static [Command]) -> std::fmt::Result {
@@ -259,11 +259,7 @@ fn fields(args: &str) -> Vec<Field> {
 impl Field {
     /// The name in Rust.
     fn name(&self) -> String {
-        let name = self.key.replace('-', "_");
-        match name.as_str() {
-            "type" | "match" | "use" | "ref" | "in" => format!("{name}_"),
-            _ => name,
-        }
+        identifier(&self.key)
     }
 
     fn declare(&self, out: &mut String) -> std::fmt::Result {
@@ -289,10 +285,33 @@ impl Field {
     }
 }
 
+/// A name as Rust takes it.
+fn identifier(name: &str) -> String {
+    let mut name = name.replace(|c: char| !c.is_alphanumeric(), "_");
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        name.insert(0, '_');
+    }
+    if KEYWORDS.contains(&name.as_str()) {
+        name.push('_');
+    }
+    name
+}
+
+/// Words that can't be names: the keywords of Rust's edition 2024, those in reserve too.
+const KEYWORDS: &[&str] = &[
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
+    "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
+    "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
+    "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
 fn pascal(name: &str) -> String {
     let word = |word: &str| {
-        let (head, tail) = word.split_at(word.len().min(1));
-        head.to_uppercase() + tail
+        let mut letters = word.chars();
+        let head = letters.next().map(char::to_uppercase);
+        let head: String = head.into_iter().flatten().collect();
+        head + letters.as_str()
     };
     name.split('_').map(word).collect()
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What a reader of the page finds first: where each QEMU is, what regressed, what to add.
 
+use parity::judge::Verdict;
 use serde_json::json;
 
 use crate::browser::Browser;
-use crate::fixture::{Page, earlier, small, write};
+use crate::fixture::{Page, earlier, entry, report, small, write};
 
 fn start() -> Option<(Browser, Page)> {
     let browser = Browser::start()?;
@@ -87,6 +88,7 @@ fn a_qemu_says_what_is_lost_and_what_it_needs() {
         "x-query-mtree",
         "shows 12 of 500 lines",
         "drive_add",
+        "different",
     ] {
         assert!(lost.contains(part), "{part} not in {lost}");
     }
@@ -136,6 +138,25 @@ fn a_pair_of_releases_has_its_page() {
         "Spelled in another way",
     ] {
         assert!(page.contains(part), "{part} not in {page}");
+    }
+}
+
+#[test]
+fn a_pair_of_releases_says_what_is_deprecated() {
+    let Some(browser) = Browser::start() else {
+        return;
+    };
+    let stop = |qemu| entry(qemu, "stop", "stop", Verdict::Identical);
+    let releases = ["7.2-x86_64", "10.0-x86_64", "11.1-x86_64"];
+    let page = write(&report(releases.map(stop).into()), None);
+    for (pair, part) in [
+        ("7.2-x86_64/10.0-x86_64", "Deprecated since (0)"),
+        ("10.0-x86_64/11.1-x86_64", "Deprecated since (3)"),
+    ] {
+        browser.open(&page.path, &format!("#/hmp/{pair}"));
+        let text = words(&browser);
+        assert!(text.contains(part), "{part} not in {text}");
+        assert_eq!(text.contains("wavcapture"), part.contains('3'), "{text}");
     }
 }
 

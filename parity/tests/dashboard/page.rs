@@ -7,7 +7,7 @@ use parity::judge::Verdict;
 use parity::report::html;
 use serde_json::Value;
 
-use crate::fixture::{EVIL, NEW, earlier, entry, report, small};
+use crate::fixture::{EVIL, NEW, earlier, entry, history, report, small};
 
 /// The data in the page.
 fn data(page: &str) -> Value {
@@ -96,6 +96,19 @@ fn columns_are_in_the_order_of_releases() {
     let data = data(&html::render(&report(entries.into()), None, &[]).unwrap());
     let order = serde_json::json!(["7.2-x86_64", "10.0-x86_64", "11.1-x86_64", "9.1-arm"]);
     assert_eq!(data["qemus"], order);
+}
+
+#[test]
+fn trends_are_of_runs_of_the_same_kind() {
+    let now = small();
+    let like = history(&now);
+    let mut helped = like[0].clone();
+    helped.native_only = !helped.native_only;
+    let mut live = like[0].clone();
+    live.builtin += "s";
+    let runs = [&like[0], &helped, &live, &like[1]].map(Clone::clone);
+    let data = data(&html::render(&now, None, &runs).unwrap());
+    assert_eq!(data["history"], serde_json::json!(like));
 }
 
 #[test]

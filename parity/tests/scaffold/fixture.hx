@@ -19,3 +19,11 @@ HXCOMM Commands that no QEMU has, of every kind of argument.
         .cmd        = hmp_new_dump,
     },
 #endif
+
+    {
+        .name       = "loop",
+        .args_type  = "fn:-f,move:s?",
+        .params     = "[-f] [move]",
+        .help       = "",
+        .cmd        = hmp_loop,
+    },

@@ -41,6 +41,30 @@ fn what_is_written_is_what_compiles_here() {
     assert_eq!(words(&written), words(here), "{written}");
 }
 
+#[test]
+fn any_name_becomes_one_of_rust() {
+    let tree = tree();
+    let names = ["\u{e9}cran-x", "9p", "a\u{201c}b"];
+    let entry = |name| format!("    {{\n .name = \"{name}\",\n .args_type = \"1a:s\",\n }},\n");
+    let text: String = names.into_iter().map(entry).collect();
+    std::fs::write(tree.path().join("hmp-commands.hx"), text).unwrap();
+    let ran = Command::new(env!("CARGO_BIN_EXE_parity"))
+        .args(["hx".as_ref(), "scaffold".as_ref(), tree.path().as_os_str()])
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    let written = String::from_utf8(ran.stdout).unwrap();
+    for part in [
+        "fn \u{e9}cran_x(",
+        "struct \u{c9}cranX",
+        "fn _9p(",
+        "fn a_b(",
+        "_1a: String",
+    ] {
+        assert!(written.contains(part), "{part} not in {written}");
+    }
+}
+
 /// The text but for its layout, which is rustfmt's.
 fn words(text: &str) -> String {
     let text: String = text.split_whitespace().collect();

@@ -35,6 +35,17 @@ pub const MAIN_ROWS: &[Command] = &[
         routes: &[Route::TO_CONVERT],
         ..ROW
     },
+    Command {
+        name: "loop",
+        args: "fn:-f,move:s?",
+        params: "[-f] [move]",
+        help: "", // in your own words
+        // The first release that has it:
+        since: v(12, 0),
+        // The tree has no QMP command loop: name what loop_ sends.
+        routes: &[Route::TO_CONVERT],
+        ..ROW
+    },
 ];
 
 /// For the table INFO.
@@ -121,6 +132,31 @@ pub async fn new_dump(cx: &mut Cx<'_>, args: NewDump) -> CmdResult {
         members.retain(|_, value| !value.is_null());
     }
     cx.execute("new-dump", arguments).await?;
+    Ok(())
+}
+
+/// Arguments of `loop`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loop {
+    #[serde(default)]
+    #[serde(rename = "fn")]
+    fn_: bool,
+    #[serde(rename = "move")]
+    move_: Option<String>,
+}
+
+/// `loop`.
+pub async fn loop_(cx: &mut Cx<'_>, args: Loop) -> CmdResult {
+    let mut arguments = json!({
+        "fn": args.fn_,
+        "move": args.move_,
+    });
+    // What was not given is not sent.
+    if let Some(members) = arguments.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    cx.execute("loop", arguments).await?;
     Ok(())
 }
 

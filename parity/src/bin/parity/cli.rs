@@ -392,7 +392,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE", requires = "date", requires = "revision")]
     pub history: Option<PathBuf>,
     /// The day, as the report says it.
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub date: Option<String>,
     /// The revision, as the report says it.
     #[arg(long, value_name = "REVISION")]
@@ -417,4 +417,17 @@ pub struct Run {
     /// Show every line.
     #[arg(long, short)]
     pub verbose: bool,
+}
+
+/// A day, as histories have it.
+fn day(text: &str) -> Result<String, String> {
+    let is_day = text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    match is_day {
+        true => Ok(text.to_owned()),
+        false => Err("a day is written as 2026-11-28".into()),
+    }
 }

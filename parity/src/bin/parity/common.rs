@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What all subcommands use.
 
-use std::io::Write;
-use std::path::Path;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 use parity::live::programs::{self, Program};
 use parity::report::{FORMAT, Report, history};
@@ -17,9 +18,13 @@ pub type Done = Result<bool, Error>;
 /// A sentence for standard error.
 pub type Error = Box<dyn std::error::Error>;
 
-/// Writes to standard output.
+/// Writes to standard output. A reader that has enough (`| head`) is not a mistake.
 pub fn print(text: &str) -> std::io::Result<()> {
-    std::io::stdout().write_all(text.as_bytes())
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
 }
 
 /// Writes `value` as JSON to a file.
@@ -34,12 +39,12 @@ pub fn json(value: &impl Serialize) -> Result<String, serde_json::Error> {
 
 /// Writes a file.
 pub fn write(path: &Path, text: &str) -> Result<(), Error> {
-    Ok(std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))?)
+    Ok(std::fs::write(path, text).map_err(|e| failed(path, &e))?)
 }
 
 /// Reads a file.
 pub fn read(path: &Path) -> Result<String, Error> {
-    Ok(std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?)
+    Ok(std::fs::read_to_string(path).map_err(|e| failed(path, &e))?)
 }
 
 /// Reads a report of this format.
@@ -55,13 +60,57 @@ pub fn read_report(path: &Path) -> Result<Report, Error> {
 
 /// Reads a history; none is one without runs.
 pub fn read_history(path: Option<&Path>) -> Result<Vec<history::Run>, Error> {
-    match path {
-        Some(path) if path.exists() => {
-            let runs = history::parse(&read(path)?);
-            Ok(runs.map_err(|e| format!("{}: {e}", path.display()))?)
-        }
-        _ => Ok(Vec::new()),
+    let Some(path) = path else {
+        return Ok(Vec::new());
+    };
+    let runs = history::parse(&read(path)?);
+    Ok(runs.map_err(|e| format!("{}: {e}", path.display()))?)
+}
+
+/// A history that grows: it is opened and read before a run, so that a run is not in vain.
+pub struct History {
+    path: PathBuf,
+    file: File,
+    runs: Vec<history::Run>,
+    /// Whether the last line has no end yet.
+    open_ended: bool,
+}
+
+impl History {
+    /// Opens the file, which may be new.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let mut options = OpenOptions::new();
+        let options = options.create(true).append(true);
+        let file = options.open(path).map_err(|e| failed(path, &e))?;
+        let text = read(path)?;
+        let runs = history::parse(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            runs,
+            open_ended: !text.is_empty() && !text.ends_with('\n'),
+        })
     }
+
+    /// Appends a run, in one write, since others may append too, and returns all.
+    pub fn append(mut self, run: history::Run) -> Result<Vec<history::Run>, Error> {
+        let end = if self.open_ended { "\n" } else { "" };
+        let line = format!("{end}{}", run.line()?);
+        let written = self.file.write_all(line.as_bytes());
+        written.map_err(|e| failed(&self.path, &e))?;
+        self.runs.push(run);
+        Ok(self.runs)
+    }
+}
+
+/// Why something can't be done with a file.
+fn failed(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// Makes a folder, and those above it.
+pub fn make_folder(path: &Path) -> Result<(), Error> {
+    Ok(std::fs::create_dir_all(path).map_err(|e| failed(path, &e))?)
 }
 
 /// The runtime of everything that talks to a QEMU.

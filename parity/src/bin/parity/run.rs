@@ -2,8 +2,6 @@
 //! `parity run`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::OpenOptions;
-use std::io::Write;
 
 use hmp_engine::host::Risk;
 use parity::case::recordings::{self, RecordingsError};
@@ -20,9 +18,7 @@ use parity::tables::offered::Offers;
 use parity::tables::{forecast, gaps, stuck};
 
 use crate::cli::Run;
-use crate::common::{
-    Done, Error, print, read, read_history, read_report, runtime, write, write_json,
-};
+use crate::common::{Done, Error, History, print, read, read_report, runtime, write, write_json};
 use crate::complete::recorded_completions;
 use crate::sweep::accel_lacks;
 
@@ -30,6 +26,9 @@ impl Run {
     /// Runs cases or recordings, and reports.
     pub fn run(&self) -> Done {
         let native_only = self.native_only || self.offline.is_some();
+        // What can't be read or written is said before the run, not after it.
+        let history = self.history.as_deref().map(History::open).transpose()?;
+        let before = self.before.as_deref().map(read_report).transpose()?;
         let mut known = KnownList::load(&self.known)?.in_mode(native_only);
         let entries = match &self.offline {
             Some(folder) => {
@@ -65,7 +64,7 @@ impl Run {
             completions,
             ..Report::of(entries)
         };
-        self.write(&report)?;
+        self.write(&report, before.as_ref(), history)?;
         print(&term::render(&report, self.verbose))?;
         if self.strict {
             print(&term::strict(&report))?;
@@ -139,26 +138,27 @@ impl Run {
         Ok(found)
     }
 
-    fn write(&self, report: &Report) -> Result<(), Error> {
+    fn write(
+        &self,
+        report: &Report,
+        before: Option<&Report>,
+        history: Option<History>,
+    ) -> Result<(), Error> {
         if let Some(path) = &self.json {
             write_json(path, report)?;
         }
         if let Some(path) = &self.junit {
             write(path, &junit::render(report)?)?;
         }
-        let before = self.before.as_deref().map(read_report).transpose()?;
         if let Some(path) = &self.markdown {
-            write(path, &markdown::render(report, before.as_ref()))?;
+            write(path, &markdown::render(report, before))?;
         }
-        let mut runs = read_history(self.history.as_deref())?;
-        if let Some(path) = &self.history {
-            let run = history::Run::of(report);
-            let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-            file.write_all(run.line()?.as_bytes())?;
-            runs.push(run);
-        }
+        let runs = match history {
+            Some(history) => history.append(history::Run::of(report))?,
+            None => Vec::new(),
+        };
         if let Some(path) = &self.html {
-            write(path, &html::render(report, before.as_ref(), &runs)?)?;
+            write(path, &html::render(report, before, &runs)?)?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use parity::tables::{
 use serde::Serialize;
 
 use crate::cli::{Coverage, Gaps, Hx, Offers, Schema, Status};
-use crate::common::{self, Done, Error, print, read, read_history, runtime, write};
+use crate::common::{self, Done, Error, make_folder, print, read, read_history, runtime, write};
 
 impl Offers {
     /// All QEMUs whose schemas are at hand.
@@ -68,12 +68,15 @@ fn stuck(baseline: &Path) -> Result<Vec<Stuck>, Error> {
 
 /// Writes one file for each interface.
 fn write_definitions(folder: &Path) -> Done {
-    std::fs::create_dir_all(folder)?;
+    make_folder(folder)?;
+    let mut written = Vec::new();
     for one in interfaces::all() {
         let path = folder.join(format!("{}.json", one.name));
         write(&path, &qapi::file(one))?;
-        print(&format!("{}\n", path.display()))?;
+        written.push(format!("{}\n", path.display()));
     }
+    // When all is done: a reader that leaves early does not leave half of them.
+    print(&written.concat())?;
     Ok(true)
 }
 
@@ -141,7 +144,11 @@ impl Schema {
 /// The QMP commands of a source tree, or of a QEMU whose schema is at hand.
 fn commands(named: &Path, of: &Offers) -> Result<BTreeSet<String>, Error> {
     if named.is_dir() {
-        return Ok(hx::tree(named)?.qmp);
+        let tree = hx::tree(named)?;
+        if tree.qmp.is_empty() {
+            return Err(format!("{}: no QMP commands in qapi/", named.display()).into());
+        }
+        return Ok(tree.qmp);
     }
     let qemu: Qemu = named.to_string_lossy().parse()?;
     let qemus = of.qemus()?;

@@ -59,6 +59,9 @@ function pairLinks() {
 }
 
 // What changed in the human monitor from one release to a later one, and in what is right of it.
+// A release as a number: 10.2 is later than 9.1.
+const releaseNumber = (release) => release.split('.').reduce((major, minor) => 1000 * major + Number(minor), 0);
+
 function pairPage(from, to) {
   const pair = raw.pairs.find((one) => one.from === from && one.to === to);
   if (!pair) return { page: [h('h1', { tabindex: -1 }, 'No such pair of releases')], title: 'No such pair' };
@@ -70,6 +73,8 @@ function pairPage(from, to) {
   const [old, now] = [from, to].map((label) => columnsByQemu.find((column) => column.label === label));
   const moved = cellsByQemu.filter((row) => tried(row[old.at]) && tried(row[now.at]) && row[old.at].state !== row[now.at].state);
   const freed = raw.gaps.filter((gap) => gap.qemus.includes(from) && !gap.qemus.includes(to));
+  const between = (release) => releaseNumber(release) > releaseNumber(old.release) && releaseNumber(release) <= releaseNumber(now.release);
+  const deprecated = [...new Set(raw.gaps.filter((gap) => gap.deprecated && between(gap.deprecated)).flatMap((gap) => gap.frees))].sort();
   const respelled = pair.respelled.map((one) => h('tr', null, h('th', { scope: 'row' }, link(one.command)),
     h('td', null, one.what), h('td', null, h('code', null, one.was || '–')), h('td', null, h('code', null, one.is || '–'))));
   return {
@@ -77,6 +82,7 @@ function pairPage(from, to) {
       h('h1', { tabindex: -1 }, `What changed in HMP from ${from} to ${to}`),
       section(`Commands that came (${pair.came.length})`, null, names(pair.came)),
       section(`Commands that went (${pair.went.length})`, null, names(pair.went)),
+      section(`Deprecated since (${deprecated.length})`, null, names(deprecated)),
       section(`Spelled in another way (${respelled.length})`, null, respelled.length ? h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': 'Spelled in another way' },
         h('table.figures.text.spelled', null, h('thead', null, h('tr', null, ['command', 'what', 'was', 'is'].map((word) => h('th', { scope: 'col' }, word)))),
           h('tbody', null, respelled))) : h('p.about', null, 'None.')),

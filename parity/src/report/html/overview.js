@@ -125,6 +125,7 @@ function qemuPage(label) {
   const row = (cell) => h('li', null,
     badge(cell.state, { 'aria-hidden': 'true' }), ' ',
     commandLink(cell.command, { q: label }), cell.part && h('span.where', null, `shows ${cell.part.shown} of ${cell.part.of} lines`),
+    ['different', 'not-run'].includes(cell.state.word) && h('span.where', null, cell.state.word),
     tried(cell) && atParity(cell) && groups.lost.includes(cell) && h('span.where', null, 'right where it was tried, and not all of it was'),
     wanting(cell).map((gap) => h('span.where', null, 'needs ', gapLink(gap), gap.merged ? ` (QEMU has it from ${gap.merged} on)` : gap.deprecated && ` (deprecated from ${gap.deprecated} on)`)),
     leave(cell).map((word) => h('span.where', null, `works today with --allow ${word}`)),

@@ -47,8 +47,8 @@ struct Data<'a> {
     date: &'a str,
     revision: &'a str,
     builds: &'a BTreeMap<Qemu, BTreeSet<String>>,
-    /// Runs in short, oldest first.
-    history: &'a [Run],
+    /// Runs in short, of this report's kind, oldest first.
+    history: Vec<&'a Run>,
     pairs: Vec<Pair>,
     stale: &'a [String],
     /// Most bytes of an answer that are embedded.
@@ -153,6 +153,7 @@ fn embeddable(json: &str) -> String {
 }
 
 fn data<'a>(report: &'a Report, before: Option<&'a Report>, history: &'a [Run]) -> Data<'a> {
+    let run = Run::of(report);
     let entries = &report.entries;
     // The target that most lines ran on comes first, its releases oldest first.
     let mut lines: HashMap<&str, usize> = HashMap::new();
@@ -169,7 +170,7 @@ fn data<'a>(report: &'a Report, before: Option<&'a Report>, history: &'a [Run]) 
         date: &report.date,
         revision: &report.revision,
         builds: &report.builds,
-        history,
+        history: history.iter().filter(|one| one.is_like(&run)).collect(),
         pairs: pairs::pairs(&qemus),
         stale: &report.stale,
         cap: texts::CAP,
