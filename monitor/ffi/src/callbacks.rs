@@ -87,7 +87,7 @@ pub(crate) struct Callbacks {
     user: *mut c_void,
 }
 
-// SAFETY: the pointer is only handed back to the embedder, who is told in the header on which thread
+// SAFETY: the pointer is only handed back to the embedder, and the header says on which thread
 // each function is called. All but `wake` are called by futures that only the owner's thread polls
 // and drops; `wake` has to cope with any thread.
 unsafe impl Send for Callbacks {}
