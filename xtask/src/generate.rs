@@ -13,6 +13,7 @@ use parity::tables::{offered, status};
 
 use crate::bounds;
 use crate::error::Error;
+use crate::header;
 use crate::installed;
 use crate::notices;
 use crate::signs;
@@ -67,6 +68,11 @@ const PARTS: &[Part] = &[
         path: "mock-qmp/src/schema/looking_lines.txt",
         mark: None,
         make: |_| Ok(looking_lines()),
+    },
+    Part {
+        path: "monitor/ffi/include/hmp.h",
+        mark: None,
+        make: header::make,
     },
     Part {
         path: "contrib/copyright",

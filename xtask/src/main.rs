@@ -6,6 +6,7 @@
 mod bounds;
 mod error;
 mod generate;
+mod header;
 mod installed;
 mod learn_devices;
 mod mutants;

@@ -34,12 +34,13 @@ fn drawing(source: &Path) -> Vec<String> {
 /// Which crates of ours a crate may link, by its Cargo.toml.
 const LINKS: &[(&str, &[&str])] = &[
     ("monitor/engine", &[]),
+    ("monitor/ffi", &["hmp-engine"]),
     ("monitor/hmp", &["hmp-engine", "mock-qmp"]),
     ("mock-qmp", &[]),
     ("parity", &["hmp", "hmp-engine", "mock-qmp"]),
 ];
 
-const OURS: &[&str] = &["hmp", "hmp-engine", "mock-qmp", "parity"];
+const OURS: &[&str] = &["hmp", "hmp-engine", "hmp-ffi", "mock-qmp", "parity"];
 
 type Module = Vec<String>;
 
