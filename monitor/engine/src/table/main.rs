@@ -217,7 +217,7 @@ pub const MAIN: &[Command] = &[
             &["chardev-add", "chardev-remove", "query-chardev-backends"],
             run!(chardev::backend::add),
         )
-        .but_errors(
+        .after_builtin(
             "QMP does not say which devices are of the command line, nor SPICE's channels",
         )],
         complete: &[("args", Comp::ChardevType)],
