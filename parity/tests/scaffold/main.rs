@@ -20,8 +20,8 @@ fn tree() -> tempfile::TempDir {
         std::fs::write(path, text).unwrap();
     };
     write("VERSION", "12.0.0\n");
-    write("hmp-commands.hx", include_str!("fixture.hx"));
-    write("hmp-commands-info.hx", include_str!("fixture-info.hx"));
+    write("hmp-commands.hx", include_str!("main-commands.txt"));
+    write("hmp-commands-info.hx", include_str!("info-commands.txt"));
     write("qapi/misc.json", "{ 'command': 'new-thing' }\n");
     tree
 }
