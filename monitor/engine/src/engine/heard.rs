@@ -72,27 +72,7 @@ impl Qmp for Heard<'_> {
         })
     }
 
-    fn greeting(&self) -> Option<&Value> {
-        self.qmp.greeting()
-    }
-
-    fn sees_numbers(&self) -> bool {
-        self.qmp.sees_numbers()
-    }
-
-    fn number_of(&self, fd: BorrowedFd<'_>) -> Option<i32> {
-        self.qmp.number_of(fd)
-    }
-
-    fn can_open(&self, path: &str) -> Option<bool> {
-        self.qmp.can_open(path)
-    }
-
-    fn may_hold_ours(&self) -> bool {
-        self.qmp.may_hold_ours()
-    }
-
-    fn may_share_files(&self) -> bool {
-        self.qmp.may_share_files()
+    fn behind(&self) -> Option<&dyn Qmp> {
+        Some(self.qmp)
     }
 }

@@ -41,41 +41,45 @@ pub trait Qmp: Send + Sync {
         Box::pin(async { Err(error) })
     }
 
+    /// The connection that this one is in front of, if it is: what comes below is by default as
+    /// there.
+    fn behind(&self) -> Option<&dyn Qmp> {
+        None
+    }
+
     /// The `QMP` member of the greeting, where this side kept it: its `version` is what
     /// `query-version` answers.
     fn greeting(&self) -> Option<&Value> {
-        None
+        self.behind()?.greeting()
     }
 
     /// Whether [`number_of`](Self::number_of) may have answers.
     fn sees_numbers(&self) -> bool {
-        false
+        self.behind().is_some_and(Qmp::sees_numbers)
     }
 
     /// The number by which the process at the other end has this file open, as far as this side
     /// can see.
     fn number_of(&self, fd: BorrowedFd<'_>) -> Option<i32> {
-        let _ = fd;
-        None
+        self.behind()?.number_of(fd)
     }
 
     /// Whether the process at the other end can open this path for reading and writing; `None` where
     /// this side can't say.
     fn can_open(&self, path: &str) -> Option<bool> {
-        let _ = path;
-        None
+        self.behind()?.can_open(path)
     }
 
     /// Whether the process at the other end may have files open that programs like this one gave it;
     /// so it is unless this side can see all that it has.
     fn may_hold_ours(&self) -> bool {
-        true
+        self.behind().is_none_or(Qmp::may_hold_ours)
     }
 
     /// Whether QEMU may see the files of this machine. That it does is known only when one that it
     /// was asked to write has the content.
     fn may_share_files(&self) -> bool {
-        false
+        self.behind().is_some_and(Qmp::may_share_files)
     }
 }
 
