@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Records the topic `first` of a shipped machine: what people try first.
+"""Records the topics `first` and `typed` of a shipped machine: what people try first.
 
     record_first.py QEMU OUTPUT MOCK_QMP HMP
 
 Starts the QEMU, puts `mock-qmp record` in front of it, and drives it: by plain QMP, and by lines of
-`hmp`, so that both kinds of clients find their requests in the recording.
+`hmp`, so that both kinds of clients find their requests in the recording. Then once more for
+`typed`, by lines of the built-in monitor (`human-monitor-command`).
 """
 
 import json
@@ -18,8 +19,9 @@ import time
 
 FOLDER = pathlib.Path("/tmp/mock-qmp-first")
 
-# The machine of the topic `main` (parity/cases/main.toml), which is played with this one; without its
-# further memory, with which QEMU 10.0 and 11.1 end by an assertion when a running machine migrates.
+# The machine of the topic `main` (parity/cases/main.toml), which is played with this one; without
+# its further memory, with which QEMU 10.0 and 11.1 end by an assertion when a running machine
+# migrates.
 MACHINE = [
     "-M", "q35", "-S", "-smp", "2,maxcpus=4", "-m", "256M", "-name", "parity-q35",
     "-uuid", "12345678-1234-5678-1234-567812345678",
@@ -38,7 +40,7 @@ MACHINE = [
 LOOKS = """
 query-status query-block query-blockstats query-named-block-nodes query-block-jobs query-jobs
 query-pci query-chardev query-cpus-fast query-iothreads query-memory-size-summary
-query-memory-devices query-migrate query-vnc query-mice query-balloon query-dump
+query-memory-devices query-migrate query-vnc query-mice query-balloon query-dump x-query-usb
 """.split()
 
 # What does not change.
@@ -146,6 +148,12 @@ def drive(path, hmp, release):
     node = next(block["inserted"]["node-name"] for block in vm.ask("query-block")["return"]
                 if block.get("device") == "disk0")
 
+    # Lines of hmp before the machine runs.
+    vm.close()
+    type_lines("x /4xw 0xfffffff0", "device_add virtio-net-pci,id=net1", "device_del nosuch",
+               "balloon 128", "balloon 256", "eject cd0", "info registers -a")
+    vm = Qmp(path)
+
     # Running, stopped, running.
     vm.ask("cont")
     vm.wait("RESUME")
@@ -239,8 +247,8 @@ def drive(path, hmp, release):
 
     # The same by lines of hmp.
     type_lines("info status", "info version", "info block", "info pci", "info usb", "info cpus",
-               "device_add usb-kbd,id=kbd1", "device_del kbd1", "savevm first", "info snapshots",
-               "loadvm first", "delvm first", "stop", "cont", "system_reset", "sendkey ret",
+               "device_add usb-kbd,id=kbd1", "info usb", "device_del kbd1", "info usb", "savevm first",
+               "info snapshots", "loadvm first", "delvm first", "x /4xw 0xfffffff0", "balloon 128", "balloon 256", "stop", "cont", "system_reset", "sendkey ret",
                f"screendump {FOLDER}/screen.ppm", "info status")
 
     # Away.
@@ -263,8 +271,44 @@ def drive(path, hmp, release):
     vm.close()
 
 
-def main():
-    qemu, output, mock, hmp = sys.argv[1:]
+def type_built_in(path, release):
+    """The session of lines for the built-in monitor."""
+    vm = Qmp(path)
+
+    def type_line(line, *events):
+        vm.events.clear()
+        vm.ask("human-monitor-command", **{"command-line": line})
+        for event in events:
+            vm.wait(event)
+        for look in ("info status", "info snapshots", "info usb", "info migrate"):
+            vm.ask("human-monitor-command", **{"command-line": look})
+
+    for line in LINES:
+        vm.ask("human-monitor-command", **{"command-line": line})
+    for line in ("device_del nosuch", "eject cd0", "nosuch", "x /4xw 0xfffffff0"):
+        type_line(line)
+    type_line("cont", "RESUME")
+    type_line("stop", "STOP")
+    type_line("c", "RESUME")
+    type_line("device_add usb-kbd,id=kbd1")
+    type_line("device_del kbd1", "DEVICE_DELETED")
+    for line in ("savevm first", "loadvm first", "delvm first", "sendkey ret", "balloon 256",
+                 f"screendump {FOLDER}/screen.ppm", "set_link nic0 off", "set_link nic0 on"):
+        type_line(line)
+    type_line("system_powerdown", "POWERDOWN")
+    type_line("system_reset", "RESET")
+    vm.ask("migrate-set-capabilities", capabilities=[{"capability": "events", "state": True}])
+    uri = f"file:{FOLDER}/state" if release >= (8, 2) else f'"exec:cat > {FOLDER}/state"'
+    vm.ask("human-monitor-command", **{"command-line": f"migrate -d {uri}"})
+    vm.wait("MIGRATION", lambda data: data.get("status") == "completed")
+    for look in ("info status", "info migrate"):
+        vm.ask("human-monitor-command", **{"command-line": look})
+    vm.ask("human-monitor-command", **{"command-line": "quit"})
+    vm.close()
+
+
+def record(topic, session, qemu, output, mock):
+    """Records a topic of a machine that has just been started."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", FOLDER / "disk0.qcow2", "64M"], check=True)
@@ -279,10 +323,10 @@ def main():
         first.close()
         recorder = subprocess.Popen([
             mock, "record", "--qemu", f"unix:{monitor}", "--listen", f"unix:{proxy}", "--output", output,
-            "--topic", "first", "--mode", "overwrite", "--content", "4096"])
+            "--topic", topic, "--mode", "overwrite", "--content", "4096"])
         while not proxy.exists():
             time.sleep(0.05)
-        drive(proxy, hmp, (version["major"], version["minor"]))
+        session(proxy, (version["major"], version["minor"]))
         vm.wait(20)
     finally:
         if vm.poll() is None:
@@ -292,6 +336,12 @@ def main():
             recorder.terminate()
             recorder.wait()
         shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def main():
+    qemu, output, mock, hmp = sys.argv[1:]
+    record("first", lambda path, release: drive(path, hmp, release), qemu, output, mock)
+    record("typed", type_built_in, qemu, output, mock)
 
 
 if __name__ == "__main__":

@@ -157,7 +157,8 @@ fn qmp_shell_on_shipped_machines() {
         let (folder, server) = machine(release);
         let input = format!(
             "query-status\ncont\nquery-status\ndevice_add driver=usb-kbd id=mine\ndevice_del id=mine\n\
-             query-block\nmigrate-set-capabilities capabilities=[{{\"capability\":\"events\",\"state\":true}}]\n\
+             query-block\nsnapshot-save job-id=mine tag=mine vmstate=#block1 devices=[\"#block1\"]\n\
+             query-jobs\njob-dismiss id=mine\nmigrate-set-capabilities capabilities=[{{\"capability\":\"events\",\"state\":true}}]\n\
              migrate uri={}\nquery-migrate\nquit\n",
             target(release).replace(' ', "")
         );
@@ -166,7 +167,7 @@ fn qmp_shell_on_shipped_machines() {
             &input,
         );
         let text = String::from_utf8_lossy(&output.stdout);
-        for status in ["prelaunch", "running"] {
+        for status in ["prelaunch", "running", "concluded"] {
             assert!(
                 text.contains(&format!("\"status\": \"{status}\"")),
                 "{release}: {text}"
@@ -188,16 +189,31 @@ fn qmp_shell_of_the_built_in_on_shipped_machines() {
     }
     for release in RELEASES {
         let (folder, server) = machine(release);
-        let input = "info status\ninfo block\ninfo version\ninfo registers\nquit\n";
+        let migrate = match release {
+            "7.2" => format!("\"{}\"", target(release)),
+            _ => target(release).to_owned(),
+        };
+        let input = format!(
+            "info status\ninfo block\ninfo version\ninfo registers\ncont\ninfo status\n\
+             device_add usb-kbd,id=kbd1\ninfo usb\ndevice_del kbd1\nsavevm first\ninfo snapshots\n\
+             migrate -d {migrate}\ninfo migrate\nquit\n"
+        );
         let output = run(
             Command::new("qmp-shell")
                 .arg("-H")
                 .arg(folder.path().join("q")),
-            input,
+            &input,
         );
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
-        for part in ["VM status: paused (prelaunch)", "disk0", "EIP="] {
+        for part in [
+            "VM status: paused (prelaunch)",
+            "disk0",
+            "EIP=",
+            "VM status: running",
+            "QEMU USB Keyboard",
+            "first",
+        ] {
             assert!(
                 text.contains(part),
                 "{release}: no {part} in {text}{errors}"
@@ -223,6 +239,11 @@ fn socat_on_shipped_machines() {
             r#"{"execute":"device_add","arguments":{"driver":"usb-kbd","id":"mine"}}"#.to_owned(),
             r#"{"execute":"device_del","arguments":{"id":"mine"}}"#.to_owned(),
             r#"{"execute":"query-pci"}"#.to_owned(),
+            r##"{"execute":"snapshot-save","arguments":{"job-id":"mine","tag":"mine",
+                "vmstate":"#block1","devices":["#block1"]}}"##
+                .to_owned(),
+            r#"{"execute":"query-jobs"}"#.to_owned(),
+            r#"{"execute":"job-dismiss","arguments":{"id":"mine"}}"#.to_owned(),
             format!(
                 r#"{{"execute":"migrate","arguments":{{"uri":"{}"}}}}"#,
                 target(release)
@@ -235,7 +256,8 @@ fn socat_on_shipped_machines() {
             &lines.join("\n"),
         );
         let text = String::from_utf8_lossy(&output.stdout);
-        for event in ["RESUME", "DEVICE_DELETED", "SHUTDOWN"] {
+        let events = ["RESUME", "DEVICE_DELETED", "JOB_STATUS_CHANGE", "SHUTDOWN"];
+        for event in events {
             assert!(
                 text.contains(&format!("\"event\": \"{event}\"")),
                 "{release}: {text}"

@@ -150,7 +150,7 @@ fn without_a_client_nothing_is_replaced() {
     let mut output = BufReader::new(recorder.stdout.take().unwrap());
     let mut line = String::new();
     output.read_line(&mut line).unwrap();
-    let pid = rustix::process::Pid::from_raw(recorder.id().cast_signed()).unwrap();
+    let pid = rustix::process::Pid::from_raw(recorder.id().try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert!(recorder.wait().unwrap().success());
     assert_eq!(bench.recorded(), ["qmp_capabilities", "query-status"]);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::descriptors::Descriptors;
 use super::execution::Execution;
 use super::leftovers::Leftovers;
+use super::link::Link;
 use crate::json::Object;
 use crate::recording::QemuVersion;
 use crate::schema::Failure;
@@ -72,6 +73,11 @@ pub trait Backend: Send {
 
     /// Starts again, as if nobody had asked anything yet.
     fn reset(&mut self) {}
+
+    /// The QEMU behind it, if it has one.
+    fn link(&mut self) -> Option<&mut dyn Link> {
+        None
+    }
 
     /// What a strict check finds at the end.
     fn leftovers(&self) -> Leftovers {

@@ -78,6 +78,12 @@ impl Descriptors {
         }
     }
 
+    /// Copies of those that no command has taken yet.
+    pub(crate) fn copies(&self) -> Vec<OwnedFd> {
+        let all = self.pending.iter();
+        all.filter_map(|one| one.try_clone().ok()).collect()
+    }
+
     /// Gives back the descriptors that no command took.
     pub(crate) fn take_pending(&mut self) -> Vec<OwnedFd> {
         std::mem::take(&mut self.pending)

@@ -5,17 +5,18 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use super::backend::{Backend, Call, Known};
-use super::descriptors::Descriptors;
-use super::execution::{Execution, Outcome};
+use super::backend::Backend;
+use super::execution::Execution;
 use super::files::Files;
 use super::leftovers::Leftovers;
+use super::machine::Machine;
 use super::monitor::{Monitor, MonitorOptions};
 use super::request;
+use super::running::{Answered, Running};
 use super::seen::{Seen, SeenRequest};
 use super::throttle::Throttle;
 use crate::fault::{Fault, FaultKind, Faults, Message, Output};
-use crate::json::{Dialect, Style, Value, write_value};
+use crate::json::{Dialect, Value};
 use crate::schema::Failure;
 
 /// Output that waits for a client beyond this many bytes stops reading from it: QEMU would go on
@@ -24,18 +25,15 @@ const OUTPUT_LIMIT: usize = 512 << 20;
 
 /// A QMP server. Monitors are named by the number that [`Core::add_monitor`] gave.
 pub struct Core {
-    backend: Box<dyn Backend>,
+    machine: Machine,
     monitors: Vec<Monitor>,
     /// Whose turn it is: the dispatcher serves monitors round robin.
     turn: VecDeque<usize>,
     running: Option<Running>,
     throttle: Throttle,
-    descriptors: Descriptors,
     faults: Faults,
     /// How many of the faults there were at first.
     first_faults: usize,
-    /// The requests that came, if somebody wants to know.
-    seen: Option<Seen>,
     /// Whether the machine starts again when it has ended and its clients are gone.
     repeats: bool,
     /// What was left over before it started again.
@@ -43,23 +41,10 @@ pub struct Core {
     /// Messages that a fault holds back: when they are due, and whose they are.
     late: Vec<(Duration, usize, Vec<Output>)>,
     ended: bool,
-}
-
-/// A command that takes time.
-struct Running {
-    until: Duration,
-    answered: Answered,
-    execution: Execution,
-    /// Whether reading goes on when it is done, rather than when it was taken from the queue.
-    resumes: bool,
-}
-
-/// What a reply goes to.
-struct Answered {
-    monitor: usize,
-    /// The command's name; empty for input that names none.
-    command: String,
-    id: Option<Value>,
+    /// Whether it is not to start again, whoever may want that.
+    for_good: bool,
+    /// How many there are who can start it again after it has ended.
+    controllers: usize,
 }
 
 impl Core {
@@ -67,21 +52,20 @@ impl Core {
     #[must_use]
     pub fn new(backend: Box<dyn Backend>) -> Self {
         let throttle = Throttle::new(backend.version());
-        let descriptors = Descriptors::numbered_from(backend.first_descriptor());
         Self {
-            backend,
+            machine: Machine::new(backend),
             monitors: Vec::new(),
             turn: VecDeque::new(),
             running: None,
             throttle,
-            descriptors,
             faults: Faults::default(),
             first_faults: 0,
-            seen: None,
             repeats: false,
             past: Leftovers::default(),
             late: Vec::new(),
             ended: false,
+            for_good: false,
+            controllers: 0,
         }
     }
 
@@ -96,7 +80,7 @@ impl Core {
     /// The same server, which keeps the latest requests for [`Core::seen`].
     #[must_use]
     pub fn with_seen(mut self, seen: bool) -> Self {
-        self.seen = seen.then(Seen::default);
+        self.machine.seen = seen.then(Seen::default);
         self
     }
 
@@ -109,12 +93,15 @@ impl Core {
 
     /// The requests that came behind the one of this number, the latest ten thousand of them.
     pub fn seen(&self, since: u64) -> impl Iterator<Item = &SeenRequest> {
-        self.seen.iter().flat_map(move |seen| seen.since(since))
+        self.machine
+            .seen
+            .iter()
+            .flat_map(move |seen| seen.since(since))
     }
 
     /// Changes what the machine answers, from outside the session.
     pub fn adjust(&mut self, change: &serde_json::Value) -> Result<serde_json::Value, String> {
-        self.backend.adjust(change)
+        self.machine.backend.adjust(change)
     }
 
     /// Adds a fault.
@@ -127,7 +114,7 @@ impl Core {
     pub fn start_again(&mut self) {
         self.past = Leftovers::default();
         self.restart();
-        if let Some(seen) = &mut self.seen {
+        if let Some(seen) = &mut self.machine.seen {
             seen.clear();
         }
         for monitor in self.monitors.iter_mut().filter(|monitor| monitor.connected) {
@@ -136,11 +123,9 @@ impl Core {
     }
 
     fn restart(&mut self) {
-        self.backend.reset();
+        self.machine.restart();
         self.faults.start_again(self.first_faults);
-        self.throttle = Throttle::new(self.backend.version());
-        self.descriptors
-            .start_again(self.backend.first_descriptor());
+        self.throttle = Throttle::new(self.machine.backend.version());
         self.running = None;
         self.late.clear();
         self.ended = false;
@@ -149,7 +134,7 @@ impl Core {
     /// The same server with files in this place.
     #[must_use]
     pub fn with_files(mut self, files: Files) -> Self {
-        self.descriptors.set_files(files);
+        self.machine.descriptors.set_files(files);
         self
     }
 
@@ -160,7 +145,7 @@ impl Core {
 
     /// Adds a monitor and returns its number.
     pub fn add_monitor(&mut self, options: MonitorOptions) -> usize {
-        let dialect = Dialect::of(self.backend.version().release());
+        let dialect = Dialect::of(self.machine.backend.version().release());
         self.monitors.push(Monitor::new(options, dialect));
         self.turn.push_front(self.monitors.len() - 1);
         self.monitors.len() - 1
@@ -168,8 +153,8 @@ impl Core {
 
     /// A client connects: it is greeted.
     pub fn connect(&mut self, monitor: usize, now: Duration) {
-        let greeting = self.backend.greeting().unwrap_or_else(|| {
-            let version = self.backend.version().to_json();
+        let greeting = self.machine.backend.greeting().unwrap_or_else(|| {
+            let version = self.machine.backend.version().to_json();
             serde_json::json!({"version": version, "capabilities": ["oob"]}).to_string()
         });
         let state = &mut self.monitors[monitor];
@@ -262,10 +247,11 @@ impl Core {
     /// When [`Core::tick`] has something to do.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        let running = self.running.as_ref().map(|running| running.until);
-        let attached = self.monitors.iter().any(|monitor| monitor.negotiated);
-        let backend = if attached {
-            self.backend.deadline()
+        let running = self.running.as_ref();
+        let running = running.filter(|running| !running.execution.waits);
+        let running = running.map(|running| running.until);
+        let backend = if self.is_watched() {
+            self.machine.backend.deadline()
         } else {
             None
         };
@@ -276,35 +262,113 @@ impl Core {
             .min()
     }
 
+    /// Whether anybody sees what the machine does by itself, or waits for it.
+    fn is_watched(&self) -> bool {
+        let waits = self.running.as_ref();
+        self.monitors.iter().any(|monitor| monitor.negotiated)
+            || waits.is_some_and(|running| running.execution.waits)
+    }
+
     /// Does what is due.
     pub fn tick(&mut self, now: Duration) {
-        if self
-            .running
-            .as_ref()
-            .is_some_and(|running| running.until <= now)
-            && let Some(running) = self.running.take()
-        {
+        let is_done = |running: &Running| !running.execution.waits && running.until <= now;
+        if let Some(running) = self.running.take_if(|running| is_done(running)) {
             self.finish(running, now);
             self.dispatch(now);
         }
-        for (_, monitor, outputs) in self.late.extract_if(.., |(due, ..)| *due <= now) {
+        let late = std::mem::take(&mut self.late).into_iter();
+        let (due, later): (Vec<_>, _) = late.partition(|(due, ..)| *due <= now);
+        self.late = later;
+        for (_, monitor, outputs) in due {
             let queue = &mut self.monitors[monitor].output;
             outputs.into_iter().for_each(|output| queue.push(output));
         }
         for event in self.throttle.due(now) {
             self.broadcast(&event);
         }
-        if self.monitors.iter().any(|monitor| monitor.negotiated) {
-            for event in self.backend.due(now) {
+        if self.is_watched() {
+            for event in self.machine.backend.due(now) {
                 self.event(event, now);
+            }
+            self.complete(now);
+        }
+    }
+
+    /// The QEMU behind the machine sent bytes.
+    pub fn upstream_sent(&mut self, bytes: &[u8], now: Duration) {
+        if let Some(link) = self.machine.backend.link() {
+            link.received(bytes);
+        }
+        self.upstream_changed(now);
+    }
+
+    /// The QEMU behind the machine closed the connection.
+    pub fn upstream_closed(&mut self, now: Duration) {
+        if let Some(link) = self.machine.backend.link() {
+            link.closed();
+        }
+        self.upstream_changed(now);
+    }
+
+    fn upstream_changed(&mut self, now: Duration) {
+        self.complete(now);
+        for event in self.machine.backend.due(now) {
+            self.event(event, now);
+        }
+        if self
+            .machine
+            .backend
+            .link()
+            .is_some_and(|link| link.is_over())
+            && !self.ended
+        {
+            self.end();
+        }
+    }
+
+    /// Answers the command that waits for the QEMU behind the machine, once that has answered.
+    fn complete(&mut self, now: Duration) {
+        while let Some(later) = self
+            .machine
+            .backend
+            .link()
+            .and_then(|link| link.completed())
+        {
+            // Who started again since has no use for it.
+            let Some(mut running) = self.running.take() else {
+                continue;
+            };
+            running.execution = running.execution.with(later);
+            running.until = now + running.execution.delay;
+            if running.execution.delay.is_zero() {
+                self.finish(running, now);
+                self.dispatch(now);
+            } else {
+                self.running = Some(running);
             }
         }
     }
 
-    /// Whether QEMU has ended: nobody else is served.
+    /// Whether QEMU is gone, and does not start again by itself.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.ended && !self.repeats
+    }
+
+    /// Whether QEMU has ended, and nobody can start it again.
     #[must_use]
     pub fn ended(&self) -> bool {
-        self.ended && !self.repeats
+        self.is_gone() && (self.controllers == 0 || self.for_good)
+    }
+
+    /// Somebody comes who can start the machine again after it has ended.
+    pub fn controller_came(&mut self) {
+        self.controllers += 1;
+    }
+
+    /// One of them left.
+    pub fn controller_left(&mut self) {
+        self.controllers = self.controllers.saturating_sub(1);
     }
 
     /// Whether the next client may come, or need not.
@@ -316,12 +380,13 @@ impl Core {
     /// QEMU ends, and does not start again.
     pub fn end_for_good(&mut self) {
         self.repeats = false;
+        self.for_good = true;
         self.end();
     }
 
     /// Sends an event to all clients that have negotiated, and lets the machine know of it.
     pub fn push_event(&mut self, text: String, now: Duration) {
-        self.backend.sent_event(&text);
+        self.machine.backend.sent_event(&text);
         self.event(text, now);
     }
 
@@ -334,7 +399,7 @@ impl Core {
 
     /// Goes to a recorded moment. `false` when the machine has none of this number.
     pub fn go_to_moment(&mut self, number: u32, now: Duration) -> bool {
-        self.backend.go_to_moment(number, now)
+        self.machine.backend.go_to_moment(number, now)
     }
 
     /// What a strict machine has to complain about.
@@ -342,7 +407,7 @@ impl Core {
     pub fn leftovers(&self) -> Leftovers {
         let now = Leftovers {
             faults: self.faults.unused(),
-            ..self.backend.leftovers()
+            ..self.machine.backend.leftovers()
         };
         self.past.clone().and(now)
     }
@@ -361,9 +426,7 @@ impl Core {
             self.late.push((now + sent.late, monitor, sent.outputs));
             return;
         }
-        if let Some(time) = sent.merge
-            && queue.is_empty()
-        {
+        if let Some(time) = sent.merge.filter(|_| queue.is_empty()) {
             queue.push(Output::Pause(time));
         }
         sent.outputs
@@ -393,7 +456,12 @@ impl Core {
     ) {
         match request {
             Ok(request) if request::looks_oob(&request) => {
-                let execution = self.dispatch_one(monitor, &request, now);
+                let mut execution = self.carry_out(monitor, &request, now);
+                if execution.waits {
+                    // What runs holds the connection behind the machine.
+                    let text = "out-of-band requests are answered as recorded alone";
+                    execution = Execution::fail(Failure::generic(text));
+                }
                 self.deliver(&Answered::of(monitor, request), execution, now);
             }
             request => {
@@ -401,6 +469,11 @@ impl Core {
                 self.dispatch(now);
             }
         }
+    }
+
+    fn carry_out(&mut self, monitor: usize, request: &Value, now: Duration) -> Execution {
+        let state = &mut self.monitors[monitor];
+        self.machine.carry_out(monitor, state, request, now)
     }
 
     /// Carries out queued requests until one takes time or none is left.
@@ -422,7 +495,7 @@ impl Core {
             };
             let (execution, answered) = match request {
                 Ok(request) => {
-                    let execution = self.dispatch_one(monitor, &request, now);
+                    let execution = self.carry_out(monitor, &request, now);
                     (execution, Answered::of(monitor, request))
                 }
                 Err(error) => {
@@ -431,12 +504,12 @@ impl Core {
                 }
             };
             let running = Running {
-                until: now + execution.delay,
+                until: now.saturating_add(execution.delay),
                 answered,
                 execution,
                 resumes: !oob,
             };
-            if running.execution.delay.is_zero() {
+            if running.execution.delay.is_zero() && !running.execution.waits {
                 self.finish(running, now);
             } else {
                 self.running = Some(running);
@@ -459,9 +532,7 @@ impl Core {
             self.event(event, now);
         }
         let state = &mut self.monitors[answered.monitor];
-        if state.connected
-            && let Some(outcome) = &execution.outcome
-        {
+        if let Some(outcome) = execution.outcome.as_ref().filter(|_| state.connected) {
             let (mut head, shared, tail) = state.reply(outcome, answered.id.as_ref());
             if self.faults.is_empty() && execution.fault.is_none() {
                 state.output.bytes(&head);
@@ -475,7 +546,7 @@ impl Core {
                 let message = Message {
                     command: &answered.command,
                     line: head,
-                    id: answered.id.as_ref().map(id_text),
+                    id: answered.id_text(),
                 };
                 self.send(answered.monitor, message, execution.fault, now);
             }
@@ -510,139 +581,4 @@ impl Core {
             state.output.push(Output::Close);
         }
     }
-
-    /// Carries out one request, or finds the error that QEMU finds first.
-    fn dispatch_one(&mut self, monitor: usize, request: &Value, now: Duration) -> Execution {
-        let negotiated = self.monitors[monitor].negotiated;
-        let mut execution = match self.checked(monitor, request, now) {
-            Ok(execution) => execution,
-            Err(failure) => {
-                let command = request.get("execute").or(request.get("exec-oob"));
-                let command = command.and_then(Value::as_str).unwrap_or_default();
-                Execution {
-                    before: self.backend.refused(command, now),
-                    ..Execution::fail(failure)
-                }
-            }
-        };
-        if !negotiated
-            && let Some(Outcome::Error(failure)) = &mut execution.outcome
-            && failure.class == "CommandNotFound"
-        {
-            failure.desc = "Expecting capabilities negotiation with 'qmp_capabilities'".to_owned();
-        }
-        if let Some(seen) = &mut self.seen {
-            let error = match &execution.outcome {
-                Some(Outcome::Error(failure)) => Some(failure.class.to_owned()),
-                Some(Outcome::ErrorText(text)) => class_of(text),
-                _ => None,
-            };
-            let at = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-            seen.note(monitor, request, error, at);
-        }
-        execution
-    }
-
-    fn checked(
-        &mut self,
-        monitor: usize,
-        request: &Value,
-        now: Duration,
-    ) -> Result<Execution, Failure> {
-        let state = &mut self.monitors[monitor];
-        let request = request::check(request, state.oob)?;
-        let command = request.command;
-        let known = match command {
-            "qmp_capabilities" => Some(Known::default()),
-            _ if !state.negotiated => None,
-            _ => self.backend.command(command),
-        };
-        let Some(known) = known else {
-            return Err(Failure::not_found(format!(
-                "The command {command} has not been found"
-            )));
-        };
-        if request.oob && !known.oob {
-            return Err(Failure::generic(format!(
-                "The command {command} does not support OOB"
-            )));
-        }
-        if known.too_early {
-            return Err(Failure::generic(format!(
-                "The command '{command}' is permitted only after machine initialization has completed"
-            )));
-        }
-        if command == "qmp_capabilities" {
-            return self.negotiate(monitor, request.arguments, now);
-        }
-        let empty = crate::json::Object::new();
-        self.descriptors.arrived(std::mem::take(&mut state.passed));
-        let arguments = request.arguments.unwrap_or(&empty);
-        let execution = self.backend.execute(Call {
-            command,
-            arguments,
-            descriptors: &mut self.descriptors,
-            now,
-        });
-        self.monitors[monitor].passed = self.descriptors.take_pending();
-        Ok(execution)
-    }
-
-    fn negotiate(
-        &mut self,
-        monitor: usize,
-        arguments: Option<&crate::json::Object>,
-        now: Duration,
-    ) -> Result<Execution, Failure> {
-        let oob = request::capabilities(arguments, true)?;
-        let state = &mut self.monitors[monitor];
-        if state.negotiated {
-            let text = "Capabilities negotiation is already complete, command ignored";
-            return Err(Failure::not_found(text));
-        }
-        state.negotiated = true;
-        state.oob = oob;
-        self.backend.attached(now);
-        Ok(Execution::reply(Outcome::Value(Value::Object(
-            crate::json::Object::new(),
-        ))))
-    }
-}
-
-impl Answered {
-    fn of(monitor: usize, request: Value) -> Self {
-        let Value::Object(mut members) = request else {
-            return Self {
-                monitor,
-                command: String::new(),
-                id: None,
-            };
-        };
-        let id = members.swap_remove("id");
-        let command = members
-            .swap_remove("execute")
-            .or_else(|| members.swap_remove("exec-oob"));
-        let command = match command {
-            Some(Value::String(command)) => command,
-            _ => String::new(),
-        };
-        Self {
-            monitor,
-            command,
-            id,
-        }
-    }
-}
-
-/// The class of an error, given as JSON text.
-fn class_of(error: &[u8]) -> Option<String> {
-    let error: serde_json::Value = serde_json::from_slice(error).ok()?;
-    error.get("class")?.as_str().map(str::to_owned)
-}
-
-/// The id as a reply shows it.
-fn id_text(id: &Value) -> String {
-    let mut out = Vec::new();
-    write_value(&mut out, id, Style::Spaced);
-    String::from_utf8(out).unwrap_or_default()
 }

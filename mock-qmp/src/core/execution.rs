@@ -23,6 +23,9 @@ pub struct Execution {
     pub quits: bool,
     /// What goes wrong with the reply.
     pub fault: Option<FaultKind>,
+    /// Whether the outcome comes later, by [`Link::completed`](super::Link::completed). The command
+    /// runs until then.
+    pub waits: bool,
 }
 
 /// A reply.
@@ -45,6 +48,28 @@ impl Execution {
         Self {
             outcome: Some(outcome),
             ..Self::default()
+        }
+    }
+
+    /// An execution whose outcome comes later.
+    #[must_use]
+    pub fn waiting() -> Self {
+        Self {
+            waits: true,
+            ..Self::default()
+        }
+    }
+
+    /// The same with the outcome that came later, and the events around that.
+    #[must_use]
+    pub(super) fn with(mut self, later: Self) -> Self {
+        self.before.extend(later.before);
+        self.after.splice(0..0, later.after);
+        Self {
+            outcome: later.outcome,
+            quits: self.quits || later.quits,
+            waits: false,
+            ..self
         }
     }
 

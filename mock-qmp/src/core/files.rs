@@ -41,9 +41,8 @@ impl From<Files> for Place {
 impl Place {
     /// Creates the file for a path, with the folders that it needs; `None` where nothing is written.
     pub(super) fn create(&mut self, path: &str) -> io::Result<Option<std::fs::File>> {
-        if self.files == Files::WhereEmpty
-            && let Some(file) = empty_file(path)
-        {
+        let empty = (self.files == Files::WhereEmpty).then(|| empty_file(path));
+        if let Some(file) = empty.flatten() {
             return Ok(Some(file));
         }
         let below = match &self.files {

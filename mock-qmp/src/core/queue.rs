@@ -26,12 +26,9 @@ impl OutputQueue {
     pub(crate) fn bytes(&mut self, text: &[u8]) {
         self.bytes += text.len();
         self.owned += text.len();
-        if let Some(Output::Bytes(last)) = self.queue.back_mut()
-            && last.len() < PIECE
-        {
-            last.extend_from_slice(text);
-        } else {
-            self.queue.push_back(Output::Bytes(text.to_vec()));
+        match self.queue.back_mut() {
+            Some(Output::Bytes(last)) if last.len() < PIECE => last.extend_from_slice(text),
+            _ => self.queue.push_back(Output::Bytes(text.to_vec())),
         }
     }
 

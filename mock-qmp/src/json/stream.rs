@@ -166,9 +166,11 @@ impl Assembler {
         }
         self.tokens += 1;
         self.token_bytes += text.len();
-        if self.broken.is_none()
-            && let Err(error) = self.take(kind, text, at)
-        {
+        let taken = match self.broken {
+            None => self.take(kind, text, at),
+            Some(_) => Ok(()),
+        };
+        if let Err(error) = taken {
             self.stack.clear();
             if self.dialect == Dialect::New {
                 emit(Err(error.clone()));
@@ -341,9 +343,8 @@ impl Assembler {
                 self.expect = Expect::Colon;
             }
             Some(Frame::Object(members, key)) => {
-                if let Some(key) = key.take()
-                    && members.insert(key, value).is_some()
-                {
+                let before = key.take().and_then(|key| members.insert(key, value));
+                if before.is_some() {
                     return Err(self.parse_error(at, "duplicate key"));
                 }
                 self.expect = Expect::Separator;

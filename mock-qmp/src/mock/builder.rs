@@ -8,6 +8,7 @@ use super::script::{Answer, Script};
 use crate::core::{Backend, Files, MonitorOptions};
 use crate::fault::Fault;
 use crate::net::{Address, Server, Setup, start};
+use crate::record::Upstream;
 use crate::recording::{QemuVersion, Recording, RecordingError, locate};
 use crate::replay::{IgnoredMember, Mode, Replay, Timestamps, Timing};
 use crate::script::{Rules, ScriptFile};
@@ -48,6 +49,8 @@ pub struct MockQmp {
     rules: Option<ScriptFile>,
     repeats: bool,
     control: Option<PathBuf>,
+    upstream: Option<Upstream>,
+    help: bool,
     options: MonitorOptions,
     faults: Vec<Fault>,
     seed: u64,
@@ -82,6 +85,8 @@ impl MockQmp {
             rules: None,
             repeats: false,
             control: None,
+            upstream: None,
+            help: true,
             options: MonitorOptions::default(),
             faults: Vec::new(),
             seed: 0,
@@ -142,6 +147,20 @@ impl MockQmp {
     /// Starts the machine again when it has ended and its clients are gone.
     pub fn repeat(mut self, repeats: bool) -> Self {
         self.repeats = repeats;
+        self
+    }
+
+    /// Leaves the built-in monitor's `help` unanswered, for clients that have their own. Otherwise it
+    /// lists the lines of the recording.
+    pub fn without_help(mut self) -> Self {
+        self.help = false;
+        self
+    }
+
+    /// Lets a QEMU answer what the recording does not hold of the present state. The mode makes no
+    /// difference then, nor does [`MockQmp::repeat`].
+    pub fn upstream(mut self, upstream: Upstream) -> Self {
+        self.upstream = Some(upstream);
         self
     }
 
@@ -227,7 +246,7 @@ impl MockQmp {
         self
     }
 
-    fn setup(self) -> Setup {
+    fn setup(self) -> io::Result<Setup> {
         let Self {
             recording,
             mut script,
@@ -241,6 +260,8 @@ impl MockQmp {
             rules,
             repeats,
             control,
+            upstream,
+            help,
             options,
             faults,
             seed,
@@ -254,30 +275,45 @@ impl MockQmp {
             let map =
                 |replay: Replay, (recorded, here): &(String, String)| replay.map(recorded, here);
             let replay = maps.iter().fold(replay, map);
+            let replay = match help {
+                true => replay,
+                false => replay.without_help(),
+            };
             match folder {
                 Some((recorded, here)) => replay.folder(recorded, here),
                 None => replay,
             }
         });
-        let mut backend: Box<dyn Backend> = match replay {
-            Some(replay) if script.handlers.is_empty() => Box::new(replay),
-            replay => {
-                script.behind = replay.map(|replay| Box::new(replay) as Box<dyn Backend>);
+        let (behind, upstream) = match (replay, upstream) {
+            (Some(replay), Some(upstream)) => {
+                let (backend, carried) = upstream.behind(replay).map_err(io::Error::other)?;
+                (Some(backend), Some(carried))
+            }
+            (replay, _) => (
+                replay.map(|replay| Box::new(replay) as Box<dyn Backend>),
+                None,
+            ),
+        };
+        let mut backend: Box<dyn Backend> = match behind {
+            Some(backend) if script.handlers.is_empty() => backend,
+            behind => {
+                script.behind = behind;
                 Box::new(script)
             }
         };
         if rules.is_some() || control.is_some() {
             backend = Box::new(Rules::new(rules.unwrap_or_default(), backend));
         }
-        Setup {
+        Ok(Setup {
             backend,
             faults,
             seed,
             files,
-            repeats,
+            repeats: repeats && upstream.is_none(),
             control,
+            upstream,
             options,
-        }
+        })
     }
 
     /// Serves on these addresses, each a monitor of the same machine. Runs in the caller's tokio
@@ -293,7 +329,7 @@ impl MockQmp {
 
     /// Serves monitors of one machine, each set up by itself.
     pub fn serve_monitors(self, monitors: &[(Address, MonitorOptions)]) -> io::Result<Server> {
-        start(self.setup(), monitors)
+        start(self.setup()?, monitors)
     }
 
     /// Serves on a Unix socket.
@@ -317,7 +353,7 @@ impl MockQmp {
     /// Like [`MockQmp::serve_in_memory`], with a stream in blocking mode, for callers without a
     /// runtime.
     pub fn serve_pair(self) -> io::Result<(Server, std::os::unix::net::UnixStream)> {
-        let server = start(self.setup(), &[])?;
+        let server = start(self.setup()?, &[])?;
         let client = server.open_monitor()?;
         Ok((server, client))
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::core::{Backend, Call, Execution, Failure, Known, Leftovers, Outcome};
+use crate::core::{Backend, Call, Execution, Failure, Known, Leftovers, Link, Outcome};
 use crate::json::Value;
 use crate::recording::{Content, QemuVersion};
 
@@ -215,6 +215,32 @@ impl Backend for Script {
         self.behind
             .as_mut()
             .is_some_and(|behind| behind.go_to_moment(number, now))
+    }
+
+    fn check(&self, command: &str, arguments: &crate::json::Object) -> Result<(), Failure> {
+        let behind = self.behind.as_ref();
+        behind.map_or(Ok(()), |behind| behind.check(command, arguments))
+    }
+
+    fn sent_event(&mut self, text: &str) {
+        if let Some(behind) = &mut self.behind {
+            behind.sent_event(text);
+        }
+    }
+
+    fn refused(&mut self, command: &str, now: Duration) -> Vec<String> {
+        let behind = self.behind.as_mut();
+        behind.map_or_else(Vec::new, |behind| behind.refused(command, now))
+    }
+
+    fn reset(&mut self) {
+        if let Some(behind) = &mut self.behind {
+            behind.reset();
+        }
+    }
+
+    fn link(&mut self) -> Option<&mut dyn Link> {
+        self.behind.as_mut()?.link()
     }
 
     fn leftovers(&self) -> Leftovers {

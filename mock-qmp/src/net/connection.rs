@@ -9,6 +9,10 @@ use super::shared::Shared;
 use super::stream::Stream;
 use crate::core::Output;
 
+/// How long the end of the connection comes after the reply to `quit`: QEMU has to end first, and a
+/// client may write the line end of its request meanwhile, as the crate `qapi` does.
+const LAST_WORDS: Duration = Duration::from_millis(20);
+
 /// Bytes read at once.
 const READ_SIZE: usize = 64 * 1024;
 /// Waiting output from which on a client gets time to read.
@@ -141,7 +145,12 @@ async fn perform(
         }
         Output::Pause(time) => tokio::time::sleep(time).await,
         Output::Unlink => shared.unlink(monitor),
-        Output::Close => return Ok(true),
+        Output::Close => {
+            if shared.lock().ended() {
+                tokio::time::sleep(LAST_WORDS).await;
+            }
+            return Ok(true);
+        }
     }
     Ok(false)
 }

@@ -20,6 +20,8 @@ use crate::fault::Fault;
 const LONGEST: u64 = 16 << 20;
 /// Most clients at once; further ones wait.
 const MOST_CLIENTS: usize = 64;
+/// How long sockets may take to be there again.
+const BIND_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a request is waited for, unless the client says.
 const PATIENCE: u64 = 10_000;
 
@@ -33,13 +35,18 @@ const PATIENCE: u64 = 10_000;
 )]
 enum Order {
     /// Sends an event.
-    Event { event: String, data: Option<Value> },
+    Event {
+        event: String,
+        data: Option<serde_json::Map<String, Value>>,
+    },
     /// Adds a rule in front of the others.
     Rule { rule: Value },
     /// Removes a rule.
     Remove { rule: u64 },
     /// Sets states of the script.
-    Set { states: Value },
+    Set {
+        states: serde_json::Map<String, Value>,
+    },
     /// Arms a fault.
     Fault { fault: String },
     /// Goes to a recorded moment.
@@ -59,11 +66,11 @@ enum Order {
         timeout_ms: Option<u64>,
     },
     /// Starts again, as if nobody had asked anything yet.
-    Reset,
+    Reset {},
     /// What would be reported if the machine ended now.
-    Report,
+    Report {},
     /// Ends the machine.
-    Quit,
+    Quit {},
 }
 
 /// Serves clients until the server ends.
@@ -77,8 +84,10 @@ pub(crate) async fn run(listener: UnixListener, shared: Arc<Shared>) {
             Ok((stream, _)) => {
                 let shared = shared.clone();
                 clients.spawn(async move {
+                    shared.with(|core, _| core.controller_came());
                     // Whoever leaves in the middle has seen enough.
                     let _ = serve(stream, &shared).await;
+                    shared.with(|core, _| core.controller_left());
                 });
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
@@ -128,6 +137,7 @@ async fn carry_out(order: Order, shared: &Arc<Shared>) -> Result<Value, String> 
     match order {
         Order::Event { event, data } => {
             let name = Value::from(event);
+            let data = data.map(Value::Object);
             let data = data.map_or_else(String::new, |data| format!(", \"data\": {data}"));
             let text = format!(
                 "{{\"timestamp\": {}, \"event\": {name}{data}}}",
@@ -175,14 +185,24 @@ async fn carry_out(order: Order, shared: &Arc<Shared>) -> Result<Value, String> 
                 _ => Err(format!("no {command} came within {} ms", limit.as_millis())),
             };
         }
-        Order::Reset => shared.with(|core, _| core.start_again()),
-        Order::Report => {
+        Order::Reset {} => {
+            shared.with(|core, _| core.start_again());
+            // After `quit` the sockets are made anew.
+            let listening = shared.wait(|_| shared.is_listening());
+            if tokio::time::timeout(BIND_PATIENCE, listening)
+                .await
+                .is_err()
+            {
+                return Err("somebody else listens on the address".to_owned());
+            }
+        }
+        Order::Report {} => {
             let leftovers = shared.lock().leftovers();
             let clean = leftovers.is_empty();
             let text = leftovers.to_string();
             return Ok(json!({"clean": clean, "report": leftovers, "text": text}));
         }
-        Order::Quit => shared.with(|core, now| {
+        Order::Quit {} => shared.with(|core, now| {
             core.event(shutdown("host-signal"), now);
             core.end_for_good();
         }),

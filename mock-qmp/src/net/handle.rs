@@ -13,7 +13,8 @@ use super::address::Address;
 use super::listener::Listener;
 use super::shared::Shared;
 use super::stream::Stream;
-use super::{connection, control};
+use super::upstream::Carried;
+use super::{connection, control, upstream};
 use crate::core::{Backend, Core, Files, Leftovers, MonitorOptions, SeenRequest};
 use crate::fault::Fault;
 
@@ -32,6 +33,8 @@ pub(crate) struct Setup {
     pub(crate) repeats: bool,
     /// Where it is controlled.
     pub(crate) control: Option<PathBuf>,
+    /// The QEMU behind the machine, and what is to be sent to it.
+    pub(crate) upstream: Option<Carried>,
     /// How monitors that are opened in memory are set up.
     pub(crate) options: MonitorOptions,
 }
@@ -99,6 +102,10 @@ pub(crate) fn start(setup: Setup, monitors: &[(Address, MonitorOptions)]) -> io:
         server.spawn(control::run(listener, server.shared.clone()));
     }
     server.spawn(server.shared.clone().run_clock());
+    if let Some((socket, outgoing)) = setup.upstream {
+        let stream = socket.into_stream()?;
+        server.spawn(upstream::run(stream, outgoing, server.shared.clone()));
+    }
     for (address, options) in monitors {
         let (listener, bound) = Listener::bind(address, refusal)?;
         let file = if let Address::Unix(path) = &bound {
@@ -107,8 +114,8 @@ pub(crate) fn start(setup: Setup, monitors: &[(Address, MonitorOptions)]) -> io:
             None
         };
         let monitor = server.shared.add_monitor(*options, file);
-        server.addresses.push(bound);
-        server.spawn(listener.run(server.shared.clone(), monitor));
+        server.addresses.push(bound.clone());
+        server.spawn(listener.run(bound, server.shared.clone(), monitor));
     }
     drop(guard);
     Ok(server)

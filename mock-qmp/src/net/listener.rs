@@ -75,8 +75,9 @@ impl Listener {
         }
     }
 
-    /// Serves clients one after the other until the machine ends.
-    pub(crate) async fn run(self, shared: Arc<Shared>, monitor: usize) {
+    /// Serves clients one after the other until the machine ends; and again on the same address, if
+    /// it is started again.
+    pub(crate) async fn run(mut self, address: Address, shared: Arc<Shared>, monitor: usize) {
         if let Some(time) = self.refusal {
             tokio::time::sleep(time).await;
             let listening = match &self.socket {
@@ -87,11 +88,35 @@ impl Listener {
                 return;
             }
         }
-        while !shared.lock().ended() {
+        loop {
+            shared.set_listening(monitor, true);
+            self.serve(&shared, monitor).await;
+            // Whoever comes now is refused, as where a QEMU was.
+            drop(self);
+            shared.set_listening(monitor, false);
+            let decided = |core: &Core| core.ended() || !core.is_gone();
+            shared.wait(decided).await;
+            if shared.lock().ended() {
+                return;
+            }
+            match Self::bind(&address, None) {
+                Ok((again, _)) => self = again,
+                // Somebody else has the address now.
+                Err(_) => return,
+            }
+        }
+    }
+
+    async fn serve(&self, shared: &Arc<Shared>, monitor: usize) {
+        while !shared.lock().is_gone() {
             // A machine that starts again first sees its clients off.
             shared.wait(Core::is_ready).await;
-            match self.accept().await {
-                Ok(stream) => connection::serve(&shared, monitor, stream).await,
+            let accepted = tokio::select! {
+                accepted = self.accept() => accepted,
+                () = shared.wait(Core::is_gone) => break,
+            };
+            match accepted {
+                Ok(stream) => connection::serve(shared, monitor, stream).await,
                 // Out of descriptors, or a client that left at once: neither ends the server.
                 Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
             }

@@ -25,6 +25,8 @@ struct MonitorSignals {
     output: Notify,
     resumed: Notify,
     socket_file: Option<PathBuf>,
+    /// Whether clients may connect; `None` where none do.
+    listening: Mutex<Option<bool>>,
 }
 
 impl Shared {
@@ -81,6 +83,27 @@ impl Shared {
 
     pub(crate) async fn resumed(&self, monitor: usize) {
         self.signals(monitor).resumed.notified().await;
+    }
+
+    /// Notes whether clients may connect to a monitor.
+    pub(crate) fn set_listening(&self, monitor: usize, listening: bool) {
+        let signals = self.signals(monitor);
+        let mut noted = signals
+            .listening
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *noted = Some(listening);
+        drop(noted);
+        self.watchers.notify_waiters();
+    }
+
+    /// Whether clients may connect to all monitors that have an address.
+    pub(crate) fn is_listening(&self) -> bool {
+        let monitors = self.monitors.lock().unwrap_or_else(PoisonError::into_inner);
+        monitors.iter().all(|signals| {
+            let noted = signals.listening.lock();
+            *noted.unwrap_or_else(PoisonError::into_inner) != Some(false)
+        })
     }
 
     /// Removes the monitor's socket file.

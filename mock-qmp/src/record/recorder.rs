@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -111,6 +111,34 @@ impl Recorder {
         let recording = RecordingWriter::create(folder, machine)?;
         let topic = recording.new_topic(topic)?;
         Ok(Self::new(recording, topic))
+    }
+
+    /// Starts a further topic of the recording in this folder: of this name, or, where there is one,
+    /// with a number behind it. It is played with those that are there.
+    pub fn append(
+        folder: impl Into<PathBuf>,
+        machine: Machine,
+        topic: &str,
+    ) -> Result<Self, RecordingError> {
+        let folder = folder.into();
+        let taken = |name: &str| {
+            let parts = ["qmp", "hmp", "qmp.part"];
+            parts
+                .iter()
+                .any(|part| folder.join(format!("{name}.{part}")).exists())
+        };
+        let mut numbered = (2..).map(|number: u64| format!("{topic}-{number}"));
+        let name = match taken(topic) {
+            true => numbered.find(|name| !taken(name)),
+            false => None,
+        };
+        let name = name.unwrap_or_else(|| topic.to_owned());
+        let mut recorder = Self::create_new(folder, machine, &name)?;
+        if recorder.recording.machine().topics.is_empty() {
+            recorder.list_topic(topic);
+        }
+        recorder.list_topic(&name);
+        Ok(recorder)
     }
 
     fn new(recording: RecordingWriter, topic: TopicWriter) -> Self {
@@ -251,6 +279,12 @@ impl Recorder {
         }
         self.topic.finish()?;
         self.recording.finish()
+    }
+
+    /// The topic's file, once it is finished.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.topic.path()
     }
 
     /// Whether nothing has passed yet.

@@ -64,9 +64,8 @@ pub(crate) fn parse(path: &Path, text: &str) -> Result<Vec<BuiltinLine>, Recordi
         if line.trim().is_empty() {
             continue;
         }
-        if index == 0
-            && let Ok(header) = serde_json::from_str::<Header>(line)
-        {
+        let header = (index == 0).then(|| serde_json::from_str::<Header>(line));
+        if let Some(Ok(header)) = header {
             if header.format > FORMAT {
                 return Err(RecordingError::TooNew {
                     path: path.to_owned(),

@@ -64,6 +64,9 @@ fn problems(recording: &Recording) -> Vec<String> {
     }
     let schema = schema.and_then(Result::ok);
     let release = recording.version().release();
+    if topic.entries().is_empty() {
+        say(1, "no request is recorded");
+    }
     let mut last = 0;
     for entry in topic.entries() {
         if entry.at < last {
@@ -84,9 +87,7 @@ fn problems(recording: &Recording) -> Vec<String> {
             say(reply.line, "the schema that this refers to is missing");
         }
         let succeeded = topic.error(entry).is_none();
-        if let Some(schema) = &schema
-            && succeeded
-        {
+        if let Some(schema) = schema.as_ref().filter(|_| succeeded) {
             if schema.command(&entry.command).is_none() && entry.command != "qmp_capabilities" {
                 say(
                     entry.line,
@@ -155,7 +156,9 @@ mod tests {
         std::fs::write(folder.path().join("machine.toml"), machine.to_text()).unwrap();
         let found = check(folder.path()).unwrap();
         assert!(
-            found.len() == 1 && found[0].ends_with("machine.toml: there is no topic b"),
+            found.len() == 2
+                && found[0].ends_with("machine.toml: there is no topic b")
+                && found[1].ends_with("a.qmp:1: no request is recorded"),
             "{found:?}"
         );
     }

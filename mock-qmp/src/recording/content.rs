@@ -31,14 +31,10 @@ impl Part {
     /// Describes bytes: text where they are text, long runs of zeros by their length.
     #[must_use]
     pub fn describe(bytes: &[u8]) -> Vec<Self> {
-        if let Ok(text) = std::str::from_utf8(bytes)
-            && !text.contains('\0')
-        {
-            return if text.is_empty() {
-                Vec::new()
-            } else {
-                vec![Self::Text(text.to_owned())]
-            };
+        match std::str::from_utf8(bytes) {
+            Ok("") => return Vec::new(),
+            Ok(text) if !text.contains('\0') => return vec![Self::Text(text.to_owned())],
+            _ => {}
         }
         let mut parts = Vec::new();
         let mut rest = bytes;

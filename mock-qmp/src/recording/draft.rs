@@ -74,6 +74,11 @@ impl Draft {
         })
     }
 
+    /// Where it is once it is complete.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Appends text.
     pub(super) fn write(&mut self, text: &str) -> Result<(), RecordingError> {
         self.file

@@ -196,10 +196,9 @@ impl Recording {
         let mut names = Vec::new();
         for file in files {
             let path = file.map_err(RecordingError::io(folder))?.path();
-            if path.extension().is_some_and(|extension| extension == "qmp")
-                && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
-            {
-                names.push(stem.to_owned());
+            if path.extension().is_some_and(|extension| extension == "qmp") {
+                let stem = path.file_stem().and_then(|stem| stem.to_str());
+                names.extend(stem.map(str::to_owned));
             }
         }
         names.sort();

@@ -37,10 +37,8 @@ pub fn without_repeats(text: &str) -> String {
                 alone: true,
             });
         } else if line.starts_with("{\"reply\"") && !line.contains(",\"oob\":true") {
-            if let Some(request) = waiting.pop_front()
-                && request.alone
-                && looks(request.text)
-            {
+            let request = waiting.pop_front();
+            if let Some(request) = request.filter(|it| it.alone && looks(it.text)) {
                 let times = asked.entry(request.text).or_default();
                 times.push((request.line, number, what));
             }

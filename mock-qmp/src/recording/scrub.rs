@@ -31,10 +31,10 @@ fn may_be_secret(property: &str) -> bool {
 
 /// Takes secrets out of a request's arguments.
 pub(crate) fn scrub_request(command: &str, arguments: &mut Object) {
-    if command == "human-monitor-command"
-        && let Some(Value::String(line)) = arguments.get_mut("command-line")
-    {
-        *line = scrub_line(line);
+    if command == "human-monitor-command" {
+        if let Some(Value::String(line)) = arguments.get_mut("command-line") {
+            *line = scrub_line(line);
+        }
     }
     let property = arguments.get("property").and_then(Value::as_str);
     if command == "qom-set" && property.is_some_and(may_be_secret) {
@@ -59,7 +59,31 @@ pub(crate) fn scrub_reply<'a>(
     if holds_one && returned.trim_start().starts_with('"') {
         return Cow::Owned(format!("\"{SCRUBBED}\""));
     }
+    scrub_named(returned)
+}
+
+/// JSON text without the values of members whose names say that they are secrets.
+fn scrub_named(returned: &str) -> Cow<'_, str> {
+    // Most answers name none, and are not taken apart for it.
+    let value = has_secret_member(returned).then(|| parsed(returned));
+    if let Some(mut value) = value.flatten() {
+        let before = value.clone();
+        scrub_value(&mut value);
+        if value != before {
+            return Cow::Owned(written(&value));
+        }
+    }
     scrub_urls(returned)
+}
+
+/// Whether JSON text may have a member of such a name.
+fn has_secret_member(text: &str) -> bool {
+    let ends = text.match_indices('"');
+    let mut ends = ends.filter(|(end, _)| text[end + 1..].trim_start().starts_with(':'));
+    ends.any(|(end, _)| {
+        let name = text[..end].rsplit('"').next().unwrap_or_default();
+        is_secret(name)
+    })
 }
 
 /// Takes secrets out of what the built-in monitor answered to a line.
@@ -91,10 +115,11 @@ fn scrub_properties(returned: &str) -> Cow<'_, str> {
             continue;
         };
         for property in properties {
-            if let Value::Object(property) = property
-                && let Some(name) = property.get("name").and_then(Value::as_str)
-                && may_be_secret(name)
-            {
+            let Value::Object(property) = property else {
+                continue;
+            };
+            let name = property.get("name").and_then(Value::as_str);
+            if name.is_some_and(may_be_secret) {
                 changed |= replace(property, "value");
             }
         }
@@ -255,7 +280,8 @@ fn options(text: &str, within: Range<usize>) -> Vec<Range<usize>> {
     found
 }
 
-/// Replaces the password of each `scheme://user:password@host`.
+/// Replaces the password of each `scheme://user:password@host`, and the key of each
+/// `rbd:pool/image:key=KEY`.
 pub(crate) fn scrub_urls(text: &str) -> Cow<'_, str> {
     let mut secrets: Vec<Range<usize>> = Vec::new();
     for (at, separator) in text.match_indices("://") {
@@ -263,13 +289,23 @@ pub(crate) fn scrub_urls(text: &str) -> Cow<'_, str> {
         let ends = |c: char| c.is_whitespace() || "/\"'\\?#<>".contains(c);
         let authority = text[start..].split(ends).next().unwrap_or_default();
         let user_info = authority.rsplit_once('@').map(|(user_info, _)| user_info);
-        if let Some((user, password)) = user_info.and_then(|it| it.split_once(':'))
-            && !password.is_empty()
-        {
+        let pair = user_info.and_then(|it| it.split_once(':'));
+        if let Some((user, password)) = pair.filter(|(_, password)| !password.is_empty()) {
             let password_at = start + user.len() + 1;
             secrets.push(password_at..password_at + password.len());
         }
     }
+    for (at, start) in text.match_indices("rbd:") {
+        let ends = |c: char| c.is_whitespace() || "\"',".contains(c);
+        let name = text[at..].split(ends).next().unwrap_or(start);
+        let key = name.find(":key=").map(|place| at + place + ":key=".len());
+        if let Some(from) = key {
+            let until = text[from..at + name.len()].find(':');
+            secrets.push(from..until.map_or(at + name.len(), |until| from + until));
+        }
+    }
+    secrets.sort_by_key(|part| part.start);
+    secrets.dedup_by(|later, earlier| later.start < earlier.end);
     match secrets.is_empty() {
         true => Cow::Borrowed(text),
         false => Cow::Owned(put(text, &secrets)),
@@ -454,6 +490,8 @@ mod tests {
     #[case("human-monitor-command", json!({"command-line": "qom-get /objects/s data"}), r#""\"x\"\r\n""#)]
     #[case("qom-list-get", json!({}), r#"[{"properties":[{"name":"data","type":"string","value":"x"}]}]"#)]
     #[case("query-block", json!({}), r#"[{"file":"http://u:x@h/"}]"#)]
+    #[case("query-block", json!({}), r#"[{"file":"rbd:pool/img:id=a:key=x:conf=c","b":"rbd:p/i:key=x"}]"#)]
+    #[case("query-block", json!({}), r#"[{"a":{"Password" : "x"}}]"#)]
     fn replies(
         #[case] command: &str,
         #[case] arguments: serde_json::Value,
@@ -476,7 +514,8 @@ mod tests {
     #[rstest]
     #[case("qom-get", json!({"property": "type"}), r#""x""#)]
     #[case("qom-get", json!({"property": "data"}), "5")]
-    #[case("query-version", json!({}), r#"{"password": "https://bugs@x/"}"#)]
+    #[case("query-version", json!({}), r#"{"package": "https://bugs@x/"}"#)]
+    #[case("query-x", json!({}), r#"[{"name": "password", "password": true, "password-secret": "s"}]"#)]
     fn other_replies_stay(
         #[case] command: &str,
         #[case] arguments: serde_json::Value,

@@ -108,6 +108,12 @@ impl TopicWriter {
         Ok(writer)
     }
 
+    /// Where it is once it is finished.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
     /// Appends a line to the wire's file.
     pub fn line(&mut self, line: &Line) -> Result<(), RecordingError> {
         self.file.write(&line.to_text())

@@ -59,9 +59,8 @@ impl Replay {
                 execution.after.extend(self.release_before(next, call.now));
             }
         }
-        if self.timing == Timing::Recorded
-            && let Some(reply) = &entry.reply
-        {
+        let is_recorded = self.timing == Timing::Recorded;
+        if let Some(reply) = entry.reply.as_ref().filter(|_| is_recorded) {
             let delay = Duration::from_millis(reply.at.saturating_sub(entry.at));
             execution.delay = if delay < SHORTEST_DELAY {
                 Duration::ZERO
@@ -70,9 +69,8 @@ impl Replay {
             };
         }
         execution.outcome = self.outcome(number);
-        if self.index.states.has_effect(number)
-            && let Some(returned) = topic.returned(entry)
-        {
+        let has_effect = self.index.states.has_effect(number);
+        if let Some(returned) = topic.returned(entry).filter(|_| has_effect) {
             let mut model = self.model.clone();
             model.answered(&entry.command, &entry.arguments, returned);
             self.set_model(model);

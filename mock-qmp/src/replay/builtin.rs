@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{Mode, Replay};
+use super::state::Replay;
 use crate::json::Object;
 use crate::recording::BuiltinLine;
 use crate::schema::{BUILTIN, changes_state};
@@ -19,8 +19,7 @@ impl Replay {
         let asked = arguments.get("command-line")?.as_str()?;
         let mut words = asked.split_whitespace();
         match (words.next(), words.next()) {
-            // A lenient replay leaves help to clients that have their own.
-            _ if self.mode == Mode::Lenient => {}
+            _ if !self.help => {}
             (Some("help" | "?"), None) => return Some(self.lines(false)),
             (Some("info"), None) | (Some("help" | "?"), Some("info")) => {
                 return Some(self.lines(true));

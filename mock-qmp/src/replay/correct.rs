@@ -88,10 +88,8 @@ fn nodes(answer: &mut Value, then: &Model, now: &Model) {
 fn trays(answer: &mut Value, _: &Model, now: &Model) {
     for device in answer.as_array_mut().into_iter().flatten() {
         let id = device["qdev"].as_str().unwrap_or_default();
-        if let Some(open) = now.trays.get(id)
-            && device.get("tray_open").is_some()
-        {
-            device["tray_open"] = json!(open);
+        if let (Some(open), Some(shown)) = (now.trays.get(id), device.get_mut("tray_open")) {
+            *shown = json!(open);
         }
     }
 }

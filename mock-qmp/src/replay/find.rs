@@ -128,7 +128,7 @@ impl Replay {
             self.was_now(entry) && self.index.steps[step].state == self.index.steps[first].state
         };
         let of_another = || elsewhere().find(started_so);
-        if self.mode == Mode::Strict {
+        if self.mode == Mode::Strict || self.present_only {
             return of_another().and_then(|(_, step)| within(step)).map(stay);
         }
         let nearest = |condition: &dyn Fn(usize) -> bool| {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::find::Found;
 use super::model::Event;
 use super::nearest::request_text;
 use super::refuse::quits;
@@ -26,18 +27,36 @@ impl Replay {
         entries.any(|entry| entry.command == command && topic.returned(entry).is_some())
     }
 
-    /// The arguments as the recording would hold them, where that makes a difference.
-    fn as_recorded(&self, command: &str, arguments: &Object) -> Option<Object> {
+    /// Whether the recording answers this.
+    pub(crate) fn holds(&self, command: &str, arguments: &Object) -> bool {
+        self.look_up(command, arguments).0.is_some()
+    }
+
+    /// What answers a request, and its arguments as the recording would hold them, where that makes
+    /// a difference.
+    fn look_up(&self, command: &str, arguments: &Object) -> (Option<Found>, Option<Object>) {
         // Secrets come with commands that change something.
         if self.names.is_empty() && !changes_state(command, arguments) {
-            return None;
+            return (self.find(command, arguments), None);
         }
-        let Value::Object(mut renamed) = self.names.as_recorded(&Value::Object(arguments.clone()))
-        else {
-            return None;
-        };
-        scrub_request(command, &mut renamed);
-        Some(renamed)
+        let sent = Value::Object(arguments.clone());
+        let readings = (0..self.names.readings(&sent)).filter_map(|reading| {
+            match self.names.as_recorded(&sent, reading) {
+                Value::Object(mut renamed) => {
+                    scrub_request(command, &mut renamed);
+                    Some(renamed)
+                }
+                _ => None,
+            }
+        });
+        let mut first = None;
+        for renamed in readings {
+            if let Some(found) = self.find(command, &renamed) {
+                return (Some(found), Some(renamed));
+            }
+            first = first.or(Some(renamed));
+        }
+        (None, first)
     }
 }
 
@@ -90,18 +109,17 @@ impl Backend for Replay {
                 return Execution::reply(outcome.map_or_else(Outcome::Error, Outcome::Value));
             }
         }
-        let renamed = self.as_recorded(call.command, call.arguments);
+        let (found, renamed) = self.look_up(call.command, call.arguments);
         let arguments = renamed.as_ref().unwrap_or(call.arguments);
-        let Some(found) = self.find(call.command, arguments) else {
+        let Some(found) = found else {
             let arguments = arguments.clone();
             return self.unrecorded(&call, &arguments);
         };
         let before = self.index.states.before(found.entry);
-        if found.enters
-            && !self.model.agrees(self.index.states.model(before))
-            && let Some(failure) = self.contradicted(call.command, arguments)
-        {
-            return Execution::fail(failure);
+        if found.enters && !self.model.agrees(self.index.states.model(before)) {
+            if let Some(failure) = self.contradicted(call.command, arguments) {
+                return Execution::fail(failure);
+            }
         }
         let mut events = Vec::new();
         if found.enters {

@@ -65,10 +65,8 @@ impl Model {
             run.unwrap_or(usual).clone_into(&mut self.run);
         }
         for (number, relation) in RELATIONS.iter().enumerate() {
-            if let Some((name, member)) = relation.gone
-                && name == event.name
-                && let Some(id) = event.text(member)
-            {
+            let gone = relation.gone.filter(|(name, _)| *name == event.name);
+            if let Some(id) = gone.and_then(|(_, member)| event.text(member)) {
                 self.added.remove(&(number, id.to_owned()));
             }
         }
@@ -106,17 +104,13 @@ impl Model {
         let named = |member: &str| arguments.get(member).and_then(Value::as_str);
         for (number, relation) in RELATIONS.iter().enumerate() {
             let (add, id) = relation.add;
-            if add == command
-                && let Some(id) = named(id)
-                && self.added.len() < MOST
-            {
+            let is_added = add == command && self.added.len() < MOST;
+            if let Some(id) = named(id).filter(|_| is_added) {
                 self.added.insert((number, id.to_owned()));
             }
             let (remove, id) = relation.remove;
-            if remove == command
-                && relation.gone.is_none()
-                && let Some(id) = named(id)
-            {
+            let is_removed = remove == command && relation.gone.is_none();
+            if let Some(id) = named(id).filter(|_| is_removed) {
                 self.added.remove(&(number, id.to_owned()));
             }
         }

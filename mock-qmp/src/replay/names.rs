@@ -16,6 +16,10 @@ pub(super) struct Names {
 
 /// Most names that are kept: clients make them up.
 const MOST: usize = 1024;
+/// How an answer begins that is text for people (`HumanReadableText`).
+const PROSE: &str = "{\"human-readable-text\"";
+/// Most ways to read a request that are tried.
+const MOST_READINGS: usize = 8;
 
 impl Names {
     pub(super) fn is_empty(&self) -> bool {
@@ -52,6 +56,8 @@ impl Names {
     /// Recorded JSON text with the names that the client chose.
     pub(super) fn as_sent(&self, text: &str) -> String {
         let mut text = text.to_owned();
+        // Text for people names things between other words.
+        let is_prose = text.starts_with(PROSE);
         for (recorded, sent) in &self.pairs {
             let quoted = |text: &str| serde_json::Value::from(text).to_string();
             let (recorded_text, sent_text) = (quoted(recorded), quoted(sent));
@@ -59,6 +65,8 @@ impl Names {
                 // A path may be inside a longer string.
                 let inner = |text: &str| text[1..text.len() - 1].to_owned();
                 text.replace(&inner(&recorded_text), &inner(&sent_text))
+            } else if is_prose {
+                moved(&text, recorded, sent_text.trim_matches('"'))
             } else {
                 text.replace(&recorded_text, &sent_text)
             };
@@ -69,11 +77,29 @@ impl Names {
         text
     }
 
-    /// A value with the recorded names in place of those that the client chose.
-    pub(super) fn as_recorded(&self, value: &Value) -> Value {
+    /// How many ways there are to read a value: a client may give a device and a job one name, which
+    /// had two when they were recorded.
+    pub(super) fn readings(&self, value: &Value) -> usize {
+        let all = match value {
+            Value::String(text) => {
+                let named = self.pairs.iter().filter(|(_, sent)| sent == text);
+                return named.count().clamp(1, MOST_READINGS);
+            }
+            Value::Array(elements) => elements.iter().map(|one| self.readings(one)).max(),
+            Value::Object(members) => members.values().map(|one| self.readings(one)).max(),
+            _ => None,
+        };
+        all.unwrap_or(1)
+    }
+
+    /// A value with the recorded names in place of those that the client chose. Of several for one,
+    /// it is the latest but so many.
+    pub(super) fn as_recorded(&self, value: &Value, reading: usize) -> Value {
         match value {
             Value::String(text) => {
-                let pair = self.pairs.iter().find(|(_, sent)| sent == text);
+                let mut pairs = self.pairs.iter().rev().filter(|(_, sent)| sent == text);
+                let last = pairs.clone().next_back();
+                let pair = pairs.nth(reading).or(last);
                 let mut text = pair.map_or(text, |(recorded, _)| recorded).clone();
                 for (recorded, here) in &self.folders {
                     text = moved(&text, here, recorded);
@@ -83,13 +109,13 @@ impl Names {
             Value::Array(elements) => Value::Array(
                 elements
                     .iter()
-                    .map(|element| self.as_recorded(element))
+                    .map(|element| self.as_recorded(element, reading))
                     .collect(),
             ),
             Value::Object(members) => {
                 let renamed = members
                     .iter()
-                    .map(|(key, value)| (key.clone(), self.as_recorded(value)));
+                    .map(|(key, value)| (key.clone(), self.as_recorded(value, reading)));
                 Value::Object(renamed.collect())
             }
             other => other.clone(),
@@ -139,9 +165,12 @@ mod tests {
         let text = r#"{"id":"j1","x":"j10","image":"json:{/tmp/a}","fd":"/proc/self/fd/3"}"#;
         let expected = r#"{"id":"j\"2","x":"j10","image":"json:{/tmp/b}","fd":"/proc/self/fd/3"}"#;
         assert_eq!(names.as_sent(text), expected);
+        let text = r#"{"human-readable-text":"j1, j10: j1\r\n"}"#;
+        let expected = r#"{"human-readable-text":"j\"2, j10: j\"2\r\n"}"#;
+        assert_eq!(names.as_sent(text), expected);
         let asked = Value::from(json!({"id": "j\"2", "x": ["/tmp/b"]}));
         assert_eq!(
-            names.as_recorded(&asked),
+            names.as_recorded(&asked, 0),
             Value::from(json!({"id": "j1", "x": ["/tmp/a"]}))
         );
     }

@@ -5,7 +5,7 @@ use super::answer::spaced;
 use super::model::{Model, contradiction};
 use super::nearest::{differences, nearest, request_text};
 use super::state::{Mode, Replay};
-use crate::core::{Call, Execution, Failure, Outcome, Unmatched, shutdown};
+use crate::core::{Call, Difference, Execution, Failure, Outcome, Unmatched, shutdown};
 use crate::json::{Object, Value};
 use crate::recording::Entry;
 use crate::schema::BUILTIN;
@@ -30,9 +30,7 @@ impl Replay {
         if let Some(outcome) = quits(command, arguments) {
             return self.quit(outcome);
         }
-        if let Some(text) = too_late(command)
-            && !self.before_machine
-        {
+        if let Some(text) = too_late(command).filter(|_| !self.before_machine) {
             return Execution::fail(Failure::generic(text));
         }
         if let Some(failure) = self.contradicted(command, arguments) {
@@ -128,7 +126,10 @@ impl Replay {
         let (mut cause, mut differing) = (None, Vec::new());
         match near.first().filter(|entry| entry.command == command) {
             Some(entry) => {
-                differing = differences(arguments, &entry.arguments);
+                let all = differences(arguments, &entry.arguments);
+                let ignored = &self.index.ignored;
+                let matters = |one: &Difference| ignored.matters(command, one);
+                differing = all.into_iter().filter(matters).collect();
                 if differing.is_empty() {
                     // It is recorded, but elsewhere.
                     let number = topic
@@ -172,7 +173,9 @@ impl Replay {
         let openers = steps.iter().zip(&self.visited[self.step + 1..]);
         let missed = openers.filter(|(_, visited)| !**visited);
         let mut missed = missed.filter_map(|(step, _)| step.opener);
-        let opener = missed.find(|&opener| opener != number)?;
+        // What failed changed nothing.
+        let changed = |opener: usize| topic.error(&topic.entries[opener]).is_none();
+        let opener = missed.find(|&opener| opener != number && changed(opener))?;
         let entry = &topic.entries[opener];
         let request = request_text(&entry.command, &entry.arguments);
         Some(format!("left out: {}: {request}", topic.place(entry.line)))

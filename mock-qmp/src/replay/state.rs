@@ -58,6 +58,10 @@ pub struct Replay {
     pub(super) recording: Recording,
     pub(super) index: Arc<Index>,
     pub(super) mode: Mode,
+    /// Whether the built-in monitor's help is made of the recorded lines.
+    pub(super) help: bool,
+    /// Whether only what was recorded of the present state is answered.
+    pub(super) present_only: bool,
     pub(super) timing: Timing,
     pub(super) timestamps: Timestamps,
     /// The folder of the recorded machine's files, and the one that takes its place here.
@@ -108,6 +112,8 @@ impl Replay {
         Self {
             recording,
             mode: Mode::default(),
+            help: true,
+            present_only: false,
             timing: Timing::default(),
             timestamps: Timestamps::default(),
             folder: None,
@@ -135,6 +141,25 @@ impl Replay {
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
+    }
+
+    /// Has no answer to the built-in monitor's `help`, for clients that have their own.
+    pub fn without_help(mut self) -> Self {
+        self.help = false;
+        self
+    }
+
+    /// Answers what was recorded of the present state, and only that.
+    pub(crate) fn present_only(mut self) -> Self {
+        self.mode = Mode::FreeReads;
+        self.present_only = true;
+        self
+    }
+
+    /// The run state that the recording begins in, if that is known.
+    pub(crate) fn start_state(&self) -> Option<&str> {
+        let run = self.index.states.start(0).run.as_str();
+        (!run.is_empty()).then_some(run)
     }
 
     /// Chooses when answers and events come.

@@ -67,10 +67,7 @@ pub(super) fn steps(topic: &Topic) -> Vec<Step> {
     for (number, entry) in topic.entries.iter().enumerate() {
         let changes = changes_state(&entry.command, &entry.arguments);
         let mut marked = false;
-        while let Some(&&(moment, line, at)) = markers.peek()
-            && line < entry.line
-        {
-            markers.next();
+        while let Some(&(moment, line, at)) = markers.next_if(|marker| marker.1 < entry.line) {
             let next_is_later = markers.peek().is_none_or(|next| next.1 > entry.line);
             // Where a session starts, its first request changes nothing yet.
             marked = next_is_later && changes && !starts(line);

@@ -184,6 +184,33 @@ fn names_that_the_client_chose_are_used() {
     assert!(strict.leftovers().is_empty(), "{}", strict.leftovers());
 }
 
+/// What had two names when it was recorded may have one here.
+#[test]
+fn one_name_for_two_things_is_read_as_either() {
+    let lines = r#"{"moment":1,"at":10}
+{"request":{"execute":"blockdev-create","arguments":{"job-id":"a","options":{}}},"at":10}
+{"reply":{"return":{}},"at":10}
+{"moment":2,"at":20}
+{"request":{"execute":"blockdev-backup","arguments":{"job-id":"b","device":"d"}},"at":20}
+{"reply":{"return":{}},"at":20}
+{"moment":3,"at":30}
+{"request":{"execute":"job-cancel","arguments":{"id":"a"}},"at":30}
+{"reply":{"return":{}},"at":30}
+{"moment":4,"at":40}
+{"request":{"execute":"job-dismiss","arguments":{"id":"b"}},"at":40}
+{"reply":{"return":{}},"at":40}
+"#;
+    let mut strict = replay(lines, Mode::Strict);
+    for (command, arguments) in [
+        ("blockdev-create", json!({"job-id": "x", "options": {}})),
+        ("blockdev-backup", json!({"job-id": "x", "device": "d"})),
+        ("job-cancel", json!({"id": "x"})),
+        ("job-dismiss", json!({"id": "x"})),
+    ] {
+        assert_eq!(text(&ask(&mut strict, command, arguments)), "{}");
+    }
+}
+
 #[test]
 fn events_come_by_time_where_nobody_asks() {
     let mut prompt = replay(JOB, Mode::Strict);
@@ -307,6 +334,11 @@ fn a_lenient_replay_knows_what_the_built_in_answered() {
     let mut answer = |text_of| text(&ask(&mut lenient, "human-monitor-command", line(text_of)));
     assert_eq!(answer("info  a"), r#""first\r\n""#);
     assert_eq!(answer("info b"), r#""later\r\n""#);
+    assert_eq!(
+        answer("info"),
+        r#""info a -- of this recording\r\ninfo b -- of this recording\r\n""#
+    );
+    assert_eq!(answer("help"), r#""stop -- of this recording\r\n""#);
     for unknown in ["info c", "stop"] {
         let desc = answer(unknown);
         assert!(
@@ -314,6 +346,9 @@ fn a_lenient_replay_knows_what_the_built_in_answered() {
             "{desc}"
         );
     }
+    let mut own = load(Mode::Lenient).without_help();
+    let helped = text(&ask(&mut own, "human-monitor-command", line("help")));
+    assert!(helped.contains("was not recorded in"), "{helped}");
     ask(&mut lenient, "stop", json!({}));
     assert_eq!(
         text(&ask(&mut lenient, "human-monitor-command", line("info a"))),

@@ -46,8 +46,8 @@ fn place<'a>(places: &mut [Option<&'a str>], key: &'a str) {
 fn str_hash(key: &str) -> u32 {
     key.bytes().fold(5381_u32, |hash, byte| {
         // C's char has a sign here.
-        hash.wrapping_mul(33)
-            .wrapping_add(i32::from(byte.cast_signed()).cast_unsigned())
+        let byte = i8::from_ne_bytes([byte]);
+        hash.wrapping_mul(33).wrapping_add_signed(byte.into())
     })
 }
 

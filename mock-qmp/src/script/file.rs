@@ -2,10 +2,16 @@
 //! A script as it is written (`docs/mock-qmp.md` describes it).
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use crate::recording::QemuVersion;
+
+/// Longest file that is read.
+const LONGEST: u64 = 64 << 20;
 
 /// A script that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +114,7 @@ pub struct EventText {
     /// Its name.
     pub event: String,
     /// Its data.
-    pub data: Option<Value>,
+    pub data: Option<Map<String, Value>>,
     /// How much later than the reply, in milliseconds.
     #[serde(default)]
     pub after_ms: u64,
@@ -160,7 +166,7 @@ impl ScriptFile {
     /// Reads a file.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ScriptError> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|source| ScriptError::Io {
+        let text = read(path).map_err(|source| ScriptError::Io {
             path: path.to_owned(),
             source,
         })?;
@@ -179,11 +185,32 @@ impl ScriptFile {
             rule.check()
                 .map_err(|problem| format(format!("{}: {problem}", name())))?;
         }
+        if let Some(version) = &file.version {
+            let parsed = QemuVersion::parse(version);
+            parsed.ok_or_else(|| format(format!("'{version}' is not MAJOR.MINOR.MICRO")))?;
+        }
+        for (recorded, here) in &file.map {
+            if !recorded.starts_with('/') || !here.starts_with('/') {
+                let problem = format!("map: '{recorded}' and '{here}' are to begin with /");
+                return Err(format(problem));
+            }
+        }
         for text in &file.ignore {
             let parsed = text.parse::<crate::replay::IgnoredMember>();
             parsed.map_err(|error| format(error.to_string()))?;
         }
         Ok(file)
+    }
+}
+
+/// The text of a file, which may be a device that never ends.
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LONGEST + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > LONGEST {
+        true => Err(std::io::Error::other("longer than 64 MiB")),
+        false => Ok(text),
     }
 }
 
@@ -200,6 +227,9 @@ impl Rule {
         let answers = [self.r#return.is_some(), self.error.is_some(), self.silence];
         if answers.iter().filter(|&&answer| answer).count() > 1 {
             return Err("one of `return`, `error` and `silence` at most".to_owned());
+        }
+        if self.times == Some(0) {
+            return Err("with `times = 0` it never counts".to_owned());
         }
         if let Some(fault) = &self.fault {
             let parsed = fault.parse::<crate::fault::Fault>();

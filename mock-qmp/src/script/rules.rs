@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::file::{ErrorText, EventText, Rule, ScriptFile};
 use super::pattern::{Kept, filled, filled_text, matches};
-use crate::core::{Backend, Call, Execution, Failure, Known, Leftovers, Outcome, timestamp};
+use crate::core::{Backend, Call, Execution, Failure, Known, Leftovers, Link, Outcome, timestamp};
 use crate::fault::Fault;
 use crate::recording::{Content, QemuVersion};
 
@@ -128,10 +128,10 @@ impl Rules {
             (None, None) => return self.behind.execute(call),
         };
         // What QEMU would refuse is refused, whatever the rule says.
-        if matches!(outcome, Outcome::Value(_))
-            && let Err(failure) = self.behind.check(call.command, call.arguments)
-        {
-            return Execution::fail(failure);
+        if matches!(outcome, Outcome::Value(_)) {
+            if let Err(failure) = self.behind.check(call.command, call.arguments) {
+                return Execution::fail(failure);
+            }
         }
         for (argument, text) in &rule.content {
             let to = call.arguments.get(argument).and_then(|to| to.as_str());
@@ -151,7 +151,7 @@ impl Rules {
         for event in events {
             let mut text = json!({"event": event.event});
             if let Some(data) = &event.data {
-                text["data"] = filled(data, &self.kept);
+                text["data"] = filled(&Value::Object(data.clone()), &self.kept);
             }
             let text = with_timestamp(&text);
             if event.after_ms == 0 || self.waiting.len() >= MOST_EVENTS {
@@ -252,9 +252,7 @@ impl Backend for Rules {
 
     fn due(&mut self, now: Duration) -> Vec<String> {
         let mut events = self.behind.due(now);
-        while let Some(entry) = self.waiting.first_entry()
-            && entry.key().0 <= now
-        {
+        while let Some(entry) = self.waiting.first_entry().filter(|it| it.key().0 <= now) {
             let text = entry.remove();
             self.behind.sent_event(&text);
             events.push(text);
@@ -301,6 +299,10 @@ impl Backend for Rules {
             return Ok(json!({}));
         }
         self.behind.adjust(change)
+    }
+
+    fn link(&mut self) -> Option<&mut dyn Link> {
+        self.behind.link()
     }
 
     fn leftovers(&self) -> Leftovers {

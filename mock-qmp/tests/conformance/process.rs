@@ -10,6 +10,6 @@ pub fn signal(process: &Child, name: &str) {
         "KILL" => rustix::process::Signal::KILL,
         other => panic!("{other}"),
     };
-    let pid = rustix::process::Pid::from_raw(process.id().cast_signed()).unwrap();
+    let pid = rustix::process::Pid::from_raw(process.id().try_into().unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
 }

@@ -15,9 +15,8 @@ pub fn check(options: &Check) -> Outcome {
         let path = &locate(path);
         let mut problems = recording::check(path)?;
         // A folder whose topics are each to be named is no machine.
-        if problems.is_empty()
-            && let Ok(machine) = Recording::load_machine(path)
-        {
+        let machine = problems.is_empty().then(|| Recording::load_machine(path));
+        if let Some(Ok(machine)) = machine {
             problems = replay::contradictions(&machine);
         }
         for problem in &problems {

@@ -23,9 +23,8 @@ pub fn list() -> ExitCode {
             .iter()
             .filter(|folder| folder.join("machine.toml").exists())
         {
-            if let Some(name) = folder.file_name().map(|name| name.to_string_lossy())
-                && seen.insert(name.to_string())
-            {
+            let name = folder.file_name().map(|name| name.to_string_lossy());
+            if let Some(name) = name.filter(|name| seen.insert(name.to_string())) {
                 println!("{name:<32} {}", describe(folder));
             }
         }

@@ -66,6 +66,21 @@ pub struct Serve {
     /// Writes what is wrong so far into a file, whenever that changes, and at the end.
     #[arg(long, num_args = 2, value_names = ["json|junit", "FILE"])]
     pub report: Vec<String>,
+    /// The QEMU that answers what the recording does not hold of the present state: where its QMP
+    /// monitor listens.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        requires = "recording",
+        conflicts_with_all = ["mode", "strict", "repeat"]
+    )]
+    pub upstream: Option<Address>,
+    /// Add what that QEMU answers to the recording, as another topic.
+    #[arg(long, requires = "upstream")]
+    pub record: bool,
+    /// Names of further members whose values are secrets in what is recorded.
+    #[arg(long, value_name = "MEMBER", requires = "record")]
+    pub secret: Vec<String>,
     /// Start the machine again after it has ended, until interrupted.
     #[arg(long)]
     pub repeat: bool,

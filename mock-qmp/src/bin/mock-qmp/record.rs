@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Records what passes between clients and a QEMU.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use mock_qmp::record::{Proxy, Recorder, probe, record as put_through};
@@ -18,9 +17,8 @@ pub fn record(options: Record) -> Outcome {
     };
     let named = |error: std::io::Error| format!("{}: {error}", options.qemu);
     // What is there is answered without the QEMU that it came from.
-    if mode == Some(RecordMode::Once)
-        && let Some(file) = recorded(&options)
-    {
+    let once = mode == Some(RecordMode::Once);
+    if let Some(file) = once.then(|| recorded(&options)).flatten() {
         println!("answering from {}", file.display());
         let mock = MockQmp::from_recording(Recording::load(&file)?).mode(Mode::FreeReads);
         let monitors = [(options.listen, MonitorOptions::default())];
@@ -29,25 +27,17 @@ pub fn record(options: Record) -> Outcome {
     let mut found = probe(&options.qemu).map_err(named)?;
     found.machine.variant.clone_from(&options.variant);
     let folder = options.output.join(found.machine.folder_name());
-    let topic = match mode {
-        Some(RecordMode::Append) => free_name(&folder, &options.topic),
-        _ => options.topic.clone(),
+    let create = match mode {
+        Some(RecordMode::Overwrite) => Recorder::create,
+        Some(RecordMode::Append) => Recorder::append,
+        _ => Recorder::create_new,
     };
-    let create = if mode == Some(RecordMode::Overwrite) {
-        Recorder::create
-    } else {
-        Recorder::create_new
-    };
-    let mut recorder = match create(folder.clone(), found.machine, &topic) {
+    let mut recorder = match create(folder.clone(), found.machine, &options.topic) {
         Err(error @ RecordingError::Exists { .. }) => {
             return Err(format!("{error}; --overwrite replaces it").into());
         }
         other => other?,
     };
-    if mode == Some(RecordMode::Append) {
-        recorder.list_topic(&options.topic);
-        recorder.list_topic(&topic);
-    }
     recorder.schema(&found.schema)?;
     recorder.keep_content(options.content);
     recorder.hide(options.secret);
@@ -95,16 +85,4 @@ fn recorded(options: &Record) -> Option<std::path::PathBuf> {
         [only] => Some(only.clone()),
         _ => None,
     }
-}
-
-/// A topic's name that is not there: NAME, NAME-2 and so on.
-fn free_name(folder: &Path, topic: &str) -> String {
-    let taken = |name: &str| folder.join(format!("{name}.qmp")).exists();
-    if !taken(topic) {
-        return topic.to_owned();
-    }
-    let mut names = (2..).map(|number: u64| format!("{topic}-{number}"));
-    names
-        .find(|name| !taken(name))
-        .unwrap_or_else(|| topic.to_owned())
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use mock_qmp::core::shutdown;
+use mock_qmp::record::{Appended, Upstream};
 use mock_qmp::recording::locate;
 use mock_qmp::{
     Address, Leftovers, MockQmp, Mode, MonitorOptions, Recording, ScriptFile, Server, Timestamps,
@@ -32,8 +33,15 @@ pub fn serve(options: Box<Serve>) -> Outcome {
     let monitors: Vec<_> = monitors
         .map(|(address, pretty)| (address.clone(), MonitorOptions { pretty }))
         .collect();
-    let mock = mock(*options, control)?;
-    run(mock, &monitors, report.as_ref())
+    let (mock, appended) = mock(*options, control)?;
+    let outcome = run(mock, &monitors, report.as_ref());
+    if let Some(appended) = appended {
+        match appended.finish()? {
+            Some(file) => println!("recorded into {}", file.display()),
+            None => println!("nothing was asked that is not recorded"),
+        }
+    }
+    outcome
 }
 
 /// Serves until the machine ends or somebody interrupts it.
@@ -88,11 +96,25 @@ async fn keep_writing(server: &Server, report: Option<&Report>) -> Box<dyn std::
     }
 }
 
-fn mock(options: Serve, control: Option<PathBuf>) -> Result<MockQmp, Box<dyn std::error::Error>> {
+type Prepared = Result<(MockQmp, Option<Appended>), Box<dyn std::error::Error>>;
+
+fn mock(options: Serve, control: Option<PathBuf>) -> Prepared {
     let script = options.script.map(ScriptFile::load).transpose()?;
+    let (mut upstream, mut appended) = (None, None);
     let mut mock = match (options.recording, script) {
         (Some(path), script) => {
-            let recording = Recording::load_machine(locate(&path))?;
+            let path = locate(&path);
+            let recording = Recording::load_machine(&path)?;
+            upstream = match &options.upstream {
+                None => None,
+                Some(address) if options.record => Some(Upstream::connect_and_record(
+                    address,
+                    &recording,
+                    &path,
+                    options.secret,
+                )?),
+                Some(address) => Some(Upstream::connect(address, &recording)?),
+            };
             let mock = MockQmp::from_recording(recording);
             match script {
                 Some(script) => mock.script(script),
@@ -124,6 +146,13 @@ fn mock(options: Serve, control: Option<PathBuf>) -> Result<MockQmp, Box<dyn std
     for (recorded, here) in &options.map {
         mock = mock.map(recorded, here);
     }
+    if let Some(upstream) = upstream {
+        appended = upstream.appended();
+        mock = mock.upstream(upstream);
+    }
     mock = options.ignore.into_iter().fold(mock, MockQmp::ignore);
-    Ok(options.fault.into_iter().fold(mock, MockQmp::fault))
+    Ok((
+        options.fault.into_iter().fold(mock, MockQmp::fault),
+        appended,
+    ))
 }

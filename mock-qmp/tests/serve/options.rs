@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! Options that are not right, and names that are others.
+
+use rstest::rstest;
+use serde_json::json;
+
+use crate::mock::{Mock, STATUS, run, session};
+
+#[rstest]
+#[case(&["serve", "{}", "--listen", "unix:/nowhere/q"], "unix:/nowhere/q: No such file")]
+#[case(&["record", "--qemu", "unix:/nowhere/q", "--listen", "unix:/nowhere/p", "--output", "/nowhere"], "unix:/nowhere/q: No such file")]
+#[case(&["serve", "no-such-machine", "--listen", "unix:/tmp/q"], "no-such-machine")]
+#[case(&["serve", "{}", "--listen", "unix:/tmp/q", "--map", "x=y"], "expected /RECORDED=/HERE")]
+#[case(&["serve", "{}", "--listen", "unix:/tmp/q", "--ignore", "x"], "'x' is not COMMAND.MEMBER")]
+#[case(&["serve", "{}", "--listen", "unix:/tmp/q", "--fault", "error:nth=0"], "nth=0")]
+fn errors_name_what_they_are_about(#[case] arguments: &[&str], #[case] expected: &str) {
+    let (_folder, session) = session(STATUS);
+    let arguments: Vec<_> = arguments
+        .iter()
+        .map(|word| word.replace("{}", &session))
+        .collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = run(&arguments);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn names_and_folders_may_be_others_here() {
+    let text = r#"{"format":1}
+{"moment":1,"at":1}
+{"request":{"execute":"blockdev-add","arguments":{"driver":"file","node-name":"n","filename":"/recorded/disk"}},"at":1}
+{"reply":{"return":{}},"at":1}
+{"request":{"execute":"query-named-block-nodes"},"at":2}
+{"reply":{"return":[{"node-name":"n","file":"/recorded/disk"}]},"at":2}
+"#;
+    let (_folder, session) = session(text);
+    let mock = Mock::start(&[
+        &session,
+        "--mode",
+        "strict",
+        "--map",
+        "/recorded=/here",
+        "--ignore",
+        "blockdev-add.node-name",
+    ]);
+    let mut client = mock.client();
+    let node = json!({"driver": "file", "node-name": "mine", "filename": "/here/disk"});
+    assert_eq!(client.ask("blockdev-add", node), json!({}));
+    let nodes = client.ask("query-named-block-nodes", json!({}));
+    assert_eq!(nodes, json!([{"node-name": "mine", "file": "/here/disk"}]));
+    assert_eq!(mock.end().0, Some(0));
+}

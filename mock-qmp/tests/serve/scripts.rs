@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//! `--script`.
+
+use rstest::rstest;
+use serde_json::json;
+
+use crate::mock::{Mock, machine, run};
+
+const SCRIPT: &str = r#"
+machine = "{machine}"
+states = { mode = "good" }
+
+[[rule]]
+command = "device_del"
+arguments = { id = "nic${number}" }
+return = {}
+after = [{ event = "DEVICE_DELETED", data = { device = "nic${number}", path = "/nic" }, after-ms = 20 }]
+
+[[rule]]
+command = "query-name"
+when = { mode = "good" }
+times = 2
+return = { name = "vm" }
+
+[[rule]]
+command = "query-name"
+error = { class = "DeviceNotFound", desc = "no name since ${number}" }
+
+[[rule]]
+command = "system_reset"
+return = {}
+set = { mode = "bad" }
+fault = "duplicate"
+"#;
+
+fn script() -> String {
+    SCRIPT.replace("{machine}", &machine())
+}
+
+#[test]
+fn a_script_answers_alone() {
+    let mock = Mock::scripted(&script(), &[]);
+    let mut client = mock.client();
+    assert_eq!(client.ask("query-name", json!({})), json!({"name": "vm"}));
+    assert_eq!(client.ask("device_del", json!({"id": "nic7"})), json!({}));
+    assert_eq!(client.event("DEVICE_DELETED")["device"], "nic7");
+    client.ask("system_reset", json!({}));
+    assert_eq!(client.line()["return"], json!({}), "the same reply again");
+    assert_eq!(client.ask("query-name", json!({})), "no name since 7");
+    assert_eq!(
+        client.ask("device_del", json!({"id": 7})),
+        "Invalid parameter type for 'id', expected: string",
+        "the schema checks requests"
+    );
+    let unknown = client.ask("query-nothing", json!({}));
+    assert_eq!(unknown, "The command query-nothing has not been found");
+    assert!(
+        client
+            .ask("query-commands", json!({}))
+            .as_array()
+            .unwrap()
+            .len()
+            > 100
+    );
+}
+
+#[test]
+fn a_script_is_in_front_of_a_recording() {
+    let script =
+        "[[rule]]\ncommand = \"query-status\"\nreturn = { status = \"debug\" }\ntimes = 1\n";
+    let machine = machine();
+    let mock = Mock::scripted(script, &[&machine]);
+    let mut client = mock.client();
+    let statuses = [(); 2].map(|()| client.ask("query-status", json!({}))["status"].take());
+    assert_eq!(statuses, ["debug", "prelaunch"]);
+}
+
+#[rstest]
+#[case("[[rule]]\n", "missing field `command`")]
+#[case(
+    "[[rule]]\ncommand = \"x\"\nreturn = 1\nsilence = true\n",
+    "rule 1 (x): one of"
+)]
+#[case("[[rule]]\ncommand = \"x\"\nfault = \"y\"\n", "'y' is not a fault")]
+#[case("ignore = [\"x\"]\n", "'x' is not COMMAND.MEMBER")]
+#[case("x = 1\n", "unknown field `x`")]
+#[case("version = \"x\"\n", "'x' is not MAJOR.MINOR.MICRO")]
+#[case("map = { a = \"/b\" }\n", "'a' and '/b' are to begin with")]
+#[case("events = [{ event = \"E\", data = 3 }]\n", "invalid type: integer")]
+#[case(
+    "[[rule]]\ncommand = \"x\"\ntimes = 0\n",
+    "rule 1 (x): with `times = 0`"
+)]
+fn a_script_that_is_none_is_refused(#[case] script: &str, #[case] expected: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mock.toml");
+    std::fs::write(&path, script).unwrap();
+    let output = run(&[
+        "serve",
+        "--script",
+        path.to_str().unwrap(),
+        "--listen",
+        "unix:/nowhere/q",
+    ]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains(expected) && text.contains("mock.toml"),
+        "{text}"
+    );
+}
