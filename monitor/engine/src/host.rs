@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The program around the engine: what commands ask of it.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::fmt;
 use std::time::Duration;
 
 use crate::qmp::BoxFuture;
+use crate::qmp::fd::{BorrowedFd, OwnedFd};
 
 /// What a route may do to the VM beyond what the command is for.
 #[derive(
@@ -77,8 +78,49 @@ pub enum Fate {
     Unknown,
 }
 
-/// What a command needs of the program around it. Every method has an answer for programs that
-/// offer nothing.
+/// What a command needs of the program around it. Every method but two has an answer for programs
+/// that offer nothing.
+///
+/// # Example
+///
+/// A program with memory of its own to show:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use hmp_engine::host::{Access, GuestMemory, Host, Place};
+/// use hmp_engine::qmp::BoxFuture;
+///
+/// struct Ours(Vec<u8>);
+///
+/// impl GuestMemory for Ours {
+///     fn read(&self, place: Place, into: &mut [u8]) -> Access {
+///         let start = usize::try_from(place.address).unwrap_or(usize::MAX);
+///         let end = start.saturating_add(into.len());
+///         match self.0.get(start..end) {
+///             Some(bytes) => {
+///                 into.copy_from_slice(bytes);
+///                 Access::Done
+///             }
+///             None => Access::Refused,
+///         }
+///     }
+/// }
+///
+/// impl Host for Ours {
+///     fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
+///         Box::pin(async {})
+///     }
+///
+///     fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
+///         (seconds.unwrap_or_default(), 0)
+///     }
+///
+///     fn memory(&self) -> Option<&dyn GuestMemory> {
+///         Some(self)
+///     }
+/// }
+/// ```
 pub trait Host: Send + Sync {
     /// Waits, for commands that poll a job.
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
@@ -117,6 +159,17 @@ pub trait Host: Send + Sync {
         None
     }
 
+    /// Sockets that QEMU serves for longer than a line; `None` where the program has no part in
+    /// them.
+    fn sockets(&self) -> Option<&dyn Sockets> {
+        None
+    }
+
+    /// Says something to the user that is no part of an answer.
+    fn say(&self, text: &str) {
+        let _ = text;
+    }
+
     /// Text that names this program and this moment, and is different each time: what is left in
     /// QEMU for a while carries it. Letters of ASCII, digits and dots; `None` where nothing is
     /// marked.
@@ -134,6 +187,62 @@ pub trait Host: Send + Sync {
     fn history(&self) -> Option<Vec<String>> {
         None
     }
+
+    /// The program's own access to guest memory, for `x`, `xp` and `sum`; `None` where memory is read
+    /// over QMP.
+    fn memory(&self) -> Option<&dyn GuestMemory> {
+        None
+    }
+
+    /// The program's own disassembler, for the format `i` of `x` and `xp`; `None` where the engine
+    /// disassembles by itself, as far as it can.
+    fn disassembler(&self) -> Option<&dyn Disassembler> {
+        None
+    }
+
+    /// What `help` says of a command, in place of the engine's own words: that of `NAME`, of `info
+    /// NAME`, or of a log item, `log NAME`, without a line end. Names and arguments are QEMU's in any
+    /// case.
+    fn help(&self, command: &str) -> Option<String> {
+        let _ = command;
+        None
+    }
+}
+
+/// A place in guest memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whether the address is a physical one, else a virtual one as the CPU sees it.
+    pub physical: bool,
+    /// The address.
+    pub address: u64,
+    /// The CPU that the user has chosen; `None` for the first one.
+    pub cpu: Option<i64>,
+}
+
+/// What came of an access to guest memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// All of it was read.
+    Done,
+    /// Some of it can't be accessed.
+    Refused,
+    /// There is no such CPU.
+    NoCpu,
+}
+
+/// Guest memory as the program around the engine reads it.
+pub trait GuestMemory: Send + Sync {
+    /// Reads as many bytes as `into` has: a line of `x` at a time, so that a device is asked as the
+    /// built-in monitor asks it.
+    fn read(&self, place: Place, into: &mut [u8]) -> Access;
+}
+
+/// The disassembler of the program around the engine.
+pub trait Disassembler: Send + Sync {
+    /// Writes `count` instructions as the built-in monitor shows them, a line each, and what it says
+    /// where memory can't be accessed.
+    fn disassemble(&self, place: Place, count: i32, out: &mut dyn fmt::Write) -> Access;
 }
 
 /// A host without a clock and without a user: for tests and one-line uses.
@@ -148,6 +257,24 @@ impl Host for NoHost {
     fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
         (seconds.unwrap_or(0), 0)
     }
+}
+
+/// Unix sockets that QEMU serves and that only this user can reach.
+pub trait Sockets: Send + Sync {
+    /// The path of one that QEMU is to make, in a new folder that only this user can enter; `None`
+    /// where there can be none.
+    fn lasting(&self) -> Option<String>;
+
+    /// Takes back the folder of one that was not made.
+    fn forget(&self, path: &str);
+
+    /// Sends lines, one after the other, and returns the line that answers each, both without line
+    /// ends. An error where this is not such a socket, or nothing answers in time.
+    fn exchange<'a>(
+        &'a self,
+        path: &'a str,
+        lines: &'a [String],
+    ) -> BoxFuture<'a, std::io::Result<Vec<String>>>;
 }
 
 /// A file without a name, of which QEMU gets a descriptor.

@@ -5,6 +5,7 @@
  * with a TAB is completed instead: its candidates are printed.
  *
  *     monitor SOCKET
+ *     monitor --at-once SOCKET    reads each reply before execute returns
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -34,7 +35,7 @@ struct pause {
 struct program {
     HmpEngine *engine;
     int socket;
-    int greeted, lost;
+    int greeted, lost, at_once;
     int woken;
     uint64_t passing; /* a request with a descriptor, which is in flight */
     uint64_t waiting[MAX_WAITING];
@@ -107,6 +108,9 @@ static void execute(void *user, uint64_t token, const char *request,
     }
     program->waiting[(program->first + program->count++) % MAX_WAITING] = token;
     program->passing = fd < 0 ? 0 : token;
+    while (program->at_once && program->count && !program->lost) {
+        read_socket(program);
+    }
 }
 
 static void write_text(void *user, const char *text, size_t len)
@@ -325,13 +329,14 @@ int main(int argc, char **argv)
     ssize_t len;
     int outcome = HMP_DONE;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: %s SOCKET\n", argv[0]);
+    program.at_once = argc == 3 && strcmp(argv[1], "--at-once") == 0;
+    if (argc != 2 && !program.at_once) {
+        fprintf(stderr, "usage: %s [--at-once] SOCKET\n", argv[0]);
         return 2;
     }
-    program.socket = open_socket(argv[1]);
+    program.socket = open_socket(argv[argc - 1]);
     if (program.socket < 0) {
-        perror(argv[1]);
+        perror(argv[argc - 1]);
         return 3;
     }
     program.engine = hmp_create(&callbacks, &program, HMP_PASSTHROUGH_AUTO);

@@ -12,6 +12,21 @@
 #include <stdint.h>
 
 /**
+ * All of it was read.
+ */
+#define HMP_MEMORY_DONE 0
+
+/**
+ * Some of it can't be accessed.
+ */
+#define HMP_MEMORY_REFUSED 1
+
+/**
+ * There is no such CPU.
+ */
+#define HMP_MEMORY_NO_CPU 2
+
+/**
  * The line waits for answers: `hmp_poll` goes on when `wake` has asked for it.
  */
 #define HMP_PENDING -1
@@ -87,9 +102,20 @@
 #define HMP_ALLOW_RISKY 2
 
 /**
+ * What a QEMU offers: release, target, QMP commands. It never changes, and monitors of different
+ * threads may be created with it.
+ */
+typedef struct HmpCaps HmpCaps;
+
+/**
  * A monitor. All functions but `hmp_answer` belong to the thread that owns it.
  */
 typedef struct HmpEngine HmpEngine;
+
+/**
+ * Takes a piece of text from a callback that was given it, with the `arg` that came along.
+ */
+typedef void (*HmpTakeText)(void *arg, const char *text, size_t len);
 
 /**
  * What the library calls. All but `wake` are called on the thread that owns the handle, from
@@ -159,11 +185,63 @@ typedef struct HmpCallbacks {
      * for none. QEMU is passed it to write guest memory into. May be NULL.
      */
     int (*memory_file)(void *user);
+    /**
+     * Reads `len` bytes of guest memory into `into`, for `x`, `xp` and `sum`: at a physical address,
+     * or at a virtual one as the CPU with index `cpu` sees it, -1 for the first one. Returns
+     * HMP_MEMORY_*. May be NULL: memory is read over QMP.
+     */
+    int (*read_memory)(void *user,
+                       int physical,
+                       uint64_t address,
+                       uint8_t *into,
+                       size_t len,
+                       int64_t cpu);
+    /**
+     * Calls `text` with `arg` for `count` instructions as the built-in monitor shows them, a line
+     * each, in pieces of any length; where memory can't be accessed, with what it says then. Returns
+     * HMP_MEMORY_*. May be NULL: the library disassembles by itself, as far as it can.
+     */
+    int (*disassemble)(void *user,
+                       int physical,
+                       uint64_t address,
+                       int32_t count,
+                       int64_t cpu,
+                       HmpTakeText text,
+                       void *arg);
+    /**
+     * Calls `text` with `arg` once, for what `help` says of a command (`NAME`, `info NAME`) or of a
+     * log item (`log NAME`), and returns 1; 0 for the library's own words. May be NULL.
+     */
+    int (*help_text)(void *user,
+                     const char *command,
+                     HmpTakeText text,
+                     void *arg);
 } HmpCallbacks;
 
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Makes capabilities from what the embedder knows; `hmp_caps_free` ends them. `package` is that of
+ * `query-version`, NULL for none; `arch` the target as QAPI spells it (`x86_64`), NULL where it is
+ * not known; `preconfig` is not 0 before the machine is initialised; `commands` are the names of
+ * `count` QMP commands, in any order. All texts end with a NUL and are copied. NULL where `commands`
+ * is NULL and `count` is not 0.
+ */
+struct HmpCaps *hmp_caps_new(uint32_t major,
+                             uint32_t minor,
+                             uint32_t micro,
+                             const char *package,
+                             const char *arch,
+                             int preconfig,
+                             const char *const *commands,
+                             size_t count);
+
+/**
+ * Ends capabilities; monitors that were created with them keep their share. NULL is left alone.
+ */
+void hmp_caps_free(struct HmpCaps *caps);
 
 /**
  * Makes a monitor, which `hmp_free` ends. Nothing is called yet: QEMU is asked what it offers by
@@ -173,6 +251,22 @@ extern "C" {
 struct HmpEngine *hmp_create(const struct HmpCallbacks *callbacks,
                              void *user,
                              int passthrough);
+
+/**
+ * As `hmp_create`, with capabilities that are known: QEMU is not asked what it offers. They are
+ * shared, and may be freed at once. NULL for them is as `hmp_create`.
+ */
+struct HmpEngine *hmp_create_with(const struct HmpCallbacks *callbacks,
+                                  void *user,
+                                  int passthrough,
+                                  const struct HmpCaps *caps);
+
+/**
+ * What the monitor knows of its QEMU: what it was created with, or has asked for with its first
+ * line; NULL before that, and while a line runs. Other monitors of the same QEMU can be created with
+ * it. `hmp_caps_free` ends it.
+ */
+struct HmpCaps *hmp_caps_of(const struct HmpEngine *engine);
 
 /**
  * Passes the greeting of the connection, `{"QMP": ...}`, before the first line: QEMU is not asked

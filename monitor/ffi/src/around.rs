@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hmp_engine::engine::Sink;
-use hmp_engine::host::{Host, MemoryFile};
+use hmp_engine::host::{Access, Disassembler, GuestMemory, Host, MemoryFile, Place};
 use hmp_engine::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 use serde_json::{Map, Value};
 
@@ -179,6 +179,44 @@ impl Host for Around {
             return None;
         }
         self.0.callbacks.history()
+    }
+
+    fn memory(&self) -> Option<&dyn GuestMemory> {
+        self.0.callbacks.reads_memory().then_some(self)
+    }
+
+    fn disassembler(&self) -> Option<&dyn Disassembler> {
+        self.0.callbacks.disassembles().then_some(self)
+    }
+
+    fn help(&self, command: &str) -> Option<String> {
+        let command = CString::new(command).ok()?;
+        if self.0.is_mute() {
+            return None;
+        }
+        self.0.callbacks.help_text(&command)
+    }
+}
+
+impl GuestMemory for Around {
+    fn read(&self, place: Place, into: &mut [u8]) -> Access {
+        match self.0.is_mute() {
+            true => Access::Refused,
+            false => self.0.callbacks.read_memory(place, into),
+        }
+    }
+}
+
+impl Disassembler for Around {
+    fn disassemble(&self, place: Place, count: i32, out: &mut dyn fmt::Write) -> Access {
+        if self.0.is_mute() {
+            return Access::Refused;
+        }
+        let mut text = String::new();
+        let access = self.0.callbacks.disassemble(place, count, &mut text);
+        // The sink does not fail.
+        let _ = out.write_str(&text);
+        access
     }
 }
 

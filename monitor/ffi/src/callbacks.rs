@@ -4,6 +4,12 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::os::fd::{FromRawFd, OwnedFd};
 
+use hmp_engine::host::{Access, Place};
+
+/// Takes a piece of text from a callback that was given it, with the `arg` that came along.
+pub type HmpTakeText =
+    Option<unsafe extern "C" fn(arg: *mut c_void, text: *const c_char, len: usize)>;
+
 /// What the library calls. All but `wake` are called on the thread that owns the handle, from
 /// within one of its functions; none may unwind, `longjmp`, or leave the stack in another way.
 ///
@@ -62,7 +68,51 @@ pub struct HmpCallbacks {
     /// A new, empty file that lives in memory only (`memfd_create`), which the library closes; -1
     /// for none. QEMU is passed it to write guest memory into. May be NULL.
     pub memory_file: Option<unsafe extern "C" fn(user: *mut c_void) -> c_int>,
+    /// Reads `len` bytes of guest memory into `into`, for `x`, `xp` and `sum`: at a physical address,
+    /// or at a virtual one as the CPU with index `cpu` sees it, -1 for the first one. Returns
+    /// HMP_MEMORY_*. May be NULL: memory is read over QMP.
+    pub read_memory: Option<
+        unsafe extern "C" fn(
+            user: *mut c_void,
+            physical: c_int,
+            address: u64,
+            into: *mut u8,
+            len: usize,
+            cpu: i64,
+        ) -> c_int,
+    >,
+    /// Calls `text` with `arg` for `count` instructions as the built-in monitor shows them, a line
+    /// each, in pieces of any length; where memory can't be accessed, with what it says then. Returns
+    /// HMP_MEMORY_*. May be NULL: the library disassembles by itself, as far as it can.
+    pub disassemble: Option<
+        unsafe extern "C" fn(
+            user: *mut c_void,
+            physical: c_int,
+            address: u64,
+            count: i32,
+            cpu: i64,
+            text: HmpTakeText,
+            arg: *mut c_void,
+        ) -> c_int,
+    >,
+    /// Calls `text` with `arg` once, for what `help` says of a command (`NAME`, `info NAME`) or of a
+    /// log item (`log NAME`), and returns 1; 0 for the library's own words. May be NULL.
+    pub help_text: Option<
+        unsafe extern "C" fn(
+            user: *mut c_void,
+            command: *const c_char,
+            text: HmpTakeText,
+            arg: *mut c_void,
+        ) -> c_int,
+    >,
 }
+
+/// All of it was read.
+pub const HMP_MEMORY_DONE: c_int = 0;
+/// Some of it can't be accessed.
+pub const HMP_MEMORY_REFUSED: c_int = 1;
+/// There is no such CPU.
+pub const HMP_MEMORY_NO_CPU: c_int = 2;
 
 impl HmpCallbacks {
     /// Nothing set but the size.
@@ -78,6 +128,9 @@ impl HmpCallbacks {
         history: None,
         descriptor: None,
         memory_file: None,
+        read_memory: None,
+        disassemble: None,
+        help_text: None,
     };
 }
 
@@ -201,6 +254,71 @@ impl Callbacks {
         owned(fd)
     }
 
+    /// Whether the embedder reads guest memory itself.
+    pub(crate) fn reads_memory(&self) -> bool {
+        self.table.read_memory.is_some()
+    }
+
+    /// Whether it disassembles itself.
+    pub(crate) fn disassembles(&self) -> bool {
+        self.table.disassemble.is_some()
+    }
+
+    pub(crate) fn read_memory(&self, place: Place, into: &mut [u8]) -> Access {
+        let Some(read) = self.table.read_memory else {
+            return Access::Refused;
+        };
+        let (physical, cpu) = (c_int::from(place.physical), place.cpu.unwrap_or(-1));
+        // SAFETY: as in `execute`; `into` has as many bytes as is said, and outlives the call.
+        let outcome = unsafe {
+            read(
+                self.user,
+                physical,
+                place.address,
+                into.as_mut_ptr(),
+                into.len(),
+                cpu,
+            )
+        };
+        access(outcome)
+    }
+
+    pub(crate) fn disassemble(&self, place: Place, count: i32, text: &mut String) -> Access {
+        let Some(disassemble) = self.table.disassemble else {
+            return Access::Refused;
+        };
+        let (physical, cpu) = (c_int::from(place.physical), place.cpu.unwrap_or(-1));
+        // SAFETY: as in `execute`; `append` is given the text, which outlives the call.
+        let outcome = unsafe {
+            disassemble(
+                self.user,
+                physical,
+                place.address,
+                count,
+                cpu,
+                Some(append),
+                (&raw mut *text).cast(),
+            )
+        };
+        access(outcome)
+    }
+
+    pub(crate) fn help_text(&self, command: &CStr) -> Option<String> {
+        let help_text = self.table.help_text?;
+        let mut text = String::new();
+        // SAFETY: as in `execute`; `append` is given the text, which outlives the call, as the name
+        // does.
+        let given = unsafe {
+            help_text(
+                self.user,
+                command.as_ptr(),
+                Some(append),
+                (&raw mut text).cast(),
+            )
+        };
+        (given != 0).then_some(text)
+    }
+
     pub(crate) fn memory_file(&self) -> Option<OwnedFd> {
         let memory_file = self.table.memory_file?;
         // SAFETY: as in `execute`.
@@ -213,6 +331,24 @@ impl Callbacks {
 fn owned(fd: c_int) -> Option<OwnedFd> {
     // SAFETY: the header says that the library closes it, so that it is ours, and open.
     (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// What the embedder says of an access to memory.
+fn access(outcome: c_int) -> Access {
+    match outcome {
+        HMP_MEMORY_DONE => Access::Done,
+        HMP_MEMORY_NO_CPU => Access::NoCpu,
+        _ => Access::Refused,
+    }
+}
+
+/// Takes a piece of text into the one that `arg` is.
+unsafe extern "C" fn append(arg: *mut c_void, text: *const c_char, len: usize) {
+    // SAFETY: `arg` is the text that the callback was given, called from within it on the same
+    // thread.
+    let whole = unsafe { &mut *arg.cast::<String>() };
+    // SAFETY: the embedder's text has `len` bytes, as the header asks for.
+    whole.push_str(&unsafe { text_of(text, len) });
 }
 
 /// Takes a line of the history into the list that `arg` is.

@@ -9,6 +9,7 @@ use hmp_engine::command::route::Passthrough;
 use hmp_engine::host::Risk;
 
 use crate::callbacks::{Callbacks, HmpCallbacks, bytes_of, text_of};
+use crate::caps::HmpCaps;
 use crate::handle::{HMP_BUSY, HMP_FAILED, HMP_FREED, HMP_PANIC, HmpEngine};
 
 /// The built-in monitor is never asked (`human-monitor-command`).
@@ -37,6 +38,22 @@ pub unsafe extern "C" fn hmp_create(
     user: *mut c_void,
     passthrough: c_int,
 ) -> *mut HmpEngine {
+    // SAFETY: by the caller's word.
+    unsafe { hmp_create_with(callbacks, user, passthrough, ptr::null()) }
+}
+
+/// As `hmp_create`, with capabilities that are known: QEMU is not asked what it offers. They are
+/// shared, and may be freed at once. NULL for them is as `hmp_create`.
+///
+/// # Safety
+/// As for `hmp_create`, and `caps` is null or living.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hmp_create_with(
+    callbacks: *const HmpCallbacks,
+    user: *mut c_void,
+    passthrough: c_int,
+    caps: *const HmpCaps,
+) -> *mut HmpEngine {
     let passthrough = match passthrough {
         HMP_PASSTHROUGH_NEVER => Passthrough::Never,
         HMP_PASSTHROUGH_AUTO => Passthrough::Auto,
@@ -48,9 +65,27 @@ pub unsafe extern "C" fn hmp_create(
         return ptr::null_mut();
     };
     let made = catch_unwind(AssertUnwindSafe(|| {
-        Box::into_raw(Box::new(HmpEngine::new(callbacks, passthrough)))
+        // SAFETY: null or living, by the caller's word.
+        let caps = unsafe { caps.as_ref() }.map(HmpCaps::get);
+        Box::into_raw(Box::new(HmpEngine::new(callbacks, passthrough, caps)))
     }));
     made.unwrap_or(ptr::null_mut())
+}
+
+/// What the monitor knows of its QEMU: what it was created with, or has asked for with its first
+/// line; NULL before that, and while a line runs. Other monitors of the same QEMU can be created with
+/// it. `hmp_caps_free` ends it.
+///
+/// # Safety
+/// `engine` is a living handle of this thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hmp_caps_of(engine: *const HmpEngine) -> *mut HmpCaps {
+    // SAFETY: null or living, by the caller's word.
+    let Some(handle) = (unsafe { engine.as_ref() }) else {
+        return ptr::null_mut();
+    };
+    let known = catch_unwind(AssertUnwindSafe(|| handle.caps().map(HmpCaps::share)));
+    known.ok().flatten().unwrap_or(ptr::null_mut())
 }
 
 /// Passes the greeting of the connection, `{"QMP": ...}`, before the first line: QEMU is not asked

@@ -15,6 +15,7 @@ use std::task::Poll;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::{Monitor, Outcome};
 use hmp_engine::host::Risk;
+use hmp_engine::qemu::caps::Caps;
 use hmp_engine::qmp::QmpError;
 
 use crate::around::{Around, read_greeting};
@@ -53,6 +54,8 @@ pub struct HmpEngine {
     pub(crate) shared: Arc<Shared>,
     slot: Slot,
     setup: Cell<Setup>,
+    /// What is known of QEMU without asking it.
+    caps: Option<Caps>,
     task: RefCell<Option<Task>>,
     /// A function of this handle is on the stack.
     entered: Cell<bool>,
@@ -69,7 +72,7 @@ struct Setup {
 }
 
 impl HmpEngine {
-    pub(crate) fn new(callbacks: Callbacks, passthrough: Passthrough) -> Self {
+    pub(crate) fn new(callbacks: Callbacks, passthrough: Passthrough, caps: Option<Caps>) -> Self {
         Self {
             shared: Arc::new(Shared::new(callbacks)),
             slot: Rc::default(),
@@ -77,12 +80,21 @@ impl HmpEngine {
                 passthrough,
                 allow: Risk::Safe,
             }),
+            caps,
             task: RefCell::default(),
             entered: Cell::new(false),
             give_up: Cell::new(false),
             doomed: Cell::new(false),
             broken: Cell::new(false),
         }
+    }
+
+    /// What the monitor knows of QEMU, from its first line on.
+    pub(crate) fn caps(&self) -> Option<Caps> {
+        let monitor = self.slot.take();
+        let known = monitor.as_ref().map(|monitor| monitor.caps().clone());
+        self.slot.set(monitor);
+        known.or_else(|| self.caps.clone())
     }
 
     /// Keeps the greeting of the connection.
@@ -100,9 +112,10 @@ impl HmpEngine {
     pub(crate) fn run_line(&self, line: String) -> c_int {
         let around = Around(Arc::clone(&self.shared));
         let (slot, setup) = (Rc::clone(&self.slot), self.setup.get());
+        let caps = self.caps.clone();
         self.begin(Box::pin(async move {
             let mut out = around.clone();
-            let mut leased = match lease(slot, around, setup).await {
+            let mut leased = match lease(slot, around, setup, caps).await {
                 Ok(leased) => leased,
                 Err(error) => return not_made(&error, &mut out),
             };
@@ -122,10 +135,11 @@ impl HmpEngine {
     pub(crate) fn complete(&self, line: String, word: TakeWord, arg: *mut c_void) -> c_int {
         let around = Around(Arc::clone(&self.shared));
         let (slot, setup) = (Rc::clone(&self.slot), self.setup.get());
+        let caps = self.caps.clone();
         self.begin(Box::pin(async move {
             let shared = Arc::clone(&around.0);
             let mut out = around.clone();
-            let mut leased = match lease(slot, around, setup).await {
+            let mut leased = match lease(slot, around, setup, caps).await {
                 Ok(leased) => leased,
                 Err(error) => return not_made(&error, &mut out),
             };
@@ -214,10 +228,8 @@ impl HmpEngine {
         let Some(mut monitor) = self.slot.take() else {
             return;
         };
-        if given_up
-            && !self.doomed.get()
-            && let Some(text) = monitor.given_up()
-        {
+        let to_say = given_up && !self.doomed.get();
+        if let Some(text) = to_say.then(|| monitor.given_up()).flatten() {
             self.shared.callbacks.write(&format!("note: {text}\n"));
         }
         self.slot.set(Some(monitor));
@@ -302,7 +314,12 @@ struct Lease {
 }
 
 /// Takes the monitor; the first time, makes it.
-async fn lease(slot: Slot, around: Around, setup: Setup) -> Result<Lease, QmpError> {
+async fn lease(
+    slot: Slot,
+    around: Around,
+    setup: Setup,
+    caps: Option<Caps>,
+) -> Result<Lease, QmpError> {
     let monitor = match slot.take() {
         Some(monitor) => monitor,
         None => {
@@ -310,7 +327,10 @@ async fn lease(slot: Slot, around: Around, setup: Setup) -> Result<Lease, QmpErr
                 .host(Arc::new(around))
                 .passthrough(setup.passthrough)
                 .allow(setup.allow);
-            Box::new(Box::pin(builder.build()).await?)
+            Box::new(match caps {
+                Some(caps) => builder.build_with(caps),
+                None => Box::pin(builder.build()).await?,
+            })
         }
     };
     Ok(Lease {
@@ -355,7 +375,7 @@ mod tests {
         table.local_time = Some(local_time);
         // SAFETY: a whole table.
         let callbacks = unsafe { Callbacks::new(&raw const table, std::ptr::null_mut()) };
-        HmpEngine::new(callbacks.unwrap(), Passthrough::Auto)
+        HmpEngine::new(callbacks.unwrap(), Passthrough::Auto, None)
     }
 
     #[test]

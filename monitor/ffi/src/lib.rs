@@ -11,6 +11,7 @@
 //!
 //! ```text
 //! entry      the functions of the interface: pointers in, outcomes out, panics caught
+//! caps       what is known of a QEMU, shared between monitors
 //! handle     one monitor and the line or completion that runs on it
 //! around     the QMP connection, the host and the sink that the engine sees
 //! waiting    requests without an answer as yet; answers come from any thread
@@ -24,15 +25,17 @@
 
 mod around;
 mod callbacks;
+mod caps;
 mod entry;
 mod handle;
 mod waiting;
 
-pub use self::callbacks::HmpCallbacks;
+pub use self::callbacks::{HMP_MEMORY_DONE, HMP_MEMORY_NO_CPU, HMP_MEMORY_REFUSED, HmpCallbacks};
+pub use self::caps::{HmpCaps, hmp_caps_free, hmp_caps_new};
 pub use self::entry::{
     HMP_ALLOW_PAUSING, HMP_ALLOW_RISKY, HMP_ALLOW_SAFE, HMP_PASSTHROUGH_ALWAYS,
-    HMP_PASSTHROUGH_AUTO, HMP_PASSTHROUGH_NEVER, hmp_allow, hmp_answer, hmp_complete, hmp_create,
-    hmp_free, hmp_give_up, hmp_greeting, hmp_poll, hmp_run_line,
+    HMP_PASSTHROUGH_AUTO, HMP_PASSTHROUGH_NEVER, hmp_allow, hmp_answer, hmp_caps_of, hmp_complete,
+    hmp_create, hmp_create_with, hmp_free, hmp_give_up, hmp_greeting, hmp_poll, hmp_run_line,
 };
 pub use self::handle::{
     HMP_BUSY, HMP_DONE, HMP_FAILED, HMP_FREED, HMP_IDLE, HMP_LOST, HMP_PANIC, HMP_PENDING,

@@ -191,6 +191,47 @@ static int history(void *user,
     return 1;
 }
 
+static int read_memory(void *user, int physical, uint64_t address,
+                       uint8_t *into, size_t len, int64_t cpu)
+{
+    struct qemu *qemu = user;
+
+    qemu->called++;
+    nest(qemu);
+    if (cpu >= 0) {
+        return HMP_MEMORY_NO_CPU;
+    }
+    if (address + len > 0x2000) {
+        return HMP_MEMORY_REFUSED;
+    }
+    memset(into, physical ? 0x11 : 0x22, len);
+    return HMP_MEMORY_DONE;
+}
+
+static int disassemble(void *user, int physical, uint64_t address,
+                       int32_t count, int64_t cpu, HmpTakeText text, void *arg)
+{
+    char line[64];
+    int len = snprintf(line, sizeof(line), "0x%08x:  nop %d %d %d\n",
+                       (unsigned)address, physical, count, (int)cpu);
+
+    (void)user;
+    text(arg, line, 4);
+    text(arg, line + 4, (size_t)len - 4);
+    return HMP_MEMORY_DONE;
+}
+
+static int help_text(void *user, const char *command, HmpTakeText text,
+                     void *arg)
+{
+    (void)user;
+    if (strcmp(command, "info name") != 0) {
+        return 0;
+    }
+    text(arg, "words of QEMU", 13);
+    return 1;
+}
+
 static const HmpCallbacks callbacks = {
     .size = sizeof(callbacks),
     .execute = execute,
@@ -386,6 +427,100 @@ static void lost(void)
     end(&qemu);
 }
 
+/* Memory, disassembler and help of the embedder. */
+static void hooks(void)
+{
+    static const char *const commands[] = {
+        "query-name", "add-fd", "remove-fd", "memsave", "pmemsave",
+        "query-cpus-fast", "qom-list", "qom-get", "x-query-ramblock",
+    };
+    HmpCallbacks table = callbacks;
+    HmpCaps *caps;
+    struct qemu qemu;
+    int called;
+
+    table.read_memory = read_memory;
+    table.disassemble = disassemble;
+    table.help_text = help_text;
+    caps = hmp_caps_new(11, 1, 0, "", "x86_64", 0, commands,
+                        sizeof(commands) / sizeof(commands[0]));
+    CHECK(caps != NULL);
+    start(&qemu, LATER);
+    hmp_free(qemu.engine);
+    qemu.engine = hmp_create_with(&table, &qemu, HMP_PASSTHROUGH_NEVER, caps);
+    CHECK(qemu.engine != NULL);
+    hmp_caps_free(caps);
+
+    /* Nothing is asked of QEMU. */
+    CHECK(run(&qemu, "x/2xb 0x1000") == HMP_DONE);
+    CHECK(strcmp(qemu.text, "0000000000001000: 0x22 0x22\n") == 0);
+    CHECK(run(&qemu, "xp/5xw 0x1ff0") == HMP_DONE);
+    CHECK(strcmp(qemu.text,
+                 "00001ff0: 0x11111111 0x11111111 0x11111111 0x11111111\n"
+                 "00002000: Cannot access memory\n") == 0);
+    CHECK(run(&qemu, "x/3i 0x10") == HMP_DONE);
+    CHECK(strcmp(qemu.text, "0x00000010:  nop 0 3 -1\n") == 0);
+    CHECK(run(&qemu, "help info name") == HMP_DONE);
+    CHECK(strcmp(qemu.text, "info name  -- words of QEMU\n") == 0);
+    CHECK(run(&qemu, "help info uuid") == HMP_DONE);
+    CHECK(strstr(qemu.text, "words of QEMU") == NULL);
+
+    /* The handle is re-entered, and the line given up, from within. */
+    qemu.nested = RE_ENTER;
+    CHECK(run(&qemu, "x/2xb 0x1000") == HMP_DONE);
+    qemu.nested = GIVE_UP;
+    called = qemu.called;
+    CHECK(run(&qemu, "x/64xw 0x1000") == HMP_IDLE);
+    CHECK(qemu.called == called + 1);
+    CHECK(run(&qemu, "x/1xb 0") == HMP_DONE);
+
+    /* What a monitor knows is for another one. */
+    CHECK(hmp_run_line(qemu.engine, "info name", 9) == HMP_PENDING);
+    hmp_give_up(qemu.engine);
+    qemu.count = 0;
+    caps = hmp_caps_of(qemu.engine);
+    CHECK(caps != NULL);
+    qemu.nested = FREE;
+    CHECK(run(&qemu, "xp/1xb 0") == HMP_FREED);
+    qemu.engine = hmp_create_with(&callbacks, &qemu, HMP_PASSTHROUGH_NEVER, caps);
+    hmp_caps_free(caps);
+    called = qemu.called;
+    CHECK(run(&qemu, "info name") == HMP_DONE);
+    CHECK(qemu.called == called + 1);
+    hmp_free(qemu.engine);
+    end(&qemu);
+
+    /* One that has asked knows, too. */
+    start(&qemu, AT_ONCE);
+    CHECK(hmp_caps_of(qemu.engine) == NULL);
+    CHECK(run(&qemu, "info name") == HMP_DONE);
+    caps = hmp_caps_of(qemu.engine);
+    CHECK(caps != NULL);
+    hmp_caps_free(caps);
+    hmp_free(qemu.engine);
+    end(&qemu);
+    CHECK(hmp_caps_of(NULL) == NULL);
+}
+
+/* A table of an older header, which ends before the newer members. */
+static void older(void)
+{
+    HmpCallbacks table = callbacks;
+    struct qemu qemu;
+
+    table.size = offsetof(HmpCallbacks, read_memory);
+    table.read_memory = read_memory;
+    start(&qemu, AT_ONCE);
+    hmp_free(qemu.engine);
+    qemu.engine = hmp_create(&table, &qemu, HMP_PASSTHROUGH_NEVER);
+    CHECK(qemu.engine != NULL);
+    qemu.called = 0;
+    run(&qemu, "x/2xb 0x1000");
+    CHECK(strstr(qemu.text, "0x22") == NULL);
+    hmp_free(qemu.engine);
+    end(&qemu);
+}
+
 static void wrong(void)
 {
     HmpCallbacks less = callbacks;
@@ -416,6 +551,8 @@ int main(void)
     give_up();
     nested();
     lost();
+    hooks();
+    older();
     wrong();
     return 0;
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! The engine in a program of one's own: no tokio, no terminal, one blocking socket.
+//! The engine in a program of one's own: no tokio, no terminal, one blocking socket, and a command
+//! that QEMU does not have.
 //!
-//! `cargo run --example embed -- SOCKET "info status" "info block"`; the environment variable
-//! `NATIVE_ONLY` forbids the built-in monitor.
+//! `cargo run --example embed -- SOCKET "info status" "info summary" "help info summary"`; the
+//! environment variable `NATIVE_ONLY` forbids the built-in monitor.
 
+use std::fmt::Write as _;
 use std::future::Future;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -11,10 +13,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use hmp_engine::command::cx::{CmdResult, Cx, NoArgs};
+use hmp_engine::command::nature::Family;
 use hmp_engine::command::route::Passthrough;
+use hmp_engine::command::row::{Command, ROW, Route};
 use hmp_engine::engine::Monitor;
+use hmp_engine::format::sign::Sign as _;
 use hmp_engine::host::Host;
 use hmp_engine::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
+use hmp_engine::run;
 use serde_json::{Value, json};
 
 /// One request at a time, answered in order; events are passed over.
@@ -79,10 +86,33 @@ impl Host for Around {
     fn local_time(&self, seconds: Option<i64>) -> (i64, i32) {
         let now = || {
             let since = SystemTime::now().duration_since(UNIX_EPOCH);
-            since.map_or(0, |d| d.as_secs().cast_signed())
+            since.map_or(0, |d| d.as_secs().as_signed())
         };
         (seconds.unwrap_or_else(now), 0)
     }
+}
+
+/// A row as the engine's own tables have them. The built-in monitor, which does not know the command,
+/// is never asked for it.
+static SUMMARY: Command = Command {
+    name: "summary",
+    help: "show name and state of the VM on one line",
+    family: Family::Machine,
+    routes: &[Route::derived(
+        &["query-name", "query-status"],
+        run!(summary),
+    )],
+    ..ROW
+};
+
+/// `info summary`.
+async fn summary(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
+    let name: Value = cx.query("query-name").await?;
+    let state: Value = cx.query("query-status").await?;
+    let name = name["name"].as_str().unwrap_or("a VM without a name");
+    let state = state["status"].as_str().unwrap_or_default();
+    writeln!(cx, "{name}: {state}")?;
+    Ok(())
 }
 
 /// Nothing here waits but by blocking, so that one poll does.
@@ -105,6 +135,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let builder = Monitor::builder(Arc::new(Blocking::connect(&socket)?))
         .host(Arc::new(Around))
+        .own_info(&SUMMARY)
         .passthrough(passthrough);
     let mut monitor = ready(builder.build()).ok_or("pending")??;
     for line in args {

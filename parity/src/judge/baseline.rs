@@ -200,6 +200,20 @@ impl Baseline {
         lines.map(|(key, worth)| (key.qemu.as_str(), key.line.as_str(), worth.verdict))
     }
 
+    /// QEMU, case, line, and how many of the built-in's lines are there, of how many: of each line
+    /// that is blocked or answered in part.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, &str, &str, [usize; 2])> {
+        self.lines.iter().filter_map(|(key, worth)| {
+            let Extent { shown, of } = worth.extent;
+            let shown = match worth.verdict {
+                Verdict::Partial => shown,
+                Verdict::Blocked => 0,
+                _ => return None,
+            };
+            Some((&*key.qemu, &*key.case, &*key.line, [shown, of]))
+        })
+    }
+
     /// What changed since `before`.
     #[must_use]
     pub fn since(&self, before: &Self) -> Changes {

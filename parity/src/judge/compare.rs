@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use similar::{DiffTag, TextDiff};
 
+use super::blocks;
 use super::mask::{self, Masked};
 use super::verdict::Verdict;
 
@@ -105,9 +106,15 @@ pub fn whole(command: &str, expected: Expected<'_>, ours: &str) -> Compared {
 }
 
 /// Compares an answer to a line of `command` that may leave lines out, but adds and changes none.
+/// Blocks whose order says nothing may come in any.
 #[must_use]
 pub fn part(command: &str, expected: Expected<'_>, ours: &str) -> Compared {
-    Comparison::new(command, expected, ours).part()
+    let builtin = match expected {
+        Expected::Same { first, .. } => first,
+        Expected::Other { answer, .. } => answer,
+    };
+    let ours = blocks::as_in(command, builtin, ours);
+    Comparison::new(command, expected, &ours).part()
 }
 
 /// A line of the built-in's answer.

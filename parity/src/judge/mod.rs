@@ -3,6 +3,7 @@
 
 pub mod adapter;
 pub mod baseline;
+pub mod blocks;
 pub mod cells;
 pub mod compare;
 pub mod completed;

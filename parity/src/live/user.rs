@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hmp::host::Unattended;
-use hmp_engine::host::{Host, MemoryFile};
+use hmp_engine::host::{Host, MemoryFile, Sockets};
 use hmp_engine::qmp::BoxFuture;
 
 /// Lines that the built-in's line editor remembers (QEMU's readline.h).
@@ -60,5 +60,9 @@ impl Host for User {
 
     fn memory_file(&self) -> Option<Box<dyn MemoryFile>> {
         Unattended.memory_file()
+    }
+
+    fn sockets(&self) -> Option<&dyn Sockets> {
+        Unattended.sockets()
     }
 }

@@ -152,11 +152,8 @@ impl Vm {
         command.args(socket_args(&path));
         let mut child = quiet(&mut command, &path, "stderr")?.spawn()?;
         let mut result = Self::connect(&path, &mut child).await;
-        if !case.peer.is_empty()
-            && result.is_ok()
-            && let Err(error) = peer_listens(&path).await
-        {
-            result = Err(error);
+        if !case.peer.is_empty() && result.is_ok() {
+            result = peer_listens(&path).await.and(result);
         }
         match result {
             Ok((qmp, (aux, events), builtin)) => Ok(Self {
@@ -192,6 +189,7 @@ impl Vm {
         let last = path.join("hmp.sock");
         opened(&last, child, "QEMU").await?;
         let options = Options {
+            connect_timeout: START,
             command_timeout: Some(Duration::from_secs(60)),
             ..Options::default()
         };

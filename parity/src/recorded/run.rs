@@ -62,6 +62,14 @@ fn alone(path: &Path, ours: &Ours) -> Result<Vec<Entry>, RecordingsError> {
     runtime.block_on(topic(path, ours))
 }
 
+/// A mock that answers what was recorded and nothing else, with files in a folder of its own.
+pub(super) fn strict(recording: Recording, folder: &Path) -> MockQmp {
+    MockQmp::from_recording(recording)
+        .mode(Mode::Strict)
+        .files(Files::WhereEmpty)
+        .folder(DIR, folder)
+}
+
 /// One topic; nothing is lost: lines that could not run have entries too.
 async fn topic(path: &Path, ours: &Ours) -> Result<Vec<Entry>, RecordingsError> {
     let name = topic_name(path);
@@ -70,10 +78,7 @@ async fn topic(path: &Path, ours: &Ours) -> Result<Vec<Entry>, RecordingsError> 
     let lines = recording.builtin().to_vec();
     let qemu = recordings::qemu(&recording);
     let folder = tempfile::tempdir().map_err(|e| broken(&e))?;
-    let mock = MockQmp::from_recording(recording)
-        .mode(Mode::Strict)
-        .files(Files::WhereEmpty)
-        .folder(DIR, folder.path());
+    let mock = strict(recording, folder.path());
     let (server, mut side, helper) = match ours {
         Ours::Engine => {
             let (server, stream) = mock.serve_in_memory().map_err(|e| broken(&e))?;
@@ -85,7 +90,7 @@ async fn topic(path: &Path, ours: &Ours) -> Result<Vec<Entry>, RecordingsError> 
             let server = mock.serve_unix(&socket).map_err(|e| broken(&e))?;
             // The routes are planned by an engine on a mock of its own.
             let recording = Recording::load(path).map_err(|e| broken(&e))?;
-            let mock = MockQmp::from_recording(recording);
+            let mock = MockQmp::from_recording(recording).without_help();
             let (helper, stream) = mock.serve_in_memory().map_err(|e| broken(&e))?;
             let monitor = connected(stream).await.map_err(|e| broken(&e))?;
             let side =
@@ -129,7 +134,7 @@ async fn connected(stream: UnixStream) -> Result<Monitor, Box<dyn std::error::Er
     Ok(engine::native(client).await?)
 }
 
-async fn run_line(side: &mut Side, line: &BuiltinLine, entry: &mut Entry) {
+pub(super) async fn run_line(side: &mut Side, line: &BuiltinLine, entry: &mut Entry) {
     let ran = side.line(&line.line).await;
     entry.builtin.clone_from(&line.answer);
     ladder::take(entry, &ran);
@@ -148,7 +153,7 @@ async fn run_line(side: &mut Side, line: &BuiltinLine, entry: &mut Entry) {
 }
 
 /// `10.0-x86_64-q35/main`.
-fn topic_name(path: &Path) -> String {
+pub(super) fn topic_name(path: &Path) -> String {
     let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
     let stem = path.file_stem().unwrap_or_default();
     format!("{}/{}", folder.to_string_lossy(), stem.to_string_lossy())

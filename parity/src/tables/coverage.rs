@@ -41,8 +41,7 @@ pub(super) fn row(
     tree: &Tree,
 ) -> Option<&'static Command> {
     hmp_engine::command::rows::find(rows, first(&entry.name))
-        .into_iter()
-        .find(|row| row.since <= tree.version && tree.version < row.until)
+        .filter(|row| row.since <= tree.version && tree.version < row.until)
 }
 
 /// Compares what is there.

@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use hmp_engine::command::route::{self, State};
 use hmp_engine::command::row::Way;
+use hmp_engine::host::Risk;
 use hmp_engine::table;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,9 @@ pub struct Taken {
     pub name: String,
     /// Its state on each QEMU, in their order; none where that QEMU does not have it.
     pub states: Vec<Option<State>>,
+    /// The least that has to be allowed on each for a better one; none where nothing helps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<Option<Risk>>,
     /// The QMP commands that its routes need on one QEMU or another.
     pub needs: BTreeSet<String>,
     /// The QMP commands that QEMU lacks for it.
@@ -78,11 +82,13 @@ pub fn forecast(qemus: &Offers, trees: &[Tree]) -> Forecast {
             let taken = commands.entry(name.clone()).or_insert_with(|| Taken {
                 name,
                 states: vec![None; qemus.len()],
+                allowed: vec![None; qemus.len()],
                 needs: BTreeSet::new(),
                 missing: BTreeSet::new(),
             });
             let state = route::state(row, caps);
             taken.states[at] = Some(state);
+            taken.allowed[at] = route::leave(row, caps);
             let here = |needs: &[&str]| needs.iter().all(|need| caps.has(need));
             if let Some(route) = row.routes.iter().find(|r| here(r.needs())) {
                 let needs = route.needs().iter();

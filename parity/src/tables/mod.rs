@@ -10,6 +10,7 @@ pub mod hx;
 pub mod interfaces;
 pub mod offered;
 pub mod pairs;
+pub mod parts;
 pub mod qapi;
 pub mod scaffold;
 mod since;

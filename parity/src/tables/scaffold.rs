@@ -110,7 +110,7 @@ impl<'a> New<'a> {
         }
         // A row of that name for other releases says that this one is of a release.
         let Version { major, minor, .. } = self.version;
-        if rows::find(ours, first(name)).is_empty() {
+        if rows::find(ours, first(name)).is_none() {
             writeln!(out, "        // The first release that has it:")?;
         }
         writeln!(out, "        since: v({major}, {minor}),")?;

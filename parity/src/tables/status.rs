@@ -8,8 +8,8 @@ use hmp_engine::table;
 
 use super::offered::Offers;
 
-/// A Markdown table: states by QEMU, and how many commands are in theirs only with the user's
-/// permission.
+/// A Markdown table: states by QEMU, how many commands are in a better one with the user's
+/// permission, and how many are blocked whatever is permitted.
 #[must_use]
 pub fn table(qemus: &Offers) -> String {
     let mut out = String::from("| QEMU | commands |");
@@ -17,8 +17,8 @@ pub fn table(qemus: &Offers) -> String {
         // Writing to a string can't fail.
         let _ = write!(out, " {} |", state.word());
     }
-    out.push_str(" better with `--allow` |\n|---|---:|");
-    out.push_str(&"---:|".repeat(State::ALL.len() + 1));
+    out.push_str(" better with `--allow` | blocked with `--allow` |\n|---|---:|");
+    out.push_str(&"---:|".repeat(State::ALL.len() + 2));
     out.push('\n');
     for (qemu, caps) in qemus {
         let states: Vec<State> = table::rows(caps)
@@ -34,7 +34,10 @@ pub fn table(qemus: &Offers) -> String {
         let better = rows
             .all()
             .filter(|(_, row)| route::leave(row, caps).is_some());
-        let _ = writeln!(out, " {} |", better.count());
+        let stuck = rows.all().filter(|(_, row)| {
+            route::state(row, caps) == State::Blocked && route::leave(row, caps).is_none()
+        });
+        let _ = writeln!(out, " {} | {} |", better.count(), stuck.count());
     }
     out
 }
@@ -67,6 +70,21 @@ mod tests {
     }
 
     #[test]
+    fn what_leave_frees_is_not_blocked_with_it() {
+        let needs = table::named("info lapic").unwrap().routes.iter();
+        let needs: BTreeSet<&str> = needs.flat_map(|r| r.needs().iter().copied()).collect();
+        let last = |needs: &BTreeSet<&str>| -> usize {
+            let caps = Caps::from_parts(v(10, 0), Some("x86_64"), needs.iter().copied());
+            let table = table(&Offers::from([(Qemu::of(&caps), caps)]));
+            let cells: Vec<&str> = table.trim_end().split('|').collect();
+            cells[cells.len() - 2].trim().parse().unwrap()
+        };
+        let mut without = needs.clone();
+        without.remove("xen-save-devices-state");
+        assert!(last(&needs) < last(&without));
+    }
+
+    #[test]
     fn every_command_counts_once() {
         let caps = Caps::from_parts(v(10, 0), Some("x86_64"), ["query-status", "stop"]);
         let rows = table::rows(&caps).all().count();
@@ -77,7 +95,10 @@ mod tests {
             .filter_map(|c| c.trim().parse().ok())
             .collect();
         assert_eq!(numbers[0], rows);
-        assert_eq!(numbers[1..numbers.len() - 1].iter().sum::<usize>(), rows);
+        let (states, allowed) = numbers[1..].split_at(State::ALL.len());
+        assert_eq!(states.iter().sum::<usize>(), rows);
+        // Nothing that could be permitted is in this schema.
+        assert_eq!(allowed, [0, states[State::ALL.len() - 1]]);
         assert_eq!(numbers[1], 2, "stop and info status are native: {last}");
     }
 }

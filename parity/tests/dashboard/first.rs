@@ -30,6 +30,15 @@ fn the_first_screen_says_where_each_qemu_is() {
     assert_eq!(cells[1], "10.0.2 (Debian)");
     assert_eq!(cells[2], "1 of 8", "{cells}");
     assert_eq!(cells[3], "0");
+    let blocked = cells[6].as_str().unwrap();
+    let counts: Vec<usize> = blocked
+        .split(", ")
+        .filter_map(|part| part.split(' ').next()?.parse().ok())
+        .collect();
+    assert!(
+        blocked.ends_with(" with --allow") && counts.len() == 2 && counts[1] < counts[0],
+        "{cells}"
+    );
     let bars = "return [...document.querySelectorAll('.standing-table .spark')].map((s) => s.childElementCount)";
     assert_eq!(browser.run(bars), json!([2, 2, 2]));
     let first = words(&browser);

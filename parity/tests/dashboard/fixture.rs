@@ -178,6 +178,16 @@ fn completions() -> Vec<Completed> {
 }
 
 /// Two QEMUs, one of which lacks what a command needs.
+/// What frees some commands, where it is allowed.
+const DUMPS: &[&str] = &[
+    "getfd",
+    "dump-guest-memory",
+    "closefd",
+    "add-fd",
+    "pmemsave",
+    "remove-fd",
+];
+
 fn offers() -> Offers {
     let qemu = |label: &str, commands: &[&str]| {
         let qemu: Qemu = sample::qemu(label);
@@ -188,6 +198,6 @@ fn offers() -> Offers {
     Offers::from([
         qemu("6.2-x86_64", &[]),
         qemu(SCHEMA, &["query-status"]),
-        qemu(NEW, &["query-status", "qom-list"]),
+        qemu(NEW, &[&["query-status", "qom-list"], DUMPS].concat()),
     ])
 }

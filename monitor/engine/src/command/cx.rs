@@ -2,7 +2,6 @@
 //! What a command's function sees: the connection, the session, the outside world, and a sink for
 //! its text.
 
-use std;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::command::hazard::{self, Hazard, Met};
 use crate::command::manual::Manual;
 use crate::command::session::Session;
+use crate::format::sink::Sink;
 use crate::guest::dump::DumpError;
 use crate::guest::memory::{Means, ReadError};
 use crate::host::{Host, Risk};
@@ -107,7 +107,7 @@ pub struct Cx<'a> {
     /// Whether the user was asked for a secret, which the line does not hold.
     pub(crate) asked: bool,
     pub(crate) qmp: &'a dyn Qmp,
-    pub(crate) out: &'a mut (dyn Write + Send),
+    pub(crate) out: &'a mut dyn Sink,
 }
 
 impl Write for Cx<'_> {
@@ -130,7 +130,7 @@ impl<'a> Cx<'a> {
         let args = arguments.as_object().unwrap_or(&nothing);
         match hazard::of_call(self.hazards, command) {
             None => Ok(()),
-            Some(at) => match hazard::find(self.hazards, at, self.qmp, self.caps, args).await {
+            Some(at) => match hazard::find(self.hazards, at, self.qmp, self.caps, args).await? {
                 Some(met) if met.hazard.certain || self.allow < Risk::Risky => {
                     Err(CmdError::Hazard(met))
                 }

@@ -158,6 +158,39 @@ pub async fn leftover(qmp: &dyn Qmp) -> Result<Vec<Job>, QmpError> {
     Ok(ours.collect())
 }
 
+/// Waits until a job of ours has ended whose line was given up, and clears it away: what its line
+/// would have done. None where it is gone.
+pub async fn see_through(
+    qmp: &dyn Qmp,
+    host: &dyn Host,
+    id: &str,
+) -> Result<Option<Job>, QmpError> {
+    let mut told = false;
+    loop {
+        let job = leftover(qmp).await?.into_iter().find(|job| job.id == id);
+        match job {
+            None => return Ok(None),
+            Some(job) if job.status == "concluded" => {
+                qmp.execute("job-dismiss", json!({"id": id})).await?;
+                return Ok(Some(job));
+            }
+            Some(job) if job.kind == "commit" && job.status == "ready" && !told => {
+                end_ready(qmp, id).await?;
+                told = true;
+            }
+            Some(_) => {}
+        }
+        host.sleep(PAUSES[PAUSES.len() - 1]).await;
+    }
+}
+
+/// Ends a job of an active image that is ready, without the turn to the base that completing it
+/// would mean.
+pub async fn end_ready(qmp: &dyn Qmp, id: &str) -> Result<(), QmpError> {
+    let cancel = json!({"device": id, "force": false});
+    qmp.execute("block-job-cancel", cancel).await.map(drop)
+}
+
 /// How often a job that was cancelled is looked at before it is left alone: about half a minute.
 const LOOKS: usize = 60;
 

@@ -6,6 +6,7 @@ pub mod hazard;
 pub mod jobs;
 pub mod manual;
 pub mod nature;
+pub mod own;
 pub(crate) mod progress;
 pub mod route;
 pub mod row;

@@ -61,11 +61,16 @@ impl Manual for Rows {
     }
 }
 
-/// Finds the row with that name or alias, whatever the QEMU.
+/// Finds the row with that name or alias in a sorted table, whatever the QEMU; names are there once.
 #[must_use]
-pub fn find(table: &'static [Command], name: &str) -> Vec<&'static Command> {
-    table
-        .iter()
-        .filter(|row| row.names().any(|n| n == name))
-        .collect()
+pub fn find(table: &'static [Command], name: &str) -> Option<&'static Command> {
+    // Done several times for every line, and few rows have an alias.
+    match table.binary_search_by(|row| row.name.cmp(name)) {
+        // All names of a row with a bar between them are not one.
+        Ok(at) => table.get(at).filter(|row| !row.name.contains('|')),
+        Err(_) => table
+            .iter()
+            .filter(|row| row.name.contains('|'))
+            .find(|row| row.names().any(|n| n == name)),
+    }
 }

@@ -7,12 +7,13 @@ use crate::command::route::{self, PASSTHROUGH, Passthrough, Plan, Policy, Refusa
 use crate::command::row::{Command, Presence};
 use crate::command::rows;
 use crate::engine::monitor::Monitor;
+use crate::format::sign::Sign as _;
 use crate::grammar::args::{self, ArgError, Args, Format, Parsed, Rulebook};
-use crate::grammar::expr::Context;
+use crate::grammar::expr::{Context, ExprError};
 use crate::grammar::line::Cursor;
 use crate::grammar::number;
 use crate::grammar::size::Rules;
-use crate::guest::registers::{Names, State};
+use crate::guest::registers::{Names, State, Values};
 use crate::host::Risk;
 use crate::qemu::caps::Caps;
 use crate::table::{HAZARDS, INFO, MAIN};
@@ -37,6 +38,10 @@ pub struct Decision {
     /// What is risked to read the registers that the arguments name, which comes first: the
     /// arguments are not known before.
     pub registers: Option<Risk>,
+    /// Those of the built-in monitor alone, where our own function comes first.
+    pub(super) of_builtin: Vec<Met>,
+    /// The first register that only the built-in monitor reads, which the line is left to.
+    pub(super) unread: Option<String>,
     /// The row, where the line names a command.
     pub(super) row: Option<&'static Command>,
     /// The line as the built-in monitor is given it.
@@ -94,12 +99,24 @@ impl Monitor {
     /// Decides what is to be done with a line; `state` is that of the registers that it names, where
     /// they were read.
     pub(super) fn decide(&self, line: &str, state: Option<&State>) -> Decision {
+        self.decide_with(line, state, &Values::new())
+    }
+
+    /// The same, where some registers are known.
+    pub(super) fn decide_with(
+        &self,
+        line: &str,
+        state: Option<&State>,
+        values: &Values,
+    ) -> Decision {
         let mut decision = Decision {
             line: line.to_owned(),
             command: None,
             arguments: None,
             plan: None,
             hazards: Vec::new(),
+            of_builtin: Vec::new(),
+            unread: None,
             error: None,
             registers: None,
             row: None,
@@ -119,9 +136,10 @@ impl Monitor {
         let command = found.full_name();
         decision.row = Some(found.row);
         // How such a number is read is the build's.
-        let leaves = self.builtin_allowed() && number::has_binary(&line[found.name_end..]);
+        let builtin = self.builtin_knows(found.row);
+        let leaves = builtin && number::has_binary(&line[found.name_end..]);
         let binary = leaves || number::reads_binary(self.caps.version);
-        let names = Names::new(&self.caps, state);
+        let names = Names::new(&self.caps, state).with(values);
         let (parsed, read) =
             self.read_arguments(&found, &mut cursor, &mut decision.format, binary, &names);
         decision.passed_on = passed_on(line, &parsed);
@@ -137,13 +155,17 @@ impl Monitor {
                 decision.arguments = Some(parsed.args);
                 match leaves {
                     true => Plan::Passthrough,
-                    false => route::plan(found.row, &self.caps, self.policy()),
+                    false => route::plan(found.row, &self.caps, self.policy_for(found.row)),
                 }
             }
-            Err(ArgError::Register(_)) if self.builtin_allowed() => Plan::Passthrough,
+            Err(ArgError::Register(error)) if builtin => {
+                if let ExprError::RegisterUnavailable { name, .. } = error {
+                    decision.unread = Some(name);
+                }
+                Plan::Passthrough
+            }
             Err(ArgError::Register(_) | ArgError::Overflow(_))
-                if risk.is_some_and(|risk| risk <= self.policy.allow)
-                    && !self.builtin_allowed() =>
+                if risk.is_some_and(|risk| risk <= self.policy.allow) && !builtin =>
             {
                 decision.registers = risk;
                 route::plan(found.row, &self.caps, self.policy)
@@ -167,17 +189,17 @@ impl Monitor {
             }
         };
         if !matches!(plan, Plan::Passthrough) {
-            decision.hazards.retain(|met| !met.hazard.builtin);
+            let all = std::mem::take(&mut decision.hazards).into_iter();
+            (decision.of_builtin, decision.hazards) = all.partition(|met| met.hazard.builtin);
         }
-        if let Plan::Refused(refusal) = plan
-            && decision.error.is_none()
-        {
-            decision.error = Some(refused(&command, &refusal, &self.caps));
-        }
-        if let Plan::Run(route, _) = plan
-            && route.risk == Risk::Safe
-        {
-            decision.otherwise = route::otherwise(found.row, &self.caps, self.policy);
+        match plan {
+            Plan::Refused(refusal) if decision.error.is_none() => {
+                decision.error = Some(refused(&command, &refusal, &self.caps));
+            }
+            Plan::Run(route, _) if route.risk == Risk::Safe => {
+                decision.otherwise = route::otherwise(found.row, &self.caps, self.policy);
+            }
+            _ => {}
         }
         decision.command = Some(command);
         decision.plan = Some(plan);
@@ -195,6 +217,22 @@ impl Monitor {
         }
     }
 
+    /// The same for the lines of one row: the built-in monitor does not know those from outside.
+    fn policy_for(&self, row: &Command) -> Policy {
+        match self.own.has(row) {
+            true => Policy {
+                passthrough: Passthrough::Never,
+                ..self.policy
+            },
+            false => self.policy(),
+        }
+    }
+
+    /// Whether the built-in monitor may be asked, is there, and has the command.
+    pub(super) fn builtin_knows(&self, row: &Command) -> bool {
+        self.builtin_allowed() && !self.own.has(row)
+    }
+
     /// Whether the built-in monitor may be asked, and is there.
     pub(super) fn builtin_allowed(&self) -> bool {
         self.policy().passthrough != Passthrough::Never
@@ -204,7 +242,7 @@ impl Monitor {
 
     /// Reads the command's name. `None` for a blank line; an error is the text to show.
     fn find(&self, cursor: &mut Cursor<'_>) -> Result<Option<Found>, String> {
-        let Some(row) = self.find_in(MAIN, cursor)? else {
+        let Some(row) = self.find_in(false, cursor)? else {
             return Ok(None);
         };
         let name_end = cursor.pos();
@@ -216,7 +254,7 @@ impl Monitor {
                 name_end,
             }));
         }
-        let found = self.find_in(INFO, cursor)?;
+        let found = self.find_in(true, cursor)?;
         Ok(found.map(|row| Found {
             row,
             prefix: "info ",
@@ -226,14 +264,17 @@ impl Monitor {
 
     fn find_in(
         &self,
-        table: &'static [Command],
+        info: bool,
         cursor: &mut Cursor<'_>,
     ) -> Result<Option<&'static Command>, String> {
         let Some(name) = cursor.name() else {
             return Ok(None);
         };
-        let here = rows::find(table, name)
+        let own = self.own.find(info, name, &self.caps);
+        let table = if info { INFO } else { MAIN };
+        let here = own
             .into_iter()
+            .chain(rows::find(table, name))
             .map(|row| (row, row.presence(&self.caps)))
             .find(|(_, presence)| *presence != Presence::No);
         let typed = cursor.before();
@@ -296,7 +337,7 @@ fn passed_on(line: &str, parsed: &Parsed) -> String {
     let name = cursor.name().unwrap_or_default();
     format!(
         "{name}/{}{}{size} {}",
-        count.cast_unsigned() & 0xffff_ffff,
+        count.as_unsigned() & 0xffff_ffff,
         format.as_str().unwrap_or("x"),
         &line[after..]
     )

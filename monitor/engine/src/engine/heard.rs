@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What QEMU replied while a line ran.
 
-use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
+use crate::qmp::fd::BorrowedFd;
 use crate::qmp::{BoxFuture, Qmp, QmpResult};
 
 /// A QMP command that a line executed, and what it returned.
@@ -41,9 +41,7 @@ impl<'a> Heard<'a> {
     }
 
     fn keep(&self, command: &str, result: QmpResult) -> QmpResult {
-        if let Ok(value) = &result
-            && self.of.contains(&command)
-        {
+        if let Some(value) = result.as_ref().ok().filter(|_| self.of.contains(&command)) {
             let reply = Reply {
                 command: command.to_owned(),
                 value: value.clone(),

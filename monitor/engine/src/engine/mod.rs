@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The monitor itself: decides what a line is, carries it out, completes it.
 
+mod ahead;
 pub mod complete;
 mod decide;
 mod explain;
@@ -13,11 +14,11 @@ mod pieces;
 mod ran;
 mod run;
 pub mod secret;
-mod sink;
 mod tidy;
 
+pub use self::ahead::Answer;
 pub use self::decide::Decision;
 pub use self::heard::Reply;
 pub use self::monitor::{Builder, Completer, Monitor};
 pub use self::ran::{Outcome, Ran, shown_notes};
-pub use self::sink::Sink;
+pub use crate::format::sink::Sink;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::join;
 
+use crate::command::own::Own;
 use crate::command::route::{Passthrough, Policy};
+use crate::command::row::Command;
 use crate::command::rows::Rows;
 use crate::command::session::{Kept, Session};
 use crate::engine::complete::more::{self, Offers};
@@ -18,6 +20,44 @@ use crate::qmp::{Qmp, QmpError};
 use crate::table;
 
 /// A human monitor over one QMP connection.
+///
+/// # Example
+///
+/// What a line would do, what it does, and what could stand at its end, without any QEMU:
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use hmp_engine::engine::Monitor;
+/// use hmp_engine::qemu::caps::Caps;
+/// use hmp_engine::qmp::version::v;
+/// use hmp_engine::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
+/// use serde_json::{Value, json};
+///
+/// struct Nobody;
+///
+/// impl Qmp for Nobody {
+///     fn execute<'a>(&'a self, command: &'a str, _: Value) -> BoxFuture<'a, QmpResult> {
+///         Box::pin(async move { Err(QmpError::generic(format!("no {command} here"))) })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let caps = Caps::from_parts(v(11, 1), Some("x86_64"), ["stop", "system_reset"]);
+/// let mut monitor = Monitor::builder(Arc::new(Nobody)).build_with(caps);
+///
+/// let decision = monitor.explain("stop");
+/// assert_eq!(json!(decision)["route"], "native");
+///
+/// let mut text = String::new();
+/// monitor.run_line("stop", &mut text).await;
+/// assert_eq!(text, "Error: no stop here\n");
+///
+/// let found = monitor.complete("system_re", 9).await;
+/// assert_eq!(found.candidates, ["system_reset"]);
+/// # }
+/// ```
 pub struct Monitor {
     pub(super) qmp: Arc<dyn Qmp>,
     pub(super) host: Arc<dyn Host>,
@@ -25,6 +65,7 @@ pub struct Monitor {
     pub(super) patience: Option<Duration>,
     pub(super) caps: Caps,
     pub(super) rows: Rows,
+    pub(super) own: Own,
     pub(super) session: Session,
     /// The built-in monitor was not there for the line that runs, though QEMU lists it.
     pub(super) builtin_gone: bool,
@@ -79,12 +120,13 @@ impl Completer {
 
 /// Makes a [`Monitor`].
 pub struct Builder {
-    qmp: Arc<dyn Qmp>,
-    host: Arc<dyn Host>,
-    policy: Policy,
-    patience: Option<Duration>,
-    clears: bool,
-    keeps_replies: bool,
+    pub(super) qmp: Arc<dyn Qmp>,
+    pub(super) host: Arc<dyn Host>,
+    pub(super) policy: Policy,
+    pub(super) patience: Option<Duration>,
+    pub(super) own: Own,
+    pub(super) clears: bool,
+    pub(super) keeps_replies: bool,
 }
 
 impl Builder {
@@ -115,6 +157,24 @@ impl Builder {
     #[must_use]
     pub fn patience(mut self, limit: Option<Duration>) -> Self {
         self.patience = limit;
+        self
+    }
+
+    /// Adds a command of the program's own, in place of QEMU's of that name if there is one: a row,
+    /// as the tables have them. It is listed, completed and helped with as all others are, and the
+    /// built-in monitor is never asked for it.
+    ///
+    /// The example `embed` of the crate `hmp` has one.
+    #[must_use]
+    pub fn own_command(mut self, row: &'static Command) -> Self {
+        self.own.add(false, row);
+        self
+    }
+
+    /// The same below `info`.
+    #[must_use]
+    pub fn own_info(mut self, row: &'static Command) -> Self {
+        self.own.add(true, row);
         self
     }
 
@@ -152,7 +212,8 @@ impl Builder {
     #[must_use]
     pub fn build_with(self, caps: Caps) -> Monitor {
         Monitor {
-            rows: table::rows(&caps),
+            rows: self.own.among(table::rows(&caps), &caps),
+            own: self.own,
             qmp: self.qmp,
             host: self.host,
             policy: self.policy,
@@ -174,6 +235,7 @@ impl Monitor {
             host: Arc::new(NoHost),
             policy: Policy::default(),
             patience: None,
+            own: Own::default(),
             clears: false,
             keeps_replies: false,
         }

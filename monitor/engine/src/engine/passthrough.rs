@@ -4,8 +4,8 @@
 use crate::engine::monitor::Monitor;
 use crate::engine::pieces::{self, Listing};
 use crate::engine::ran::Outcome;
-use crate::engine::sink::Sink;
 use crate::format::memory::Shown;
+use crate::format::sink::Sink;
 use crate::grammar::args::Args;
 use crate::qemu::builtin;
 use crate::qmp::QmpError;

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::format::memory::{PIECE, Shown};
+use crate::format::sign::Sign as _;
 use crate::grammar::args::Args;
 
 /// What a line of `x` or `xp` shows, if that is more than two pieces.
@@ -22,7 +23,7 @@ pub(super) fn long<'a>(command: Option<&'a str>, args: Option<&Args>) -> Option<
         count: u64::try_from(number("count")? as i32).ok()?,
         letter,
         size: u64::try_from(size.unwrap_or(1)).ok()?,
-        address: number("addr")?.cast_unsigned(),
+        address: number("addr")?.as_unsigned(),
     };
     let lines = if letter == 'i' {
         shown.count

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What became of a line.
 
+use std::time::Duration;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::json;
 
@@ -13,8 +15,8 @@ use crate::qmp::QmpError;
 ///
 /// As JSON: an object with `command`, `route` (see [`Taken::word`]), `refusal` (see
 /// [`Refusal::word`]), each left out where there is none, `notes`, `outcome` (`done`, `failed`,
-/// `quit`, `disconnected`), and `replies`, a list of objects with `execute` and `return`, left out
-/// where it is empty.
+/// `quit`, `disconnected`), `paused`, in microseconds, left out where it is zero, and `replies`, a list
+/// of objects with `execute` and `return`, left out where it is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
     /// The command's full name; none for a blank line, and where the line names no command.
@@ -31,6 +33,9 @@ pub struct Ran {
     /// What the QMP commands of a native route returned, where that is kept (see
     /// [`Builder::keep_replies`](crate::engine::Builder::keep_replies)).
     pub replies: Vec<Reply>,
+    /// How long, at most, the VM stood still for it, and its guest's clocks: what the QMP commands
+    /// took that stop it, from each one's request to its reply. Zero where none was sent.
+    pub paused: Duration,
 }
 
 /// How a line ended.
@@ -56,6 +61,7 @@ impl Ran {
             notes: Vec::new(),
             outcome,
             replies: Vec::new(),
+            paused: Duration::ZERO,
         }
     }
 
@@ -99,6 +105,9 @@ impl Serialize for Ran {
         }
         map.serialize_entry("notes", &self.notes)?;
         map.serialize_entry("outcome", self.outcome.word())?;
+        if !self.paused.is_zero() {
+            map.serialize_entry("paused", &(self.paused.as_nanos().div_ceil(1000) as u64))?;
+        }
         if !self.replies.is_empty() {
             let replies = self.replies.iter();
             let replies =

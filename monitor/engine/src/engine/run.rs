@@ -2,11 +2,12 @@
 //! Running a line: the one place where a decision is carried out, and where errors become text.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::command::hazard::Met;
+use crate::command::hazard::{self, Met};
 use crate::command::route::{self, Plan, Refusal, Taken};
 use crate::command::row::{Command, ErrorStyle, Exact, Route, Run};
 use crate::command::vm_state;
@@ -15,12 +16,17 @@ use crate::engine::heard::Heard;
 use crate::engine::monitor::Monitor;
 use crate::engine::permitted::Permitted;
 use crate::engine::ran::{Outcome, Ran};
-use crate::engine::sink::Sink;
+use crate::format::sign::Sign as _;
+use crate::format::sink::Sink;
 use crate::grammar::args::Args;
-use crate::guest::registers::{self, State};
+use crate::guest::registers::{self, State, Values};
 use crate::host::Risk;
+use crate::qemu::builtin;
 use crate::qmp::{Qmp, QmpError};
 use crate::table::{self, HAZARDS};
+
+/// Registers of one line that are asked for, at most.
+const MOST_REGISTERS: usize = 16;
 
 impl Monitor {
     /// What running `line` would do; nothing is sent.
@@ -32,17 +38,21 @@ impl Monitor {
     /// Runs one line, without its line end, and writes what it prints to `out`, with LF line ends.
     pub async fn run_line(&mut self, line: &str, out: &mut dyn Sink) -> Ran {
         self.session.goes_on.clear();
-        if !self.is_tidy()
-            && let Err(error) = self.tidy_once().await
-            && error.is_fatal()
-        {
-            return Ran::new(Outcome::Disconnected(error));
+        self.qmp.permits(self.policy.allow.word());
+        if !self.is_tidy() {
+            match self.tidy_once().await {
+                Err(error) if error.is_fatal() => {
+                    return Ran::new(Outcome::Disconnected(error));
+                }
+                _ => {}
+            }
         }
         if self.caps.preconfig {
             if let Err(error) = self.caps.probe_target(self.qmp.as_ref()).await {
                 return Ran::new(Outcome::Disconnected(error));
             }
-            self.rows = table::rows(&self.caps);
+            let rows = table::rows(&self.caps);
+            self.rows = self.own.among(rows, &self.caps);
         }
         self.builtin_gone = false;
         let (mut ran, mut ended) = self.attempt(line, out).await;
@@ -71,9 +81,18 @@ impl Monitor {
         let mut decision = self.decide(line, None);
         let mut ran = Ran::new(Outcome::Done);
         ran.command.clone_from(&decision.command);
+        match self.danger_by_registers(line, &decision).await {
+            Ok(Some(met)) => {
+                ran.refusal = Some(Refusal::Hazard(met));
+                return (ran, Ok(fail(out, &format!("{met}\n"))));
+            }
+            Ok(None) => {}
+            Err(error) => return (ran, Err(error)),
+        }
         let names_registers = decision.registers.is_some();
         if let Some(risk) = decision.registers {
-            match self.registers(risk).await {
+            let state = self.registers(risk, &mut ran.paused).await;
+            match state {
                 Ok(state) => decision = self.decide(line, Some(&state)),
                 Err(CmdError::Qmp(error)) if error.is_fatal() => return (ran, Err(error)),
                 Err(error) => {
@@ -93,17 +112,21 @@ impl Monitor {
     }
 
     /// The registers of the CPU in use, as far as this risk reaches.
-    async fn registers(&mut self, risk: Risk) -> Result<State, CmdError> {
+    async fn registers(&mut self, risk: Risk, paused: &mut Duration) -> Result<State, CmdError> {
         let mut nowhere = String::new();
         let qmp = Arc::clone(&self.qmp);
         let permitted = Permitted::new(qmp.as_ref(), self.policy.allow, "");
         let mut cx = self.cx(&mut nowhere);
         cx.qmp = &permitted;
-        if risk == Risk::Risky {
-            return vm_state::registers(&mut cx).await;
-        }
-        let (qmp, host, cpu) = (cx.qmp(), cx.host, cx.session.kept.cpu);
-        Ok(registers::read(qmp, host, &cx.session.given, cx.caps, cpu).await?)
+        let result = if risk == Risk::Risky {
+            vm_state::registers(&mut cx).await
+        } else {
+            let (qmp, host, cpu) = (cx.qmp(), cx.host, cx.session.kept.cpu);
+            let read = registers::read(qmp, host, &cx.session.given, cx.caps, cpu).await;
+            read.map_err(CmdError::from)
+        };
+        *paused += permitted.paused();
+        result
     }
 
     async fn carry_out(
@@ -115,13 +138,15 @@ impl Monitor {
         if let (Some(text), None) = (&decision.error, &decision.plan) {
             return Ok(fail(out, text));
         }
-        if let Some(met) = self.danger(decision).await {
-            if let Some(row) = decision.row.filter(|_| met.hazard.builtin)
-                && let Some((route, run)) = route::own(row, &self.caps, self.policy)
-            {
+        if let Some(met) = self.danger(&decision.hazards, decision).await? {
+            let own = decision.row.filter(|_| met.hazard.builtin);
+            let own = own.and_then(|row| Some((row, route::own(row, &self.caps, self.policy)?)));
+            if let Some((row, (route, run))) = own {
                 let args = decision.arguments.clone().unwrap_or_default();
                 let (result, _) = self.run_over(None, (row, run), args, ran, out).await;
-                return self.conclude(row, &route, result, ran, out);
+                if !matches!(result, Err(CmdError::Unavailable(_))) {
+                    return self.conclude(row, &route, result, ran, out);
+                }
             }
             ran.refusal = Some(Refusal::Hazard(met));
             return Ok(fail(out, &format!("{met}\n")));
@@ -129,7 +154,7 @@ impl Monitor {
         match (&decision.plan, decision.row) {
             (Some(Plan::Run(route, run)), Some(row)) => {
                 let args = decision.arguments.clone().unwrap_or_default();
-                self.own_way(row, (*route, *run), args, &decision.passed_on, ran, out)
+                self.own_way(row, (*route, *run), args, decision, ran, out)
                     .await
             }
             (Some(Plan::Passthrough), _) => {
@@ -153,7 +178,7 @@ impl Monitor {
         row: &'static Command,
         (route, run): (Route, Run),
         args: Args,
-        passed_on: &str,
+        decision: &Decision,
         ran: &mut Ran,
         out: &mut dyn Sink,
     ) -> Result<Outcome, QmpError> {
@@ -170,27 +195,37 @@ impl Monitor {
         let says_better = matches!(route.exact, Exact::ButErrors(_)) && !asked;
         if says_better
             && matches!(&result, Err(CmdError::Qmp(error)) if !error.is_fatal())
-            && self.builtin_allowed()
+            && self.builtin_knows(row)
         {
-            ran.route = Some(Taken::Passthrough);
-            let command = ran.command.clone();
-            return self
-                .pass_through(command.as_deref(), Some(&args), passed_on, out)
-                .await;
+            return self.leave(decision, &args, ran, out).await;
         }
         if matches!(result, Err(CmdError::Unavailable(_) | CmdError::Blocked(_))) {
-            if self.builtin_allowed() {
-                ran.route = Some(Taken::Passthrough);
-                let command = ran.command.clone();
-                return self
-                    .pass_through(command.as_deref(), Some(&args), passed_on, out)
-                    .await;
+            if self.builtin_knows(row) {
+                return self.leave(decision, &args, ran, out).await;
             }
             if let Some(run) = route::partial(row, &self.caps) {
                 result = self.run_over(None, (row, run), args, ran, out).await.0;
             }
         }
         self.conclude(row, &route, result, ran, out)
+    }
+
+    /// Leaves a line to the built-in monitor that our own function could not answer.
+    async fn leave(
+        &mut self,
+        decision: &Decision,
+        args: &Args,
+        ran: &mut Ran,
+        out: &mut dyn Sink,
+    ) -> Result<Outcome, QmpError> {
+        if let Some(met) = self.danger(&decision.of_builtin, decision).await? {
+            ran.refusal = Some(Refusal::Hazard(met));
+            return Ok(fail(out, &format!("{met}\n")));
+        }
+        ran.route = Some(Taken::Passthrough);
+        let command = ran.command.clone();
+        self.pass_through(command.as_deref(), Some(args), &decision.passed_on, out)
+            .await
     }
 
     /// Executes a QMP command as it is; `arguments` is an object, or null for none. A call that is
@@ -213,10 +248,13 @@ impl Monitor {
         let qmp = Arc::clone(&self.qmp);
         let qmp = heard.unwrap_or(qmp.as_ref());
         let permitted = Permitted::new(qmp, self.policy.allow, row.name);
+        let has_builtin = self.builtin_knows(row);
         let mut cx = self.cx(out);
         cx.qmp = &permitted;
+        cx.has_builtin = has_builtin;
         let result = run(&mut cx, args).await;
         ran.notes = cx.notes;
+        ran.paused += permitted.paused();
         (result, cx.asked)
     }
 
@@ -238,16 +276,59 @@ impl Monitor {
         }
     }
 
-    /// The danger that the line would meet, if it is there.
-    async fn danger(&self, decision: &Decision) -> Option<Met> {
-        let args = decision.arguments.as_ref()?;
-        for met in &decision.hazards {
-            if (met.hazard.is)(self.qmp.as_ref(), &self.caps, args).await {
-                let counts = met.hazard.certain || self.policy.allow < Risk::Risky;
-                return counts.then_some(*met);
+    /// The one of these dangers that the line would meet, if it is there.
+    async fn danger(&self, hazards: &[Met], decision: &Decision) -> Result<Option<Met>, QmpError> {
+        let Some(args) = decision.arguments.as_ref() else {
+            return Ok(None);
+        };
+        for met in hazards {
+            let counts = met.hazard.certain || self.policy.allow < Risk::Risky;
+            if counts && met.is_there(self.qmp.as_ref(), &self.caps, args).await? {
+                return Ok(Some(*met));
             }
         }
-        None
+        Ok(None)
+    }
+
+    /// The danger that a line would meet of which the built-in monitor reads the registers: it is asked
+    /// for their values first, where there may be one.
+    async fn danger_by_registers(
+        &self,
+        line: &str,
+        decision: &Decision,
+    ) -> Result<Option<Met>, QmpError> {
+        let command = decision.command.as_deref().unwrap_or_default();
+        let may_harm = |at| {
+            let mut hazards = HAZARDS.iter().filter(|hazard| hazard.at.contains(&at));
+            hazards.any(|hazard| hazard.concerns(&self.caps))
+        };
+        let mut unread = decision.unread.clone();
+        if !hazard::of_line(HAZARDS, command).is_some_and(may_harm) {
+            return Ok(None);
+        }
+        let mut values = Values::new();
+        while let Some(name) = unread.take().filter(|_| values.len() < MOST_REGISTERS) {
+            let line_of_value = format!("print/x ${name}");
+            let cpu = self.session.kept.cpu;
+            let text = match builtin::answer(self.qmp.as_ref(), &line_of_value, cpu).await {
+                Err(error) if error.is_fatal() => return Err(error),
+                // It says so of the line itself.
+                Err(_) => return Ok(None),
+                Ok(text) => text,
+            };
+            let digits = text.trim().trim_start_matches("0x");
+            let Ok(value) = u64::from_str_radix(digits, 16) else {
+                return Ok(None);
+            };
+            values.insert(name, value.as_signed());
+            let read = self.decide_with(line, None, &values);
+            let hazards = [&read.hazards[..], &read.of_builtin].concat();
+            if let Some(met) = self.danger(&hazards, &read).await? {
+                return Ok(Some(met));
+            }
+            unread = read.unread;
+        }
+        Ok(None)
     }
 
     /// Turns a function's result into an outcome.

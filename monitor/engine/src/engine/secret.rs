@@ -12,9 +12,7 @@ pub fn may_hold_one(line: &str) -> bool {
     let line = line.to_ascii_lowercase().replace('"', "");
     let mut words = line.split_ascii_whitespace();
     let command = words.next().unwrap_or_default();
-    rows::find(MAIN, command)
-        .iter()
-        .any(|row| row.secret.may_be_in(words.clone()))
+    rows::find(MAIN, command).is_some_and(|row| row.secret.may_be_in(words.clone()))
         || words.any(sets_secret)
 }
 

@@ -68,6 +68,12 @@ impl Monitor {
         Ok(())
     }
 
+    /// The jobs of lines that were given up. They go on, and are the caller's from now on:
+    /// [`jobs::see_through`] clears them away.
+    pub fn leave_jobs(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.session.jobs)
+    }
+
     /// What may go on in QEMU although the line that started it was given up (its future dropped)
     /// or lost its connection; told once.
     pub fn given_up(&mut self) -> Option<String> {

@@ -17,6 +17,14 @@ pub enum Mode {
     A32,
     /// Those of 16 and 32 bits (Thumb), of the same version.
     T32,
+    /// Arm's instructions of 32 bits, of versions before 8.
+    OldA32,
+    /// Thumb of those versions.
+    OldT32,
+    /// PowerPC's, of 64 bits, the first byte the highest.
+    PpcBig,
+    /// The same, the first byte the lowest.
+    PpcLittle,
     /// Those of s390x.
     S390x,
     /// x86's, in segments of 16 bits.
@@ -39,8 +47,9 @@ struct Look {
 impl Mode {
     fn look(self) -> Look {
         let (unit, split, big_endian) = match self {
-            Self::A64 | Self::A32 => (4, 4, false),
-            Self::T32 => (2, 4, false),
+            Self::A64 | Self::A32 | Self::OldA32 | Self::PpcLittle => (4, 4, false),
+            Self::T32 | Self::OldT32 => (2, 4, false),
+            Self::PpcBig => (4, 4, true),
             Self::S390x => (2, 6, true),
             Self::X86Of16 | Self::X86Of32 | Self::X86Of64 => (1, 8, false),
         };
@@ -54,8 +63,8 @@ impl Mode {
     /// How many bytes are shown as such where they are no instruction; the first of them is there.
     fn undecoded(self, bytes: &[u8]) -> usize {
         match self {
-            Self::A64 | Self::A32 => 4,
-            Self::T32 => 2,
+            Self::A64 | Self::A32 | Self::OldA32 | Self::PpcBig | Self::PpcLittle => 4,
+            Self::T32 | Self::OldT32 => 2,
             Self::X86Of16 | Self::X86Of32 | Self::X86Of64 => 1,
             // The two high bits of every instruction tell its length.
             Self::S390x => match bytes.first().map_or(0, |first| first >> 6) {
@@ -70,8 +79,13 @@ impl Mode {
     fn longest(self) -> usize {
         match self {
             Self::X86Of16 | Self::X86Of32 | Self::X86Of64 => 15,
-            Self::A64 | Self::A32 | Self::T32 | Self::S390x => self.look().split,
+            _ => self.look().split,
         }
+    }
+
+    /// Whether it is Thumb.
+    fn is_thumb(self) -> bool {
+        matches!(self, Self::T32 | Self::OldT32)
     }
 }
 
@@ -204,7 +218,7 @@ impl Listing {
                 continue;
             };
             self.line(out, length, &text)?;
-            if self.mode == Mode::T32 {
+            if self.mode.is_thumb() {
                 self.block.take(&self.read[..length]);
             }
             self.read.drain(..length);
@@ -298,8 +312,10 @@ mod with_capstone {
     pub fn decoder(mode: Mode) -> Option<Box<Decode>> {
         let (arch, words, endian) = match mode {
             Mode::A64 => (Arch::ARM64, capstone::Mode::Arm, Endian::Little),
-            Mode::A32 => (Arch::ARM, capstone::Mode::Arm, Endian::Little),
-            Mode::T32 => (Arch::ARM, capstone::Mode::Thumb, Endian::Little),
+            Mode::A32 | Mode::OldA32 => (Arch::ARM, capstone::Mode::Arm, Endian::Little),
+            Mode::T32 | Mode::OldT32 => (Arch::ARM, capstone::Mode::Thumb, Endian::Little),
+            Mode::PpcBig => (Arch::PPC, capstone::Mode::Mode64, Endian::Big),
+            Mode::PpcLittle => (Arch::PPC, capstone::Mode::Mode64, Endian::Little),
             Mode::S390x => (Arch::SYSZ, capstone::Mode::Default, Endian::Big),
             Mode::X86Of16 => (Arch::X86, capstone::Mode::Mode16, Endian::Little),
             Mode::X86Of32 => (Arch::X86, capstone::Mode::Mode32, Endian::Little),
@@ -432,6 +448,40 @@ mod tests {
             "0x00002000:  5200 0000       .byte    0x52, 0x00, 0x00, 0x00\n\
              0x00002004:  82ff ffff       .byte    0x82, 0xff, 0xff, 0xff\n\
              0x00002008:  0000            .byte    0x00, 0x00\n"
+        );
+    }
+
+    #[cfg(feature = "disassembly")]
+    #[test]
+    fn ppc64_of_either_order() {
+        let words = [0x3860_0001_u32, 0x4e80_0020, 0];
+        for (mode, bytes) in [
+            (Mode::PpcBig, words.map(u32::to_be_bytes).concat()),
+            (Mode::PpcLittle, words.map(u32::to_le_bytes).concat()),
+        ] {
+            let bytes = [&bytes[..], &[0; 40]].concat();
+            let (text, _) = listing(mode, 0x100, 3, &bytes);
+            assert_eq!(
+                text,
+                "0x00000100:  38600001  li       r3, 1\n\
+                 0x00000104:  4e800020  blr      \n\
+                 0x00000108:  00000000  .byte    0x00, 0x00, 0x00, 0x00\n"
+            );
+        }
+    }
+
+    /// Instructions that came with version 8 are none before.
+    #[cfg(feature = "disassembly")]
+    #[test]
+    fn arm_before_version_8() {
+        // crc32b r0, r1, r2
+        let bytes = [&0xe101_0042_u32.to_le_bytes()[..], &[0; 40]].concat();
+        let (text, _) = listing(Mode::A32, 0x100, 1, &bytes);
+        assert_eq!(text, "0x00000100:  e1010042  crc32b   r0, r1, r2\n");
+        let (text, _) = listing(Mode::OldA32, 0x100, 1, &bytes);
+        assert_eq!(
+            text,
+            "0x00000100:  e1010042  .byte    0x42, 0x00, 0x01, 0xe1\n"
         );
     }
 

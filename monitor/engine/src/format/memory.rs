@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Write};
 
+use crate::format::sign::Sign as _;
 use crate::format::text::{quoted_char, right};
 
 /// How items look.
@@ -122,7 +123,7 @@ impl Layout {
             'o' => write!(out, "{}", right(&format!("0{value:o}"), octal)),
             'u' => write!(out, "{value:decimal$}"),
             // Smaller items are not sign-extended.
-            'd' => write!(out, "{:decimal$}", value.cast_signed()),
+            'd' => write!(out, "{:decimal$}", value.as_signed()),
             'c' => out.write_str(&quoted_char(value as u32)),
             _ => write!(out, "{value:#0width$x}", width = self.size * 2 + 2),
         }

@@ -7,6 +7,8 @@ pub mod memory;
 pub mod number;
 pub mod properties;
 pub mod qtree;
+pub mod sign;
+pub mod sink;
 pub mod snapshot;
 pub mod text;
 pub mod time;

@@ -7,6 +7,7 @@ use std::fmt::{self, Write};
 use serde_json::Value;
 
 use crate::format::number::human;
+use crate::format::sign::Sign as _;
 
 /// A property's value as QEMU's string visitor shows it to people; `kind` is its type. Empty text
 /// stands for none. `None` for a list of something else than numbers, which types print in ways of
@@ -19,7 +20,7 @@ pub fn value(kind: &str, value: &Value) -> Option<String> {
         Value::String(text) => format!("\"{text}\""),
         Value::Number(number) => match integer(value) {
             Some(integer) if kind == "size" => {
-                let bytes = integer.cast_unsigned();
+                let bytes = integer.as_unsigned();
                 format!("{bytes} ({})", human(bytes))
             }
             Some(integer) => format!("{integer} ({integer:#x})"),
@@ -34,7 +35,7 @@ pub fn value(kind: &str, value: &Value) -> Option<String> {
 fn integer(value: &Value) -> Option<i64> {
     value
         .as_i64()
-        .or_else(|| value.as_u64().map(u64::cast_signed))
+        .or_else(|| value.as_u64().map(u64::as_signed))
 }
 
 /// A list of numbers, neighbours joined, in decimal and hexadecimal.

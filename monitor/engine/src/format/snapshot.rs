@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use crate::format::number::human;
+use crate::format::sign::Sign as _;
 use crate::format::text::{left, right};
 use crate::format::time;
 use crate::qmp::version::{Version, v};
@@ -50,7 +51,7 @@ pub fn row(snapshot: &Snapshot, id: &str, offset: i32, version: Version) -> Stri
         .vm_clock_sec
         .wrapping_mul(1_000_000_000)
         .wrapping_add(snapshot.vm_clock_nsec)
-        .cast_unsigned();
+        .as_unsigned();
     let seconds = nanoseconds / 1_000_000_000;
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     let (seconds, milliseconds) = (seconds % 60, nanoseconds / 1_000_000 % 1000);

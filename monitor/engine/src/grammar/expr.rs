@@ -5,6 +5,7 @@
 //! mistakes is the one reported. `& | ^` bind tighter than `+ -`. Nesting uses no stack of the
 //! program.
 
+use crate::format::sign::Sign as _;
 use crate::grammar::line::{Cursor, is_blank};
 use crate::grammar::number::strtoull;
 
@@ -259,7 +260,7 @@ fn number(cursor: &mut Cursor<'_>, binary: bool) -> Result<i64, ExprError> {
     let value = value.ok_or(ExprError::TooLarge)?;
     cursor.skip(len);
     cursor.take_while(is_blank);
-    Ok(value.cast_signed())
+    Ok(value.as_signed())
 }
 
 #[cfg(test)]

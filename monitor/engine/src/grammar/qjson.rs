@@ -398,11 +398,17 @@ fn unicode(text: &str) -> Result<(char, usize), String> {
             .and_then(|digits| u32::from_str_radix(digits, 16).ok())
     };
     let first = four(2);
-    if let Some(lead @ 0xd800..0xdc00) = first
-        && text.get(6..8) == Some("\\u")
-        && let Some(trail @ 0xdc00..0xe000) = four(8)
-        && let Some(c) = char::from_u32(0x10000 + ((lead & 0x3ff) << 10) + (trail & 0x3ff))
-    {
+    let second = || four(8).filter(|_| text.get(6..8) == Some("\\u"));
+    let pair = match first {
+        Some(lead @ 0xd800..0xdc00) => match second() {
+            Some(trail @ 0xdc00..0xe000) => {
+                char::from_u32(0x10000 + ((lead & 0x3ff) << 10) + (trail & 0x3ff))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some(c) = pair {
         return Ok((c, 12));
     }
     match first.and_then(char::from_u32) {

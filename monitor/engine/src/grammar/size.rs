@@ -132,10 +132,9 @@ pub fn parse(text: &str, default_scale: u64, rules: Rules) -> Result<(u64, usize
 /// Reads `text` as a size from its start to its end.
 pub fn whole(text: &str, default_scale: u64, rules: Rules) -> Result<u64, SizeError> {
     let text = text.trim_ascii_start();
-    if rules == Rules::New
-        && let Some(rest) = text.strip_prefix('-')
-        && parse(rest, default_scale, rules).is_ok_and(|(_, len)| len == rest.len())
-    {
+    let is_size =
+        |rest: &str| parse(rest, default_scale, rules).is_ok_and(|(_, n)| n == rest.len());
+    if rules == Rules::New && text.strip_prefix('-').is_some_and(is_size) {
         return Err(SizeError::Range);
     }
     match parse(text, default_scale, rules)? {

@@ -9,6 +9,7 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, FileKind};
 use serde_json::json;
 
+use crate::format::sign::Sign as _;
 use crate::guest::given::{DUMP, Given};
 use crate::host::Host;
 use crate::qmp::{Qmp, QmpError};
@@ -74,8 +75,8 @@ pub async fn write(
     let range = json!({
         "paging": false,
         "protocol": format!("fd:{DUMP}"),
-        "begin": address.cast_signed(),
-        "length": size.cast_signed(),
+        "begin": address.as_signed(),
+        "length": size.as_signed(),
     });
     if let Err(error) = qmp.execute("dump-guest-memory", range).await {
         if error.is_fatal() {
@@ -83,10 +84,9 @@ pub async fn write(
         }
         // Where QEMU refused before it took the descriptor, it still has it; else it says that it
         // knows none.
-        if let Err(lost) = qmp.execute("closefd", name).await
-            && lost.is_fatal()
-        {
-            return Err(failed(lost));
+        match qmp.execute("closefd", name).await {
+            Err(lost) if lost.is_fatal() => return Err(failed(lost)),
+            _ => {}
         }
         entry.strike();
         return Err(match error {
@@ -152,10 +152,9 @@ fn loads<Header: FileHeader<Endian = Endianness>>(
     let mut loads = Vec::new();
     for segment in header.program_headers(endian, dump)? {
         // A piece that is not in the file has an offset outside.
-        if segment.p_type(endian) == PT_LOAD
-            && let Ok(content) = segment.data(endian, dump)
-        {
-            loads.push((segment.p_paddr(endian).into(), content));
+        if segment.p_type(endian) == PT_LOAD {
+            let content = segment.data(endian, dump).ok();
+            loads.extend(content.map(|content| (segment.p_paddr(endian).into(), content)));
         }
     }
     Ok(loads)

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::format::disassembly::Mode;
-use crate::guest::{arm, x86};
+use crate::guest::{arm, ppc64, x86};
 use crate::qemu::caps::Caps;
 use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError};
@@ -54,27 +54,41 @@ pub fn of_state(cpu: &x86::cpu::Cpu) -> Mode {
 /// What an Arm CPU in this state executes (target/arm/cpu.c, `arm_disas_set_info`); none where that
 /// is not known.
 #[must_use]
-pub fn of_arm_state(whole: &arm::section::Whole) -> Option<Mode> {
-    // CPUs of 64 bits have it, and so version 8 of the architecture; older ones may have instructions
-    // in another order of bytes.
-    const ID_AA64MMFR0: arm::section::Name = (3, 0, 0, 7, 0);
+pub fn of_arm_state(whole: &arm::section::Whole, traits: arm::vectors::Traits) -> Option<Mode> {
+    const SCTLR_EL1: arm::section::Name = (3, 0, 1, 0, 0);
+    /// Words in the other order of bytes, which CPUs have before version 7.
+    const SWAPPED: u64 = 1 << 7;
     const THUMB: u64 = 1 << 5;
     let status = whole.status;
     if status & arm::section::NARROW == 0 {
         return Some(Mode::A64);
     }
-    let narrow = match status & THUMB {
-        0 => Mode::A32,
-        _ => Mode::T32,
-    };
-    whole.system(ID_AA64MMFR0).map(|_| narrow)
+    let thumb = status & THUMB != 0;
+    if traits.eighth {
+        return Some(if thumb { Mode::T32 } else { Mode::A32 });
+    }
+    let known = whole.system(SCTLR_EL1)? & SWAPPED == 0;
+    known.then_some(if thumb { Mode::OldT32 } else { Mode::OldA32 })
+}
+
+/// What a PowerPC CPU of 64 bits in this state executes (target/ppc/cpu_init.c,
+/// `ppc_disas_set_info`).
+#[must_use]
+pub fn of_ppc64_state(whole: &ppc64::Whole) -> Mode {
+    const LITTLE: u64 = 1;
+    match whole.state & LITTLE {
+        0 => Mode::PpcBig,
+        _ => Mode::PpcLittle,
+    }
 }
 
 /// What CPU number `cpu` executes; where there is no such CPU, or none is named, the first one.
 pub async fn of_cpu(qmp: &dyn Qmp, caps: &Caps, cpu: Option<i64>) -> Result<Known, QmpError> {
     let arch = caps.arch.as_deref();
-    if !matches!(arch, Some("s390x" | "aarch64")) {
-        return Ok(Known::InRegisters);
+    match arch {
+        Some("s390x" | "aarch64") => {}
+        Some("arm" | "ppc64") => return Ok(Known::InState),
+        _ => return Ok(Known::InRegisters),
     }
     let cpus = qmp.execute("query-cpus-fast", Value::Null).await?;
     let cpus: Vec<Cpu> =

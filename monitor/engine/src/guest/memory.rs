@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::format::sign::Sign as _;
 use crate::guest::dump::{self, DumpError};
 use crate::guest::given::{self, Entry, Given};
 use crate::host::{Host, MemoryFile, PrivateFile, Risk};
@@ -421,7 +422,7 @@ async fn is_stopped(qmp: &dyn Qmp) -> Result<bool, QmpError> {
 
 // Old releases take signed addresses only, new ones read them as unsigned.
 fn range(address: u64, size: u64) -> Value {
-    json!({"val": address.cast_signed(), "size": size})
+    json!({"val": address.as_signed(), "size": size})
 }
 
 fn unavailable(why: &str) -> ReadError {

@@ -16,19 +16,29 @@ use crate::qmp::{Qmp, QmpError};
 const MAX_DEPTH: usize = 64;
 
 /// A region of registers and the type of its device (hw/intc/arm_gic.c, hw/timer/a9gtimer.c,
-/// hw/intc/spapr_xive.c).
+/// hw/intc/spapr_xive.c), or an alias of one and whose that is (hw/intc/exynos4210_gic.c,
+/// hw/arm/xlnx-zynqmp.c): QOM does not show what it is an alias of.
 struct Registers {
     region: &'static str,
     device: &'static str,
-    /// The property with the number of CPUs, where the device does not look for one among one.
-    cpus: Option<&'static str>,
+    /// The child, if not the device itself, and its property with the number of CPUs, where it does
+    /// not look for one among one.
+    cpus: Option<(&'static str, &'static str)>,
 }
 
 const fn gic(region: &'static str) -> Registers {
     Registers {
         region,
         device: "arm_gic",
-        cpus: Some("num-cpu"),
+        cpus: Some(("", "num-cpu")),
+    }
+}
+
+const fn exynos(region: &'static str) -> Registers {
+    Registers {
+        region,
+        device: "exynos4210.gic",
+        cpus: Some(("", "num-cpu")),
     }
 }
 
@@ -37,6 +47,15 @@ const REGISTERS: &[Registers] = &[
     gic("gic_cpu"),
     gic("gic_viface"),
     gic("gic_vcpu"),
+    exynos("exynos4210-gic-alias_cpu0"),
+    exynos("exynos4210-gic-alias_cpu1"),
+    exynos("exynos4210-gic-alias_dist0"),
+    exynos("exynos4210-gic-alias_dist1"),
+    Registers {
+        region: "zynqmp-gic-alias",
+        device: "xlnx-zynqmp",
+        cpus: Some(("/gic", "num-cpu")),
+    },
     Registers {
         region: "a9gtimer shared",
         device: "arm.cortex-a9-global-timer",
@@ -78,7 +97,7 @@ pub async fn among(qmp: &dyn Qmp, caps: &Caps, range: Range<u64>) -> Result<bool
             continue;
         }
         let alone = match known.cpus {
-            Some(cpus) => get(qmp, device, cpus).await? == 1,
+            Some((child, cpus)) => get(qmp, &format!("{device}{child}"), cpus).await? == 1,
             None => false,
         };
         if !alone {

@@ -33,6 +33,8 @@ pub struct Whole {
     pub next: u64,
     /// The special purpose registers, by number.
     pub special: Vec<u64>,
+    /// The machine's state (MSR).
+    pub state: u64,
     /// The floating-point registers.
     pub floating: [u64; 32],
     /// Their status.
@@ -73,13 +75,17 @@ fn fixed(bytes: &mut Bytes<'_>) -> Option<Whole> {
     let condition = bytes.numbers::<8>(4)?.map(|field| field as u32);
     let next = bytes.long()?;
     let special: Option<Vec<u64>> = (0..SPECIAL).map(|_| bytes.long()).collect();
-    // An accumulator, what was a reservation, the machine's state, hidden flags.
-    bytes.take(4 * 8)?;
+    // An accumulator, what was a reservation.
+    bytes.take(2 * 8)?;
+    let state = bytes.long()?;
+    // Hidden flags.
+    bytes.take(8)?;
     Some(Whole {
         general,
         condition,
         next,
         special: special?,
+        state,
         floating: [0; 32],
         floating_status: 0,
         reservation: None,
@@ -117,11 +123,12 @@ mod tests {
         body[264 + 3] = 2;
         body[296 + 7] = 3;
         body[304 + 8 * 8 + 7] = 4;
+        body[304 + 8 * SPECIAL + 23] = 5;
         body.extend(b"\x05\x07cpu/fpu\0\0\0\x01");
         body.extend((0..33u64).flat_map(u64::to_be_bytes));
         let whole = read(&section(5, &body)).unwrap();
         assert_eq!((whole.general[0], whole.condition[0]), (1, 2));
-        assert_eq!((whole.next, whole.special[8]), (3, 4));
+        assert_eq!((whole.next, whole.special[8], whole.state), (3, 4, 5));
         assert_eq!((whole.floating[31], whole.floating_status), (31, 32));
         assert_eq!(whole.reservation, None);
     }

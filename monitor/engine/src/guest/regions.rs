@@ -24,6 +24,10 @@ pub struct Region {
     pub name: String,
     /// Its QOM path.
     pub path: String,
+    /// The type of the object that it belongs to in QOM.
+    pub owner: String,
+    /// Whether QEMU said where it lies; without that, what follows is nothing.
+    pub is_placed: bool,
     /// Where it starts in its container.
     pub address: u64,
     /// How many bytes: 2^64 for the whole address space.
@@ -41,23 +45,60 @@ pub struct Region {
 pub struct Regions {
     /// In the order of the object tree.
     pub list: Vec<Region>,
+    /// The type of the machine.
+    pub machine: String,
 }
 
 impl Regions {
     /// Asks QEMU for them.
     pub async fn fetch(qmp: &dyn Qmp, caps: &Caps) -> Result<Self, QmpError> {
+        Self::fetch_some(qmp, caps, |_, _| true).await
+    }
+
+    /// Asks QEMU for them; of those whose owner's type and name are not `wanted`, not where they
+    /// lie, unless one request asks for many.
+    pub async fn fetch_some(
+        qmp: &dyn Qmp,
+        caps: &Caps,
+        wanted: impl Fn(&str, &str) -> bool,
+    ) -> Result<Self, QmpError> {
         // These hold nothing, and are most of what there is.
         let leaf = |kind: &str| kind.ends_with("memory-region") || kind == "irq";
         let nodes = objects::tree_without(qmp, "/", "container", leaf).await?;
-        let regions: Vec<&Node> = nodes
+        let owners: HashMap<usize, &str> = nodes
             .iter()
-            .filter(|node| node.kind.ends_with("memory-region"))
+            .flat_map(|node| {
+                node.children
+                    .iter()
+                    .map(|&child| (child, node.kind.as_str()))
+            })
             .collect();
-        let paths: Vec<&str> = regions.iter().map(|node| node.path.as_str()).collect();
-        let values =
+        let regions = nodes.iter().enumerate();
+        let regions = regions.filter(|(_, node)| node.kind.ends_with("memory-region"));
+        let (owners, regions): (Vec<&str>, Vec<&Node>) = regions
+            .map(|(number, node)| (owners.get(&number).copied().unwrap_or_default(), node))
+            .unzip();
+        let asked: Vec<usize> = (0..regions.len())
+            .filter(|&n| {
+                caps.has("qom-list-get") || wanted(owners[n], &unnumbered(&regions[n].name))
+            })
+            .collect();
+        let paths: Vec<&str> = asked.iter().map(|&n| regions[n].path.as_str()).collect();
+        let answers =
             objects::values_of(qmp, caps, &paths, ["addr", "size", "priority", "container"])
                 .await?;
-        Ok(Self::new(&regions, &values))
+        let mut values = vec![[const { None }; 4]; regions.len()];
+        for (number, answer) in asked.into_iter().zip(answers) {
+            values[number] = answer;
+        }
+        let mut all = Self::new(&regions, &values);
+        for (region, owner) in all.list.iter_mut().zip(owners) {
+            owner.clone_into(&mut region.owner);
+        }
+        if let Some(machine) = nodes.iter().find(|node| node.path == "/machine") {
+            machine.kind.clone_into(&mut all.machine);
+        }
+        Ok(all)
     }
 
     /// Where they lie for the CPUs: those that system memory holds, however deep.
@@ -95,6 +136,8 @@ impl Regions {
             list.push(Region {
                 name: unnumbered(&node.name),
                 path: node.path.clone(),
+                owner: String::new(),
+                is_placed: values.iter().all(Option::is_some),
                 address: number(0).unwrap_or(0),
                 // The whole address space is the one size that does not fit.
                 size: if size == u64::MAX {
@@ -117,7 +160,10 @@ impl Regions {
                 list[number].contained = true;
             }
         }
-        Self { list }
+        Self {
+            list,
+            machine: String::new(),
+        }
     }
 }
 
@@ -148,7 +194,11 @@ pub(super) fn unnumbered(name: &str) -> String {
 }
 
 /// Regions that hold others and are nothing themselves.
-const CONTAINERS: &[&str] = &["system", "pci"];
+const CONTAINERS: &[&str] = &["system", "pci", PORTS];
+
+/// That of the ports of Versatile's and Realview's PCI, which covers 4 GiB (hw/pci-host/versatile.c,
+/// the one with that name).
+const PORTS: &str = "pci_io";
 
 /// Windows of memory under other names.
 const MEMORY_ALIASES: &[&str] = &["ram-below-4g", "ram-above-4g", "isa-bios"];
@@ -324,6 +374,19 @@ mod tests {
         assert_eq!(map.before_device(0, 32), 32);
         assert!(map.may_be_device(0xfed0_03ff, 1));
         assert!(!map.may_be_device(0xfed0_0400, u64::MAX));
+    }
+
+    #[test]
+    fn what_holds_others_is_nothing() {
+        let list = regions(&[
+            (SYSTEM, 0, u64::MAX, ""),
+            ("/pci_io[0]", 0x4300_0000, 1 << 32, SYSTEM),
+            ("/lsi-io[0]", 0x100, 0x100, "/pci_io[0]"),
+        ]);
+        let map = Map::new(&list, "").unwrap();
+        assert_eq!(map.covered(0x8000_0000, 16), 0);
+        assert_eq!(map.covered(0x4300_0100, 16), 16);
+        assert!(map.may_be_device(0x4300_0100, 1));
     }
 
     // xp on a PC's text screen, and on a machine without anything.

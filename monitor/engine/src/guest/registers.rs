@@ -3,6 +3,7 @@
 //! the notes of a dump hold them.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -32,6 +33,13 @@ const PAGE: (u64, u64) = (0, 4096);
 /// Why a register has no value here though the user permits what may be permitted.
 const NOT_READ: &str = "the notes of a memory dump do not hold it";
 
+/// The same, for what is written down at some moments only.
+const INEXACT: &str = "no QMP command reads it, and neither the notes of a memory dump nor the state of \
+                       devices holds it as it is";
+
+/// The same, for targets whose names and values are not known here.
+const ELSEWHERE: &str = "no QMP command reads it, and without the built-in monitor only x86 has registers in expressions";
+
 /// The state of the CPU whose registers a line names; none where there is no CPU.
 #[derive(Clone, Debug)]
 pub struct State(Option<(Cpu, Option<Deep>)>);
@@ -44,11 +52,15 @@ impl State {
     }
 }
 
+/// Values of registers by their names.
+pub type Values = BTreeMap<String, i64>;
+
 /// Which `$name` the connected QEMU knows, and the values where they were read.
 #[derive(Debug)]
 pub struct Names<'a> {
     caps: &'a Caps,
     state: Option<&'a State>,
+    values: Option<&'a Values>,
     risk: Cell<Option<Risk>>,
     unreadable: Cell<bool>,
 }
@@ -94,8 +106,18 @@ impl<'a> Names<'a> {
         Self {
             caps,
             state,
+            values: None,
             risk: Cell::new(None),
             unreadable: Cell::new(false),
+        }
+    }
+
+    /// The same, with values that are known from elsewhere.
+    #[must_use]
+    pub fn with(self, values: &'a Values) -> Self {
+        Self {
+            values: Some(values),
+            ..self
         }
     }
 
@@ -129,15 +151,27 @@ impl<'a> Names<'a> {
             false => Known::Unknown,
         }
     }
+
+    /// Why a register can't be read, whatever is permitted.
+    fn why_not(&self, name: &str) -> &'static str {
+        match is_x86(self.caps) {
+            true if names::is_unreadable(style(self.caps), name) => INEXACT,
+            true => missing::QUERY_REGISTERS.why,
+            false => ELSEWHERE,
+        }
+    }
 }
 
 impl Registers for Names<'_> {
     fn get(&self, name: &str) -> Result<i64, RegisterError> {
+        if let Some(value) = self.values.and_then(|values| values.get(name)) {
+            return Ok(*value);
+        }
         match self.known(name) {
             Known::Unknown => Err(RegisterError::Unknown),
             Known::Unreadable => {
                 self.unreadable.set(true);
-                Err(RegisterError::Unavailable(missing::QUERY_REGISTERS.why))
+                Err(RegisterError::Unavailable(self.why_not(name)))
             }
             Known::At(risk) => {
                 let cpu = match self.state {
@@ -215,6 +249,21 @@ mod tests {
 
     fn known(version: Version, arch: &str, name: &str) -> bool {
         get(version, arch, name) != Err(RegisterError::Unknown)
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_named() {
+        let why = |version, arch, name| match get(version, arch, name) {
+            Err(RegisterError::Unavailable(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(why(v(11, 1), "x86_64", "mxcsr"), INEXACT);
+        assert_eq!(why(v(11, 1), "aarch64", "pc"), ELSEWHERE);
+        assert_eq!(why(v(10, 0), "ppc64", "pc"), ELSEWHERE);
+        let caps = Caps::from_parts(v(11, 1), Some("x86_64"), [""; 0]);
+        let unread = Names::new(&caps, None).get("rax");
+        let why = missing::QUERY_REGISTERS.why;
+        assert_eq!(unread, Err(RegisterError::Unavailable(why)));
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn header(bytes: &[u8]) -> Option<(Header<'_>, &[u8])> {
     let length = bytes.byte()?;
     let name = bytes.take(length.into())?;
     let (instance, version) = (bytes.word()?, bytes.word()?);
-    let name = str::from_utf8(name).ok()?;
+    let name = std::str::from_utf8(name).ok()?;
     let printable = name.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
     let plausible = printable && !name.is_empty() && id <= HIGHEST && version <= HIGHEST;
     let header = Header {
@@ -111,8 +111,12 @@ pub fn sections(state: &[u8]) -> Result<Vec<Section<'_>>, Surprise> {
             return surprise(format!("no section starts at byte {at}"));
         };
         let (name, instance) = (header.name, header.instance);
-        let Some(size) = body(behind, header.id) else {
-            return surprise(format!("section {name} has no footer"));
+        let size = match body(behind, header.id) {
+            Body::Of(size) => size,
+            Body::Followed => {
+                return surprise(format!("what follows section {name} is not a section"));
+            }
+            Body::Endless => return surprise(format!("section {name} has no footer")),
         };
         let known = TWICE.contains(&name);
         if !ids.insert(header.id) || !(names.insert((name, instance)) || known) {
@@ -132,9 +136,18 @@ pub fn sections(state: &[u8]) -> Result<Vec<Section<'_>>, Surprise> {
     Ok(sections)
 }
 
-/// How long a section's body is: up to a footer behind which another section starts, or the state
-/// ends.
-fn body(bytes: &[u8], id: u32) -> Option<usize> {
+/// How long a section's body is.
+enum Body {
+    /// That many bytes.
+    Of(usize),
+    /// It has a footer, perhaps, and nothing that is known behind it.
+    Followed,
+    /// It has none.
+    Endless,
+}
+
+/// A body goes up to a footer behind which another section starts, or the state ends.
+fn body(bytes: &[u8], id: u32) -> Body {
     let mut footer = [FOOTER, 0, 0, 0, 0];
     footer[1..].copy_from_slice(&id.to_be_bytes());
     let footers = bytes.windows(footer.len()).enumerate();
@@ -143,7 +156,16 @@ fn body(bytes: &[u8], id: u32) -> Option<usize> {
         let behind = &bytes[at + footer.len()..];
         behind == [END] || header(behind).is_some_and(|(next, _)| next.id != id)
     };
-    footers.find(|(at, _)| ends(*at)).map(|(at, _)| at)
+    let mut any = false;
+    let found = footers.find(|(at, _)| {
+        any = true;
+        ends(*at)
+    });
+    match (found, any) {
+        (Some((at, _)), _) => Body::Of(at),
+        (None, true) => Body::Followed,
+        (None, false) => Body::Endless,
+    }
 }
 
 /// The section of this name and instance.
@@ -202,7 +224,7 @@ fn subsection<'a>(bytes: &mut Bytes<'a>) -> Option<(&'a str, u32)> {
         return None;
     }
     let length = ahead.byte()?;
-    let name = str::from_utf8(ahead.take(length.into())?).ok()?;
+    let name = std::str::from_utf8(ahead.take(length.into())?).ok()?;
     let version = ahead.word()?;
     let plausible = !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
     *bytes = ahead;
@@ -273,8 +295,12 @@ pub(crate) mod tests {
         assert!(why(b"QEVM\0\0\0\x04\0").contains("does not start"));
         // A configuration section; a byte more; a byte less.
         assert!(why(b"QEVM\0\0\0\x03\x07\0\0\0\0\0").contains("no section starts at byte 8"));
-        assert!(why(&[&whole[..], &[0]].concat()).contains("section cpu has no footer"));
-        assert!(why(&whole[..whole.len() - 1]).contains("section cpu has no footer"));
+        assert!(
+            why(&[&whole[..], &[0]].concat()).contains("what follows section cpu is not a section")
+        );
+        assert!(
+            why(&whole[..whole.len() - 1]).contains("what follows section cpu is not a section")
+        );
         let ide = state(&[("isa-ide", 0, 1, b"a"), ("isa-ide", 0, 1, b"b")]);
         assert_eq!(sections(&ide).unwrap().len(), 2);
         let twice = state(&[("cpu", 0, 12, b""), ("cpu", 0, 12, b"")]);

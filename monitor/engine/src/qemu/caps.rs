@@ -2,6 +2,7 @@
 //! What the connected QEMU offers: its version, its QMP commands, its target.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use futures_util::future::join3;
@@ -12,7 +13,8 @@ use crate::qemu::schema::Schema;
 use crate::qmp::version::Version;
 use crate::qmp::{self, Qmp, QmpError};
 
-/// What is known of a QEMU, learnt at connect time.
+/// What is known of a QEMU, learnt at connect time. Clones share the list of commands, and the
+/// schema from the moment that one of them asks for it.
 #[derive(Clone, Debug, Default)]
 pub struct Caps {
     /// From `query-version`.
@@ -25,9 +27,44 @@ pub struct Caps {
     /// Whether the machine is not initialised yet (`--preconfig`), so that QEMU refuses most
     /// commands.
     pub preconfig: bool,
-    commands: BTreeSet<String>,
-    schema: OnceLock<Arc<Schema>>,
+    /// Shared: a line that is answered ahead of its turn has a monitor of its own.
+    commands: Arc<BTreeSet<String>>,
+    schema: Arc<OnceLock<Arc<Schema>>>,
+    /// For a [guess](Self::guess): whether it was asked what it can't answer.
+    beyond: Option<Arc<AtomicBool>>,
 }
+
+/// Commands that every QEMU has from 7.2 on, whatever its target and build. Kept sorted.
+pub const EVERYWHERE: &[&str] = &[
+    "query-balloon",
+    "query-block",
+    "query-block-jobs",
+    "query-blockstats",
+    "query-chardev",
+    "query-cpus-fast",
+    "query-dump",
+    "query-hotpluggable-cpus",
+    "query-iothreads",
+    "query-jobs",
+    "query-kvm",
+    "query-memdev",
+    "query-memory-devices",
+    "query-memory-size-summary",
+    "query-mice",
+    "query-migrate",
+    "query-migrate-capabilities",
+    "query-migrate-parameters",
+    "query-name",
+    "query-named-block-nodes",
+    "query-status",
+    "query-target",
+    "query-uuid",
+    "query-version",
+    "query-vm-generation-id",
+];
+
+/// The built-in monitor, which nearly every QEMU has: what a guess answers is not changed by it.
+const BUILTIN: &str = "human-monitor-command";
 
 #[derive(Deserialize)]
 struct VersionInfo {
@@ -92,11 +129,36 @@ impl Caps {
             package: version.package,
             arch: None,
             preconfig: false,
-            commands: commands.into_iter().map(|c| c.name).collect(),
-            schema: OnceLock::new(),
+            commands: Arc::new(commands.into_iter().map(|c| c.name).collect()),
+            schema: Arc::default(),
+            beyond: None,
         };
         caps.take_target(target)?;
         Ok(caps)
+    }
+
+    /// What can be said of a QEMU by its greeting alone: its version, and the commands that every
+    /// QEMU has; none where the greeting is not at hand. Whatever else it is asked makes it
+    /// [not enough](Self::was_enough).
+    pub fn guess(qmp: &dyn Qmp) -> Option<Self> {
+        let version = VersionInfo::deserialize(qmp.greeting()?.get("version")?).ok()?;
+        Some(Self {
+            version: Version {
+                major: version.qemu.major,
+                minor: version.qemu.minor,
+                micro: version.qemu.micro,
+            },
+            package: version.package,
+            beyond: Some(Arc::default()),
+            ..Self::default()
+        })
+    }
+
+    /// Whether all that was asked of it so far is certain.
+    #[must_use]
+    pub fn was_enough(&self) -> bool {
+        let beyond = self.beyond.as_ref();
+        beyond.is_none_or(|beyond| !beyond.load(Ordering::Relaxed))
     }
 
     /// Looks again whether the machine is initialised by now.
@@ -149,6 +211,11 @@ impl Caps {
     /// Whether this QEMU has the QMP command.
     #[must_use]
     pub fn has(&self, command: &str) -> bool {
+        if let Some(beyond) = &self.beyond {
+            let known = command == BUILTIN || EVERYWHERE.binary_search(&command).is_ok();
+            beyond.fetch_or(!known, Ordering::Relaxed);
+            return known;
+        }
         self.commands.contains(command)
     }
 
@@ -157,7 +224,19 @@ impl Caps {
         self.commands.iter().map(String::as_str)
     }
 
-    /// Capabilities as a test or an offline report wants them.
+    /// Capabilities that are known without asking: those of a program that is QEMU itself, of a test,
+    /// of an offline report. `commands` are the QMP commands, in any order. The package is empty and
+    /// the machine initialised; both are public members.
+    ///
+    /// ```
+    /// use hmp_engine::qemu::caps::Caps;
+    /// use hmp_engine::qmp::version::v;
+    ///
+    /// let mut caps = Caps::from_parts(v(10, 2), Some("x86_64"), ["query-status", "stop"]);
+    /// caps.package = "v10.2.0-dirty".into();
+    /// caps.preconfig = true;
+    /// assert!(caps.has("stop") && !caps.has("cont"));
+    /// ```
     pub fn from_parts<I, S>(version: Version, arch: Option<&str>, commands: I) -> Self
     where
         I: IntoIterator<Item = S>,
@@ -168,8 +247,9 @@ impl Caps {
             package: String::new(),
             arch: arch.map(str::to_owned),
             preconfig: false,
-            commands: commands.into_iter().map(Into::into).collect(),
-            schema: OnceLock::new(),
+            commands: Arc::new(commands.into_iter().map(Into::into).collect()),
+            schema: Arc::default(),
+            beyond: None,
         }
     }
 }

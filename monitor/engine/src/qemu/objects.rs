@@ -19,8 +19,19 @@ const PATHS_AT_ONCE: usize = 64;
 /// Deeper than any machine's tree.
 const MAX_DEPTH: usize = 128;
 
-/// More objects than any machine has.
-const MAX_NODES: usize = 1 << 20;
+/// How much of a tree is held.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// More objects than any machine has.
+    nodes: usize,
+    /// Objects whose properties are asked for before what came is counted.
+    lists_at_once: usize,
+}
+
+const BOUNDS: Bounds = Bounds {
+    nodes: 1 << 20,
+    lists_at_once: 4096,
+};
 
 /// A property as `qom-list` shows it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -245,6 +256,16 @@ pub async fn tree_without(
     kind: &str,
     leaf: impl Fn(&str) -> bool,
 ) -> Result<Vec<Node>, QmpError> {
+    tree_within(BOUNDS, qmp, path, kind, leaf).await
+}
+
+async fn tree_within(
+    bounds: Bounds,
+    qmp: &dyn Qmp,
+    path: &str,
+    kind: &str,
+    leaf: impl Fn(&str) -> bool,
+) -> Result<Vec<Node>, QmpError> {
     let mut nodes = vec![Node {
         path: path.to_owned(),
         name: path.rsplit('/').next().unwrap_or_default().to_owned(),
@@ -257,15 +278,22 @@ pub async fn tree_without(
             return Ok(nodes);
         }
         let inner: Vec<usize> = level.clone().filter(|&n| !leaf(&nodes[n].kind)).collect();
-        let paths = inner.iter().map(|&n| nodes[n].path.as_str());
-        let lists = lists(qmp, paths).await?;
-        for (parent, list) in inner.into_iter().zip(lists) {
-            add_children(&mut nodes, parent, list);
+        let end = level.end;
+        // A piece at a time: a level of a tree without an end may be too large to be held.
+        for some in inner.chunks(bounds.lists_at_once) {
+            let paths = some.iter().map(|&n| nodes[n].path.as_str());
+            let lists = lists(qmp, paths).await?;
+            for (&parent, list) in some.iter().zip(lists) {
+                add_children(&mut nodes, parent, list);
+            }
+            if nodes.len() > bounds.nodes {
+                return Err(QmpError::unexpected(
+                    "qom-list",
+                    "the object tree is too large",
+                ));
+            }
         }
-        if nodes.len() > MAX_NODES {
-            break;
-        }
-        level = level.end..nodes.len();
+        level = end..nodes.len();
     }
     Err(QmpError::unexpected(
         "qom-list",
@@ -292,7 +320,85 @@ fn add_children(nodes: &mut Vec<Node>, parent: usize, list: Vec<Property>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::FutureExt;
+
     use super::*;
+    use crate::qmp::{BoxFuture, QmpResult};
+
+    /// A server whose objects have so many children each, down to a depth; counts what it is asked.
+    struct Endless {
+        children: usize,
+        depth: usize,
+        asked: AtomicUsize,
+    }
+
+    impl Endless {
+        fn new(children: usize, depth: usize) -> Self {
+            let asked = AtomicUsize::new(0);
+            Self {
+                children,
+                depth,
+                asked,
+            }
+        }
+
+        fn tree(&self, bounds: Bounds) -> Result<Vec<Node>, QmpError> {
+            let tree = tree_within(bounds, self, "/", "container", |_| false);
+            tree.now_or_never().expect("answers are there at once")
+        }
+    }
+
+    impl Qmp for Endless {
+        fn execute<'a>(&'a self, command: &'a str, arguments: Value) -> BoxFuture<'a, QmpResult> {
+            assert_eq!(command, "qom-list");
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            let path = arguments["path"].as_str().unwrap_or_default();
+            let depth = path.split('/').filter(|name| !name.is_empty()).count();
+            let children = if depth < self.depth { self.children } else { 0 };
+            let child = |n| json!({"name": format!("c[{n}]"), "type": "child<container>"});
+            let list: Value = (0..children).map(child).collect();
+            Box::pin(async { Ok(list) })
+        }
+    }
+
+    #[test]
+    fn a_level_without_an_end_is_counted_piece_by_piece() {
+        let bounds = Bounds {
+            nodes: 1000,
+            lists_at_once: 16,
+        };
+        // The third level has 900 objects, which would be held with their 27,000 children.
+        let server = Endless::new(30, usize::MAX);
+        assert!(matches!(
+            server.tree(bounds),
+            Err(QmpError::Unexpected { .. })
+        ));
+        // The first, its 30 children, and no more than one piece of their level.
+        assert!(server.asked.into_inner() <= 1 + 30 + bounds.lists_at_once);
+    }
+
+    #[test]
+    fn a_tree_within_the_bounds_is_whole() {
+        let bounds = Bounds {
+            nodes: 1000,
+            lists_at_once: 16,
+        };
+        let server = Endless::new(30, 2);
+        assert_eq!(server.tree(bounds).unwrap().len(), 1 + 30 + 30 * 30);
+        assert_eq!(server.asked.into_inner(), 1 + 30 + 30 * 30);
+    }
+
+    #[test]
+    fn a_branch_without_an_end_is_refused() {
+        let server = Endless::new(1, usize::MAX);
+        assert!(matches!(
+            server.tree(BOUNDS),
+            Err(QmpError::Unexpected { .. })
+        ));
+        assert_eq!(server.asked.into_inner(), MAX_DEPTH);
+    }
 
     #[test]
     fn children_are_sorted_by_their_bytes() {

@@ -186,9 +186,9 @@ impl<'a> Typing<'a> {
         full: &str,
     ) -> Result<Value, String> {
         let mut members = array(element, "members");
-        if let (Some(only), None) = (members.next(), members.next())
-            && let (Some(inner), Some(entity)) = (self::text(only, "name"), self.entity(only))
-        {
+        let only = members.next().filter(|_| members.next().is_none());
+        let only = only.and_then(|only| Some((self::text(only, "name")?, self.entity(only)?)));
+        if let Some((inner, entity)) = only {
             let typed = self.value(entity, &Tree::text(text), name, full)?;
             return Ok(Value::Object(Map::from_iter([(inner.to_owned(), typed)])));
         }

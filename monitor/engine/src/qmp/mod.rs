@@ -4,16 +4,17 @@
 //! The engine knows no socket. The crate `hmp` has the implementation over unix and TCP sockets; a
 //! test may bring its own.
 
+pub mod fd;
 pub mod quote;
 pub mod version;
 
 use std::future::Future;
-use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::fd::BorrowedFd;
 use self::quote::quote;
 
 /// A future that the engine can hold without knowing its type.
@@ -23,6 +24,40 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// Several commands may be in flight at once; each answer belongs to its own future. Dropping a
 /// future gives the answer up, not the command: QEMU still carries it out.
+///
+/// # Example
+///
+/// A connection in front of another, which shows what is asked:
+///
+/// ```
+/// use hmp_engine::qmp::fd::BorrowedFd;
+/// use hmp_engine::qmp::{BoxFuture, Qmp, QmpResult};
+/// use serde_json::Value;
+///
+/// struct Shown<Q>(Q);
+///
+/// impl<Q: Qmp> Qmp for Shown<Q> {
+///     fn execute<'a>(&'a self, command: &'a str, arguments: Value) -> BoxFuture<'a, QmpResult> {
+///         println!("{command} {arguments}");
+///         self.0.execute(command, arguments)
+///     }
+///
+///     fn execute_with_fd<'a>(
+///         &'a self,
+///         command: &'a str,
+///         arguments: Value,
+///         fd: BorrowedFd<'a>,
+///     ) -> BoxFuture<'a, QmpResult> {
+///         println!("{command} {arguments}, with a descriptor");
+///         self.0.execute_with_fd(command, arguments, fd)
+///     }
+///
+///     // All else is as there.
+///     fn behind(&self) -> Option<&dyn Qmp> {
+///         Some(&self.0)
+///     }
+/// }
+/// ```
 pub trait Qmp: Send + Sync {
     /// Executes `command` with `arguments` (an object, or null for none) and returns the `return`
     /// member of the reply.
@@ -45,6 +80,14 @@ pub trait Qmp: Send + Sync {
     /// there.
     fn behind(&self) -> Option<&dyn Qmp> {
         None
+    }
+
+    /// Lines that follow may do as much to the VM as the user permits, in the word of that risk
+    /// class: for those who write down what was sent. Nothing depends on it.
+    fn permits(&self, allow: &str) {
+        if let Some(behind) = self.behind() {
+            behind.permits(allow);
+        }
     }
 
     /// The `QMP` member of the greeting, where this side kept it: its `version` is what

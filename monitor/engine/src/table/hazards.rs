@@ -17,9 +17,18 @@ const PER_CPU: &[&str] = &["aarch64", "arm", "ppc64"];
 const READ_BY_NO_CPU: Hazard = Hazard {
     targets: PER_CPU,
     harm: "of registers that are different for each CPU crashes QEMU, for no CPU reads them",
-    seen: "10.0.2 and 11.1.3: GICv2 with two CPUs (the default of -M virt), a Cortex-A9's global timer, \
-           XIVE of pseries; null pointer read",
+    seen: "10.0.2 and 11.1.3: GICv2 with two CPUs (the default of -M virt; xlnx-zcu102, smdkc210), a \
+           Cortex-A9's global timer, XIVE of pseries; null pointer read",
     is: is!(reads_registers_of_each_cpu),
+    ..HAZARD
+};
+
+/// Addresses of more than 33 bits, for an MMU of 32.
+const BEYOND_SEGMENTS: Hazard = Hazard {
+    harm: "of an address of more than 33 bits crashes QEMU on this CPU, whose MMU has 32",
+    seen: "10.0.2 ppc64 -M g3beige and 40p, their firmware running: x 0xc000000000000000, gva2gpa, memsave: \
+           SIGSEGV; the sources of 7.2 and 10.2 have it too",
+    is: is!(has_segments),
     ..HAZARD
 };
 
@@ -74,6 +83,14 @@ pub const HAZARDS: &[Hazard] = &[
         harm: "of a drive to the block node that the device has already aborts QEMU",
         seen: "7.2.22, 10.0.2, 11.1.3: qom-set DEVICE drive NODE, and of a virtio device's backend",
         is: is!(sets_the_same_node),
+        ..HAZARD
+    },
+    Hazard {
+        at: &[At::Line("qemu-io")],
+        harm: "of a command that is there to end the program (abort, sigraise) kills QEMU",
+        seen: "7.2.22, 10.0.2, 11.1.3: qemu-io d0 abort",
+        certain: false,
+        may: conditions::ends_the_process,
         ..HAZARD
     },
     Hazard {
@@ -269,7 +286,40 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         at: &[At::Line("x"), At::Line("memsave"), At::Qmp("memsave")],
-        certain: false,
         ..READ_BY_NO_CPU
+    },
+    Hazard {
+        at: &[
+            At::Line("x"),
+            At::Line("gva2gpa"),
+            At::Line("memsave"),
+            At::Qmp("memsave"),
+        ],
+        targets: &["ppc64"],
+        may: conditions::is_beyond_segments,
+        ..BEYOND_SEGMENTS
+    },
+    Hazard {
+        at: &[At::Line("memsave"), At::Qmp("memsave")],
+        targets: &["ppc"],
+        may: conditions::is_beyond_segments,
+        ..BEYOND_SEGMENTS
+    },
+    Hazard {
+        at: &[At::Line("x"), At::Line("gva2gpa")],
+        since: v(11, 0), // 11.0, commit c029aa1024 of QEMU; d6db93d8e1: gva2gpa
+        targets: &["ppc"],
+        may: conditions::is_beyond_segments,
+        ..BEYOND_SEGMENTS
+    },
+    Hazard {
+        at: &[At::Line("x")],
+        until: v(11, 0), // 11.0, commit c029aa1024 of QEMU
+        targets: &["ppc"],
+        harm: "of an address from 0x80000000 on crashes this QEMU on this CPU, for it extends the sign",
+        seen: "10.0.2 ppc -M g3beige, its firmware running: x 0xfff00100: SIGSEGV",
+        builtin: true,
+        may: conditions::is_negative_in_32_bits,
+        ..BEYOND_SEGMENTS
     },
 ];

@@ -86,7 +86,7 @@ pub const INFO: &[Command] = &[
     },
     Command {
         name: "blockstats",
-        help: "show block device statistics",
+        help: "show how much each block device read and wrote",
         family: Family::Block,
         routes: &[Route::native(
             &["query-blockstats"],
@@ -103,7 +103,7 @@ pub const INFO: &[Command] = &[
     },
     Command {
         name: "chardev",
-        help: "show the character devices",
+        help: "list the character devices",
         family: Family::CharacterDevices,
         preconfig: true,
         routes: &[Route::native(
@@ -134,7 +134,7 @@ pub const INFO: &[Command] = &[
     },
     Command {
         name: "cryptodev",
-        help: "show the crypto devices",
+        help: "list the crypto devices",
         family: Family::Devices,
         preconfig: true,
         since: v(8, 0), // 8.0, commit ef52091aeb of QEMU
@@ -344,7 +344,10 @@ pub const INFO: &[Command] = &[
         params: "[-f][-d][-o][-D]",
         help: "show the memory tree (-f flat views, -d dispatch trees, -o owners, -D disabled regions too)",
         family: Family::Memory,
-        routes: &[Route::blocked(&missing::QUERY_MTREE)],
+        routes: &[
+            Route::partial(&["qom-list", "qom-get"], run!(memory::mtree::info_mtree)),
+            Route::blocked(&missing::QUERY_MTREE),
+        ],
         ..ROW
     },
     Command {
@@ -465,7 +468,7 @@ pub const INFO: &[Command] = &[
             .after_builtin("the order of properties and pins was learned from other machines"),
             Route::partial(
                 &["qom-list", "qom-get", "qom-list-types"],
-                run!(device::info_qtree::info_qtree_part),
+                run!(device::info_qtree::info_qtree),
             ),
         ],
         ..ROW

@@ -634,7 +634,11 @@ pub const MAIN: &[Command] = &[
         help: "read an I/O port",
         family: Family::Monitor,
         effect: Effect::Changes(&[]),
-        routes: &[Route::blocked(&missing::PORT_READ)],
+        routes: &[
+            Route::derived(machine::port_access::NEEDS, run!(machine::ports::read))
+                .with_risk(Risk::Risky),
+            Route::blocked(&missing::PORT_READ),
+        ],
         ..ROW
     },
     Command {
@@ -996,7 +1000,11 @@ pub const MAIN: &[Command] = &[
         help: "write an I/O port",
         family: Family::Monitor,
         effect: Effect::Changes(&[]),
-        routes: &[Route::blocked(&missing::PORT_WRITE)],
+        routes: &[
+            Route::derived(machine::port_access::NEEDS, run!(machine::ports::write))
+                .with_risk(Risk::Risky),
+            Route::blocked(&missing::PORT_WRITE),
+        ],
         ..ROW
     },
     Command {

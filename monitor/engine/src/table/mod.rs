@@ -34,7 +34,7 @@ pub fn named(name: &str) -> Option<&'static Command> {
         Some(name) => (INFO, name),
         None => (MAIN, name),
     };
-    rows::find(table, name).into_iter().next()
+    rows::find(table, name)
 }
 
 /// What may be lost by a QMP command, as [`Decision::loss`](crate::engine::Decision::loss) says it of

@@ -18,8 +18,13 @@ fn rows_are_sorted_and_names_are_unique() {
         let mut seen = HashSet::new();
         for row in table {
             for name in row.names() {
-                assert!(seen.insert(name), "{name} stands twice");
+                assert!(seen.insert(name), "{name} is there twice");
+                assert_eq!(rows::find(table, name).map(|row| row.name), Some(row.name));
             }
+        }
+        assert!(rows::find(table, "").is_none());
+        for row in table.iter().filter(|row| row.name.contains('|')) {
+            assert!(rows::find(table, row.name).is_none(), "{}", row.name);
         }
     }
 }

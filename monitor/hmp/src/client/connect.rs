@@ -166,12 +166,20 @@ async fn dialogue(
     limits: Limits,
     id: u64,
 ) -> Result<Value, ConnectError> {
-    reader.set_limits(GREETING);
-    let mut greeting = first(reader).await?;
-    reader.set_limits(limits);
-    let Some(greeting) = greeting.get_mut("QMP").map(Value::take) else {
-        return Err(ConnectError::NotQmp("it sends no greeting".into()));
+    reader.begin().await?;
+    if !begins_late(reader.head()) {
+        reader.set_limits(GREETING);
+    }
+    let greeting = loop {
+        let mut message = first(reader).await?;
+        if let Some(greeting) = message.get_mut("QMP").map(Value::take) {
+            break greeting;
+        }
+        if !is_late(&message) {
+            return Err(ConnectError::NotQmp("it sends no greeting".into()));
+        }
     };
+    reader.set_limits(limits);
     let offered = greeting.get("capabilities").and_then(Value::as_array);
     let oob = offered.is_some_and(|list| list.iter().any(|name| name == "oob"));
     let mut request = json!({"execute": "qmp_capabilities"});
@@ -205,6 +213,24 @@ async fn dialogue(
         }
         return Ok(greeting);
     }
+}
+
+/// Whether these are the first bytes of a reply or an event: a QEMU that was stopped while it worked
+/// for an earlier client may send that client's reply to the next one, before it greets (seen on
+/// 10.0).
+fn begins_late(head: &[u8]) -> bool {
+    let Some(head) = head.trim_ascii_start().strip_prefix(b"{") else {
+        return false;
+    };
+    let names = ["\"return\"", "\"error\"", "\"id\"", "\"timestamp\""];
+    let head = head.trim_ascii_start();
+    names.iter().any(|name| head.starts_with(name.as_bytes()))
+}
+
+/// Whether it is a reply or an event.
+fn is_late(message: &Value) -> bool {
+    let has = |name| message.get(name).is_some();
+    has("return") || has("error") && has("id") || has("event") && has("timestamp")
 }
 
 /// The first message, or what the first bytes show.
@@ -269,6 +295,18 @@ mod tests {
     fn other_greetings(#[case] head: &[u8], #[case] says: &str) {
         let text = foreign(head).unwrap().to_string();
         assert!(text.contains(says), "{text}");
+    }
+
+    #[rstest]
+    #[case(b"{\"return\": {}}", true)]
+    #[case(b"\r\n{\n    \"timestamp\": {", true)]
+    #[case(b"{\"id\": 1, \"error\": {", true)]
+    #[case(b"{\"QMP\": {\"version\"", false)]
+    #[case(b"{\"ret", false)]
+    #[case(b"[", false)]
+    #[case(b"", false)]
+    fn late_beginnings(#[case] head: &[u8], #[case] late: bool) {
+        assert_eq!(begins_late(head), late);
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmp_engine::qmp::quote::quote;
 use hmp_engine::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 use serde::Serialize;
 use serde_json::Value;
@@ -22,6 +21,7 @@ use crate::client::events::{Event, Events, Queue};
 use crate::client::options::Options;
 use crate::client::peer::Peer;
 use crate::client::pending::{End, Pending, Waiting};
+use crate::client::trace::Trace;
 use crate::client::wire::{Message, Passed, ReadError, Reader, Request, Writer, read_error};
 
 /// With `oob`, QEMU queues this many requests and stops reading at more, so that an out-of-band
@@ -43,6 +43,7 @@ struct Connection {
     peer: Option<Peer>,
     timeout: Option<Duration>,
     greeting: Value,
+    trace: Trace,
     tasks: [AbortHandle; 2],
 }
 
@@ -127,16 +128,21 @@ impl Client {
         let (events, listener) = Queue::new();
         let places = Arc::new(Semaphore::new(IN_FLIGHT));
         let shared = Arc::new(Shared {
-            pending: Pending::new(first + 1, requests),
+            pending: Pending::new(first + 1, options.relayed, requests),
             events,
             places: Arc::clone(&places),
         });
         let takes_descriptors = writer.takes_descriptors();
         let may_be_local = writer.may_be_local();
         let peer = writer.peer().filter(|_| !options.relayed);
+        // QEMU needs no line end, and takes its time for each byte; what is between may read lines.
+        let end = match peer.as_ref().is_some_and(Peer::is_qemu) {
+            true => "",
+            false => "\n",
+        };
         let tasks = [
             tokio::spawn(read(reader, Arc::clone(&shared))).abort_handle(),
-            tokio::spawn(write(writer, queue, Arc::clone(&shared))).abort_handle(),
+            tokio::spawn(write(writer, end, queue, Arc::clone(&shared))).abort_handle(),
         ];
         let connection = Connection {
             shared,
@@ -147,6 +153,7 @@ impl Client {
             peer,
             timeout: options.command_timeout,
             greeting,
+            trace: Trace::new(),
             tasks,
         };
         (Self(Arc::new(connection)), listener)
@@ -183,6 +190,12 @@ impl Client {
         self.0.shared.pending.strays()
     }
 
+    /// How many events came, whoever fetched them.
+    #[must_use]
+    pub fn events_seen(&self) -> u64 {
+        self.0.shared.events.seen()
+    }
+
     async fn request(
         &self,
         command: &str,
@@ -209,13 +222,13 @@ impl Client {
             reply,
             _held: (place, turn, unanswered),
         };
-        connection.shared.pending.send(waiting, |id| Request {
-            text: encode(command, &arguments, id),
-            passed: descriptor.map(|descriptor| Passed {
-                descriptor,
-                answered,
-            }),
-        })?;
+        let passed = descriptor.map(|descriptor| Passed {
+            descriptor,
+            answered,
+        });
+        let text = encode(command, &arguments);
+        connection.trace.sent(command, &arguments);
+        connection.shared.pending.send(waiting, text, passed)?;
         drop(arguments);
         let answer = match connection.timeout {
             None => answer.await,
@@ -279,6 +292,10 @@ impl Qmp for Client {
         })
     }
 
+    fn permits(&self, allow: &str) {
+        self.0.trace.permitted(allow);
+    }
+
     fn greeting(&self) -> Option<&Value> {
         Some(&self.0.greeting)
     }
@@ -312,18 +329,16 @@ fn timed_out(command: &str, limit: Duration) -> QmpError {
 }
 
 /// Compact, and without `arguments` where there are none: each byte costs.
-fn encode(command: &str, arguments: &Value, id: u64) -> String {
+fn encode(command: &str, arguments: &Value) -> String {
     #[derive(Serialize)]
     struct Wire<'a> {
         execute: &'a str,
         #[serde(skip_serializing_if = "Value::is_null")]
         arguments: &'a Value,
-        id: u64,
     }
     let wire = Wire {
         execute: command,
         arguments,
-        id,
     };
     // Text and numbers: nothing in there fails to serialise.
     serde_json::to_string(&wire).unwrap_or_default()
@@ -353,8 +368,10 @@ fn encodable(value: &Value) -> Result<(), QmpError> {
     }
 }
 
+/// Writes requests as they come, with `end` behind each.
 async fn write(
     mut writer: Writer,
+    end: &'static str,
     mut queue: mpsc::UnboundedReceiver<(u64, Request)>,
     shared: Arc<Shared>,
 ) {
@@ -363,20 +380,20 @@ async fn write(
         next = None;
         let mut ids = vec![id];
         if request.passed.is_none() {
-            // QEMU needs no line end, but what is between may read lines.
-            request.text.push('\n');
+            request.text.push_str(end);
         }
         // What is there already goes out in the same write; what has a descriptor goes alone.
-        while request.passed.is_none()
-            && let Ok((id, more)) = queue.try_recv()
-        {
+        while request.passed.is_none() {
+            let Ok((id, more)) = queue.try_recv() else {
+                break;
+            };
             if more.passed.is_some() {
                 next = Some((id, more));
                 break;
             }
             ids.push(id);
             request.text.push_str(&more.text);
-            request.text.push('\n');
+            request.text.push_str(end);
         }
         if writer.send(&request).await.is_err() {
             // Replies to what went out before may still be on their way: only the reader ends the
@@ -441,13 +458,6 @@ fn dispatch(message: Message, shared: &Shared) -> Result<(), String> {
     } else {
         return Err("a message that is neither reply nor event".into());
     };
-    let Some(id) = value.get("id") else {
-        // QEMU leaves the id out where it could not read the request.
-        return Err(match reply {
-            Err(error) => format!("a reply without id: {}", quote(&error.to_string())),
-            Ok(_) => "a reply without id".into(),
-        });
-    };
-    shared.pending.reply(Some(id), reply);
-    Ok(())
+    let id = value.get("id").filter(|id| !id.is_null());
+    shared.pending.reply(id, reply, size)
 }

@@ -91,6 +91,7 @@ struct State {
     events: VecDeque<(Event, usize)>,
     bytes: usize,
     dropped: u64,
+    seen: u64,
     closed: bool,
 }
 
@@ -100,11 +101,17 @@ impl Queue {
         (Arc::clone(&queue), Events(queue))
     }
 
+    /// How many events came.
+    pub(super) fn seen(&self) -> u64 {
+        self.lock().seen
+    }
+
     /// Adds an event whose message was `size` bytes long.
     pub(super) fn push(&self, event: Event, size: usize) {
         let mut state = self.lock();
         state.events.push_back((event, size));
         state.bytes += size;
+        state.seen += 1;
         while state.events.len() > COUNT || (state.bytes > BYTES && state.events.len() > 1) {
             if let Some((_, size)) = state.events.pop_front() {
                 state.bytes -= size;

@@ -17,6 +17,7 @@ mod peer;
 mod pending;
 mod refusal;
 pub mod relay;
+mod trace;
 mod wire;
 
 pub use self::connect::ConnectError;

@@ -18,8 +18,10 @@ pub struct Options {
     pub command_timeout: Option<Duration>,
     /// What a message may cost.
     pub limits: Limits,
-    /// The id of the first request. By default it differs from connection to connection: the reply
-    /// to a command of an earlier client, which QEMU sends to the next one, must not pass for ours.
+    /// The id of the request that starts the session. By default it differs from connection to
+    /// connection: the reply to a command of an earlier client, which QEMU sends to the next one,
+    /// must not pass for ours. Later requests have none, or a digit; once a reply came that nobody
+    /// waited for, the numbers behind this one.
     pub first_id: Option<u64>,
     /// Whether the process at the other end passes on to a QEMU elsewhere: then what `/proc` shows
     /// of it says nothing about that QEMU. A process that is not called QEMU passes for one of

@@ -108,6 +108,11 @@ impl Peer {
         same.then(|| File::options().read(true).write(true).open(its).is_ok())
     }
 
+    /// Whether it calls itself a QEMU.
+    pub(super) fn is_qemu(&self) -> bool {
+        self.qemu
+    }
+
     fn is_us(&self) -> bool {
         self.pid.unsigned_abs() == std::process::id()
     }

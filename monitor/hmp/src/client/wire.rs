@@ -87,18 +87,32 @@ impl Reader {
         &self.head
     }
 
+    /// Waits for the first bytes, which [`head`](Self::head) has then.
+    pub(super) async fn begin(&mut self) -> Result<(), ReadError> {
+        match self.head.is_empty() {
+            true => self.read().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Reads what is there, at least a byte.
+    async fn read(&mut self) -> Result<(), ReadError> {
+        // How the connection broke adds nothing for the user that its end does not say.
+        match self.stream.read(&mut self.chunk).await {
+            Ok(0) | Err(_) => Err(ReadError::Ended),
+            Ok(count) => {
+                let room = HEAD.saturating_sub(self.head.len());
+                self.head.extend(&self.chunk[..count.min(room)]);
+                self.framer.push(&self.chunk[..count]);
+                Ok(())
+            }
+        }
+    }
+
     /// The next message. Not to be called again when the future was dropped.
     pub(super) async fn message(&mut self) -> Result<Message, ReadError> {
         while !self.framer.find()? {
-            // How the connection broke adds nothing for the user that its end does not say.
-            match self.stream.read(&mut self.chunk).await {
-                Ok(0) | Err(_) => return Err(ReadError::Ended),
-                Ok(count) => {
-                    let room = HEAD.saturating_sub(self.head.len());
-                    self.head.extend(&self.chunk[..count.min(room)]);
-                    self.framer.push(&self.chunk[..count]);
-                }
-            }
+            self.read().await?;
         }
         let frame = self.framer.found();
         let (size, depth) = (frame.bytes.len(), frame.depth);

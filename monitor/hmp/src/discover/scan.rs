@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The search through `/proc`.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
@@ -21,8 +22,8 @@ pub fn discover() -> Vec<Vm> {
     seen.into_iter().map(|seen| seen.vm).collect()
 }
 
-/// What the process of this number is, if it is a QEMU. Who holds its sockets is not looked for, which
-/// would be a look at all processes.
+/// What the process of this number is, if it is a QEMU. Whether its sockets are taken, and who holds
+/// them, is not looked for, which would be a look at all connections and all processes.
 #[must_use]
 pub fn of_process(pid: u32) -> Option<Vm> {
     let scan = Scan::here();
@@ -43,6 +44,8 @@ pub(super) struct Scan {
     pub(super) proc: PathBuf,
     /// Who asks.
     pub(super) user: u32,
+    /// Whether it matters who is connected.
+    pub(super) clients: bool,
     /// The other end of each connected unix socket, by inode.
     pub(super) peers: HashMap<u64, u64>,
 }
@@ -50,6 +53,7 @@ pub(super) struct Scan {
 impl Scan {
     pub(super) fn real() -> Self {
         Self {
+            clients: true,
             peers: netlink::peers(),
             ..Self::here()
         }
@@ -60,6 +64,7 @@ impl Scan {
         Self {
             proc: "/proc".into(),
             user: rustix::process::geteuid().as_raw(),
+            clients: false,
             peers: HashMap::new(),
         }
     }
@@ -124,10 +129,13 @@ impl Process {
         let tables = self.tables();
         let (mut served, mut clients) = (Vec::new(), Vec::new());
         for monitor in line.monitors {
-            let Some(at) = self.locate(&monitor.place, &tables.unix) else {
+            let Some(at) = self.locate(&monitor.place, &tables) else {
                 continue;
             };
-            let (taken, ends) = tables.clients(&at, &scan.peers);
+            let (taken, ends) = match scan.clients {
+                true => tables.clients(&at, &scan.peers),
+                false => (false, Vec::new()),
+            };
             served.push(Socket {
                 manager: monitor.manager(at.seen.as_deref()),
                 address: at.address,
@@ -137,7 +145,7 @@ impl Process {
             clients.push(ends);
         }
         let others = line.others.iter().filter_map(|other| {
-            let at = self.locate(&other.place, &tables.unix)?;
+            let at = self.locate(&other.place, &tables)?;
             Some((at.address, other.what))
         });
         let seen = Seen {
@@ -165,16 +173,15 @@ impl Process {
     }
 
     fn tables(&self) -> Tables {
-        let net = self.folder.join("net");
-        let tcp = ["tcp", "tcp6"].map(|name| tables::all(&net.join(name), tcp::read));
         Tables {
-            unix: tables::all(&net.join("unix"), sockets::read),
-            tcp: tcp.concat(),
+            folder: self.folder.join("net"),
+            unix: OnceCell::new(),
+            tcp: OnceCell::new(),
         }
     }
 
     /// Where to connect.
-    fn locate(&self, place: &Place, sockets: &[sockets::Socket]) -> Option<Location> {
+    fn locate(&self, place: &Place, tables: &Tables) -> Option<Location> {
         let path = match place {
             // What is in another network is out of reach, or somebody else's here.
             Place::Tcp { .. } | Place::Abstract { .. } if !self.shares("ns/net") => return None,
@@ -196,7 +203,8 @@ impl Process {
             Place::Path(path) => path.clone(),
             Place::Descriptor(number) => {
                 let inode = socket_inode(&self.link(&format!("fd/{number}"))?)?;
-                let socket = sockets.iter().find(|s| s.inode == inode && s.listens)?;
+                let mut sockets = tables.unix().iter();
+                let socket = sockets.find(|s| s.inode == inode && s.listens)?;
                 if !socket.path.starts_with('/') {
                     return None;
                 }
@@ -257,19 +265,31 @@ struct Location {
     seen: Option<String>,
 }
 
-/// The sockets of a network namespace.
+/// The sockets of a network namespace: the kernel takes its time for these, so that they are read
+/// where they are needed.
 struct Tables {
-    unix: Vec<sockets::Socket>,
-    tcp: Vec<tcp::Socket>,
+    folder: PathBuf,
+    unix: OnceCell<Vec<sockets::Socket>>,
+    tcp: OnceCell<Vec<tcp::Socket>>,
 }
 
 impl Tables {
+    fn unix(&self) -> &[sockets::Socket] {
+        let read = || tables::all(&self.folder.join("unix"), sockets::read);
+        self.unix.get_or_init(read)
+    }
+
+    fn tcp(&self) -> &[tcp::Socket] {
+        let read = || ["tcp", "tcp6"].map(|name| tables::all(&self.folder.join(name), tcp::read));
+        self.tcp.get_or_init(|| read().concat())
+    }
+
     /// Whether somebody is connected there, and the inodes of the clients' ends.
     fn clients(&self, at: &Location, peers: &HashMap<u64, u64>) -> (bool, Vec<u64>) {
         match (&at.address, &at.seen) {
-            (Address::Tcp { port, .. }, _) => tcp::clients(&self.tcp, *port),
+            (Address::Tcp { port, .. }, _) => tcp::clients(self.tcp(), *port),
             (_, Some(path)) => {
-                let accepted = sockets::accepted(&self.unix, path, peers);
+                let accepted = sockets::accepted(self.unix(), path, peers);
                 let ends = accepted.iter().filter_map(|end| peers.get(end).copied());
                 (!accepted.is_empty(), ends.collect())
             }
@@ -323,6 +343,7 @@ mod tests {
             let scan = Scan {
                 proc: self.folder.path().to_owned(),
                 user,
+                clients: true,
                 peers: HashMap::from([(5, 900)]),
             };
             scan.all()

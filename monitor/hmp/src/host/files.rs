@@ -51,7 +51,9 @@ impl Place {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// Where we find what is called `name` there.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
         match name.strip_prefix('/') {
             Some(below) => self.root.join(below.trim_start_matches('/')),
             None => self.folder.join(name),

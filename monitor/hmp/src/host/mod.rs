@@ -6,11 +6,12 @@ pub mod inherited;
 pub mod memfd;
 pub mod owner;
 pub mod private_file;
+pub mod sockets;
 pub mod users;
 
 use std::time::Duration;
 
-use hmp_engine::host::{Fate, Host, MemoryFile, PrivateFile};
+use hmp_engine::host::{Fate, Host, MemoryFile, PrivateFile, Sockets};
 use hmp_engine::qmp::BoxFuture;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -34,6 +35,10 @@ impl Host for Unattended {
 
     fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
         private_file::create(&std::env::temp_dir())
+    }
+
+    fn sockets(&self) -> Option<&dyn Sockets> {
+        Some(&sockets::Private)
     }
 
     fn owner(&self) -> Option<String> {

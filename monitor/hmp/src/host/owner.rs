@@ -8,6 +8,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use hmp_engine::format::sign::Sign as _;
 use hmp_engine::host::Fate;
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
@@ -30,7 +31,7 @@ struct Owner {
 #[must_use]
 pub fn text() -> Option<String> {
     let pid = std::process::id();
-    let start = start_of(pid.cast_signed())?;
+    let start = start_of(pid.as_signed())?;
     let (boot, namespace) = here()?;
     let moment = now();
     Some(format!(
@@ -135,7 +136,7 @@ mod tests {
     fn who_ended_is_gone_waited_for_or_not() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let (boot, namespace) = here().unwrap();
-        let pid = child.id().cast_signed();
+        let pid = child.id().as_signed();
         let start = start_of(pid).unwrap();
         let text = format!("{boot:x}.{namespace:x}.{pid:x}.{start:x}.0");
         assert_eq!(fate(&text), Fate::Lives);

@@ -119,10 +119,10 @@ async fn talk(connection: &mut Connection, seat: &mut Seat, unread: &mut Unread)
     loop {
         // What the client does not read holds nothing up.
         let before = connection.out.len();
-        while !seat.is_busy()
-            && connection.out.len() - before < PIECE
-            && let Some((byte, descriptor)) = connection.input.next()
-        {
+        while !seat.is_busy() && connection.out.len() - before < PIECE {
+            let Some((byte, descriptor)) = connection.input.next() else {
+                break;
+            };
             descriptor.into_iter().for_each(|fd| seat.receive(fd));
             let text = match &mut connection.telnet {
                 Some(telnet) => telnet.text(byte),

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What the engine needs of a monitor socket: secrets, descriptors and the history are its clients'.
 
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hmp_engine::host::{Fate, Host, MemoryFile, PrivateFile};
+use hmp_engine::host::{Fate, Host, MemoryFile, PrivateFile, Sockets};
 use hmp_engine::qmp::BoxFuture;
 use tokio::sync::oneshot;
 
@@ -87,6 +88,15 @@ impl Host for SeatHost {
 
     fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
         Unattended.private_file()
+    }
+
+    fn sockets(&self) -> Option<&dyn Sockets> {
+        Unattended.sockets()
+    }
+
+    // The client's bytes are the built-in monitor's alone.
+    fn say(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "hmp: {text}");
     }
 
     fn owner(&self) -> Option<String> {

@@ -139,9 +139,8 @@ impl Seat {
             Some(Entered::Line(line)) => self.run(&line),
             Some(Entered::Complete(left)) => self.complete(&left),
             Some(Entered::Secret(secret)) => {
-                if let Some(work) = &mut self.work
-                    && let Some(answer) = work.answer.take()
-                {
+                let work = self.work.as_mut();
+                if let Some(answer) = work.and_then(|work| work.answer.take()) {
                     // The built-in has no word on what becomes of it.
                     self.outlet.deafen(true);
                     let _ = answer.send(text::decode(&secret));

@@ -66,8 +66,13 @@ fn one(
     options: &Options,
     lines: Vec<String>,
 ) -> impl Future<Output = (String, Exit)> + Send + use<> {
+    let patience = Connecting::default().connect_timeout;
     let connecting = Connecting {
         wait: options.wait,
+        // One that does not answer holds up the others' answers.
+        connect_timeout: options
+            .timeout
+            .map_or(patience, |limit| limit.min(patience)),
         command_timeout: options.timeout,
         ..Connecting::default()
     };

@@ -22,6 +22,14 @@ pub(super) enum Asker {
 }
 
 impl Asker {
+    /// Who asks at the prompt, where there is one.
+    pub(super) fn prompt(&self) -> Option<&editor::Asker> {
+        match self {
+            Self::Prompt(editor) => Some(editor),
+            _ => None,
+        }
+    }
+
     /// The secret; none where nobody gave one.
     pub(super) async fn secret(&self, prompt: &str) -> Option<String> {
         match self {

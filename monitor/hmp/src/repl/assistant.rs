@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustyline::completion::{Completer, Pair};
@@ -18,6 +18,7 @@ use super::question::Questions;
 use super::vocabulary::{Known, Vocabulary, left};
 use crate::terminal::escape::{is_harmless, marked};
 use crate::terminal::messages::Messages;
+use crate::terminal::paste::LONG;
 use crate::terminal::style::{Style, Tint};
 
 /// Keys that come faster are pasted, or a program's: nothing is shown that is not typed.
@@ -28,6 +29,8 @@ pub(super) struct Assistant {
     /// Lists of candidates are shown above the line, by the same way as messages.
     pub(super) messages: Arc<Messages>,
     pub(super) masked: bool,
+    /// What is shown in place of the prompt, as long as it.
+    pub(super) prompt: Arc<Mutex<Option<String>>>,
     /// Whether a line is typed, not an answer.
     pub(super) completes: bool,
     pub(super) vocabulary: Vocabulary,
@@ -72,14 +75,13 @@ impl Hinter for Assistant {
         let now = Instant::now();
         let mut last = self.last.borrow_mut();
         // The editor asks more than once for a key.
-        if let Some((known, _)) = &*last
-            && known.line == line
-        {
-            return known.ghost.clone();
-        }
-        let by_hand = last
-            .as_ref()
-            .is_none_or(|(_, at)| now.duration_since(*at) > BURST);
+        let by_hand = match &*last {
+            Some((known, _)) if known.line == line => return known.ghost.clone(),
+            Some((known, at)) => {
+                now.duration_since(*at) > BURST && line.len() < known.line.len() + LONG
+            }
+            None => line.len() < LONG,
+        };
         let ghost = match by_hand {
             true => self.ghost(line, pos, ctx),
             false => None,
@@ -149,8 +151,16 @@ impl Highlighter for Assistant {
     }
 
     /// The prompt of a search holds what is searched for.
-    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
-        marked(prompt)
+    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(
+        &'s self,
+        prompt: &'p str,
+        is_default: bool,
+    ) -> Cow<'b, str> {
+        let other = self.prompt.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*other {
+            Some(other) if is_default => Cow::Owned(other.clone()),
+            _ => marked(prompt),
+        }
     }
 
     fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
@@ -190,7 +200,7 @@ impl Completer for Assistant {
         let found = self.questions.candidates(line, pos);
         let start = found.start;
         let typed = line.get(start..pos).unwrap_or_default();
-        let Offer { replacement, list } = Offer::new(found, typed, self.questions.width());
+        let Offer { replacement, list } = Offer::new(found, typed, self.questions.size());
         if !list.is_empty() {
             self.messages.add(list);
         }

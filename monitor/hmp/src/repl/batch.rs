@@ -4,9 +4,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use hmp_engine::engine::Answer;
 use tokio::time::timeout;
 
 use crate::host::files::with_files;
+use crate::repl::ahead::Ahead;
 use crate::repl::exit::Exit;
 use crate::repl::lines::{Input, Line};
 use crate::repl::screen::say;
@@ -18,11 +20,22 @@ const GRACE: Duration = Duration::from_millis(200);
 /// How long candidates may take: whoever asks for them waits at a keyboard.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs the lines of the command line.
-pub(super) async fn lines(worker: &mut Worker, lines: &[String]) -> Exit {
+/// Runs the lines of the command line; the first may have its answer already.
+pub(super) async fn lines(
+    worker: &mut Worker,
+    lines: &[String],
+    mut first: Option<Answer>,
+) -> Exit {
+    let mut ahead = Ahead::default();
     for (number, line) in lines.iter().enumerate() {
         let left = lines.len() - number - 1;
-        match worker.line(line).await {
+        let coming = |place| lines.get(number + 1 + place).cloned();
+        worker.running = Some(line.clone());
+        let answer = match first.take() {
+            Some(answer) => Some(answer),
+            None => ahead.turn(worker, line, coming).await,
+        };
+        match worker.line_with(line, answer).await {
             Next::Go => {}
             Next::Unheard => return worker.unheard(),
             Next::Quit => {
@@ -55,6 +68,7 @@ pub(super) async fn lines(worker: &mut Worker, lines: &[String]) -> Exit {
 
 /// Runs the lines of standard input as they come.
 pub(super) async fn input(worker: &mut Worker, input: &Input) -> Exit {
+    let mut ahead = Ahead::default();
     loop {
         let line = tokio::select! {
             biased;
@@ -63,7 +77,11 @@ pub(super) async fn input(worker: &mut Worker, input: &Input) -> Exit {
         };
         let next = match line {
             None => return worker.exit(),
-            Some(Line::Text(line)) => worker.line(&line).await,
+            Some(Line::Text(line)) => {
+                worker.running = Some(line.clone());
+                let answer = ahead.turn(worker, &line, |place| input.coming(place)).await;
+                worker.line_with(&line, answer).await
+            }
             Some(Line::TooLong) => not_run(worker, "is longer than 1 MiB"),
             Some(Line::Nul) => not_run(worker, "holds a NUL byte"),
             Some(Line::Unreadable(error)) => {

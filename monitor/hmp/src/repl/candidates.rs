@@ -9,11 +9,12 @@ use crate::host::files::{self, Place};
 use crate::repl::question::Found;
 use crate::terminal::escape::{is_harmless, on_one_line};
 
-/// Candidates that are listed; how many more there are is said.
-const LISTED: usize = 256;
+/// Lines of the screen that a list leaves free: how many more there are, the line that is typed,
+/// and one above.
+const FREE: usize = 3;
 
-/// The same where each has a line of its own.
-const DESCRIBED: usize = 40;
+/// Lines of a list at least.
+const FEWEST: usize = 3;
 
 /// What is listed where QEMU has not answered in time.
 const LATE: &str = "QEMU has not answered yet; press TAB again\n";
@@ -39,9 +40,10 @@ pub(super) struct Offer {
 }
 
 impl Offer {
-    /// `width` is the terminal's, in columns. What can't be typed, or would steer the terminal, is
-    /// left out.
-    pub(super) fn new(found: Found, typed: &str, width: usize) -> Self {
+    /// `size` is the terminal's, in columns and rows: a list is no longer than the screen. What can't
+    /// be typed, or would steer the terminal, is left out.
+    pub(super) fn new(found: Found, typed: &str, (width, height): (usize, usize)) -> Self {
+        let lines = height.saturating_sub(FREE).max(FEWEST);
         if found.late {
             return Self {
                 replacement: None,
@@ -79,8 +81,8 @@ impl Offer {
                         .then(|| common.to_owned())
                         .filter(|c| found.verbatim || !needs_quotes(c)),
                     list: match several.iter().any(|item| !item.about.is_empty()) {
-                        true => described(several, width),
-                        false => columns(&words, width),
+                        true => described(several, width, lines),
+                        false => columns(&words, width, lines),
                     },
                 }
             }
@@ -117,11 +119,13 @@ fn quoted(word: &str) -> String {
 }
 
 /// Words in columns, downwards.
-fn columns(words: &[&str], width: usize) -> String {
-    let shown = &words[..words.len().min(LISTED)];
-    let longest = shown.iter().map(|word| word.chars().count()).max();
+fn columns(words: &[&str], width: usize, lines: usize) -> String {
+    // No word is narrower than one column and the gap: more than these never fit.
+    let most = words.len().min(lines * (width / 3).max(1));
+    let longest = words[..most].iter().map(|word| word.chars().count()).max();
     let wide = longest.unwrap_or(0) + 2;
     let count = (width / wide).max(1);
+    let shown = &words[..most.min(lines * count)];
     let rows = shown.len().div_ceil(count);
     let mut text = String::new();
     for row in 0..rows {
@@ -140,8 +144,8 @@ fn columns(words: &[&str], width: usize) -> String {
 }
 
 /// A line for each word, with what it is, cut at the terminal's width.
-fn described(items: &[Item], width: usize) -> String {
-    let shown = &items[..items.len().min(DESCRIBED)];
+fn described(items: &[Item], width: usize, lines: usize) -> String {
+    let shown = &items[..items.len().min(lines)];
     let longest = shown.iter().map(|item| item.text.chars().count()).max();
     let wide = longest.unwrap_or(0).min(width / 2) + 2;
     let mut text = String::new();
@@ -150,7 +154,9 @@ fn described(items: &[Item], width: usize) -> String {
     } in shown
     {
         let about = on_one_line(about);
-        let line = format!("{word:wide$}{about}");
+        // A word that is too long for its column has its gap all the same.
+        let column = wide.max(word.chars().count() + 2);
+        let line = format!("{word:column$}{about}");
         // The last column is left free: some terminals wrap there.
         let cut: String = line
             .trim_end()
@@ -191,7 +197,7 @@ mod tests {
                 items,
                 ..Found::nothing(0)
             };
-            Offer::new(found, "", 20)
+            Offer::new(found, "", (20, 24))
         };
         let both = about(vec![
             item("mac", "a MAC address, 00:00"),
@@ -203,15 +209,21 @@ mod tests {
             ..item("mac=", "str")
         };
         assert_eq!(about(vec![one]).replacement.as_deref(), Some("mac="));
+        let long = about(vec![item("failover_pair_id=", "str"), item("x", "y")]);
+        assert_eq!(long.list, "failover_pair_id=\nx           y\n");
         let many = (0..100).map(|n| item(&format!("n{n}"), "a")).collect();
-        assert!(about(many).list.ends_with("and 60 more\n"));
+        let list = about(many).list;
+        assert!(
+            list.ends_with("and 79 more\n") && list.lines().count() == 22,
+            "{list}"
+        );
     }
 
     fn offer(words: &[&str], typed: &str) -> Offer {
         Offer::new(
             found(words.iter().map(|&w| w.to_owned()).collect()),
             typed,
-            20,
+            (20, 24),
         )
     }
 
@@ -243,7 +255,13 @@ mod tests {
     #[test]
     fn long_lists_are_cut() {
         let words: Vec<String> = (0..70_000).map(|n| format!("n{n}")).collect();
-        let text = Offer::new(found(words), "n", 80).list;
-        assert!(text.ends_with("and 69744 more\n"), "{text}");
+        let text = Offer::new(found(words), "n", (80, 10)).list;
+        let rows: Vec<&str> = text.lines().collect();
+        assert_eq!(rows.len(), 8, "{text}");
+        let listed: usize = rows[..7]
+            .iter()
+            .map(|row| row.split_whitespace().count())
+            .sum();
+        assert_eq!(rows[7], format!("and {} more", 70_000 - listed));
     }
 }

@@ -11,6 +11,7 @@ use crate::client::address::Address;
 use crate::client::{self, Client, ConnectError, Events};
 use crate::discover::{Silence, Vm, discover, silence};
 use crate::repl::choose::{Unchosen, any, enter, named, others};
+use crate::repl::editor;
 use crate::repl::exit::Exit;
 use crate::repl::list::{described, field};
 use crate::repl::screen::{say, say_lines};
@@ -21,6 +22,9 @@ const SOON: Duration = Duration::from_millis(500);
 
 /// How often running QEMUs are looked for, where one is waited for.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// What is asked where several QEMUs would do.
+const QUESTION: &str = "which one? Its number, and Enter:";
 
 /// Why there is no connection: what to say, its foreign parts escaped, and how to end.
 pub(super) struct Failure {
@@ -42,13 +46,15 @@ pub(super) struct Link {
     pub(super) address: Option<Address>,
 }
 
-/// Connects to what a text names; without one, to this user's only QEMU.
+/// Connects to what a text names; without one, to this user's only QEMU. Where several would do,
+/// `prompt` asks which; without a prompt, the terminal's user is asked.
 pub(super) async fn connect(
     text: Option<&str>,
     settings: &client::Options,
+    prompt: Option<&editor::Asker>,
 ) -> Result<Link, Failure> {
     let deadline = settings.wait.map(|wait| Instant::now() + wait);
-    let address = address(text, deadline).await?;
+    let address = address(text, deadline, prompt).await?;
     let mut settings = *settings;
     settings.wait = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
     if text.is_none() {
@@ -58,7 +64,11 @@ pub(super) async fn connect(
 }
 
 /// The address that is meant, waited for until the deadline.
-async fn address(text: Option<&str>, deadline: Option<Instant>) -> Result<Address, Failure> {
+async fn address(
+    text: Option<&str>,
+    deadline: Option<Instant>,
+    prompt: Option<&editor::Asker>,
+) -> Result<Address, Failure> {
     loop {
         let (chosen, word) = match text {
             Some(text) => (named(text, discover), None),
@@ -80,14 +90,17 @@ async fn address(text: Option<&str>, deadline: Option<Instant>) -> Result<Addres
                 }
                 text
             }
-            Err(Unchosen::Several(vms, text)) if is_terminal() => match asked(vms).await {
-                Ok(Some(vm)) => match enter(&vm) {
-                    Ok(address) => return Ok(address),
-                    Err(_) => text,
-                },
-                Ok(None) => text,
-                Err(error) => format!("can't read standard input: {error}"),
-            },
+            Err(Unchosen::Several(vms, text)) if prompt.is_some() || is_terminal() => {
+                match asked(vms, prompt).await {
+                    Ok(Some(vm)) => match enter(&vm) {
+                        Ok(address) => return Ok(address),
+                        Err(_) => text,
+                    },
+                    Ok(None) if prompt.is_some() => "not connected".into(),
+                    Ok(None) => text,
+                    Err(error) => format!("can't read standard input: {error}"),
+                }
+            }
             Err(Unchosen::Several(_, text) | Unchosen::Refused(text)) => text,
             Err(Unchosen::Usage(text)) => {
                 let exit = Exit::Usage;
@@ -104,41 +117,49 @@ fn is_terminal() -> bool {
 }
 
 /// Asks the user which one; none where nothing was typed.
-async fn asked(vms: Vec<Vm>) -> io::Result<Option<Vm>> {
-    // Signals that end the program are waited for meanwhile.
-    tokio::task::spawn_blocking(move || menu(&vms).map(|vm| vm.cloned()))
-        .await
-        .map_err(io::Error::other)?
+async fn asked(vms: Vec<Vm>, prompt: Option<&editor::Asker>) -> io::Result<Option<Vm>> {
+    say_lines(&menu(&vms));
+    let mut question = QUESTION.to_owned();
+    loop {
+        let answer = match prompt {
+            // The keys are the line editor's.
+            Some(prompt) => prompt.asks(&format!("{question} ")).await,
+            None => {
+                say(&question);
+                // Signals that end the program are waited for meanwhile.
+                let reading = tokio::task::spawn_blocking(typed);
+                Some(reading.await.map_err(io::Error::other)??)
+            }
+        };
+        let answer = answer.unwrap_or_default();
+        let answer = answer.trim();
+        if answer.is_empty() {
+            return Ok(None);
+        }
+        let number = answer.parse::<usize>().ok();
+        if let Some(vm) = number.and_then(|number| vms.get(number.checked_sub(1)?)) {
+            return Ok(Some(vm.clone()));
+        }
+        question = format!("a number from 1 to {}, or nothing to leave:", vms.len());
+    }
 }
 
-/// As [`asked`], blocking.
-fn menu(vms: &[Vm]) -> io::Result<Option<&Vm>> {
-    let mut text = "several QEMUs are running:\n".to_owned();
+/// What can be chosen from, a line each behind the first.
+fn menu(vms: &[Vm]) -> String {
+    let mut text = "several QEMUs are running:".to_owned();
     for (number, vm) in (1..).zip(vms) {
         let place = vm.best().map(|socket| socket.address.to_string());
         let place = place.unwrap_or_default();
-        let _ = writeln!(text, "{number:>4}  {}  {place}", described(vm));
+        let _ = write!(text, "\n{number:>4}  {}  {place}", described(vm));
     }
-    text.push_str("which one? Its number, and Enter:");
-    say_lines(&text);
-    loop {
-        // A terminal gives a line at a time: nothing that was typed ahead is taken.
-        let mut line = [0; 256];
-        let count = rustix::io::read(rustix::stdio::stdin(), &mut line)?;
-        let line = String::from_utf8_lossy(line.get(..count).unwrap_or_default());
-        let line = line.trim();
-        if line.is_empty() {
-            return Ok(None);
-        }
-        let number = line.parse::<usize>().ok();
-        if let Some(vm) = number.and_then(|number| vms.get(number.checked_sub(1)?)) {
-            return Ok(Some(vm));
-        }
-        say(&format!(
-            "a number from 1 to {}, or nothing to leave:",
-            vms.len()
-        ));
-    }
+    text
+}
+
+/// A line that is typed. A terminal gives a line at a time: nothing that was typed ahead is taken.
+fn typed() -> io::Result<String> {
+    let mut line = [0; 256];
+    let count = rustix::io::read(rustix::stdio::stdin(), &mut line)?;
+    Ok(String::from_utf8_lossy(line.get(..count).unwrap_or_default()).into_owned())
 }
 
 /// Connects, and says what holds it up.

@@ -4,8 +4,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Signal, getpid, kill_process};
 use rustyline::config::{BellStyle, Configurer};
@@ -21,11 +21,11 @@ use super::own::secrets;
 use super::question::{Questions, Said};
 use super::vocabulary::Vocabulary;
 use crate::terminal::feed;
-use crate::terminal::input::Input;
+use crate::terminal::input::{Input, Taker};
 use crate::terminal::lend::Lender;
 use crate::terminal::messages::Messages;
 use crate::terminal::mode::{Mode, Terminal};
-use crate::terminal::plain::{self, Completed, Read};
+use crate::terminal::plain::{self, Completed, Echo, Read};
 use crate::terminal::style::Style;
 use crate::terminal::suspend;
 
@@ -38,7 +38,7 @@ enum Ask {
     Line(String),
     Question {
         text: String,
-        hidden: bool,
+        echo: Echo,
         reply: oneshot::Sender<Option<String>>,
     },
 }
@@ -51,11 +51,12 @@ pub(super) struct Editor {
     input: Arc<Input>,
     messages: Arc<Messages>,
     vocabulary: Vocabulary,
+    becomes: Arc<Mutex<Option<String>>>,
 }
 
 /// Asks for secrets through the line editor.
 pub(super) struct Asker {
-    asks: std::sync::Mutex<Sender<Ask>>,
+    asks: Mutex<Sender<Ask>>,
     input: Arc<Input>,
 }
 
@@ -86,7 +87,9 @@ impl Editor {
         let (asks, asked) = channel();
         let (say, said) = mpsc::unbounded_channel();
         let vocabulary = Vocabulary::default();
+        let becomes = Arc::default();
         let prompt = Prompt {
+            becomes: Arc::clone(&becomes),
             vocabulary: vocabulary.clone(),
             style,
             terminal: Arc::clone(&terminal),
@@ -104,6 +107,7 @@ impl Editor {
             input,
             messages,
             vocabulary,
+            becomes,
         })
     }
 
@@ -126,9 +130,10 @@ impl Editor {
         let _ = self.asks.send(Ask::Line(text.to_owned()));
     }
 
-    /// Asks a question, whose answer is shown while it is typed; none where the user gives none.
-    pub(super) async fn asks(&self, text: &str) -> Option<String> {
-        self.asker().asks(text, false).await
+    /// Shows another text, as long as the one before, in front of the prompt that is shown; with the
+    /// next message.
+    pub(super) fn prompt_becomes(&self, text: &str) {
+        *lock(&self.becomes) = Some(format!("{text}{PROMPT}"));
     }
 
     /// Lends the terminal to other programs.
@@ -169,14 +174,24 @@ impl Drop for Editor {
 
 impl Asker {
     pub(super) async fn secret(&self, prompt: &str) -> Option<String> {
-        self.asks(prompt, true).await
+        self.ask(prompt, Echo::Stars).await
     }
 
-    async fn asks(&self, text: &str, hidden: bool) -> Option<String> {
+    /// As [`secret`](Self::secret), where nothing is shown.
+    pub(super) async fn unseen(&self, prompt: &str) -> Option<String> {
+        self.ask(prompt, Echo::Nothing).await
+    }
+
+    /// Asks a question, whose answer is shown while it is typed; none where the user gives none.
+    pub(super) async fn asks(&self, text: &str) -> Option<String> {
+        self.ask(text, Echo::Text).await
+    }
+
+    async fn ask(&self, text: &str, echo: Echo) -> Option<String> {
         let (reply, answer) = oneshot::channel();
         let question = Ask::Question {
             text: text.to_owned(),
-            hidden,
+            echo,
             reply,
         };
         self.asks.lock().ok()?.send(question).ok()?;
@@ -190,8 +205,8 @@ impl Asker {
 /// What stands in front of what is typed.
 enum Shown {
     Line(String),
-    /// A question, and whether its answer is hidden.
-    Question(String, bool),
+    /// A question, and how its answer is shown.
+    Question(String, Echo),
 }
 
 impl Shown {
@@ -201,8 +216,11 @@ impl Shown {
         }
     }
 
-    fn hidden(&self) -> bool {
-        matches!(self, Self::Question(_, true))
+    fn echo(&self) -> Echo {
+        match self {
+            Self::Line(_) => Echo::Text,
+            Self::Question(_, echo) => *echo,
+        }
     }
 
     fn completes(&self) -> bool {
@@ -217,6 +235,7 @@ struct Prompt {
     messages: Arc<Messages>,
     questions: Questions,
     vocabulary: Vocabulary,
+    becomes: Arc<Mutex<Option<String>>>,
     style: Style,
 }
 
@@ -239,12 +258,17 @@ impl Prompt {
         for ask in asked {
             let shown = match &ask {
                 Ask::Line(text) => Shown::Line(format!("{text}{PROMPT}")),
-                Ask::Question { text, hidden, .. } => Shown::Question(text.clone(), *hidden),
+                Ask::Question { text, echo, .. } => Shown::Question(text.clone(), *echo),
             };
             // Where the terminal is gone, reading says so.
             let _ = self.terminal.set(Mode::Editing);
-            self.input.want();
-            let read = match &mut rich {
+            // The rich editor moves the cursor for each key, whatever it shows.
+            let editor = rich.as_mut().filter(|_| shown.echo() != Echo::Nothing);
+            self.input.want(match editor {
+                Some(_) => Taker::Feed,
+                None => Taker::Direct,
+            });
+            let read = match editor {
                 Some(readline) => read_rich(readline, &shown),
                 None => self.read_plain(&shown),
             };
@@ -255,10 +279,11 @@ impl Prompt {
             }
             match ask {
                 Ask::Line(_) => {
-                    if let Read::Line(line) = &read
-                        && !secrets::may_hold_one(line)
-                    {
-                        remember(line, rich.as_mut(), history.as_mut());
+                    match &read {
+                        Read::Line(line) if !secrets::may_hold_one(line) => {
+                            remember(line, rich.as_mut(), history.as_mut());
+                        }
+                        _ => {}
                     }
                     let _ = self.questions.0.send(match read {
                         Read::Line(line) => Said::Line(line),
@@ -296,6 +321,7 @@ impl Prompt {
             questions: self.questions.clone(),
             messages: Arc::clone(&self.messages),
             masked: false,
+            prompt: Arc::clone(&self.becomes),
             completes: true,
             vocabulary: self.vocabulary.clone(),
             style: self.style,
@@ -327,7 +353,7 @@ impl Prompt {
             }
             let found = self.questions.candidates(text, text.len());
             let typed = text.get(found.start..).unwrap_or_default();
-            let Offer { replacement, list } = Offer::new(found, typed, self.questions.width());
+            let Offer { replacement, list } = Offer::new(found, typed, self.questions.size());
             // What was typed can't be taken back in all cases: only more is put in.
             let insert = replacement.and_then(|r| r.strip_prefix(typed).map(str::to_owned));
             Completed {
@@ -340,15 +366,20 @@ impl Prompt {
             &self.messages,
             &mut io::stdout(),
             shown.text(),
-            shown.hidden(),
+            shown.echo(),
             &mut complete,
         )
     }
 }
 
+fn lock(text: &Mutex<Option<String>>) -> MutexGuard<'_, Option<String>> {
+    text.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn read_rich(readline: &mut Readline, shown: &Shown) -> Read {
     if let Some(helper) = readline.helper_mut() {
-        helper.masked = shown.hidden();
+        helper.masked = shown.echo() != Echo::Text;
+        *lock(&helper.prompt) = None;
         helper.completes = shown.completes();
     }
     match readline.readline(shown.text()) {

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use hmp_engine::format::sign::Sign as _;
 use rustix::fs::OFlags;
 
 use crate::repl::own::secrets;
@@ -80,7 +81,7 @@ impl HistoryFile {
             .append(true)
             .create(true)
             .mode(0o600)
-            .custom_flags(flags.bits().cast_signed())
+            .custom_flags(flags.bits().as_signed())
             .open(&path)?;
         if !file.metadata()?.is_file() {
             return Err(io::ErrorKind::InvalidInput.into());

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hmp_engine::command::route::Passthrough;
-use hmp_engine::engine::Monitor;
+use hmp_engine::engine::{Answer, Builder, Monitor};
 use hmp_engine::host::Risk;
+use hmp_engine::qmp::QmpError;
 use tokio::time::timeout;
 
 use super::choose::{Unchosen, named};
@@ -49,23 +50,51 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// A monitor on a connection; the error says why there is none.
-    pub(super) async fn monitor(&self, client: &Client) -> Result<Monitor, String> {
-        let building = Monitor::builder(Arc::new(client.clone()))
+    /// Whether a line may do no more than look, as far as is known before QEMU is asked anything.
+    pub(super) fn may_look(&self, client: &Client, line: &str) -> bool {
+        self.builder(client).may_look(line)
+    }
+
+    /// The answer to a line that is the only one and only looks, where QEMU need not say first what
+    /// it offers, with a monitor that is of no other use.
+    pub(super) async fn only_line(
+        &self,
+        client: &Client,
+        line: &str,
+    ) -> Result<Option<(Monitor, Answer)>, String> {
+        let builder = self.builder(client);
+        match self.limited(builder.for_line(line)).await? {
+            Some(monitor) => Ok(monitor.look(line).await.map(|answer| (monitor, answer))),
+            None => Ok(None),
+        }
+    }
+
+    fn builder(&self, client: &Client) -> Builder {
+        Monitor::builder(Arc::new(client.clone()))
             .host(self.host.clone())
             .passthrough(self.passthrough)
             .allow(self.allow)
             .patience(self.settings.command_timeout)
             .clear_leftovers(self.clears)
             .keep_replies(self.replies)
-            .build();
+    }
+
+    /// A monitor on a connection; the error says why there is none.
+    pub(super) async fn monitor(&self, client: &Client) -> Result<Monitor, String> {
+        self.limited(self.builder(client).build()).await
+    }
+
+    /// Waits for QEMU's first answers; the error says why there are none.
+    async fn limited<T>(
+        &self,
+        answers: impl Future<Output = Result<T, QmpError>>,
+    ) -> Result<T, String> {
         let limit = match self.carried {
             true => CARRIED_ANSWERS,
             false => FIRST_ANSWERS,
         };
-        match timeout(limit, building).await {
-            Ok(Ok(monitor)) => Ok(monitor),
-            Ok(Err(error)) => Err(error.to_string()),
+        match timeout(limit, answers).await {
+            Ok(answers) => answers.map_err(|error| error.to_string()),
             Err(_) => Err(format!(
                 "connected, but QEMU does not answer within {} s; it may be busy or stuck",
                 limit.as_secs()
@@ -76,16 +105,16 @@ impl Home {
     /// A connection to what a text names, or to where the prompt came from, and a monitor on it.
     pub(super) async fn connect(&self, text: Option<&str>) -> Result<(Link, Monitor), String> {
         // The program's own word on that is about its command line.
-        if let Some(text) = text.filter(|_| self.settings.wait.is_none())
-            && let Err(Unchosen::None(_)) = named(text, discover)
-        {
+        let text_alone = text.filter(|_| self.settings.wait.is_none());
+        let is_nobody = |text: &&str| matches!(named(text, discover), Err(Unchosen::None(_)));
+        if let Some(text) = text_alone.filter(is_nobody) {
             return Err(format!(
                 "there is no socket and no running QEMU called '{}'; 'vms' lists what runs",
                 field(text)
             ));
         }
         let connected = match (text, &self.address) {
-            (Some(text), _) => connect(Some(text), &self.settings).await,
+            (Some(text), _) => connect(Some(text), &self.settings, self.host.asker.prompt()).await,
             (None, Some(address)) => dial(address, &self.settings).await,
             (None, None) => return Err("a recording can't come back".into()),
         };

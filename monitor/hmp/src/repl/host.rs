@@ -5,13 +5,14 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hmp_engine::host::{Fate, Host, MemoryFile, PrivateFile, Stage};
+use hmp_engine::host::{Fate, Host, MemoryFile, PrivateFile, Sockets, Stage};
 use hmp_engine::qmp::BoxFuture;
 
 use crate::host::Unattended;
 use crate::repl::asker::Asker;
 use crate::repl::descriptors::Descriptors;
 use crate::repl::history::Session;
+use crate::repl::screen::say;
 
 /// This program.
 pub(super) struct Program {
@@ -51,6 +52,14 @@ impl Host for Program {
 
     fn private_file(&self) -> Option<Box<dyn PrivateFile>> {
         Unattended.private_file()
+    }
+
+    fn sockets(&self) -> Option<&dyn Sockets> {
+        Unattended.sockets()
+    }
+
+    fn say(&self, text: &str) {
+        say(text);
     }
 
     fn owner(&self) -> Option<String> {

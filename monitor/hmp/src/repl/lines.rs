@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Standard input, line by line, read on a thread of its own: the program must be able to end while
-//! a read blocks.
+//! a read blocks. All lines that one read brings come over at once.
 
-use std::io::{self, BufRead, Read};
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc};
@@ -28,38 +29,90 @@ pub(super) enum Line {
 /// Standard input as lines. Whoever asks takes the next one: a batch, or a command that wants a
 /// secret.
 #[derive(Clone)]
-pub(super) struct Input(Arc<Mutex<mpsc::Receiver<Line>>>);
+pub(super) struct Input(Arc<Mutex<Lines>>);
+
+struct Lines {
+    receiver: mpsc::Receiver<Vec<Line>>,
+    /// Those that came and were not taken.
+    ready: VecDeque<Line>,
+}
+
+impl Lines {
+    /// Takes over what came meanwhile, so much that memory stays bounded.
+    fn look(&mut self) {
+        if let Ok(lines) = self.receiver.try_recv() {
+            self.ready.extend(lines);
+        }
+    }
+}
 
 impl Input {
     /// The next line; none at the end.
     pub(super) async fn next(&self) -> Option<Line> {
-        self.0.lock().await.recv().await
+        let mut lines = self.0.lock().await;
+        if lines.ready.is_empty() {
+            let more = lines.receiver.recv().await?;
+            lines.ready.extend(more);
+        }
+        lines.ready.pop_front()
+    }
+
+    /// The line that comes `place` lines behind the next one, where it came already; it stays.
+    pub(super) fn coming(&self, place: usize) -> Option<String> {
+        // Who waits for a line holds it, and has taken all.
+        let mut lines = self.0.try_lock().ok()?;
+        if place >= lines.ready.len() {
+            lines.look();
+        }
+        match lines.ready.get(place)? {
+            Line::Text(line) => Some(line.clone()),
+            _ => None,
+        }
     }
 }
 
 /// Starts reading standard input. No more lines come behind an error.
 pub(super) fn stdin() -> Input {
-    let (lines, receiver) = mpsc::channel(16);
+    let (lines, receiver) = mpsc::channel(2);
     let failed = lines.clone();
     let started = std::thread::Builder::new()
         .name("stdin".into())
         .spawn(move || {
             let ended = streams::stdin().and_then(|mut input| {
-                while let Some(line) = next(&mut input)? {
-                    if lines.blocking_send(line).is_err() {
-                        break;
+                loop {
+                    let (read, ended) = at_hand(&mut input);
+                    let unheard = !read.is_empty() && lines.blocking_send(read).is_err();
+                    match ended {
+                        Ok(false) if !unheard => {}
+                        Ok(_) => return Ok(()),
+                        Err(error) => return Err(error),
                     }
                 }
-                Ok(())
             });
             if let Err(error) = ended {
-                let _ = lines.blocking_send(Line::Unreadable(error.to_string()));
+                let _ = lines.blocking_send(vec![Line::Unreadable(error.to_string())]);
             }
         });
     if let Err(error) = started {
-        let _ = failed.try_send(Line::Unreadable(error.to_string()));
+        let _ = failed.try_send(vec![Line::Unreadable(error.to_string())]);
     }
-    Input(Arc::new(Mutex::new(receiver)))
+    let ready = VecDeque::new();
+    Input(Arc::new(Mutex::new(Lines { receiver, ready })))
+}
+
+/// The next line and those that came with it; and whether that was the end, or why no more come.
+fn at_hand<R: Read>(input: &mut BufReader<R>) -> (Vec<Line>, io::Result<bool>) {
+    let mut lines = Vec::new();
+    loop {
+        match next(input) {
+            Ok(Some(line)) => lines.push(line),
+            Ok(None) => return (lines, Ok(true)),
+            Err(error) => return (lines, Err(error)),
+        }
+        if !input.buffer().contains(&b'\n') {
+            return (lines, Ok(false));
+        }
+    }
 }
 
 fn next(input: &mut impl BufRead) -> io::Result<Option<Line>> {

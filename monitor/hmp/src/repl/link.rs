@@ -38,8 +38,8 @@ pub(super) async fn link(
             })
         }
         Target::All => Err("all QEMUs have no prompt".to_owned().into()),
-        Target::Named(text) => connect(Some(text), &settings).await,
-        Target::Discover => connect(None, &settings).await,
+        Target::Named(text) => connect(Some(text), &settings, None).await,
+        Target::Discover => connect(None, &settings, None).await,
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! It must not know clap, and the engine must not know it.
 
+mod ahead;
 mod all;
 mod aside;
 mod asker;

@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 /// How long TAB waits for candidates, or for the word that there are none yet.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Columns of a terminal that does not say how many it has.
-const WIDTH: usize = 80;
+/// Of a terminal that does not say its size.
+const SIZE: (usize, usize) = (80, 24);
 
 /// What the editor's thread says.
 pub(super) enum Said {
@@ -77,12 +77,12 @@ impl Questions {
         }
     }
 
-    /// Columns of the terminal.
-    pub(super) fn width(&self) -> usize {
+    /// The columns and rows of the terminal.
+    pub(super) fn size(&self) -> (usize, usize) {
         let size = tcgetwinsize(rustix::stdio::stdout());
-        match size.map_or(0, |size| usize::from(size.ws_col)) {
-            0 => WIDTH,
-            columns => columns,
+        match size.map_or((0, 0), |size| (size.ws_col.into(), size.ws_row.into())) {
+            (0, _) | (_, 0) => SIZE,
+            known => known,
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) async fn connect(
     let recording = Recording::load_machine(path).map_err(|error| error.to_string())?;
     let mock = MockQmp::from_recording(recording)
         .mode(Mode::Lenient)
+        .without_help()
         .files(Files::WhereEmpty);
     let (server, stream) = mock
         .serve_in_memory()

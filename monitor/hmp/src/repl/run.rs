@@ -163,13 +163,32 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
             private_file::clear(&std::env::temp_dir());
         }
     };
-    let (built, jobs, ()) = tokio::select! {
+    // One line that only looks need not know what QEMU offers.
+    let only = match &options.task {
+        Task::Lines(lines) if clears && lines.len() == 1 => lines.first(),
+        _ => None,
+    };
+    let only = only.filter(|line| home.may_look(&link.client, line));
+    let building = async {
+        if let Some(line) = only {
+            let answered = home.only_line(&link.client, line);
+            let (answered, jobs, ()) = tokio::join!(answered, jobs, files);
+            if let Some((monitor, answer)) = answered? {
+                return Ok((monitor, jobs, Some(answer)));
+            }
+            let monitor = home.monitor(&link.client).await;
+            return monitor.map(|monitor| (monitor, jobs, None));
+        }
+        let (monitor, jobs, ()) = tokio::join!(home.monitor(&link.client), jobs, files);
+        monitor.map(|monitor| (monitor, jobs, None))
+    };
+    let built: Result<_, String> = tokio::select! {
         biased;
         caught = signals.recv() => return Exit::Signal(caught),
-        built = async { tokio::join!(home.monitor(&link.client), jobs, files) } => built,
+        built = building => built,
     };
-    let monitor = match built {
-        Ok(monitor) => monitor,
+    let (monitor, jobs, answer) = match built {
+        Ok(built) => built,
         Err(text) => {
             say(&text);
             return Exit::Unconnected;
@@ -193,7 +212,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
     let work = async {
         leftovers::tell(&jobs, host.as_ref());
         match (options.task, &mut editor) {
-            (Task::Lines(lines), _) => batch::lines(&mut worker, &lines).await,
+            (Task::Lines(lines), _) => batch::lines(&mut worker, &lines, answer).await,
             (Task::Complete(text), _) => batch::complete(&mut worker, &text).await,
             (Task::Input, Some(editor)) => match signal(SignalKind::interrupt()) {
                 Ok(mut interrupts) => {

@@ -12,6 +12,9 @@ use crate::repl::own::pages::PAGES;
 /// How much a name may differ from one that was meant.
 const ALIKE: f64 = 0.75;
 
+/// Bytes of a word that may be a name; to compare longer ones takes long.
+const LONGEST: usize = 64;
+
 /// A shorter name is like too much.
 const SHORT: usize = 3;
 
@@ -103,8 +106,11 @@ impl Vocabulary {
             return Vec::new();
         }
         let mut typed = line.split_ascii_whitespace();
-        let first = typed.next().unwrap_or_default().to_ascii_lowercase();
-        let second = typed.next().unwrap_or_default().to_ascii_lowercase();
+        let mut word = || {
+            let word = typed.next().filter(|word| word.len() <= LONGEST);
+            word.unwrap_or_default().to_ascii_lowercase()
+        };
+        let (first, second) = (word(), word());
         let both = format!("{first} {second}");
         let words = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let likeness = |name: &str| match name.strip_prefix("info ") {
@@ -212,6 +218,7 @@ mod tests {
     #[case("satus", "info status")]
     #[case("sytem_reset", "system_reset")]
     #[case("devce_add e1000", "device_add")]
+    #[case(&format!("devce_add e1000,id={}", "0".repeat(LONGEST)), "device_add")]
     fn what_was_meant(#[case] line: &str, #[case] meant: &str) {
         let names = vocabulary().meant(line);
         assert!(names.iter().any(|name| name == meant), "{names:?}");

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmp_engine::engine::{Monitor, Outcome, secret};
+use hmp_engine::engine::{Answer, Monitor, Outcome, secret};
 use hmp_engine::qmp::quote::quote;
 use hmp_engine::qmp::{Qmp, QmpError};
 use serde_json::{Value, json};
@@ -74,6 +74,11 @@ pub(super) struct Worker {
 impl Worker {
     /// Runs or explains one line and writes its answer.
     pub(super) async fn line(&mut self, line: &str) -> Next {
+        self.line_with(line, None).await
+    }
+
+    /// The same, with the answer that came ahead of the line's turn, if one did.
+    pub(super) async fn line_with(&mut self, line: &str, answer: Option<Answer>) -> Next {
         self.history.add(line);
         if let Some(earlier) = self.behind.take_if(|_| self.client.is_behind()) {
             say(&format!("QEMU still answers an earlier line: {earlier}"));
@@ -82,7 +87,7 @@ impl Worker {
             self.behind = None;
         }
         self.running = Some(line.to_owned());
-        let next = self.carried_out(line).await;
+        let next = self.carried_out(line, answer).await;
         self.running = None;
         next
     }
@@ -90,26 +95,32 @@ impl Worker {
     /// Runs a line once more, which is no line of the history then.
     pub(super) async fn again(&mut self, line: &str) -> Next {
         self.running = Some(line.to_owned());
-        let next = self.carried_out(line).await;
+        let next = self.carried_out(line, None).await;
         self.running = None;
         next
     }
 
-    async fn carried_out(&mut self, line: &str) -> Next {
+    async fn carried_out(&mut self, line: &str, answer: Option<Answer>) -> Next {
         let outcome = match self.form {
             Form::Plan => self.explain_line(line),
             Form::Text => {
                 // Nobody else's text may do that.
                 let command = self.monitor.explain(line).command;
                 self.screen.clears(command.as_deref() == Some("clear"));
-                let ran = self.monitor.run_line(line, &mut self.screen).await;
+                let ran = match answer {
+                    Some(answer) => {
+                        let _ = answer.write(&mut self.screen);
+                        answer.ran
+                    }
+                    None => self.monitor.run_line(line, &mut self.screen).await,
+                };
                 let _ = self.screen.write_str(&ran.shown_notes());
                 if self.prompt && ran.outcome == Outcome::Failed {
                     self.tell_of_pause(ran.command.as_deref()).await;
                 }
                 ran.outcome
             }
-            Form::Json => self.json_line(line).await,
+            Form::Json => self.json_line(line, answer).await,
         };
         // A command whose text can't be written fails for no reason of its own.
         if self.screen.error().is_some() {
@@ -157,9 +168,15 @@ impl Worker {
     }
 
     /// Runs a line and writes what became of it as one JSON object, with the line and the text.
-    async fn json_line(&mut self, line: &str) -> Outcome {
+    async fn json_line(&mut self, line: &str, answer: Option<Answer>) -> Outcome {
         let mut text = String::new();
-        let ran = self.monitor.run_line(line, &mut text).await;
+        let ran = match answer {
+            Some(answer) => {
+                let _ = answer.write(&mut text);
+                answer.ran
+            }
+            None => self.monitor.run_line(line, &mut text).await,
+        };
         let mut answer = json!(ran);
         answer["line"] = line.into();
         answer["text"] = text.into();
@@ -276,6 +293,8 @@ impl Worker {
         let line = self.running.take()?;
         self.tidy().await;
         let goes_on = self.monitor.given_up();
+        // Lines that were asked ahead are given up by their tasks.
+        tokio::task::yield_now().await;
         let behind = self.client.is_behind();
         if behind {
             self.behind = Some(shown(&line));

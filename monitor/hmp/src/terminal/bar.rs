@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// The bar; there is none as long as it is not shown.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +15,8 @@ pub struct Bar(Arc<Mutex<Option<ProgressBar>>>);
 pub struct Extent {
     /// What is done.
     pub done: u64,
-    /// What there is to do.
-    pub total: u64,
+    /// What there is to do, where that is known.
+    pub total: Option<u64>,
     /// Whether both are bytes.
     pub bytes: bool,
 }
@@ -32,21 +32,20 @@ impl Bar {
         });
         let seconds = taken.as_secs();
         bar.set_message(format!("{what} {seconds} s"));
-        let template = match extent {
-            None => "{msg} {spinner}",
-            Some(Extent { bytes: true, .. }) => {
-                "{msg} {bar:30} {percent} %, {binary_bytes_per_sec}, {eta} left"
-            }
-            Some(_) => "{msg} {bar:30} {percent} %, {eta} left",
+        let known = extent.and_then(|extent| Some((extent.done, extent.total?)));
+        let template = match known {
+            None => "{msg} {spinner} {prefix}",
+            Some(_) => "{msg} {bar:30} {percent} %{prefix}",
         };
         // The templates are ours.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        if let Some(extent) = extent {
-            bar.set_length(extent.total.max(extent.done));
-            bar.set_position(extent.done);
+        if let Some((done, total)) = known {
+            bar.set_length(total.max(done));
+            bar.set_position(done);
         }
+        bar.set_prefix(extent.map_or_else(String::new, |extent| speed(extent, taken)));
         bar.tick();
     }
 
@@ -59,5 +58,48 @@ impl Bar {
 
     fn lock(&self) -> MutexGuard<'_, Option<ProgressBar>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How fast it goes, from the beginning until now, and how long it takes at that speed.
+fn speed(extent: Extent, taken: Duration) -> String {
+    let seconds = taken.as_secs_f64().max(0.001);
+    let done = extent.done as f64;
+    let rate = BinaryBytes((done / seconds) as u64);
+    let left = |total: u64| match extent.done {
+        0 => String::new(),
+        _ => {
+            let left = total.saturating_sub(extent.done) as f64 * seconds / done;
+            format!(", {}s left", left.ceil() as u64)
+        }
+    };
+    match (extent.bytes, extent.total) {
+        (true, Some(total)) => format!(", {rate}/s{}", left(total)),
+        (true, None) => format!("{}, {rate}/s", BinaryBytes(extent.done)),
+        (false, Some(total)) => left(total),
+        (false, None) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(256 << 20, Some(1 << 30), true, ", 128.00 MiB/s, 6s left")]
+    #[case(0, Some(1 << 30), true, ", 0 B/s")]
+    #[case(256 << 20, None, true, "256.00 MiB, 128.00 MiB/s")]
+    #[case(1, Some(4), false, ", 6s left")]
+    #[case(7, Some(4), false, ", 0s left")]
+    fn speeds_are_of_all_the_time(
+        #[case] done: u64,
+        #[case] total: Option<u64>,
+        #[case] bytes: bool,
+        #[case] text: &str,
+    ) {
+        let extent = Extent { done, total, bytes };
+        assert_eq!(speed(extent, Duration::from_secs(2)), text);
     }
 }

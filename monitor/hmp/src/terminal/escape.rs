@@ -97,7 +97,9 @@ const UNSEEN: &[RangeInclusive<char>] = &[
 
 /// Control characters, and those that are not seen.
 fn acts(letter: char) -> bool {
-    letter.is_control() || UNSEEN.iter().any(|range| range.contains(&letter))
+    letter.is_control()
+        // The most by far, while a line is typed.
+        || !letter.is_ascii() && UNSEEN.iter().any(|range| range.contains(&letter))
 }
 
 #[cfg(test)]

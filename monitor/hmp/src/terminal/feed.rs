@@ -12,7 +12,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::stdio::{dup2_stdin, stdin};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
-use super::input::{ENDS, Input, Next};
+use super::input::{ENDS, Input, Next, Taker};
+use super::paste::units;
 
 /// How long what is behind the end of a line waits for the editor to end it. A key that ends most
 /// lines may not end this one (Ctrl-D in its middle), and a long line takes the editor longer. From
@@ -59,17 +60,18 @@ pub fn start(input: Arc<Input>) -> io::Result<()> {
 fn feed(input: &Input, ours: &OwnedFd, theirs: &OwnedFd) {
     let mut careful = false;
     loop {
-        let mut prompt = input.wanted();
-        match input.next() {
+        let mut prompt = input.wanted(Taker::Feed);
+        match input.next(Taker::Feed) {
             Next::Bytes(bytes) => {
+                let keys = units(&bytes);
                 let fed = match careful {
-                    true => bytes.iter().try_for_each(|byte| {
+                    true => keys.iter().try_for_each(|key| {
                         read(theirs)?;
                         // Who has read what came before reads this too.
                         prompt = input.prompt();
-                        write_all(ours, &[*byte])
+                        write_all(ours, key)
                     }),
-                    false => write_all(ours, &bytes),
+                    false => write_all(ours, &keys.concat()),
                 };
                 if fed.is_err() {
                     return;

@@ -16,6 +16,11 @@ use super::mode::{Mode, Terminal};
 /// Bytes that are kept; what is typed beyond waits in the terminal.
 const KEPT: usize = 1 << 20;
 
+/// Bytes that no hand types at once: more are about to come. They are waited for, since whoever shows
+/// them shows the whole line each time; for as long as this at most from one to the next.
+const MANY: usize = 1 << 10;
+const QUIET: Duration = Duration::from_millis(20);
+
 /// How long the rest of a character or of a key may take. A lone Esc is a key too.
 const REST: Duration = Duration::from_millis(30);
 
@@ -43,8 +48,8 @@ struct Queue {
     bytes: VecDeque<u8>,
     /// Why no more comes: the terminal is gone, or can't be read.
     ended: Option<Result<(), String>>,
-    /// Whether somebody waits at a prompt.
-    wanted: bool,
+    /// Who waits at a prompt.
+    wanted: Option<Taker>,
     /// How many prompts there were.
     prompts: u64,
     /// What is to be shown to whoever waits, in whatever mode.
@@ -53,6 +58,15 @@ struct Queue {
     lent: usize,
     /// Whether the reader leaves it alone.
     rests: bool,
+}
+
+/// Who takes what is typed at a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taker {
+    /// A line editor that reads a pseudo-terminal.
+    Feed,
+    /// Who shows the prompt.
+    Direct,
 }
 
 /// What comes next.
@@ -64,7 +78,7 @@ pub enum Next {
     Ended(Result<(), String>),
     /// [`Input::call`] was called.
     Called,
-    /// Nobody waits at a prompt any more.
+    /// The one who asks waits at no prompt any more.
     Unwanted,
 }
 
@@ -84,15 +98,15 @@ impl Input {
     }
 
     /// Somebody waits at a prompt.
-    pub fn want(&self) {
-        self.lock().wanted = true;
+    pub fn want(&self, taker: Taker) {
+        self.lock().wanted = Some(taker);
         self.changed.notify_all();
     }
 
     /// Nobody waits any more. Whether the next key is a Ctrl-C: then it is for what runs now.
     pub fn unwant(&self) -> bool {
         let mut queue = self.lock();
-        queue.wanted = false;
+        queue.wanted = None;
         queue.prompts += 1;
         self.changed.notify_all();
         let interrupts = queue.bytes.front() == Some(&ENDS[0]);
@@ -104,7 +118,7 @@ impl Input {
 
     /// Nobody waits for the answer any more: whoever asks in [`next`](Self::next) hears so.
     pub fn give_up(&self) {
-        self.lock().wanted = false;
+        self.lock().wanted = None;
         self.changed.notify_all();
     }
 
@@ -121,18 +135,28 @@ impl Input {
     }
 
     /// Waits for what comes next.
-    pub fn next(&self) -> Next {
+    pub fn next(&self, taker: Taker) -> Next {
         let mut queue = self.lock();
+        // Bytes without an end of a line that were there already.
+        let mut seen = 0;
         loop {
-            if !queue.wanted {
+            if queue.wanted != Some(taker) {
                 return Next::Unwanted;
             }
             if std::mem::take(&mut queue.called) {
                 return Next::Called;
             }
             if !queue.bytes.is_empty() {
-                let end = queue.bytes.iter().position(|byte| ENDS.contains(byte));
-                let length = end.map_or(queue.bytes.len(), |end| end + 1);
+                let mut behind = queue.bytes.iter().skip(seen);
+                let end = behind.position(|byte| ENDS.contains(byte));
+                let there = queue.bytes.len();
+                if end.is_none() && (MANY..KEPT).contains(&there) && there > seen {
+                    seen = there;
+                    let waited = self.changed.wait_timeout(queue, QUIET);
+                    queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    continue;
+                }
+                let length = end.map_or(there, |end| seen + end + 1);
                 let bytes = queue.bytes.drain(..length).collect();
                 self.changed.notify_all();
                 return Next::Bytes(bytes);
@@ -144,10 +168,10 @@ impl Input {
         }
     }
 
-    /// Waits until somebody waits at a prompt; returns its number.
-    pub fn wanted(&self) -> u64 {
+    /// Waits until this one waits at a prompt; returns its number.
+    pub fn wanted(&self, taker: Taker) -> u64 {
         let mut queue = self.lock();
-        while !queue.wanted {
+        while queue.wanted != Some(taker) {
             queue = self.wait(queue);
         }
         queue.prompts
@@ -187,6 +211,11 @@ impl Input {
         while !queue.rests && queue.ended.is_none() {
             queue = self.wait(queue);
         }
+    }
+
+    /// Whether another program has them.
+    pub fn is_lent(&self) -> bool {
+        self.lock().lent > 0
     }
 
     /// Takes them again, after as many calls as there were of [`pause`](Self::pause).

@@ -8,8 +8,19 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 use super::escape::for_terminal;
-use super::input::{Input, Next};
+use super::input::{Input, Next, Taker};
 use super::messages::Messages;
+
+/// How what is typed is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// As it is.
+    Text,
+    /// A star for each character.
+    Stars,
+    /// Not at all.
+    Nothing,
+}
 
 /// How a line ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,24 +49,24 @@ struct Line<'w> {
     out: &'w mut dyn Write,
     prompt: &'w str,
     text: String,
-    hidden: bool,
+    echo: Echo,
 }
 
-/// Reads a line. `hidden`: what is typed is shown as stars. `complete` is asked what could stand at
+/// Reads a line. `complete` is asked what could stand at
 /// the end of the text.
 pub fn read_line(
     input: &Input,
     messages: &Messages,
     out: &mut dyn Write,
     prompt: &str,
-    hidden: bool,
+    echo: Echo,
     complete: &mut dyn FnMut(&str) -> Completed,
 ) -> Read {
     let mut line = Line {
         out,
         prompt,
         text: String::new(),
-        hidden,
+        echo,
     };
     match line.edit(input, messages, complete) {
         Ok(read) => read,
@@ -72,7 +83,7 @@ impl Line<'_> {
     ) -> io::Result<Read> {
         self.show()?;
         loop {
-            let bytes = match input.next() {
+            let bytes = match input.next(Taker::Direct) {
                 Next::Bytes(bytes) => bytes,
                 Next::Called => {
                     let text = messages.take().unwrap_or_default();
@@ -110,7 +121,7 @@ impl Line<'_> {
                             self.put(verbatim)?;
                         }
                     }
-                    '\t' if !self.hidden => self.complete(complete)?,
+                    '\t' if self.echo == Echo::Text => self.complete(complete)?,
                     '\x1b' => skip_sequence(&mut keys),
                     key if key.is_control() => {}
                     key => self.put(key)?,
@@ -128,10 +139,10 @@ impl Line<'_> {
     }
 
     fn shown(&self, text: &str) -> String {
-        if self.hidden {
-            "*".repeat(text.chars().count())
-        } else {
-            for_terminal(text).into_owned()
+        match self.echo {
+            Echo::Text => for_terminal(text).into_owned(),
+            Echo::Stars => "*".repeat(text.chars().count()),
+            Echo::Nothing => String::new(),
         }
     }
 

@@ -4,7 +4,8 @@
 use std::io;
 use std::sync::Arc;
 
-use rustix::process::{Pid, Signal, getpid, kill_process};
+use nix::unistd;
+use rustix::process::{Signal, getpid, kill_process};
 use tokio::signal::unix::{self, SignalKind, signal};
 
 use super::input::Input;
@@ -29,7 +30,9 @@ async fn act(
     loop {
         tokio::select! {
             Some(()) = stops.recv() => {
-                if nobody_continues() {
+                // Whoever waits for the program that has the terminal stops after it: one that goes on
+                // would take what is typed to a shell.
+                if input.is_lent() || nobody_continues() {
                     continue;
                 }
                 terminal.lend()?;
@@ -38,6 +41,9 @@ async fn act(
             }
             // Also of one that was stopped in a way that can't be caught.
             Some(()) = continues.recv() => {
+                if input.is_lent() {
+                    continue;
+                }
                 terminal.reapply()?;
                 if terminal.mode() == Mode::Editing {
                     // The line is shown anew: the rich editor does so when the window changes.
@@ -51,16 +57,19 @@ async fn act(
 
 /// Whether nobody could let the program go on again: its group is orphaned (`xterm -e hmp`), and the
 /// system itself would not stop it.
-fn nobody_continues() -> bool {
-    let group = rustix::process::getpgrp();
-    let session = |pid| rustix::process::getsid(pid).ok();
+///
+/// Numbers are 0 of processes, groups and sessions outside the PID namespace (pid_namespaces(7)); the
+/// `Pid` of rustix can't be that.
+pub fn nobody_continues() -> bool {
+    let group = unistd::getpgrp();
+    let session = |pid| unistd::getsid(pid).ok();
     let ours = session(None);
-    let mut above = rustix::process::getppid();
-    while let Some(pid) = above {
+    let mut above = Some(unistd::getppid());
+    while let Some(pid) = above.filter(|pid| pid.as_raw() > 0) {
         if session(Some(pid)) != ours {
             return true;
         }
-        if rustix::process::getpgid(Some(pid)).ok() != Some(group) {
+        if unistd::getpgid(Some(pid)).ok() != Some(group) {
             return false;
         }
         // A script that runs it: who runs the script?
@@ -70,8 +79,8 @@ fn nobody_continues() -> bool {
 }
 
 /// The parent of a process, by `/proc`.
-fn parent(pid: Pid) -> Option<Pid> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).ok()?;
+fn parent(pid: unistd::Pid) -> Option<unistd::Pid> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-    Pid::from_raw(line.trim().parse().ok()?)
+    line.trim().parse().ok().map(unistd::Pid::from_raw)
 }

@@ -88,7 +88,7 @@ async fn requests_are_compact() {
     let (result, ()) = tokio::join!(call, async {
         let request = peer.request().await;
         let text = serde_json::to_string(&request).unwrap();
-        assert_eq!(text, r#"{"execute":"query-status","id":101}"#);
+        assert_eq!(text, r#"{"execute":"query-status"}"#);
         peer.reply(&request, json!({"running": true})).await;
     });
     assert_eq!(result.unwrap(), json!({"running": true}));
@@ -116,6 +116,179 @@ async fn replies_in_any_order_find_their_command() {
     assert_eq!(c.await.unwrap().unwrap(), "c");
     assert_eq!(events.recv().await.unwrap().name, "STOP");
     assert_eq!(events.recv().await.unwrap().name, "RESUME");
+}
+
+/// Which of the next requests have an id.
+async fn ids(peer: &mut Peer<DuplexStream>, count: usize) -> (Vec<Value>, Vec<bool>) {
+    let mut requests = Vec::new();
+    for _ in 0..count {
+        requests.push(peer.request().await);
+    }
+    let have = requests.iter().map(|request| request.get("id").is_some());
+    let have = have.collect();
+    (requests, have)
+}
+
+#[tokio::test]
+async fn only_what_is_not_alone_has_an_id() {
+    let (client, _events, mut peer) = pair(&Options::default()).await;
+    let (a, b) = (start(&client, "a"), start(&client, "b"));
+    let (requests, have) = ids(&mut peer, 2).await;
+    assert_eq!(have, [false, true]);
+    peer.reply(&requests[1], json!("b")).await;
+    peer.send(&json!({"return": "a"})).await;
+    assert_eq!(a.await.unwrap().unwrap(), "a");
+    assert_eq!(b.await.unwrap().unwrap(), "b");
+
+    let c = start(&client, "c");
+    let (_, have) = ids(&mut peer, 1).await;
+    assert_eq!(have, [false]);
+    // QEMU could not read it, or could and refuses.
+    peer.send(&json!({"error": {"class": "GenericError", "desc": "JSON parse error"}}))
+        .await;
+    assert_eq!(c.await.unwrap(), Err(QmpError::generic("JSON parse error")));
+    let d = start(&client, "d");
+    let (_, have) = ids(&mut peer, 1).await;
+    assert_eq!(have, [false]);
+    peer.send(&json!({"return": "d"})).await;
+    assert_eq!(d.await.unwrap().unwrap(), "d");
+    assert_eq!(client.strays(), 0);
+}
+
+#[tokio::test]
+async fn as_long_as_a_late_reply_may_come_there_are_ids() {
+    let (client, _events, mut peer) = pair(&Options::default()).await;
+    let given_up = start(&client, "a");
+    ids(&mut peer, 1).await;
+    given_up.abort();
+    settle().await;
+    let b = start(&client, "b");
+    let (b_request, have) = ids(&mut peer, 1).await;
+    assert_eq!(have, [true]);
+    peer.send(&json!({"return": "late"})).await;
+    peer.reply(&b_request[0], json!("b")).await;
+    assert_eq!(b.await.unwrap().unwrap(), "b");
+    let c = start(&client, "c");
+    let (_, have) = ids(&mut peer, 1).await;
+    assert_eq!(have, [false]);
+    peer.send(&json!({"return": "c"})).await;
+    assert_eq!(c.await.unwrap().unwrap(), "c");
+    assert_eq!(client.strays(), 1);
+}
+
+#[tokio::test]
+async fn who_replies_twice_gets_ids() {
+    let (client, _events, mut peer) = pair(&Options::default()).await;
+    let a = start(&client, "a");
+    ids(&mut peer, 1).await;
+    peer.write(b"{\"return\": 1}\r\n{\"return\": 2}\r\n").await;
+    assert_eq!(a.await.unwrap().unwrap(), 1);
+    settle().await;
+    let b = start(&client, "b");
+    let (requests, have) = ids(&mut peer, 1).await;
+    assert_eq!(have, [true]);
+    peer.reply(&requests[0], json!("b")).await;
+    assert_eq!(b.await.unwrap().unwrap(), "b");
+    assert_eq!(client.strays(), 1);
+}
+
+#[tokio::test]
+async fn ids_are_digits_that_nothing_in_flight_has() {
+    let (client, _events, mut peer) = pair(&Options {
+        first_id: Some(400),
+        ..Options::default()
+    })
+    .await;
+    let calls: Vec<_> = (0..8).map(|_| start(&client, "a")).collect();
+    let (mut requests, _) = ids(&mut peer, 8).await;
+    let of = |requests: &[Value]| -> Vec<Option<u64>> {
+        requests.iter().map(|r| r.get("id")?.as_u64()).collect()
+    };
+    let expected = [
+        None,
+        Some(1),
+        Some(2),
+        Some(3),
+        Some(4),
+        Some(5),
+        Some(6),
+        Some(7),
+    ];
+    assert_eq!(of(&requests), expected);
+    peer.reply(&requests.remove(4), json!(0)).await;
+    peer.reply(&requests.remove(1), json!(0)).await;
+    settle().await;
+    let more: Vec<_> = (0..2).map(|_| start(&client, "b")).collect();
+    let (more_requests, _) = ids(&mut peer, 2).await;
+    assert_eq!(of(&more_requests), [Some(8), Some(9)]);
+    peer.reply(&more_requests[0], json!(0)).await;
+    settle().await;
+    let third = start(&client, "c");
+    let (third_request, _) = ids(&mut peer, 1).await;
+    assert_eq!(of(&third_request), [Some(1)]);
+
+    // What nobody asked for makes it wary.
+    peer.send(&json!({"return": {}, "id": 77})).await;
+    peer.reply(&third_request[0], json!(0)).await;
+    third.await.unwrap().unwrap();
+    let fourth = start(&client, "d");
+    let (fourth_request, _) = ids(&mut peer, 1).await;
+    assert_eq!(of(&fourth_request), [Some(401)]);
+    requests.extend(more_requests.into_iter().skip(1));
+    requests.extend(fourth_request);
+    for request in &requests {
+        peer.reply(request, json!(0)).await;
+    }
+    for call in calls.into_iter().chain(more).chain([fourth]) {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(client.strays(), 1);
+}
+
+#[tokio::test]
+async fn long_requests_and_those_of_a_relayed_connection_have_ids() {
+    let (client, _events, mut peer) = pair(&Options::default()).await;
+    let long = json!({"a": "x".repeat(1000)});
+    let call = client.execute("a", long);
+    let (result, have) = tokio::join!(call, async {
+        let (requests, have) = ids(&mut peer, 1).await;
+        peer.reply(&requests[0], json!(1)).await;
+        have
+    });
+    assert_eq!((result.unwrap(), have), (json!(1), vec![true]));
+    let relayed = Options {
+        relayed: true,
+        ..Options::default()
+    };
+    let (client, _events, mut peer) = pair(&relayed).await;
+    let call = start(&client, "a");
+    let (requests, have) = ids(&mut peer, 1).await;
+    assert_eq!(have, [true]);
+    peer.reply(&requests[0], json!(1)).await;
+    assert_eq!(call.await.unwrap().unwrap(), 1);
+}
+
+#[rstest]
+#[case(json!({"return": {}}), "a reply without id")]
+#[case(
+    json!({"error": {"class": "GenericError", "desc": "JSON parse error"}}),
+    "a reply without id: JSON parse error"
+)]
+#[tokio::test]
+async fn a_reply_that_lacks_its_id_ends_the_connection(
+    #[case] reply: Value,
+    #[case] message: &str,
+) {
+    let (client, _events, mut peer) = pair(&Options::default()).await;
+    let (a, b) = (start(&client, "a"), start(&client, "b"));
+    ids(&mut peer, 2).await;
+    peer.send(&json!({"return": "a"})).await;
+    peer.send(&reply).await;
+    assert_eq!(a.await.unwrap().unwrap(), "a");
+    let Err(QmpError::Protocol { reason, .. }) = b.await.unwrap() else {
+        panic!("no protocol error");
+    };
+    assert_eq!(reason, message);
 }
 
 #[tokio::test]
@@ -163,6 +336,40 @@ async fn an_earlier_clients_reply_may_come_after_the_greeting() {
         peer.reply(&request, json!({})).await;
     });
     connected.unwrap();
+}
+
+/// As a QEMU did that was stopped while it worked for an earlier client.
+#[tokio::test]
+async fn an_earlier_clients_reply_may_come_before_the_greeting() {
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let mut peer = Peer::new(theirs);
+    let options = Options::default();
+    let (connected, ()) = tokio::join!(Client::from_stream(ours, &options), async {
+        // More than a greeting may have.
+        let long: Vec<_> = (0..20_000)
+            .map(|n| json!({"name": n, "type": "x"}))
+            .collect();
+        peer.send(&json!({"return": long, "id": 7})).await;
+        peer.send(&json!({"event": "STOP", "timestamp": {"seconds": 1, "microseconds": 2}}))
+            .await;
+        peer.greet().await;
+    });
+    connected.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_neither_a_reply_nor_a_greeting_is_not_qmp() {
+    for message in [json!({}), json!({"error": 1}), json!({"event": "X"})] {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let mut peer = Peer::new(theirs);
+        let options = Options::default();
+        let connecting = Client::from_stream(ours, &options);
+        let (connected, ()) = tokio::join!(connecting, peer.send(&message));
+        assert!(
+            matches!(connected, Err(ConnectError::NotQmp(_))),
+            "{message}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -225,11 +432,6 @@ async fn a_reply_before_the_end_counts() {
     "a message starts with \"qemu: fatal error\""
 )]
 #[case(b"{]}", "key must be a string")]
-#[case(b"{\"return\":{}}", "a reply without id")]
-#[case(
-    b"{\"error\":{\"class\":\"GenericError\",\"desc\":\"JSON parse error\"}}",
-    "a reply without id: JSON parse error"
-)]
 #[case(b"{}", "neither reply nor event")]
 #[case(b"{\"event\":null}", "an event without a name")]
 #[case(b"{\"return\":\"\xff\",\"id\":1}", "invalid unicode code point")]

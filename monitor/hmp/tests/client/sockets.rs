@@ -367,6 +367,7 @@ enum Step {
     /// Answers it a second time.
     Again,
     Event,
+    /// Answers what was not asked. Ids of one digit are those in flight.
     Stray(u64),
 }
 
@@ -375,9 +376,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (0_usize..8).prop_map(Step::Reply),
         1 => Just(Step::Again),
         2 => Just(Step::Event),
-        1 => (0_u64..99).prop_map(Step::Stray),
+        1 => (10_u64..99).prop_map(Step::Stray),
     ];
     prop::collection::vec(step, 0..60)
+}
+
+/// The number that it was given; with its id if it has one.
+fn reply_to(request: &Value) -> Value {
+    let mut reply = json!({"return": request["arguments"]["n"]});
+    if let Some(id) = request.get("id") {
+        reply["id"] = id.clone();
+    }
+    reply
 }
 
 /// Runs `count` commands against a peer that follows `steps` and then answers what is left, in
@@ -406,12 +416,17 @@ async fn play(count: usize, steps: Vec<Step>, cuts: Vec<usize>) {
             Step::Reply(place) => {
                 let request = waiting.remove(place % waiting.len());
                 last = Some(request.clone());
-                json!({"return": request["arguments"]["n"], "id": request["id"]})
+                reply_to(&request)
             }
             Step::Again => {
                 let Some(request) = &last else { continue };
                 strays += 1;
-                json!({"id": request["id"], "error": {"class": "GenericError", "desc": "again"}})
+                match request.get("id") {
+                    Some(id) => {
+                        json!({"id": id, "error": {"class": "GenericError", "desc": "again"}})
+                    }
+                    None => reply_to(request),
+                }
             }
             Step::Event => {
                 sent += 1;

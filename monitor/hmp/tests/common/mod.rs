@@ -9,6 +9,7 @@ pub mod linux;
 #[cfg(feature = "repl")]
 pub mod listener;
 pub mod peer;
+pub mod picture;
 #[cfg(feature = "repl")]
 pub mod program;
 #[cfg(feature = "repl")]
@@ -17,5 +18,6 @@ pub mod qemu;
 pub mod random;
 #[cfg(feature = "repl")]
 pub mod roms;
+pub mod rows;
 pub mod screen;
 pub mod steps;

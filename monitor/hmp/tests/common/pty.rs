@@ -39,7 +39,7 @@ job = os.fork()
 if job == 0:
     os.setpgid(0, 0)
     os.tcsetpgrp(0, os.getpid())
-    for number in (signal.SIGTTOU, signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    for number in (signal.SIGTTOU, signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP):
         signal.signal(number, signal.SIG_DFL)
     os.execv(sys.argv[1], sys.argv[1:])
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
@@ -79,7 +79,8 @@ impl Terminal {
         Pid::from_raw(children.split_whitespace().next()?.parse().ok()?)
     }
 
-    fn run(
+    /// As it begins: `command`, in front of its arguments.
+    pub fn run(
         mut command: std::process::Command,
         socket: &Path,
         folder: &Path,

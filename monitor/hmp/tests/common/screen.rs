@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::termios::{Winsize, tcsetwinsize};
 
+use super::picture::svg;
 use super::program::Mock;
 use super::pty::{PATIENCE, Terminal};
 
@@ -87,10 +88,25 @@ impl Screen {
             .collect()
     }
 
+    /// The screen as SVG.
+    pub fn picture(&self) -> String {
+        svg(self.parser.screen())
+    }
+
     /// The row that the cursor is in.
     pub fn line(&self) -> String {
         let (row, _) = self.parser.screen().cursor_position();
         self.rows()[usize::from(row)].clone()
+    }
+
+    /// The last prompt with what is typed behind it, on as many rows as that takes.
+    pub fn typed(&self) -> String {
+        let rows = self.rows();
+        let first = rows.iter().rposition(|row| row.starts_with("(qemu)"));
+        let rows = &rows[first.unwrap_or(0)..];
+        let width = usize::from(COLUMNS);
+        let rows: Vec<String> = rows.iter().map(|row| format!("{row:width$}")).collect();
+        rows.concat().trim_end().to_owned()
     }
 
     /// The cell's colours at a text on the screen: whether it is dim, and its colour.
@@ -129,7 +145,8 @@ impl Screen {
         let deadline = Instant::now() + PATIENCE;
         while !holds(self) {
             if !self.look(Duration::from_millis(100)) && Instant::now() > deadline {
-                panic!("no {what:?} in {:#?}", self.rows());
+                let bytes = String::from_utf8_lossy(&self.terminal.all);
+                panic!("no {what:?} in {:#?} of {bytes:?}", self.rows());
             }
         }
     }

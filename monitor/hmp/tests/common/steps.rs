@@ -266,7 +266,8 @@ impl Player {
         let at = asked.iter().position(
             |step| matches!(step, Step::Asked(of, with, _) if of == command && with == arguments),
         );
-        if at.is_none() && self.lenient {
+        // Whether the VM runs says only what counts as a pause: not every recording has it.
+        if at.is_none() && (self.lenient || command == "query-status") {
             return Err(QmpError::generic("not recorded"));
         }
         let at = at.unwrap_or_else(|| panic!("{command} {arguments} was not recorded"));

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use hmp::host::Unattended;
 use hmp_engine::command::route::Passthrough;
 use hmp_engine::engine::{Monitor, Outcome, Ran};
+use hmp_engine::format::sign::Sign as _;
 use hmp_engine::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -179,7 +180,7 @@ impl Guest {
 
     /// Writes memory into the file that was given, as far as `readable` says; how many bytes.
     fn save(&self, arguments: &Value, readable: impl Fn(u64) -> bool) -> u64 {
-        let start = arguments["val"].as_i64().unwrap().cast_unsigned();
+        let start = arguments["val"].as_i64().unwrap().as_unsigned();
         let size = arguments["size"].as_u64().unwrap();
         let addresses = (0..size).map(|offset| start.wrapping_add(offset));
         let bytes: Vec<u8> = addresses.take_while(|a| readable(*a)).map(byte).collect();
@@ -245,7 +246,7 @@ impl Guest {
             "pmemsave" => {
                 let (start, size) = (number("val"), number("size"));
                 ask(format!("pmemsave {start:#x} {size:#x}"));
-                let written = |_| self.unwritten != Some(start.cast_unsigned());
+                let written = |_| self.unwritten != Some(start.as_unsigned());
                 self.save(arguments, written);
                 json!({})
             }

@@ -92,14 +92,22 @@ async fn instructions_that_are_not_certain() {
     }
 }
 
-/// A board with an interrupt controller at 0x8000000, whose registers are different for each CPU.
+/// A board with an interrupt controller at 0x8000000, whose registers are different for each CPU, and
+/// one at 0x9000000 that is seen through an alias.
 fn board(cpus: u64) -> MockQmp {
     let list = |arguments: &serde_json::Value| {
         let child =
             |name: &str, kind: &str| json!({"name": name, "type": format!("child<{kind}>")});
         let list = match arguments["path"].as_str().unwrap() {
             "/" => vec![child("machine", "vexpress-machine")],
-            "/machine" => vec![child("unattached", "container")],
+            "/machine" => vec![
+                child("unattached", "container"),
+                child("soc", "xlnx-zynqmp"),
+            ],
+            "/machine/soc" => vec![
+                child("gic", "arm_gic"),
+                child("zynqmp-gic-alias[3]", "memory-region"),
+            ],
             "/machine/unattached" => vec![
                 child("system[0]", "memory-region"),
                 child("device[0]", "arm_gic"),
@@ -111,16 +119,19 @@ fn board(cpus: u64) -> MockQmp {
     };
     let get = move |arguments: &serde_json::Value| {
         let path = arguments["path"].as_str().unwrap();
+        let alias = path.ends_with("zynqmp-gic-alias[3]");
         let value = match (
-            path.ends_with("gic_dist[0]"),
+            path.ends_with("gic_dist[0]") || alias,
             arguments["property"].as_str().unwrap(),
         ) {
+            (true, "addr") if alias => json!(0x900_0000),
             (true, "addr") => json!(0x800_0000),
             (true, "size") => json!(0x1000),
             (true, "container") => json!("/machine/unattached/system[0]"),
             (false, "size") => json!(u64::MAX),
             (false, "num-cpu") => json!(cpus),
             (false, "type") if path.ends_with("device[0]") => json!("arm_gic"),
+            (false, "type") if path.ends_with("soc") => json!("xlnx-zynqmp"),
             (false, "type") => json!("vexpress-a9-machine"),
             _ => json!(0),
         };
@@ -141,6 +152,9 @@ async fn registers_of_each_cpu() {
     for (cpus, arch, line, refused) in [
         (2, "arm", "xp/4xw 0x8000000", true),
         (2, "aarch64", "xp/1xb 0x8000fff", true),
+        (2, "aarch64", "xp/1xb 0x9000fff", true),
+        (2, "aarch64", "xp/1xb 0x9001000", false),
+        (1, "aarch64", "xp/1xb 0x9000fff", false),
         (2, "arm", "x/2xg 0x7fffff8", true),
         (2, "arm", "xp/1xb 0x8001000", false),
         (2, "arm", "xp/8xb 0x7fffff8", false),
@@ -159,6 +173,70 @@ async fn registers_of_each_cpu() {
             refused,
             "{arch} {line}: {answer}"
         );
+    }
+}
+
+/// A board with one PowerPC CPU of this type.
+fn powerpc(target: &'static str, model: &'static str, family: &'static str) -> MockQmp {
+    let base = format!("power{}-cpu", &target[1..]);
+    let kind = format!("{model}-{base}");
+    let types = json!([
+        {"name": format!("{family}-family-{base}"), "abstract": true, "parent": base},
+        {"name": kind, "parent": format!("{family}-family-{base}")},
+    ]);
+    MockQmp::scripted()
+        .command(
+            "query-cpus-fast",
+            json!([{"cpu-index": 0, "qom-path": "/cpu"}]),
+        )
+        .command("qom-get", json!(kind))
+        .command("qom-list-types", types)
+        .command("qom-list", json!([]))
+        .command("add-fd", json!({}))
+        .command("remove-fd", json!({}))
+        .command("memsave", json!({}))
+}
+
+/// On CPUs whose MMU has 32 bits, addresses of more harm.
+#[tokio::test]
+async fn addresses_beyond_segments() {
+    for (target, model, family, line, refused) in [
+        ("ppc64", "750_v3.1", "750", "x/2xw 0xc000000000000000", true),
+        ("ppc64", "750_v3.1", "750", "x -16", true),
+        ("ppc64", "750_v3.1", "750", "x/i 0x200000000", true),
+        ("ppc64", "750_v3.1", "750", "x/2xw 0x1fffffff8", false),
+        ("ppc64", "750_v3.1", "750", "x/3xw 0x1fffffff8", true),
+        (
+            "ppc64",
+            "603e_v4.1",
+            "603E",
+            "gva2gpa 0xc000000000000000",
+            true,
+        ),
+        ("ppc64", "603e_v4.1", "603E", "gva2gpa 0xc0000000", false),
+        ("ppc64", "604", "604", "memsave 0x200000000 1 \"f\"", true),
+        ("ppc64", "604", "604", "memsave 0xfff00100 1 \"f\"", false),
+        ("ppc64", "604", "604", "xp/2xw 0xc000000000000000", false),
+        (
+            "ppc64",
+            "power9_v2.2",
+            "POWER9",
+            "x/2xw 0xc000000000000000",
+            false,
+        ),
+        ("ppc64", "e5500", "e5500", "x/2xw 0xc000000000000000", false),
+        (
+            "ppc",
+            "750_v3.1",
+            "750",
+            "memsave 0x200000000 1 \"f\"",
+            true,
+        ),
+        ("ppc", "750_v3.1", "750", "x/2xw 0x2fff00100", false),
+    ] {
+        let answer = answer_of(powerpc(target, model, family), target, line).await;
+        let starts = answer.starts_with("refused: ");
+        assert_eq!(starts, refused, "{target} {model} {line}: {answer}");
     }
 }
 

@@ -14,6 +14,7 @@ mod help;
 mod hosts;
 mod migration_info;
 mod option_strings;
+mod own_means;
 mod permissions;
 mod qtree;
 mod replies;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use hmp::host::Unattended;
 use hmp_engine::command::route::Passthrough;
-use hmp_engine::engine::Monitor;
+use hmp_engine::engine::{Monitor, Outcome};
 use hmp_engine::host::Risk;
 use hmp_engine::qemu::caps::Caps;
 use hmp_engine::qmp::version::{Version, v};
@@ -112,6 +112,48 @@ async fn guards(#[case] command: &'static str, #[case] answer: Value, #[case] re
         let asked = qmp.qemu.0.lock().unwrap();
         let sent = ["xen-save-devices-state", "add-fd", "getfd"];
         assert!(!asked.iter().any(|command| sent.contains(&command.as_str())));
+    }
+}
+
+/// A QEMU that answers nothing in time, and all later.
+#[derive(Default)]
+struct Slow(Mutex<Vec<String>>);
+
+impl Qmp for Slow {
+    fn execute<'a>(&'a self, command: &'a str, _: Value) -> BoxFuture<'a, QmpResult> {
+        self.0.lock().unwrap().push(command.to_owned());
+        let error = QmpError::Timeout {
+            command: command.to_owned(),
+            seconds: 1,
+        };
+        Box::pin(async { Err(error) })
+    }
+}
+
+/// What would crash this QEMU is not sent because the question whether it would was not answered in
+/// time.
+#[rstest]
+#[case("qom-set m0 policy bind", "qom-set")]
+#[case("set_password vnc secret -d x", "set_password")]
+#[case("drive_add 0 if=none,file=f", "blockdev-add")]
+#[tokio::test]
+async fn a_danger_that_can_t_be_asked_about(#[case] line: &str, #[case] harmful: &str) {
+    for version in [v(7, 2), v(10, 0), v(11, 1)] {
+        let qmp = Arc::new(Slow::default());
+        let builder = Monitor::builder(qmp.clone()).host(Arc::new(Unattended));
+        let builder = builder.passthrough(Passthrough::Never);
+        let mut monitor = builder.build_with(caps(version));
+        let mut text = String::new();
+        let ran = monitor.run_line(line, &mut text).await;
+        let asked = qmp.0.lock().unwrap();
+        let first = asked.first();
+        if ran.outcome != Outcome::Failed {
+            assert!(matches!(ran.outcome, Outcome::Disconnected(_)), "{ran:?}");
+            assert_eq!(asked.len(), 1, "{asked:?}");
+        }
+        if first.is_some_and(|first| first != harmful) {
+            assert!(!asked.iter().any(|name| name == harmful), "{asked:?}");
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `info qtree` of small machines: what is shown, and what a note says is missing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use mock_qmp::{Answer, MockQmp};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -165,6 +168,20 @@ async fn a_tree_that_is_whole() {
         tree(timers().version("9.1.3")).await,
         TIMERS.to_owned() + note
     );
+}
+
+#[tokio::test]
+async fn a_tree_with_a_note_is_asked_for_once() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let mock = timers()
+        .version("9.1.3")
+        .command_with("query-pci", move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+            json!([]).into()
+        });
+    assert!(tree(mock).await.contains("note: "));
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 /// A device of a type that no table has.

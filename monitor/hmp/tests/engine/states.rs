@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hmp_engine::command::route::Passthrough;
-use hmp_engine::engine::Monitor;
+use hmp_engine::engine::{Monitor, Outcome};
 use hmp_engine::host::Risk;
 use hmp_engine::qemu::caps::Caps;
 use hmp_engine::qmp::version::Version;
 use hmp_engine::table::{INFO, MAIN};
 
 use crate::common::random::Random;
-use crate::common::steps::{Moment, Player, folder};
+use crate::common::steps::{Moment, Player, Step, folder};
 
 /// A monitor of a VM whose steps are played.
 fn monitor(player: &Arc<Player>, moment: &Moment) -> Monitor {
@@ -73,6 +73,25 @@ async fn states_are_shown_as_the_builtin_showed_them() {
         player.line(&[]);
     }
     assert!(count > 2000, "{count}");
+}
+
+/// The tables of a real system lie near each other, and are read together: `info mem` of the kernel
+/// that was recorded looks at more than 100.
+#[tokio::test]
+async fn tables_are_read_together() {
+    let text = std::fs::read_to_string(folder().join("11.1-x86_64-linux.json")).unwrap();
+    let moment: Moment = serde_json::from_str(&text).unwrap();
+    let line = moment.lines.iter().find(|line| line.line == "info mem");
+    let player = Arc::new(Player::default());
+    player.line(&line.unwrap().steps);
+    let mut text = String::new();
+    // A request more would be none of those that were made.
+    let mut monitor = monitor(&player, &moment);
+    let ran = monitor.run_line("info mem", &mut text).await;
+    assert_eq!(ran.outcome, Outcome::Done);
+    let asked = line.unwrap().steps.iter();
+    let reads = asked.filter(|step| matches!(step, Step::Asked(name, ..) if name == "pmemsave"));
+    assert!(reads.count() < 40);
 }
 
 /// Whatever QEMU writes: nothing panics, and nothing takes long. Every state is damaged in a few

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::common::engine::connect;
-use crate::common::qemu::{Qemu, skipped};
+use crate::common::qemu::{Qemu, qemus, skipped};
 use crate::common::roms::builtin;
 use crate::common::steps::{Recorder, Step};
 use crate::pc::{has, pcs};
@@ -183,4 +183,30 @@ async fn a_target_that_crashes() {
     let client = connect(&qemu).await;
     refused(&client, &LINES[..2], "blocked: ", name).await;
     assert!(qemu.lives());
+}
+
+/// CPUs whose state has parts that are not read.
+#[tokio::test]
+async fn cpus_that_are_not_known() {
+    for program in qemus() {
+        let name = program.display().to_string();
+        for (target, machine, lines, reason) in [
+            ("arm", &["-M", "lm3s6965evb"][..], 2, "M profile"),
+            ("arm", &["-M", "mps3-an536"], 2, "without an MMU"),
+            (
+                "riscv64",
+                &["-M", "virt", "-bios", "none", "-cpu", "lowrisc-ibex"],
+                1,
+                "32 bits",
+            ),
+        ] {
+            if !name.ends_with(target) {
+                continue;
+            }
+            let qemu = Qemu::start(&program, machine);
+            let client = connect(&qemu).await;
+            let lines = &["info registers -a", "x/i 0"][..lines];
+            refused(&client, lines, reason, &name).await;
+        }
+    }
 }

@@ -95,27 +95,69 @@ const T32: &[u32] = &[
     0x0000_f240, // movw
 ];
 
+/// Those of PowerPC.
+const PPC: &[u32] = &[
+    0x3860_0000, // li
+    0x3c60_0000, // lis
+    0x7c00_0214, // add
+    0x7c00_0050, // subf
+    0x7c00_0378, // or
+    0xe800_0000, // ld
+    0xf800_0000, // std
+    0x8000_0000, // lwz
+    0x9000_0000, // stw
+    0x8800_0000, // lbz
+    0x4800_0001, // bl
+    0x4182_0000, // beq
+    0x4e80_0020, // blr
+    0x4e80_0420, // bctr
+    0x7c08_02a6, // mflr
+    0x7c08_03a6, // mtlr
+    0x2c00_0000, // cmpwi
+    0x7800_0000, // rldicl
+    0x5400_0000, // rlwinm
+    0x7c00_0026, // mfcr
+    0x6000_0000, // nop
+    0x7c00_04ac, // sync
+    0xfc00_002a, // fadd
+];
+
 /// What code is made of: instructions, and how many of each one's low bits are registers and numbers.
 struct Kind {
     instructions: &'static [u32],
     varied: u64,
     narrow: bool,
+    big_endian: bool,
 }
 
 const A64_CODE: Kind = Kind {
     instructions: A64,
     varied: 0x400,
     narrow: false,
+    big_endian: false,
 };
 const A32_CODE: Kind = Kind {
     instructions: A32,
     varied: 0x100,
     narrow: false,
+    big_endian: false,
 };
 const T32_CODE: Kind = Kind {
     instructions: T32,
     varied: 8,
     narrow: true,
+    big_endian: false,
+};
+
+const PPC_BIG: Kind = Kind {
+    instructions: PPC,
+    varied: 0x400,
+    narrow: false,
+    big_endian: true,
+};
+const PPC_LITTLE: Kind = Kind {
+    big_endian: false,
+    ..PPC_BIG
 };
 
 impl Kind {
@@ -131,7 +173,11 @@ impl Kind {
             };
             // Three high bits that are set, and two that are not both clear, begin a pair.
             let short = self.narrow && (word & 0xffff) >> 11 < 0x1d;
-            bytes.extend(&word.to_le_bytes()[..if short { 2 } else { 4 }]);
+            let word = match self.big_endian {
+                true => word.to_be_bytes(),
+                false => word.to_le_bytes(),
+            };
+            bytes.extend(&word[..if short { 2 } else { 4 }]);
         }
         bytes
     }
@@ -144,6 +190,8 @@ struct Setup {
     start: u64,
     code: Kind,
     begin: &'static [u32],
+    /// What its registers show then.
+    done: &'static str,
     allow: Risk,
 }
 
@@ -171,6 +219,27 @@ const fn to_narrow(status: u32, stay: u32) -> [u32; 17] {
     words
 }
 
+/// Where a CPU of 32 bits stays, and where it goes on with those of 16 bits.
+const STAY_A32: &[u32] = &[0xeaff_fffe];
+const STAY_T32: &[u32] = &[
+    0xe28f_0001, // add r0, pc, #1
+    0xe12f_ff10, // bx r0
+    0xe7fe_e7fe, // b .
+];
+
+/// What a POWER CPU begins with, as the firmware of the machine pseries.
+const FIRMWARE: usize = 0x100;
+const STAY_PPC_BIG: &[u32] = &[0x4800_0000];
+const TO_PPC_LITTLE: &[u32] = &[
+    0x7c60_00a6, // mfmsr r3
+    0x6063_0001, // ori r3, r3, 1
+    0x7c7b_03a6, // mtsrr1 r3
+    0x3880_0118, // li r4, 0x118
+    0x7c9a_03a6, // mtsrr0 r4
+    0x4c00_0024, // rfid
+    0x0000_0048, // b .
+];
+
 fn setups(program: &Path) -> Vec<Setup> {
     let name = program.file_name().unwrap().to_string_lossy();
     let virt = |cpu: &'static [&'static str], code, begin, allow| Setup {
@@ -178,7 +247,12 @@ fn setups(program: &Path) -> Vec<Setup> {
         start: START,
         code,
         begin,
+        done: "R15=40300040",
         allow,
+    };
+    let risky = |cpu, code, begin, done| Setup {
+        done,
+        ..virt(cpu, code, begin, Risk::Risky)
     };
     if name.contains("aarch64") {
         let (certain, read) = (&["-cpu", "a64fx"], &["-cpu", "cortex-a57"]);
@@ -194,6 +268,19 @@ fn setups(program: &Path) -> Vec<Setup> {
             start: 0x3d0_0890,
             ..virt(&[], A64_CODE, &[], Risk::Safe)
         }]
+    } else if name.ends_with("arm") {
+        let (old, eighth) = (&["-cpu", "cortex-a15"], &["-cpu", "max"]);
+        vec![
+            risky(old, A32_CODE, STAY_A32, "R15=40300000"),
+            risky(old, T32_CODE, STAY_T32, "R15=40300008"),
+            risky(eighth, A32_CODE, STAY_A32, "R15=40300000"),
+            risky(eighth, T32_CODE, STAY_T32, "R15=40300008"),
+        ]
+    } else if name.contains("ppc64") {
+        vec![
+            risky(&[], PPC_BIG, STAY_PPC_BIG, "NIP 0000000000000100"),
+            risky(&[], PPC_LITTLE, TO_PPC_LITTLE, "NIP 0000000000000118"),
+        ]
     } else {
         Vec::new()
     }
@@ -217,13 +304,29 @@ async fn decoded_alike(program: &Path, setup: &Setup) {
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let start = setup.start;
-    let mut args = ["-m", "64M"].map(str::to_owned).to_vec();
+    let name = program.file_name().unwrap().to_string_lossy();
+    let ppc = name.contains("ppc64");
+    // Memory of the machine begins elsewhere.
+    let start = if ppc { start - 0x4000_0000 } else { start };
+    let memory = if ppc { "256M" } else { "64M" };
+    let mut args = ["-m", memory].map(str::to_owned).to_vec();
     args.extend(setup.args.iter().map(|arg| (*arg).to_owned()));
-    if start == START {
-        let begin = setup.begin.iter().flat_map(|word| word.to_le_bytes());
+    if setup.start == START {
+        let words = setup.begin.iter();
+        let begin = match ppc {
+            true => Vec::new(),
+            false => words.clone().flat_map(|word| word.to_le_bytes()).collect(),
+        };
+        if ppc {
+            let firmware = folder.path().join("firmware");
+            let mut bytes = vec![0; FIRMWARE];
+            bytes.extend(words.flat_map(|word| word.to_be_bytes()));
+            std::fs::write(&firmware, bytes).unwrap();
+            args.extend(["-bios".into(), firmware.display().to_string()]);
+        }
         let files = [
             ("code", start, setup.code.code(&mut random)),
-            ("begin", BEGIN, begin.collect()),
+            ("begin", BEGIN, begin),
         ];
         for (file, place, bytes) in files.into_iter().filter(|(_, _, bytes)| !bytes.is_empty()) {
             let path = folder.path().join(file);
@@ -234,7 +337,7 @@ async fn decoded_alike(program: &Path, setup: &Setup) {
                 path.display()
             ));
         }
-        if !setup.begin.is_empty() {
+        if !setup.begin.is_empty() && !ppc {
             args.extend([
                 "-device".into(),
                 format!("loader,addr={BEGIN:#x},cpu-num=0"),
@@ -245,7 +348,7 @@ async fn decoded_alike(program: &Path, setup: &Setup) {
     let qemu = Qemu::start(program, &args);
     let client = connect(&qemu).await;
     if !setup.begin.is_empty() {
-        run_until(&client, |registers| registers.contains("R15=40300040")).await;
+        run_until(&client, |registers| registers.contains(setup.done)).await;
     }
     let version = client.execute("query-version", Value::Null).await.unwrap();
     // It has the disassembler of the same release as ours.
@@ -334,5 +437,48 @@ async fn instructions_are_decoded_in_the_mode_of_the_cpu() {
             lines > 300 && same * 10 > lines * 8,
             "{name}: {same} of {lines}"
         );
+    }
+}
+
+/// Old releases of targets of 32 bits take an address for a signed number, and drop what is above.
+#[tokio::test]
+async fn addresses_of_more_than_32_bits() {
+    for program in qemus() {
+        let name = program.display().to_string();
+        let arm = name.ends_with("arm");
+        if !arm && !name.ends_with("i386") {
+            continue;
+        }
+        let args = if arm {
+            &["-cpu", "cortex-a15"][..]
+        } else {
+            &[]
+        };
+        let qemu = Qemu::start(&program, args);
+        let client = connect(&qemu).await;
+        let mut monitor = monitor(&client, Risk::Risky).await;
+        for address in [
+            "0x100000000",
+            "0x140000000",
+            "0x1000f0000",
+            "0xffffffff000ffff0",
+            "0xfffffff8",
+            "0xfffffffff0",
+            "0x80000000",
+            "-8",
+        ] {
+            for command in ["x/2i", "xp/2i", "x/2xw"] {
+                let line = format!("{command} {address}");
+                let theirs = builtin(&client, &line, None).await;
+                let mut ours = String::new();
+                run(&mut monitor, &line, &mut ours).await;
+                // A note says that a device may be there.
+                let places = |text: &str| -> Vec<String> {
+                    let lines = text.lines().filter(|line| !line.starts_with("note: "));
+                    lines.map(|line| bytes_of(line).to_owned()).collect()
+                };
+                assert_eq!(places(&ours), places(&theirs), "{name}: {line}");
+            }
+        }
     }
 }

@@ -81,6 +81,7 @@ async fn registers_are_shown_as_the_builtin_shows_them() {
                     "info registers -a",
                     "info registers -a 5",
                     "info registers 7",
+                    "info registers 0x80000000",
                     "info lapic",
                     "info lapic 0",
                     "info lapic 1",

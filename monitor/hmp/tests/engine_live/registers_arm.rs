@@ -204,13 +204,51 @@ impl Kind {
     }
 }
 
-/// Switches tables on, and stays: as a system, or as a program.
-fn mapping(kind: Kind, program: bool, guards: bool) -> Vec<u8> {
+/// Whose tables: a system's, those of one below a hypervisor's level, a hypervisor's that has no
+/// programs, and those of one that is a system itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Whose {
+    System,
+    Below,
+    Hypervisor,
+    Host,
+}
+
+impl Whose {
+    fn is_at_el2(self) -> bool {
+        matches!(self, Self::Hypervisor | Self::Host)
+    }
+
+    fn machine(self) -> &'static str {
+        match self {
+            Self::System => "virt",
+            _ => "virt,virtualization=on",
+        }
+    }
+}
+
+/// Switches tables on, and stays: as a system, or as a program. Also where it stays then.
+fn mapping(kind: Kind, whose: Whose, program: bool, guards: bool) -> (Vec<u8>, u64) {
     let load = |register: u32, from: u32, number: u32| {
         0x5800_0000 | (0x40 + 2 * number - from) << 5 | register
     };
     let mut words: Vec<u32> = Vec::new();
-    // ttbr0_el1, ttbr1_el1, tcr_el1, elr_el1, spsr_el1: from behind the code.
+    if whose == Whose::Below {
+        // From behind the code: hcr_el2; elr_el2 and spsr_el2, and on to EL1 behind this.
+        for (number, write) in [(6, 0xd51c_1100), (7, 0xd51c_4020), (8, 0xd51c_4000)] {
+            words.push(load(0, words.len() as u32, number));
+            words.push(write);
+        }
+        words.push(0xd69f_03e0); // eret
+    }
+    let below = START + 4 * words.len() as u64;
+    if whose == Whose::Host {
+        words.push(load(0, words.len() as u32, 6));
+        words.push(0xd51c_1100);
+        words.push(0xd503_3fdf); // isb
+    }
+    // ttbr0, ttbr1, tcr, elr, spsr of this level: from behind the code.
+    let level = if whose.is_at_el2() { 4 << 16 } else { 0 };
     for (number, write) in (0..).zip([
         0xd518_2000,
         0xd518_2020,
@@ -218,16 +256,21 @@ fn mapping(kind: Kind, program: bool, guards: bool) -> Vec<u8> {
         0xd518_4020,
         0xd518_4000,
     ]) {
+        // There is no upper half.
+        if number == 1 && whose == Whose::Hypervisor {
+            continue;
+        }
         words.push(load(0, words.len() as u32, number));
-        words.push(write);
+        words.push(write | level);
     }
     words.push(load(0, words.len() as u32, 5));
     words.push(0xd503_3fdf); // isb
-    words.push(0xd518_1000); // msr sctlr_el1, x0
+    words.push(0xd518_1000 | level); // msr sctlr, x0
     words.push(0xd503_3fdf);
     if guards {
         words.push(0xd500_419f); // msr pan, #1
     }
+    let last = START + 4 * words.len() as u64;
     words.push(if program { 0xd69f_03e0 } else { 0x1400_0000 }); // eret, or b .
     let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     bytes.resize(0x80, 0);
@@ -241,7 +284,16 @@ fn mapping(kind: Kind, program: bool, guards: bool) -> Vec<u8> {
     };
     // 40 bits of physical addresses, or as many as there are.
     let places = if kind.page == 16 { 6 } else { 2 };
-    let control = size | size << 16 | lower << 14 | upper << 30 | places << 32;
+    let control = match whose {
+        // The tops of addresses are ignored.
+        Whose::Hypervisor => size | lower << 14 | places << 16 | 1 << 20,
+        _ => size | size << 16 | lower << 14 | upper << 30 | places << 32,
+    };
+    let hypervisor = match whose {
+        // Instructions of 64 bits at EL1; as a system itself, with programs.
+        Whose::Host => 1 << 31 | 1 << 34 | 1 << 27,
+        _ => 1 << 31,
+    };
     for number in [
         TABLES[0],
         TABLES[1],
@@ -249,10 +301,13 @@ fn mapping(kind: Kind, program: bool, guards: bool) -> Vec<u8> {
         START + 0x80,
         0x3c0,
         0x30d0_0801 | 1,
+        hypervisor,
+        below,
+        0x3c5,
     ] {
         bytes.extend(number.to_le_bytes());
     }
-    bytes
+    (bytes, if program { START + 0x80 } else { last })
 }
 
 /// Random tables; where they are the lower ones, with a block that holds the code.
@@ -342,27 +397,37 @@ async fn addresses_are_mapped_as_the_builtin_says() {
         let name = program.display().to_string();
         let mut random = Random(0x9E37_79B9_7F4A_7C15);
         let (mut sought, mut mapped) = (0, 0);
-        for (model, bits, page, as_program, guards) in [
-            ("cortex-a57", 48, 12, false, false),
-            ("cortex-a57", 39, 12, false, false),
-            ("cortex-a57", 48, 12, true, false),
-            ("cortex-a57", 36, 12, false, false),
-            ("max", 48, 12, false, false),
-            ("max", 48, 12, false, true),
-            ("max", 39, 12, true, false),
-            ("max", 48, 14, false, false),
-            ("max", 47, 14, true, false),
-            ("max", 36, 14, false, true),
-            ("cortex-a57", 48, 16, false, false),
-            ("cortex-a57", 42, 16, true, false),
-            ("max", 48, 16, false, true),
-            ("max", 52, 16, false, false),
+        for (model, bits, page, as_program, guards, whose) in [
+            ("cortex-a57", 48, 12, false, false, Whose::System),
+            ("cortex-a57", 39, 12, false, false, Whose::System),
+            ("cortex-a57", 48, 12, true, false, Whose::System),
+            ("cortex-a57", 36, 12, false, false, Whose::System),
+            ("max", 48, 12, false, false, Whose::System),
+            ("max", 48, 12, false, true, Whose::System),
+            ("max", 39, 12, true, false, Whose::System),
+            ("max", 48, 14, false, false, Whose::System),
+            ("max", 47, 14, true, false, Whose::System),
+            ("max", 36, 14, false, true, Whose::System),
+            ("cortex-a57", 48, 16, false, false, Whose::System),
+            ("cortex-a57", 42, 16, true, false, Whose::System),
+            ("max", 48, 16, false, true, Whose::System),
+            ("max", 52, 16, false, false, Whose::System),
+            ("cortex-a57", 48, 12, false, false, Whose::Below),
+            ("max", 39, 12, true, false, Whose::Below),
+            ("cortex-a57", 48, 12, false, false, Whose::Hypervisor),
+            ("cortex-a57", 42, 16, false, false, Whose::Hypervisor),
+            ("max", 39, 12, false, true, Whose::Hypervisor),
+            ("max", 47, 14, false, false, Whose::Hypervisor),
+            ("max", 48, 12, false, false, Whose::Host),
+            ("max", 39, 12, false, true, Whose::Host),
+            ("max", 48, 12, true, false, Whose::Host),
+            ("max", 52, 16, false, false, Whose::Host),
         ] {
             let kind = Kind { bits, page };
             let folder = tempfile::tempdir_in("/tmp").unwrap();
             let mut more = vec![
                 "-M".to_owned(),
-                "virt".into(),
+                whose.machine().into(),
                 "-cpu".into(),
                 model.into(),
                 "-m".into(),
@@ -373,8 +438,9 @@ async fn addresses_are_mapped_as_the_builtin_says() {
             let mut starts = leaves(&low, TABLES[0], kind);
             let upper = leaves(&high, TABLES[1], kind);
             starts.extend(upper.iter().map(|start| start | !0 << bits));
+            let (code, place) = mapping(kind, whose, as_program, guards);
             let files = [
-                ("code", START, mapping(kind, as_program, guards)),
+                ("code", START, code),
                 ("low", TABLES[0], low),
                 ("high", TABLES[1], high),
             ];
@@ -397,9 +463,11 @@ async fn addresses_are_mapped_as_the_builtin_says() {
             let qemu = Qemu::start(&program, &more);
             let client = connect(&qemu).await;
             // Where it stays: behind the code, or at its end.
-            let level = if as_program { "EL0t" } else { "EL1h" };
-            let last = START + 4 * (14 + u64::from(guards));
-            let place = if as_program { START + 0x80 } else { last };
+            let level = match (as_program, whose.is_at_el2()) {
+                (true, _) => "EL0t",
+                (false, true) => "EL2h",
+                (false, false) => "EL1h",
+            };
             let place = format!("PC={place:016x}");
             run_until(&client, |shown| {
                 shown.contains(level) && shown.contains(&place)
@@ -408,7 +476,7 @@ async fn addresses_are_mapped_as_the_builtin_says() {
             let builder = Monitor::builder(Arc::new(client.clone())).host(Arc::new(Unattended));
             let builder = builder.passthrough(Passthrough::Never).allow(Risk::Risky);
             let mut monitor = builder.build().await.unwrap();
-            let what = format!("{name} {model} {kind:?} {as_program} {guards}");
+            let what = format!("{name} {model} {kind:?} {whose:?} {as_program} {guards}");
             for number in 0..120u64 {
                 let address = match number % 6 {
                     0 => random.below(1 << bits),

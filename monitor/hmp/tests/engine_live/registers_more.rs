@@ -213,6 +213,39 @@ async fn riscv64() {
     }
 }
 
+/// Which registers a model has, its properties say.
+#[tokio::test]
+async fn models_of_riscv64() {
+    for program in qemus() {
+        let name = program.display().to_string();
+        if !name.ends_with("riscv64") {
+            continue;
+        }
+        for (model, control) in [
+            ("rv64", true),
+            ("rv64i", false),
+            ("rv64e", false),
+            ("max", true),
+            ("rva22s64", true),
+            ("sifive-e51", true),
+        ] {
+            let qemu = Qemu::start(&program, &["-bios", "none", "-cpu", model]);
+            let client = connect(&qemu).await;
+            let builder = Monitor::builder(Arc::new(client.clone())).host(Arc::new(Unattended));
+            let builder = builder.passthrough(Passthrough::Never).allow(Risk::Risky);
+            let mut monitor = builder.build().await.unwrap();
+            let mut ours = String::new();
+            let ran = monitor.run_line("info registers", &mut ours).await;
+            let theirs = builtin(&client, "info registers", None).await;
+            let lines = theirs.lines().filter(|line| !line.starts_with(" fcsr"));
+            let kept: String = lines.map(|line| format!("{line}\n")).collect();
+            assert_eq!(ours, kept, "{name} {model}");
+            assert_eq!(ran.notes.len(), usize::from(control), "{model}");
+            assert_eq!(ours.contains(" mstatus "), control, "{model}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn ppc64() {
     for program in qemus() {

@@ -3,19 +3,28 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use assert_cmd::Command;
 use mock_qmp::Answer;
 use serde_json::json;
 
-use crate::common::program::{Mock, Ran, hmp, run};
+use crate::common::program::{Mock, Ran, heeding, hmp, run};
+use crate::common::pty::Terminal;
+use crate::common::screen::Screen;
 
 /// A virsh that knows one domain: it talks to the socket `q` in its own folder.
 const VIRSH: &str = r#"#!/usr/bin/env python3
-import json, os, socket, sys
-command, _, domain, _, request = sys.argv[1:]
-if command != "qemu-monitor-command" or domain != "web1":
+import json, os, socket, sys, time
+time.sleep(float(os.environ.get("PAUSE", "0")))
+command, _, domain = sys.argv[1:4]
+gone = os.path.join(os.path.dirname(__file__), "gone")
+if domain != "web1" or os.path.exists(gone):
     sys.exit("error: failed to get domain '%s'" % domain)
+if command == "domid":
+    print("1\n")
+    sys.exit()
+request = sys.argv[5]
 server = socket.socket(socket.AF_UNIX)
 server.connect(os.path.join(os.path.dirname(__file__), "q"))
 lines = server.makefile("rw")
@@ -28,6 +37,13 @@ def ask(request):
             return reply
 lines.readline()
 ask({"execute": "qmp_capabilities"})
+if json.loads(request)["execute"] == "quit":
+    # The domain is known for some time after its QEMU ended.
+    if os.fork() == 0:
+        time.sleep(0.5)
+        open(gone, "w")
+        sys.exit()
+    sys.exit("error: Unable to read from monitor: Connection reset by peer")
 reply = ask(dict(json.loads(request), id="libvirt-7"))
 print(json.dumps(reply, indent=1))
 "#;
@@ -107,6 +123,25 @@ fn what_virsh_says_is_said() {
 }
 
 #[test]
+fn a_domain_that_ends_ends_the_connection() {
+    let mock = Mock::start();
+    let lines = [
+        "--libvirt",
+        "web1",
+        "--yes",
+        "-c",
+        "info name",
+        "-c",
+        "quit",
+    ];
+    let answer = ran(&mock, &lines);
+    assert_eq!(answer.stdout, "vm\n", "{answer:?}");
+    assert_eq!((answer.code, &*answer.stderr), (Some(0), ""));
+    let answer = ran(&mock, &["--libvirt", "web1", "--yes", "-c", "info name"]);
+    assert_eq!(answer.code, Some(3), "{answer:?}");
+}
+
+#[test]
 fn no_descriptor_is_passed() {
     let mock = Mock::start_with(|mock| mock.command("memsave", json!({})));
     let answer = ran(
@@ -130,4 +165,18 @@ fn a_virsh_that_does_not_answer_is_waited_for_as_long_as_is_said() {
         answer.stderr.contains("does not answer within 1 s"),
         "{answer:?}"
     );
+}
+
+/// Each question is a program that is started, which takes its time.
+#[test]
+fn the_banner_waits_for_virsh() {
+    let mock = Mock::start();
+    drop(virsh(&mock));
+    let mut command = heeding();
+    command.arg("--libvirt");
+    command.env("HMP_VIRSH", mock.folder.path().join("virsh"));
+    command.env("PAUSE", "1.5");
+    let (domain, folder) = (Path::new("web1"), mock.folder.path());
+    let mut screen = Screen::of(Terminal::run(command, domain, folder, "xterm", &["--yes"]));
+    screen.shows("\nvm (running); Ctrl-D leaves");
 }

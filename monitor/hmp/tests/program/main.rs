@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod ahead;
 mod batch;
 mod cuts;
 mod escapes;
@@ -26,6 +27,7 @@ mod replay;
 mod signals;
 mod standard_streams;
 mod terminal;
+mod trace;
 mod typing;
 mod version;
 mod words;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! What is shown while a line is typed: ghost text, unknown commands, what may have been meant.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use mock_qmp::Answer;
+use serde_json::json;
 use vt100::Color;
 
 use crate::common::program::Mock;
@@ -95,4 +97,30 @@ fn a_program_that_types_sees_what_it_typed() {
     screen.until("it", |screen| screen.line().ends_with("info name"));
     let all = String::from_utf8_lossy(&screen.terminal.all).into_owned();
     assert!(all.contains("info name"), "{all:?}");
+}
+
+/// The editor looks at the whole line for each key that it takes.
+#[test]
+fn a_long_line_can_be_pasted() {
+    let mock = Mock::start_with(|mock| {
+        mock.command_with("count", |request| {
+            let text = request["text"].as_str().unwrap_or_default();
+            Answer::from(json!({"length": text.len()}))
+        })
+    });
+    let mut screen = Screen::start(&mock, &[]);
+    let text = "a b".repeat(70_000);
+    for (before, behind) in [("", ""), ("\x1b[200~", "\x1b[201~")] {
+        let begun = Instant::now();
+        screen.restart();
+        screen.types(&format!(
+            "{before}qmp count {{\"text\": \"{text}\"}}{behind}\r"
+        ));
+        screen.shows("  \"length\": 210000\n}\n(qemu)");
+        let (took, wrote) = (begun.elapsed(), screen.terminal.all.len());
+        assert!(took < Duration::from_secs(20), "{took:?}");
+        // Not the line for each row of it.
+        assert!(wrote < 20 * text.len(), "{wrote}");
+        screen.runs("info name");
+    }
 }

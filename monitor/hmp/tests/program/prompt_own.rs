@@ -2,6 +2,8 @@
 //! The prompt's own commands, its settings, and questions before what may lose something.
 
 use std::fs;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use mock_qmp::Answer;
 use serde_json::json;
@@ -51,6 +53,12 @@ fn explain_says_what_a_line_would_do() {
             "route       native: QMP has the command",
             "QMP         query-name"
         ]
+    );
+    let rows = screen.runs("explain watch info name");
+    assert_eq!(rows[0], "command     watch", "{rows:?}");
+    assert!(
+        rows[1].starts_with("route       the prompt's own: "),
+        "{rows:?}"
     );
     let rows = screen.runs("explain info name x");
     assert!(rows.iter().any(|row| row.starts_with("error ")), "{rows:?}");
@@ -178,15 +186,20 @@ fn the_prompts_own_commands_and_aliases_have_help() {
     let mock = Mock::start();
     let folder = mock.folder.path().join("hmp");
     fs::create_dir_all(&folder).unwrap();
-    let aliases = "[aliases]\nnm = \"info name\"\nquit = \"info name\"\nvms = \"stop\"\n";
+    let aliases =
+        "[aliases]\nnm = \"info name\"\n\"a b\" = \"stop\"\nquit = \"info name\"\nvms = \"stop\"\n";
     fs::write(folder.join("config.toml"), aliases).unwrap();
     let mut screen = Screen::start(&mock, &[]);
+    screen.shows("hmp: the alias 'a b' is not used: its name is not one word");
     screen.shows("hmp: the alias 'quit' is not used: QEMU has a command of that name");
     screen.shows("hmp: the alias 'vms' is not used: the prompt has a command of that name");
     let rows = screen.runs("help watch");
     assert_eq!(
-        rows.concat(),
-        "watch [-n seconds] line -- run a line that only looks again and again, until Ctrl-C"
+        rows,
+        [
+            "watch [-n seconds] line -- run a line that only looks again and again, until",
+            "    Ctrl-C"
+        ]
     );
     let rows = screen.runs("help info events");
     assert_eq!(rows, ["info events -- show the last 100 events"]);
@@ -323,7 +336,7 @@ fn ctrl_c_ends_a_file_of_lines() {
     let mut screen = Screen::start(&mock, &[]);
     screen.types(&format!("source {}\r", file.display()));
     screen.shows("| sleep 50");
-    std::thread::sleep(std::time::Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(500));
     screen.types("\x03");
     screen.shows("1 more lines of the file are left out");
     fs::write(&file, "watch info name\nstop\n").unwrap();
@@ -354,4 +367,33 @@ fn a_pattern_that_fits_no_event_is_an_error() {
     assert_eq!(screen.runs("events"), ["events: STOP RESUME"]);
     assert_eq!(screen.runs("events progress on"), [""; 0]);
     assert_eq!(screen.runs("events"), ["events: STOP RESUME, and progress"]);
+}
+
+/// Not even how long it is can be seen.
+#[test]
+fn what_is_typed_unseen_is_not_shown() {
+    let (note, keys) = channel();
+    let mock = Mock::start_with(|mock| {
+        mock.command_with("send-key", move |request| {
+            let _ = note.send(request["keys"][0]["data"].clone());
+            Answer::from(json!({}))
+        })
+    });
+    let mut screen = Screen::start(&mock, &[]);
+    screen.types("type -p\r");
+    screen.is_at("Text:");
+    screen.restart();
+    screen.types("aB\x7fc");
+    std::thread::sleep(Duration::from_millis(300));
+    while screen.look(Duration::from_millis(50)) {}
+    assert_eq!(screen.terminal.all, b"");
+    screen.types("\r");
+    screen.is_at("(qemu)");
+    assert_eq!(keys.try_iter().collect::<Vec<_>>(), ["a", "c"]);
+    // Ctrl-C takes it back.
+    screen.types("type -p\r");
+    screen.is_at("Text:");
+    screen.types("ab\x03");
+    screen.is_at("(qemu)");
+    assert_eq!(screen.runs("info name"), ["vm"]);
 }

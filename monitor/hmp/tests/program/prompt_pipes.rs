@@ -2,11 +2,15 @@
 //! Answers that go to a file, a program or a pager.
 
 use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use mock_qmp::{Answer, MockQmp};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 
-use crate::common::program::Mock;
+use crate::common::program::{Mock, binary};
+use crate::common::pty::Terminal;
 use crate::common::screen::Screen;
 
 fn objects(mock: MockQmp) -> MockQmp {
@@ -150,4 +154,134 @@ fn what_goes_through_a_program_can_not_steer_the_terminal() {
         Mock::start_with(|mock| mock.command("query-name", json!({"name": "n\u{1b}]0;x\u{7}"})));
     let mut screen = Screen::start(&mock, &[]);
     assert_eq!(screen.runs("info name | cat"), [r"n\x1b]0;x\x07"]);
+}
+
+/// The states of a process and of those below it, as in `/proc/PID/stat`.
+fn states(pid: Pid) -> String {
+    let pid = pid.as_raw_nonzero();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(") ")
+        .next()
+        .and_then(|rest| rest.chars().next());
+    let children = fs::read_dir(format!("/proc/{pid}/task")).into_iter();
+    let children = children
+        .flatten()
+        .flatten()
+        .map(|task| fs::read_to_string(task.path().join("children")).unwrap_or_default())
+        .collect::<String>();
+    let below = children
+        .split_whitespace()
+        .filter_map(|child| Pid::from_raw(child.parse().ok()?));
+    state.into_iter().collect::<String>() + &below.map(states).collect::<String>()
+}
+
+/// Waits until a process and those below it, this many at least, have stopped.
+#[track_caller]
+fn stop(pid: Pid, count: usize) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let states = states(pid);
+        if states.len() >= count && states.chars().all(|state| state == 'T') {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{states}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn with_pager(script: &str) -> Mock {
+    let mock = Mock::start_with(objects);
+    let folder = mock.folder.path().join("hmp");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("pager");
+    fs::write(&path, script).unwrap();
+    let text = format!("pager = 'A= exec /bin/sh {}'\n", path.display());
+    fs::write(folder.join("config.toml"), text).unwrap();
+    mock
+}
+
+#[test]
+fn ctrl_z_stops_what_has_the_terminal_and_the_prompt() {
+    let mock = with_pager("cat > /dev/null; echo paged; read k < /dev/tty; echo key $k");
+    let mut screen = Screen::of(Terminal::under_a_shell(&mock, "xterm"));
+    screen.types("qom-list /long\r");
+    screen.shows("\npaged");
+    screen.types("\x1a");
+    let job = screen.terminal.job().unwrap();
+    stop(job, 2);
+    kill_process_group(job, Signal::CONT).unwrap();
+    screen.types("x\r");
+    screen.shows("key x");
+    screen.is_at("(qemu)");
+    assert_eq!(screen.runs("info name"), ["vm"]);
+}
+
+/// `less` is one such where it must start no program: what is typed next would be its own, and not
+/// that of the shell which the prompt left the terminal to.
+#[test]
+fn the_prompt_goes_on_with_what_ctrl_z_does_not_stop() {
+    let mock =
+        with_pager("trap '' TSTP; cat > /dev/null; echo paged; read k < /dev/tty; echo key $k");
+    let mut screen = Screen::of(Terminal::under_a_shell(&mock, "xterm"));
+    screen.types("qom-list /long\r");
+    screen.shows("\npaged");
+    screen.types("\x1a");
+    std::thread::sleep(Duration::from_millis(500));
+    let states = states(screen.terminal.job().unwrap());
+    assert!(states.len() >= 2 && !states.contains('T'), "{states}");
+    screen.types("x\r");
+    screen.shows("key x");
+    screen.is_at("(qemu)");
+}
+
+#[test]
+fn a_program_that_stops_itself_stops_the_prompt() {
+    let mock = Mock::start();
+    let line = "info name | exec sh -c 'kill -STOP $$; cat'";
+    let mut screen = Screen::of(Terminal::under_a_shell(&mock, "xterm"));
+    screen.types(&format!("{line}\r"));
+    let job = screen.terminal.job().unwrap();
+    stop(job, 2);
+    kill_process_group(job, Signal::CONT).unwrap();
+    screen.shows("\nvm");
+    screen.is_at("(qemu)");
+    drop(screen);
+    // Nobody could let it go on: it does so itself.
+    let mut screen = Screen::start(&mock, &[]);
+    screen.types(&format!("{line}\r"));
+    screen.shows("cat'\nvm\n(qemu)");
+    // One that its shell waits for, and nobody else sees.
+    screen.types("info name | (sh -c 'kill -STOP $$; echo went on'; true)\r");
+    std::thread::sleep(Duration::from_millis(300));
+    screen.types("\x03");
+    screen.is_at("(qemu)");
+    assert!(!screen.rows().join("\n").contains("\nwent on"));
+    assert_eq!(screen.runs("info name"), ["vm"]);
+}
+
+#[test]
+fn a_session_begun_outside_the_container() {
+    // A container without a session of its own: numbers of what is outside are 0 in it.
+    let container = ["--user", "--map-root-user", "--pid", "--fork"];
+    let mut unshare = Command::new("unshare");
+    let tried = unshare.args(container).arg("true").output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        eprintln!("skipped: this system makes no PID namespaces for tests");
+        return;
+    }
+    let mock = Mock::start();
+    let mut inside = Command::new("unshare");
+    inside.args(container);
+    // A shell that waits for it.
+    inside
+        .args(["sh", "-c", "\"$0\" \"$@\"; exit $?"])
+        .arg(binary());
+    let folder = mock.folder.path();
+    let mut screen = Screen::of(Terminal::run(inside, &mock.path(), folder, "xterm", &[]));
+    screen.shows("(qemu) ");
+    screen.types("info name | exec sh -c 'kill -STOP $$; cat'\r");
+    screen.shows("cat'\nvm\n(qemu)");
+    screen.types("\x1a");
+    assert_eq!(screen.runs("info name"), ["vm"]);
 }

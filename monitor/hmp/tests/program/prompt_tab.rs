@@ -368,7 +368,7 @@ fn numbers_flags_and_values() {
         "cpu",
     );
     let line = "migrate_set_parameter max-bandwidth";
-    becomes(&mut screen, &format!("{line} "), &format!("{line} 7"));
+    becomes(&mut screen, &format!("{line} "), &format!("{line} 7B"));
     lists(
         &mut screen,
         "info block -",

@@ -178,6 +178,57 @@ fn the_demo_answers(#[case] line: &str, #[case] begins: &str) {
     assert_eq!((ran.stderr.as_str(), ran.code), ("", Some(0)), "{line}");
 }
 
+/// A first session, on the machine of each release that is shipped.
+#[rstest]
+fn a_newcomer_is_answered(#[values("7.2", "10.0", "11.1")] release: &str) {
+    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recordings");
+    let machine = recordings.join(format!("{release}-x86_64-q35"));
+    let lines = [
+        ("help", "device_add driver"),
+        ("info status", "VM status: paused (prelaunch)\n"),
+        ("info version", release),
+        ("info block", "disk0 "),
+        ("info pci", "Host bridge"),
+        ("info cpus", "* CPU #0: "),
+        ("info registers", "CPU#0"),
+        ("info qtree", "bus: main-system-bus"),
+        ("info network", "nic0: "),
+        ("info mem", "PG disabled"),
+        ("info snapshots", "There is no snapshot available."),
+        ("x /4xw 0xfffffff0", "00000000fffffff0: 0x"),
+        ("cont", ""),
+        ("info status", "VM status: running\n"),
+        ("stop", ""),
+        ("info status", "VM status: paused\n"),
+        ("c", ""),
+        ("device_add usb-kbd,id=k", ""),
+        ("info usb", "ID: k\n"),
+        ("device_del k", ""),
+        ("info usb", "ID: tablet0\n"),
+        ("savevm mine", ""),
+        ("info snapshots", "mine"),
+        ("delvm mine", ""),
+        ("balloon 128", ""),
+        ("eject cd0", ""),
+        ("sendkey ret", ""),
+        ("system_reset", ""),
+        ("quit", ""),
+    ];
+    let mut command = hmp();
+    command.arg("--replay").arg(machine);
+    for (line, _) in lines {
+        command.args(["-c", line]);
+    }
+    let ran = run(&mut command);
+    assert_eq!((ran.stderr.as_str(), ran.code), ("", Some(0)), "{ran:?}");
+    assert!(!ran.stdout.contains("not recorded"), "{}", ran.stdout);
+    let mut rest = ran.stdout.as_str();
+    for (line, part) in lines {
+        let at = rest.find(part);
+        rest = &rest[at.unwrap_or_else(|| panic!("{line}: no {part} in {rest}")) + part.len()..];
+    }
+}
+
 /// Lines that nobody ran when the recording was made: one plain sentence each, without JSON.
 #[rstest]
 #[case("stop", "Error: stop was not recorded in ")]

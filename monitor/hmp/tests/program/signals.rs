@@ -12,7 +12,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 fn send(child: &Child, signal: Signal) {
-    kill_process(Pid::from_raw(child.id().cast_signed()).unwrap(), signal).unwrap();
+    kill_process(
+        Pid::from_raw(child.id().try_into().unwrap()).unwrap(),
+        signal,
+    )
+    .unwrap();
 }
 
 fn ends(child: Child) -> Ran {

@@ -198,7 +198,7 @@ fn ctrl_c_cancels_the_running_command() {
     person.types("system_powerdown\r");
     assert_eq!(mock.change(), "system_powerdown");
     person.presses('c');
-    person.sees("hmp: cancelled; QEMU goes on");
+    person.sees("hmp: interrupted; QEMU goes on");
     person.sees(PROMPT);
     person.types("info name\r");
     person.sees("hmp: QEMU still answers an earlier line: system_powerdown\r\n");
@@ -225,7 +225,7 @@ fn ctrl_c_leaves_a_migration_running_and_says_so() {
     person.types("migrate tcp:127.0.0.1:4444\r");
     std::thread::sleep(Duration::from_millis(300));
     person.presses('c');
-    person.sees("hmp: cancelled; ");
+    person.sees("hmp: interrupted; ");
     person.sees("the migration goes on; 'info migrate' shows it, 'migrate_cancel' ends it\r\n");
     person.sees(PROMPT);
     assert!(!cancelled.load(Ordering::Relaxed));
@@ -279,10 +279,11 @@ fn ctrl_c_leaves_a_job_running_and_says_so() {
     person.types("savevm new\r");
     std::thread::sleep(Duration::from_millis(300));
     person.presses('c');
-    person.sees("hmp: cancelled; the job hmp-savevm-");
-    person.sees(" may go on or have ended; 'hmp --end-jobs' ends it");
+    person.sees("hmp: interrupted; the job hmp-savevm-");
+    person.sees(" goes on, its end is shown here\r\n");
     person.sees(PROMPT);
     person.presses('d');
+    person.sees(" goes on; when it has ended, 'hmp --end-jobs' clears it away");
     assert_eq!(person.leaves().1, 0);
     let mut next = Person::with(&mock, &[]);
     next.sees("hmp: the job hmp-savevm-");

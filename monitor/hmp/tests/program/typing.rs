@@ -295,7 +295,7 @@ fn no_key_ends_hmp_with_the_terminal_in_its_hands() {
     // It runs.
     asked.recv_timeout(Duration::from_secs(20)).unwrap();
     terminal.types(b"\x1c\x03");
-    terminal.sees("hmp: cancelled");
+    terminal.sees("hmp: interrupted");
     terminal.sees("(qemu) ");
     terminal.types(b"half");
     terminal.sees("half");

@@ -5,13 +5,24 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::common::program::{binary, hmp, run};
+use crate::common::pty::Terminal;
 use crate::common::qemu::qemus;
+use crate::common::screen::Screen;
 use hmp::client::address::Address;
 use hmp::client::{Client, Options};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+/// Who uses all QEMUs holds sockets that another test finds free.
+static ALL: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALL.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A QEMU with a name that no other has, and two QMP sockets.
 struct Named {
@@ -80,6 +91,7 @@ fn us() -> String {
 
 #[test]
 fn one_vm_is_one_entry_and_its_free_socket_is_taken() {
+    let _alone = alone();
     for program in qemus() {
         let vm = Named::start(&program, "one", None);
         let (pid, owner) = (vm.child.id().to_string(), us());
@@ -183,6 +195,37 @@ fn several_of_a_name_are_chosen_from_a_menu() {
     }
 }
 
+/// At the prompt the keys are the line editor's, also those of the answer.
+#[test]
+fn the_prompt_asks_which_of_several_is_meant() {
+    for program in qemus() {
+        let vms = ["from", "twins", "twins"].map(|name| Named::start(&program, name, None));
+        let [from, one, two] = &vms;
+        let folder = tempfile::tempdir().unwrap();
+        let terminal = Terminal::at(&from.folder.path().join("a"), folder.path(), "xterm", &[]);
+        let mut screen = Screen::of(terminal);
+        screen.is_at("(qemu)");
+        let asks = |screen: &mut Screen, key: &str| {
+            screen.types(&format!("\x0cconnect {}\r", one.name));
+            screen.is_at("which one? Its number, and Enter:");
+            screen.types(key);
+        };
+        for key in ["\x03", "\r"] {
+            asks(&mut screen, key);
+            screen.shows("hmp: not connected");
+            screen.is_at("(qemu)");
+        }
+        assert_eq!(screen.runs("info name"), [from.name.as_str()]);
+        asks(&mut screen, "7\r");
+        screen.is_at("a number from 1 to 2, or nothing to leave:");
+        screen.types("2\r");
+        let last = one.child.id().max(two.child.id());
+        screen.shows(&format!("(process {last}"));
+        screen.is_at("(qemu)");
+        assert_eq!(screen.runs("info name"), [one.name.as_str()]);
+    }
+}
+
 #[test]
 fn another_users_vm_is_entered_by_number_only() {
     if !rustix::process::geteuid().is_root() {
@@ -252,8 +295,25 @@ fn an_abstract_socket() {
     }
 }
 
+/// The others' answers do not wait longer for it than they may.
+#[test]
+fn all_are_not_held_up_by_one_that_does_not_answer() {
+    let _alone = alone();
+    for program in qemus() {
+        let vm = Named::start(&program, "all-stopped", None);
+        let pid = Pid::from_raw(vm.child.id().try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::STOP).unwrap();
+        let begun = Instant::now();
+        let ran = run(hmp().args(["--all", "--timeout", "1", "-c", "info name"]));
+        let header = format!("== {} (process {})\n", vm.name, vm.child.id());
+        assert!(ran.stdout.contains(&header), "{ran:?}");
+        assert!(begun.elapsed() < Duration::from_secs(8), "{ran:?}");
+    }
+}
+
 #[test]
 fn lines_run_on_all_of_them() {
+    let _alone = alone();
     for program in qemus() {
         let (one, two) = (
             Named::start(&program, "all-one", None),

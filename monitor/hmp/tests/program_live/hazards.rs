@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Lines that harm a QEMU are refused, and their neighbours are not.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::common::program::{Ran, hmp, run};
 use crate::common::qemu::{Qemu, qemus, skipped};
@@ -164,5 +165,126 @@ fn structures_that_can_not_be_set() {
             .map(|object| object.contains("\"hazards\""))
             .collect();
         assert_eq!(hazards, [false, true], "{explained:?}");
+    }
+}
+
+/// With tables, which the firmware makes, an address beyond the segments would crash QEMU.
+#[test]
+fn addresses_beyond_segments() {
+    for program in qemus()
+        .into_iter()
+        .filter(|p| p.to_string_lossy().ends_with("ppc64"))
+    {
+        let mut qemu = Qemu::start(&program, &["-M", "g3beige"]);
+        assert!(!refused(&mut qemu, "cont"));
+        std::thread::sleep(Duration::from_secs(2));
+        for (text, harmful) in [
+            ("x/2xw 0xc000000000000000", true),
+            ("x/2i -16", true),
+            ("gva2gpa 0xc000000000000000", true),
+            ("memsave -16 8 \"/dev/null\"", true),
+            ("x/2xw 0xfff00100", false),
+            ("xp/2xw 0xc000000000000000", false),
+        ] {
+            for options in [
+                &[][..],
+                &["--native-only"],
+                &["--native-only", "--allow", "risky"],
+            ] {
+                let socket = qemu.socket();
+                let ran = run(hmp().args(options).arg(socket).args(["-c", text]));
+                assert!(qemu.lives(), "{text} {options:?}: {ran:?}");
+                let starts = ran.stdout.starts_with("refused: ");
+                assert_eq!(starts, harmful, "{text} {options:?}: {ran:?}");
+            }
+        }
+    }
+}
+
+/// The built-in monitor of QEMU for 32 bits extends the sign of an address, with the same end; we do
+/// not.
+#[test]
+fn addresses_with_a_sign() {
+    let ppc = |program: &PathBuf| program.to_string_lossy().ends_with("ppc");
+    for program in qemus().into_iter().filter(ppc) {
+        let mut qemu = Qemu::start(&program, &["-M", "g3beige"]);
+        let before = line(&qemu, "x/2xw 0xfff00100").stdout;
+        assert!(before.starts_with("fff00100: 0x48"), "{before}");
+        assert!(!refused(&mut qemu, "cont"));
+        std::thread::sleep(Duration::from_secs(2));
+        assert!(!refused(&mut qemu, "x/2xw 0xfff00100"));
+        assert!(refused(&mut qemu, "x/2i 0xfff00100"));
+        assert!(refused(&mut qemu, "memsave -16 8 \"/dev/null\""));
+        assert!(!refused(&mut qemu, "gva2gpa 0xfff00100"));
+    }
+}
+
+/// A register that the built-in monitor reads may hold such an address.
+#[test]
+fn addresses_in_registers() {
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let code = folder.path().join("code");
+    // movz x0, 0x800, lsl 16; b .
+    let words = [0xd2a1_0000u32, 0x1400_0000];
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    std::fs::write(&code, bytes).unwrap();
+    for program in qemus() {
+        let name = program.to_string_lossy();
+        if !name.ends_with("aarch64") || release(&program) < (11, 1) {
+            continue;
+        }
+        let loader = format!(
+            "loader,file={},addr=0x40300000,force-raw=on",
+            code.display()
+        );
+        let more = [
+            "-M",
+            "virt,gic-version=2",
+            "-smp",
+            "2",
+            "-cpu",
+            "cortex-a57",
+        ];
+        let place = [
+            "-device",
+            &loader,
+            "-device",
+            "loader,addr=0x40300000,cpu-num=0",
+        ];
+        let mut qemu = Qemu::start(&program, &[&more[..], &place].concat());
+        assert!(!refused(&mut qemu, "cont"));
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(!refused(&mut qemu, "stop"));
+        assert_eq!(line(&qemu, "print/x $x0").stdout, "0x8000000\n");
+        for (text, harmful) in [
+            ("x/4xw $x0", true),
+            ("xp/4xw $x0 + ($x1 & 0)", true),
+            ("x/2i $x0", true),
+            ("x/4xw $pc", false),
+            ("x/2xw $x0 + 0x38000000", false),
+            ("x $nosuch", false),
+        ] {
+            assert_eq!(refused(&mut qemu, text), harmful, "{text}");
+        }
+    }
+}
+
+/// No permission lifts what is known to crash QEMU.
+#[test]
+fn registers_of_each_cpu_whatever_is_allowed() {
+    for program in qemus()
+        .into_iter()
+        .filter(|p| p.to_string_lossy().ends_with("aarch64"))
+    {
+        let more = ["-M", "virt,gic-version=2", "-smp", "2"];
+        let mut qemu = Qemu::start(&program, &more);
+        for text in ["x/4xw 0x8010000", "x/i 0x8000000", "xp/4xw 0x8000000"] {
+            for options in [&[][..], &["--native-only"]] {
+                let allowed = ["--allow", "risky", "-c", text];
+                let ran = run(hmp().args(options).arg(qemu.socket()).args(allowed));
+                assert!(qemu.lives(), "{text}: {ran:?}");
+                assert!(ran.stdout.starts_with("refused: "), "{text}: {ran:?}");
+            }
+        }
     }
 }

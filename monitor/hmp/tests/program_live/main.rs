@@ -12,5 +12,8 @@ mod cpu_state;
 mod disks;
 mod hazards;
 mod interruptions;
+mod kills;
+mod libvirt;
+mod pictures;
 mod prompt;
 mod waiting;

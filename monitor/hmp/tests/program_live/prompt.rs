@@ -111,17 +111,27 @@ fn the_end_of_a_migration() {
     }
 }
 
-/// Buses that do not fit, and memory that is in use, are not offered.
+/// Buses that do not fit or have no room, and memory that is in use, are not offered.
 #[test]
 fn what_fits_and_is_free_is_offered() {
     for program in qemus().into_iter().filter(|program| is_x86(program)) {
-        let machine = ["-M", "pc", "-m", "16M,slots=2,maxmem=1G"];
+        let machine = ["-M", "q35", "-m", "16M,slots=2,maxmem=1G"];
         let memory = ["-object", "memory-backend-ram,id=free,size=1M"];
         let disk = ["-device", "virtio-scsi-pci,id=s"];
-        let more: Vec<&str> = machine.into_iter().chain(memory).chain(disk).collect();
+        let ports = [
+            "-device",
+            "pcie-root-port,id=rp0,chassis=1",
+            "-device",
+            "pcie-root-port,id=rp1,chassis=2",
+            "-device",
+            "virtio-rng-pci,bus=rp0",
+        ];
+        let all = machine.iter().chain(&memory).chain(&disk).chain(&ports);
+        let more: Vec<&str> = all.copied().collect();
         let qemu = Qemu::start(&program, &more);
         let mut screen = at(&qemu, &["--color", "never"]);
         for (text, line) in [
+            ("device_add e1000e,bus=rp", "device_add e1000e,bus=rp1"),
             ("device_add scsi-hd,bus=", "device_add scsi-hd,bus=s.0"),
             (
                 "device_add pc-dimm,memdev=",

@@ -260,6 +260,9 @@ pub struct Status {
     /// As a text of 72 columns for a mailing list, with the gaps by rank and what changed.
     #[arg(long)]
     pub mail: bool,
+    /// How much of the built-in's answers this command gives, as the baseline says.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "mail")]
+    pub parts_of: Option<String>,
     /// The lines that runs found blocked: what each interface would free.
     #[arg(long, value_name = "FILE", default_value = "parity/baseline.tsv")]
     pub baseline: PathBuf,

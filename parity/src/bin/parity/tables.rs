@@ -10,7 +10,8 @@ use parity::judge::baseline::Baseline;
 use parity::report::mail;
 use parity::tables::stuck::Stuck;
 use parity::tables::{
-    changed, coverage, forecast, gaps, hx, interfaces, offered, qapi, scaffold, status, stuck,
+    changed, coverage, forecast, gaps, hx, interfaces, offered, parts, qapi, scaffold, status,
+    stuck,
 };
 use serde::Serialize;
 
@@ -92,6 +93,11 @@ impl Coverage {
 impl Status {
     /// Prints the table.
     pub fn run(&self) -> Done {
+        if let Some(command) = &self.parts_of {
+            let baseline = Baseline::parse(&read(&self.baseline)?)?;
+            print(&parts::table(&baseline, command))?;
+            return Ok(true);
+        }
         let qemus = offered::recorded(&self.recordings)?;
         print(&match self.mail {
             false => status::table(&qemus),

@@ -16,8 +16,7 @@ pub fn command(entry: &Entry) -> Cow<'_, str> {
     }
     let first = |table, text: &str| {
         let name = text.trim_start().split([' ', '\t', '/']).next()?;
-        let row = hmp_engine::command::rows::find(table, name)
-            .first()?
+        let row = hmp_engine::command::rows::find(table, name)?
             .names()
             .next()?;
         Some((row, text.trim_start()[name.len()..].to_owned()))

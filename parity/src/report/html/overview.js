@@ -16,6 +16,15 @@ function isLost(cell) {
   return ['partial', 'blocked', 'passthrough'].includes(taken?.states[at]);
 }
 
+// How many commands are blocked on a QEMU, and how many of them whatever the user allows, as its
+// schema says; none where the report does not have it.
+function blockedOn(label) {
+  const at = raw.coverage?.qemus.indexOf(label) ?? -1;
+  if (at < 0) return null;
+  const blocked = raw.coverage.commands.filter((c) => c.states[at] === 'blocked');
+  return { all: blocked.length, allowed: blocked.filter((c) => !c.allowed?.[at]).length };
+}
+
 // The commands of a QEMU in the groups of the first page.
 function groupsOf(column) {
   const cells = cellsByQemu.map((row) => row[column.at]).filter(counts);
@@ -49,6 +58,7 @@ function trendOfQemu(label) {
 function standingTable() {
   const rows = columnsByQemu.map((column) => {
     const groups = groupsOf(column);
+    const blocked = blockedOn(column.label);
     const link = (list, words) => h('a', { href: qemuHref(column.label), 'aria-label': `${words} on ${column.label}` }, grouped(list.length));
     const meter = h('span.meter', { 'aria-hidden': 'true' }, h('span'));
     meter.firstChild.style.width = `${(100 * groups.right.length) / (groups.tried.length || 1)}%`;
@@ -59,11 +69,12 @@ function standingTable() {
       h('td.num', null, groups.errors.length ? link(groups.errors, 'right in errors only') : h('span.zero', null, '0')),
       h('td.num', null, groups.untried.length ? link(groups.untried, 'not tried') : h('span.zero', null, '0')),
       h('td.num', null, groups.lost.length ? link(groups.lost, 'lost without HMP') : h('span.zero', null, '0'), ` of ${groups.all.length}`),
+      h('td.num.blocked', null, blocked ? `${blocked.all}, ${blocked.allowed} with --allow` : h('span.zero', null, '–')),
       h('td', null, trendOfQemu(column.label)));
   });
-  const heads = [['QEMU', ''], ['build', ''], ['right, where tried', 'num'], ['errors only', 'num'], ['not tried', 'num'], ['lost without HMP', 'num'], ['trend', '']];
+  const heads = [['QEMU', ''], ['build', ''], ['right, where tried', 'num'], ['errors only', 'num'], ['not tried', 'num'], ['lost without HMP', 'num'], ['blocked', 'num'], ['trend', '']];
   return section('Where each QEMU is',
-    'Right: every line was answered as the built-in monitor does, and the command succeeded in one. Lost without HMP: commands of which users of a QEMU without it would miss something; 0 is the aim.',
+    'Right: every line was answered as the built-in monitor does, and the command succeeded in one. Lost without HMP: commands of which users of a QEMU without it would miss something; 0 is the aim. Blocked: QMP has nothing for these at all, without --allow and with it.',
     h('div.scroll', { tabindex: 0, role: 'region', 'aria-label': 'Where each QEMU is' }, h('table.figures.standing-table', null,
       h('thead', null, h('tr', null, heads.map(([word, css]) => h('th' + (css && '.' + css), { scope: 'col' }, word)))),
       h('tbody', null, rows))));

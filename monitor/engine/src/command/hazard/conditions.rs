@@ -2,11 +2,14 @@
 //! What decides whether a danger is there: what arguments say alone (`May`), and what QEMU is asked
 //! (`Is`). Nothing here may pause or risk the VM.
 
+use std::ops::Range;
+
 use serde_json::{Map, Value, json};
 
+use crate::format::sign::Sign as _;
 use crate::grammar::secret::is_secret;
 use crate::grammar::{keyval, number, qjson, size};
-use crate::guest::per_cpu;
+use crate::guest::{per_cpu, segments};
 use crate::qemu::caps::Caps;
 use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError};
@@ -32,6 +35,15 @@ pub fn sets_realized(args: &Map<String, Value>, _: Version) -> bool {
 
 pub fn has_empty_id(args: &Map<String, Value>, _: Version) -> bool {
     args.get("id").and_then(Value::as_str) == Some("")
+}
+
+/// Whether a command of qemu-io's is one that ends the process it runs in (qemu-io-cmds.c).
+pub fn ends_the_process(args: &Map<String, Value>, _: Version) -> bool {
+    let command = text(args, "command");
+    matches!(
+        command.split_ascii_whitespace().next(),
+        Some("abort" | "sigraise")
+    )
 }
 
 pub fn is_plain(args: &Map<String, Value>, _: Version) -> bool {
@@ -529,18 +541,45 @@ pub async fn reads_registers_of_each_cpu(
     caps: &Caps,
     args: &Map<String, Value>,
 ) -> bool {
+    match read(args) {
+        Some(range) => per_cpu::among(qmp, caps, range).await.unwrap_or(false),
+        None => false,
+    }
+}
+
+/// The addresses that are read, of lines and calls that say how many.
+fn read(args: &Map<String, Value>) -> Option<Range<u64>> {
     let number = |key: &str| args.get(key).and_then(Value::as_i64);
-    let first = ["addr", "val", "start"].into_iter().find_map(number);
-    let Some(start) = first.map(i64::cast_unsigned) else {
-        return false;
-    };
+    let start = first_address(args)?;
     let size = match (text(args, "format"), number("count"), number("size")) {
         // Instructions: as many bytes as the longest have, and what is read ahead.
         ("i", Some(count), _) => count.max(1) * 8 + 32,
         (_, Some(count), Some(size)) => count.saturating_mul(size),
         (_, None, Some(size)) => size,
-        _ => return false,
+        _ => return None,
     };
-    let end = start.saturating_add(u64::try_from(size).unwrap_or(0));
-    per_cpu::among(qmp, caps, start..end).await.unwrap_or(false)
+    Some(start..start.saturating_add(u64::try_from(size).unwrap_or(0)))
+}
+
+fn first_address(args: &Map<String, Value>) -> Option<u64> {
+    let number = |key: &str| args.get(key).and_then(Value::as_i64);
+    let first = ["addr", "val", "start"].into_iter().find_map(number);
+    first.map(i64::as_unsigned)
+}
+
+/// Whether an address is beyond PowerPC's segments.
+pub fn is_beyond_segments(args: &Map<String, Value>, _: Version) -> bool {
+    let end = read(args).map_or(0, |range| range.end);
+    first_address(args).is_some_and(|start| start >= segments::END) || end > segments::END
+}
+
+/// Whether an address of 32 bits is negative as a signed number.
+pub fn is_negative_in_32_bits(args: &Map<String, Value>, _: Version) -> bool {
+    let ends = read(args).map(|range| [range.start, range.end]);
+    let mut ends = ends.into_iter().flatten();
+    ends.any(|address| (address as i32) < 0)
+}
+
+pub async fn has_segments(qmp: &dyn Qmp, caps: &Caps, _: &Map<String, Value>) -> bool {
+    segments::has(qmp, caps).await.unwrap_or(false)
 }

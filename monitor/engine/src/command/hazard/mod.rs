@@ -5,12 +5,14 @@
 //! The table of them is `table/hazards.rs`; here is what an entry is, and how it is looked up.
 
 pub(crate) mod conditions;
+mod watched;
 
 use serde_json::{Map, Value};
 
+use self::watched::Watched;
 use crate::qemu::caps::Caps;
 use crate::qmp::version::Version;
-use crate::qmp::{BoxFuture, Qmp};
+use crate::qmp::{BoxFuture, Qmp, QmpError};
 
 /// Where a hazard lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,20 +96,21 @@ pub fn of_call(hazards: &'static [Hazard], command: &str) -> Option<At> {
     all.find(|at| matches!(at, At::Qmp(name) if *name == command))
 }
 
-/// The first hazard that `at` with these arguments would meet on this QEMU, if there is one.
+/// The first hazard that `at` with these arguments would meet on this QEMU, if there is one. Fails
+/// where QEMU can't be asked whether there is.
 pub async fn find(
     hazards: &'static [Hazard],
     at: At,
     qmp: &dyn Qmp,
     caps: &Caps,
     args: &Map<String, Value>,
-) -> Option<Met> {
+) -> Result<Option<Met>, QmpError> {
     for met in possible(hazards, at, caps, args) {
-        if (met.hazard.is)(qmp, caps, args).await {
-            return Some(met);
+        if met.is_there(qmp, caps, args).await? {
+            return Ok(Some(met));
         }
     }
-    None
+    Ok(None)
 }
 
 /// The hazards that `at` with these arguments may meet on this QEMU, as far as is known without
@@ -138,6 +141,23 @@ impl Hazard {
                 .as_deref()
                 .is_some_and(|arch| self.targets.contains(&arch));
         here && caps.version >= self.since && caps.version < self.until
+    }
+}
+
+impl Met {
+    /// Whether the danger is there, for which QEMU is asked. A question that was lost on the way is
+    /// no answer: what would harm QEMU must not be done because QEMU was slow.
+    pub async fn is_there(
+        &self,
+        qmp: &dyn Qmp,
+        caps: &Caps,
+        args: &Map<String, Value>,
+    ) -> Result<bool, QmpError> {
+        let watched = Watched::new(qmp);
+        match ((self.hazard.is)(&watched, caps, args).await, watched.lost()) {
+            (false, Some(lost)) => Err(lost),
+            (is, _) => Ok(is),
+        }
     }
 }
 

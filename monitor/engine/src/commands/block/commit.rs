@@ -2,7 +2,7 @@
 //! `commit`: the data of an overlay, written into the image right behind it.
 
 use serde::Deserialize;
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::command::jobs;
@@ -98,8 +98,7 @@ fn backing(node: &Node) -> Option<&str> {
     child.map(|(name, _)| name.as_str())
 }
 
-/// Without `base-node` QEMU would go to the end of the chain. A job of an active image gets ready,
-/// and has then to be ended without the turn to the base that completing it means.
+/// Without `base-node` QEMU would go to the end of the chain.
 async fn commit_node(
     cx: &mut Cx<'_>,
     top: &str,
@@ -120,8 +119,7 @@ async fn commit_node(
         .map_err(worded)?;
     let job = jobs::wait(cx, &id, &["ready"]).await?;
     if job.is_some_and(|job| job.status == "ready") {
-        let cancel = json!({"device": id, "force": false});
-        cx.execute("block-job-cancel", cancel).await?;
+        jobs::end_ready(cx.qmp(), &id).await?;
     }
     jobs::finish(cx, &id).await.map_err(worded)
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::command::cx::{CmdResult, Cx, NoArgs};
 use crate::format::number::human;
+use crate::format::sign::Sign as _;
 use crate::format::snapshot;
 use crate::host::Host;
 use crate::qmp::QmpError;
@@ -292,14 +293,14 @@ const EMPTY_DETAILS_LEFT_OUT: Version = v(8, 0);
 fn print_image(out: &mut dyn Write, image: &Image, style: Style<'_>) -> fmt::Result {
     let disk_size = image
         .actual_size
-        .map_or("unavailable".to_owned(), |size| human(size.cast_unsigned()));
+        .map_or("unavailable".to_owned(), |size| human(size.as_unsigned()));
     writeln!(out, "image: {}", image.filename)?;
     writeln!(out, "file format: {}", image.format)?;
     let bytes = image.virtual_size;
     writeln!(
         out,
         "virtual size: {} ({bytes} bytes)",
-        human(bytes.cast_unsigned())
+        human(bytes.as_unsigned())
     )?;
     writeln!(out, "disk size: {disk_size}")?;
     if image.encrypted {
@@ -335,9 +336,9 @@ fn print_image(out: &mut dyn Write, image: &Image, style: Style<'_>) -> fmt::Res
             writeln!(out, "{row}")?;
         }
     }
-    if let Some(FormatSpecific { data }) = &image.format_specific
-        && (!is_empty(data) || style.version < EMPTY_DETAILS_LEFT_OUT)
-    {
+    let has_details = |data| !is_empty(data) || style.version < EMPTY_DETAILS_LEFT_OUT;
+    let details = image.format_specific.as_ref().map(|details| &details.data);
+    if let Some(data) = details.filter(|data| has_details(data)) {
         writeln!(out, "Format specific information:")?;
         dump(out, data, 1)?;
     }

@@ -40,9 +40,7 @@ pub async fn start(cx: &mut Cx<'_>, args: Start) -> CmdResult {
         return Ok(());
     }
     let result = export_all(cx, args.writable).await;
-    if let Err(CmdError::Qmp(error)) = &result
-        && !error.is_fatal()
-    {
+    if matches!(&result, Err(CmdError::Qmp(error)) if !error.is_fatal()) {
         // The reason to stop is the one to show.
         let _ = cx.execute("nbd-server-stop", Value::Null).await;
     }

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::format::sign::Sign as _;
 use crate::grammar::keyval::{self, Pair};
 use crate::grammar::number::{self, NumberError};
 use crate::grammar::size::{self, Rules, SizeError};
@@ -366,7 +367,7 @@ impl Options {
                 for name in ["width", "height", "cols", "rows"] {
                     if let Some(value) = self.number(name, version).filter(|n| *n != 0) {
                         // As QEMU keeps it: the largest numbers are the negative ones.
-                        data.insert(name.into(), value.cast_signed().into());
+                        data.insert(name.into(), value.as_signed().into());
                     }
                 }
             }
@@ -419,7 +420,7 @@ impl Options {
         }
         for name in ["reconnect", "reconnect-ms"] {
             if let Some(time) = self.number(name, version) {
-                data.insert(name.into(), time.cast_signed().into());
+                data.insert(name.into(), time.as_signed().into());
             }
         }
         for name in ["tls-creds", "tls-authz"] {

@@ -57,9 +57,8 @@ pub async fn info_cpus(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
             "{mark} CPU #{}: thread_id={}",
             cpu.cpu_index, cpu.thread_id
         )?;
-        if cx.caps.version >= MODEL_SHOWN
-            && let Some(kind) = cpu.qom_type
-        {
+        let shown = cx.caps.version >= MODEL_SHOWN;
+        if let Some(kind) = cpu.qom_type.filter(|_| shown) {
             write!(cx, " model={}", model(&kind))?;
         }
         writeln!(cx)?;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::command::vm_state::{Listed, current, listed, parted, read, surprised};
+use crate::format::sign::Sign as _;
 use crate::guest::bytes::Bytes;
 use crate::guest::stream::{Section, Surprise, find};
 use crate::guest::x86::apic::{self, Apic, Vectors, bit};
@@ -91,7 +92,7 @@ fn clock(section: &Section<'_>) -> Result<i64, Surprise> {
         return Err(Surprise("the state of the clock has another layout".into()));
     };
     match bytes.rest().is_empty() {
-        true => Ok(clock.cast_signed()),
+        true => Ok(clock.as_signed()),
         false => Err(Surprise(
             "the VM's clock counts instructions, and at which rate is not in the state".into(),
         )),

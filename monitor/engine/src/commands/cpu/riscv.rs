@@ -3,10 +3,13 @@
 
 use std::fmt::{self, Write};
 
-use crate::command::cx::CmdError;
-use crate::command::vm_state::surprised;
+use serde_json::Value;
+
+use crate::command::cx::{CmdError, Cx};
+use crate::command::vm_state::{Listed, surprised};
 use crate::guest::riscv::section::{self, Hypervisor, Whole};
 use crate::guest::stream::Section;
+use crate::qemu::objects;
 
 /// Why a line is missing.
 pub(super) const FLAGS_NOTE: &str =
@@ -24,11 +27,37 @@ const FLOATING: [&str; 32] = [
     "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
 ];
 
+/// CPUs of 32 bits that QEMU for 64 has too (target/riscv/cpu.c).
+const NARROW: &[&str] = &[
+    "lowrisc-ibex-",
+    "max32-",
+    "rv32-",
+    "rv32e-",
+    "rv32i-",
+    "sifive-e31-",
+    "sifive-e34-",
+    "sifive-u34-",
+];
+
+/// Whether a CPU has registers for control and status (Zicsr): the base models rv64i and rv64e do
+/// not. Refuses those of 32 bits.
+pub(super) async fn check(cx: &mut Cx<'_>, cpu: &Listed) -> Result<bool, CmdError> {
+    let properties = ["zicsr", "type"].map(|name| (cpu.qom_path.as_str(), name));
+    let values = objects::values(cx.qmp(), properties).await?;
+    let kind = values.get(1).cloned().flatten().unwrap_or_default();
+    let kind = kind.as_str().unwrap_or_default();
+    if NARROW.iter().any(|begin| kind.starts_with(begin)) {
+        let why = "info registers: the state of RISC-V CPUs of 32 bits is not read here";
+        return Err(CmdError::Unavailable(why.into()));
+    }
+    Ok(values.first() != Some(&Some(Value::Bool(false))))
+}
+
 /// The registers of a CPU.
-pub(super) fn text(section: &Section<'_>) -> Result<String, CmdError> {
+pub(super) fn text(section: &Section<'_>, control: bool) -> Result<String, CmdError> {
     let whole = section::read(section).map_err(surprised)?;
     let mut text = String::new();
-    print(&mut text, &whole)?;
+    print(&mut text, &whole, control)?;
     Ok(text)
 }
 
@@ -43,7 +72,7 @@ fn with_summary(status: u64) -> u64 {
 /// Guests have 64 bits.
 const WIDE_GUESTS: u64 = 2 << 32;
 
-fn print(out: &mut dyn Write, whole: &Whole) -> fmt::Result {
+fn print(out: &mut dyn Write, whole: &Whole, control: bool) -> fmt::Result {
     let machine = &whole.machine;
     let hypervisor = whole.hypervisor.as_ref();
     let of = |field: fn(&Hypervisor) -> u64| hypervisor.map(field);
@@ -82,7 +111,7 @@ fn print(out: &mut dyn Write, whole: &Whole) -> fmt::Result {
         ("satp", system(machine.satp)),
     ];
     for (name, value) in list {
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|_| control) {
             writeln!(out, " {name:<8} {value:016x}")?;
         }
     }

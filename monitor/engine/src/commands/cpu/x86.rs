@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 
 use crate::command::cx::CmdError;
 use crate::command::vm_state::surprised;
+use crate::format::sign::Sign as _;
 use crate::guest::bytes::Bytes;
 use crate::guest::stream::{Section, Surprise, subsections};
 use crate::guest::x86::cpu::Segment;
@@ -96,7 +97,7 @@ fn print(out: &mut dyn Write, whole: &Whole, halted: u32) -> fmt::Result {
         "] CPL={} II={} A20={} SMM={} HLT={halted}",
         mode & 3,
         one(mode, 3),
-        one(whole.gate.cast_unsigned(), 20),
+        one(whole.gate.as_unsigned(), 20),
         one(mode, 19),
     )?;
     for (name, segment) in SEGMENT_NAMES.iter().zip(&cpu.segments) {

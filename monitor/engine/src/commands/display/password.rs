@@ -90,9 +90,7 @@ async fn with_hint(
 
 /// Only VNC has several displays; for SPICE the built-in passes over the name.
 fn add_display(arguments: &mut Value, display: Option<String>) {
-    if let Some(display) = display
-        && arguments["protocol"] == "vnc"
-    {
+    if let Some(display) = display.filter(|_| arguments["protocol"] == "vnc") {
         arguments["display"] = display.into();
     }
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Doing something to the machine: an interrupt, the balloon, a picture of the screen.
 
-use std::os::fd::AsFd;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
+use crate::qmp::fd::AsFd;
 
 /// Targets whose boards send the interrupt to the CPU chosen; elsewhere all CPUs get it.
 const NMI_BY_CPU: &[&str] = &["s390x", "ppc", "ppc64"];

@@ -5,6 +5,8 @@ pub mod confidential;
 pub mod control;
 pub mod info;
 pub mod info_firmware_log;
+pub mod port_access;
+pub mod ports;
 pub mod replay;
 pub mod run_state;
 pub mod text;

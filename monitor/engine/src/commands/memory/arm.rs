@@ -3,9 +3,10 @@
 //! memory.
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::command::vm_state::current_cpu;
+use crate::command::vm_state::{current, current_cpu, listed};
 use crate::commands::memory::tables::Tables;
 use crate::commands::memory::translate::{Address, print_no_cpu, print_place};
+use crate::format::sign::Sign as _;
 use crate::guest::arm::paging::{Paging, Search};
 use crate::guest::arm::{section, traits};
 use crate::qmp::version::{Version, v};
@@ -29,16 +30,23 @@ pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
     if !checks && version < UNCHECKING {
         return unavailable("which rights this release looks at is not known here");
     }
-    let Some((whole, cpu)) = current_cpu(cx, section::read).await? else {
+    let cpus = listed(cx).await?;
+    let Some(cpu) = current(cx, &cpus) else {
         return print_no_cpu(cx);
     };
     let traits = traits::read(cx.qmp(), &cpu.qom_path).await?;
+    if let Some(why) = traits.unread() {
+        return unavailable(why);
+    }
+    let Some((whole, _)) = current_cpu(cx, section::read).await? else {
+        return print_no_cpu(cx);
+    };
     let paging = match Paging::of(&whole, traits) {
         Ok(paging) => paging,
         Err(why) => return unavailable(why),
     };
     let mut tables = Tables::open(cx).await?;
-    let search = Search::new(&paging, args.addr.cast_unsigned(), checks);
+    let search = Search::new(&paging, args.addr.as_unsigned(), checks);
     let found = tables.find(cx, search).await;
     let result = found.and_then(|place| print_place(cx, place));
     tables.close(cx, result).await

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::format::sign::Sign as _;
 use crate::guest::memory::{ReadError, Reader};
 use crate::qmp::QmpError;
 use crate::qmp::version::{Version, v};
@@ -108,7 +109,7 @@ pub async fn info_skeys(cx: &mut Cx<'_>, args: Skeys) -> CmdResult {
         }
         keys => keys?,
     };
-    match key_of(&keys, args.addr.cast_unsigned()) {
+    match key_of(&keys, args.addr.as_unsigned()) {
         Some(key) => writeln!(cx, "  key: 0x{key:X}")?,
         None => {
             return Err(CmdError::Plain(

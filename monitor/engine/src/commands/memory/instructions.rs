@@ -4,16 +4,17 @@
 use std::ops::Range;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::command::vm_state::current_cpu;
+use crate::command::vm_state::{current, current_cpu, listed};
 use crate::commands::memory::map::{DEVICE_NOTE, memory_map};
 use crate::commands::memory::show::{CHUNK, Show};
 use crate::format::disassembly::{Listing, Mode, Piece, Step};
-use crate::guest::arm::section;
-use crate::guest::instructions::{Known, of_arm_state, of_cpu, of_state};
+use crate::format::sign::Sign as _;
+use crate::guest::arm::{section, traits};
+use crate::guest::instructions::{Known, of_arm_state, of_cpu, of_ppc64_state, of_state};
 use crate::guest::memory::{Reader, Saved};
-use crate::guest::ram;
 use crate::guest::regions::Map;
 use crate::guest::registers::{self, of_cpu as of_noted};
+use crate::guest::{ppc64, ram};
 use crate::host::Risk;
 
 /// Where instructions are read from.
@@ -32,6 +33,10 @@ enum Memory {
 /// `x/i`.
 pub async fn show_virtual(cx: &mut Cx<'_>, args: Show) -> CmdResult {
     let mode = mode(cx).await?;
+    let args = Show {
+        addr: args.virtual_start(cx),
+        ..args
+    };
     show(cx, &args, mode, Memory::Virtual).await
 }
 
@@ -72,19 +77,39 @@ async fn mode(cx: &mut Cx<'_>) -> Result<Mode, CmdError> {
         Known::InState if cx.allow < Risk::Risky => {
             unavailable("needs --allow risky: how bytes are decoded depends on the CPU's registers")
         }
-        Known::InState => match current_cpu(cx, section::read).await? {
-            Some((whole, _)) => of_arm_state(&whole).map_or_else(
-                || unavailable("which instructions this CPU executes is not known here"),
-                Ok,
-            ),
+        Known::InState => match in_state(cx).await? {
+            Some(mode) => Ok(mode),
             None => Err(CmdError::Plain("Can not dump without CPU".into())),
         },
         Known::NoCpu => Err(CmdError::Plain("Can not dump without CPU".into())),
     }
 }
 
+/// What the CPU's state says; none where there is no CPU.
+async fn in_state(cx: &mut Cx<'_>) -> Result<Option<Mode>, CmdError> {
+    if cx.caps.arch.as_deref() == Some("ppc64") {
+        let cpu = current_cpu(cx, ppc64::read).await?;
+        return Ok(cpu.map(|(whole, _)| of_ppc64_state(&whole)));
+    }
+    let cpus = listed(cx).await?;
+    let Some(cpu) = current(cx, &cpus) else {
+        return Ok(None);
+    };
+    let traits = traits::read(cx.qmp(), &cpu.qom_path).await?;
+    if let Some(why) = traits.unread() {
+        return unavailable(why);
+    }
+    let Some((whole, _)) = current_cpu(cx, section::read).await? else {
+        return Ok(None);
+    };
+    match of_arm_state(&whole, traits) {
+        Some(mode) => Ok(Some(mode)),
+        None => unavailable("which instructions this CPU executes is not known here"),
+    }
+}
+
 async fn show(cx: &mut Cx<'_>, args: &Show, mode: Mode, mut memory: Memory) -> CmdResult {
-    let listing = Listing::new(mode, args.addr.cast_unsigned(), args.count);
+    let listing = Listing::new(mode, args.addr.as_unsigned(), args.count);
     let reader = Reader::open(cx.means()).await?;
     let result = list(cx, &reader, listing, &mut memory).await;
     reader.close(result).await?;

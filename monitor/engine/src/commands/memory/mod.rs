@@ -3,9 +3,11 @@
 
 pub mod arm;
 pub mod dump;
+mod hosted;
 pub mod info;
 mod instructions;
 mod map;
+pub mod mtree;
 pub mod riscv;
 pub mod save;
 mod show;

@@ -10,6 +10,7 @@ use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
 use crate::command::vm_state::{Listed, current_cpu};
 use crate::commands::memory::tables::{Tables, breathe};
 use crate::commands::memory::translate::{Address, print_no_cpu, print_place};
+use crate::format::sign::Sign as _;
 use crate::guest::riscv::paging::{Block, Mapping, Paging, Search, Step, Walk, is_seen_otherwise};
 use crate::guest::riscv::section;
 
@@ -104,7 +105,7 @@ pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
     let Some((whole, _)) = current_cpu(cx, section::read).await? else {
         return print_no_cpu(cx);
     };
-    let address = args.addr.cast_unsigned();
+    let address = args.addr.as_unsigned();
     if is_seen_otherwise(&whole) {
         return unavailable("gva2gpa: the CPU sees memory as another mode, or through two tables");
     }

@@ -61,16 +61,30 @@ pub(super) const NARROW: &[&str] = &[
 ];
 
 impl Show {
+    /// How items look; instructions are not for this route.
     pub(super) fn layout(&self, cx: &Cx<'_>) -> Result<Layout, CmdError> {
         if self.format == 'i' {
             return Err(CmdError::Unavailable(BUILTIN_IS_BETTER.into()));
         }
-        Ok(Layout {
+        Ok(self.items(cx))
+    }
+
+    /// How items of any other format than `i` look.
+    pub(super) fn items(&self, cx: &Cx<'_>) -> Layout {
+        Layout {
             letter: self.format,
             size: usize::try_from(self.size).unwrap_or(4),
             big_endian: is_one_of(cx, BIG_ENDIAN),
             zero_before_padding: cx.caps.version >= NEW_LAYOUT,
-        })
+        }
+    }
+
+    /// The address as `x` reads it: old releases take a narrow one for a signed number of 32 bits.
+    pub(super) fn virtual_start(&self, cx: &Cx<'_>) -> i64 {
+        match is_one_of(cx, NARROW) && cx.caps.version < NEW_LAYOUT {
+            true => i64::from(self.addr as i32),
+            false => self.addr,
+        }
     }
 
     /// How many bytes; the built-in counts them in 32 bits, signed.
@@ -88,13 +102,14 @@ pub(super) fn is_one_of(cx: &Cx<'_>, targets: &[&str]) -> bool {
 
 /// How many bytes are read at once.
 pub(super) fn chunk(start: u64, bytes: u64, line: u64) -> u64 {
-    if start.is_multiple_of(line) || bytes > LINE_BY_LINE {
+    if start % line == 0 || bytes > LINE_BY_LINE {
         CHUNK
     } else {
         line
     }
 }
 
+/// Prints the lines of one read, in one piece: where text goes may do much for each.
 pub(super) fn print_lines(
     out: &mut dyn Write,
     layout: &Layout,
@@ -102,18 +117,45 @@ pub(super) fn print_lines(
     bytes: &[u8],
     shown: impl Fn(u64) -> String,
 ) -> std::fmt::Result {
+    let mut text = String::new();
     let lines = bytes.chunks(layout.line());
     for (number, items) in lines.enumerate() {
         let address = start.wrapping_add((number * layout.line()) as u64);
-        out.write_str(&shown(address))?;
-        layout.items(out, items)?;
+        text.push_str(&shown(address));
+        layout.items(&mut text, items)?;
     }
-    Ok(())
+    out.write_str(&text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Counts what it is given.
+    #[derive(Default)]
+    struct Pieces(Vec<String>);
+
+    impl Write for Pieces {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0.push(text.to_owned());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_read_is_one_piece_of_text() {
+        let layout = Layout {
+            letter: 'x',
+            size: 8,
+            big_endian: false,
+            zero_before_padding: false,
+        };
+        let mut out = Pieces::default();
+        let shown = |address| format!("{address:x}:");
+        print_lines(&mut out, &layout, 0x10, &[0; 24], shown).unwrap();
+        let zero = "0x0000000000000000";
+        assert_eq!(out.0, [format!("10: {zero} {zero}\n20: {zero}\n")]);
+    }
 
     #[test]
     fn sizes_are_counted_in_32_bits() {

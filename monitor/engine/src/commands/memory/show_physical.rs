@@ -4,13 +4,15 @@
 use std::fmt::Write;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::commands::memory::instructions;
 use crate::commands::memory::map::{DEVICE_NOTE, memory_map};
 use crate::commands::memory::show::{NEW_LAYOUT, Show, chunk, print_lines};
+use crate::commands::memory::{hosted, instructions};
 use crate::format::memory::{Layout, PIECE, Shown};
+use crate::format::sign::Sign as _;
 use crate::guest::memory::{ReadError, Reader};
 use crate::guest::ram;
 use crate::guest::regions::Map;
+use crate::host::Place;
 
 /// `xp`: physical memory, line by line up to the first where nothing is. QMP reads zeros there, and
 /// where a device refuses; QOM's memory regions tell the one from memory, and nothing tells the
@@ -21,15 +23,24 @@ pub async fn show_physical(cx: &mut Cx<'_>, args: Show) -> CmdResult {
 
 /// `xp` of device memory too: what a device refuses to show reads as zeros, and a note says so.
 pub async fn show_physical_anyway(cx: &mut Cx<'_>, args: Show) -> CmdResult {
-    if args.format == 'i' {
+    if args.format == 'i' && cx.host.disassembler().is_none() {
         return instructions::show_physical(cx, args).await;
     }
     physical(cx, args, true).await
 }
 
 async fn physical(cx: &mut Cx<'_>, args: Show, devices: bool) -> CmdResult {
+    let start = args.addr.as_unsigned();
+    let place = Place {
+        physical: true,
+        address: start,
+        cpu: None,
+    };
+    let shown = shown_address(cx);
+    if hosted::show(cx, &args, place, shown)? {
+        return Ok(());
+    }
     let layout = args.layout(cx)?;
-    let start = args.addr.cast_unsigned();
     let bytes = args.bytes();
     if bytes == 0 {
         return Ok(());
@@ -79,7 +90,7 @@ async fn with_builtin(
     plan: &Plan,
 ) -> CmdResult {
     let (line, size) = (layout.line() as u64, layout.size as u64);
-    let mut start = args.addr.cast_unsigned();
+    let mut start = args.addr.as_unsigned();
     let mut left = plan.readable;
     while left > 0 {
         let memory = map.before_device(start, left);

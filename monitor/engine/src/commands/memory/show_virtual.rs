@@ -4,33 +4,44 @@
 use std::fmt::Write;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
-use crate::commands::memory::instructions;
 use crate::commands::memory::show::{NARROW, NEW_LAYOUT, Show, chunk, is_one_of, print_lines};
+use crate::commands::memory::{hosted, instructions};
 use crate::format::memory::Layout;
+use crate::format::sign::Sign as _;
 use crate::guest::memory::{Reader, Saved};
+use crate::guest::segments;
+use crate::host::Place;
+use crate::qmp::QmpError;
 
 /// `x`: virtual memory, line by line up to the first that can't be read.
 pub async fn show_virtual(cx: &mut Cx<'_>, args: Show) -> CmdResult {
-    let layout = args.layout(cx)?;
     let narrow = is_one_of(cx, NARROW);
-    // Old releases read a narrow address as a signed number of 32 bits.
     let cut = narrow && cx.caps.version < NEW_LAYOUT;
-    let start = if cut {
-        i64::from(args.addr as i32)
-    } else {
-        args.addr
+    let start = match args.virtual_start(cx) {
+        // That crashes some, see the hazards.
+        start if cut && start < 0 && has_segments(cx).await? => i64::from(start as u32),
+        start => start,
     };
     let shown = |address: u64| match (narrow, cut) {
         (true, true) => format!("{:08x}:", address as u32),
         (true, false) => format!("{address:08x}:"),
         (false, _) => format!("{address:016x}:"),
     };
+    let place = Place {
+        physical: false,
+        address: start.as_unsigned(),
+        cpu: None,
+    };
+    if hosted::show(cx, &args, place, shown)? {
+        return Ok(());
+    }
+    let layout = args.layout(cx)?;
     let reader = Reader::open(cx.means()).await?;
     let result = lines(
         cx,
         &reader,
         &layout,
-        start.cast_unsigned(),
+        start.as_unsigned(),
         args.bytes(),
         shown,
     )
@@ -38,9 +49,14 @@ pub async fn show_virtual(cx: &mut Cx<'_>, args: Show) -> CmdResult {
     reader.close(result).await
 }
 
+/// Whether it is PowerPC with segment registers.
+async fn has_segments(cx: &mut Cx<'_>) -> Result<bool, QmpError> {
+    Ok(is_one_of(cx, &["ppc"]) && segments::has(cx.qmp(), cx.caps).await?)
+}
+
 /// `x` with our own disassembler too.
 pub async fn show_virtual_anyway(cx: &mut Cx<'_>, args: Show) -> CmdResult {
-    if args.format == 'i' {
+    if args.format == 'i' && cx.host.disassembler().is_none() {
         return instructions::show_virtual(cx, args).await;
     }
     show_virtual(cx, args).await

@@ -21,6 +21,13 @@ const PAGE: u64 = 4096;
 /// Pages of tables that are kept.
 const KEPT: usize = 4096;
 
+/// As many tables are read one by one; whoever needs more needs many, and systems have them near each
+/// other.
+const FEW: usize = 8;
+
+/// Bytes that are read at once from then on.
+const BATCH: u64 = 1 << 16;
+
 /// The guest's tables.
 pub(super) struct Tables<'a> {
     reader: Reader<'a>,
@@ -29,6 +36,8 @@ pub(super) struct Tables<'a> {
     /// What else there is, from the moment it is needed.
     map: Option<Map>,
     pages: HashMap<u64, Arc<[u8]>>,
+    /// How often something was read.
+    reads: usize,
     /// Whether a table is where a device is.
     device: bool,
 }
@@ -41,6 +50,7 @@ impl<'a> Tables<'a> {
             main,
             map: None,
             pages: HashMap::new(),
+            reads: 0,
             device: false,
         })
     }
@@ -63,12 +73,18 @@ impl<'a> Tables<'a> {
         let page = match self.pages.get(&start) {
             Some(page) => page.clone(),
             None => {
-                let page: Arc<[u8]> = self.page(cx, start).await?.into();
-                if self.pages.len() == KEPT {
+                let (first, bytes) = self.fetch(cx, start).await?;
+                let count = bytes.len() / PAGE as usize;
+                if self.pages.len() + count > KEPT {
                     self.pages.clear();
                 }
-                self.pages.insert(start, page.clone());
-                page
+                for (page, at) in bytes
+                    .chunks(PAGE as usize)
+                    .zip((first..).step_by(PAGE as usize))
+                {
+                    self.pages.insert(at, page.into());
+                }
+                self.pages.get(&start).cloned().unwrap_or_default()
             }
         };
         let from = (address - start) as usize;
@@ -99,6 +115,17 @@ impl<'a> Tables<'a> {
                 }
             }
         }
+    }
+
+    /// A page, with those around it where many are read; says where the first of them is.
+    async fn fetch(&mut self, cx: &mut Cx<'_>, start: u64) -> Result<(u64, Vec<u8>), CmdError> {
+        self.reads += 1;
+        let first = start & !(BATCH - 1);
+        let within = |range: &Range<u64>| range.contains(&first) && BATCH <= range.end - first;
+        if self.reads > FEW && self.main.iter().any(within) {
+            return Ok((first, self.reader.physical_memory(first, BATCH).await?));
+        }
+        Ok((start, self.page(cx, start).await?))
     }
 
     /// A page of memory; where nothing is, it is 0, and what a device would say is not asked.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
 use crate::command::vm_state;
 use crate::commands::memory::tables::{Tables, breathe};
+use crate::format::sign::Sign as _;
 use crate::guest::registers::of_cpu;
 use crate::guest::x86::paging::{Paging, Search, Step, USER, WRITE, Walk};
 use crate::guest::x86::section::MANAGEMENT;
@@ -41,7 +42,7 @@ async fn paging(cx: &mut Cx<'_>) -> Result<Option<Paging>, CmdError> {
 async fn read_gate(cx: &mut Cx<'_>) -> Result<u64, CmdError> {
     let whole = vm_state::whole(cx).await?;
     Ok(match whole {
-        Some(whole) if whole.mode & MANAGEMENT == 0 => i64::from(whole.gate).cast_unsigned(),
+        Some(whole) if whole.mode & MANAGEMENT == 0 => i64::from(whole.gate).as_unsigned(),
         _ => u64::MAX,
     })
 }
@@ -51,7 +52,7 @@ pub async fn gva2gpa(cx: &mut Cx<'_>, args: Address) -> CmdResult {
     let Some(paging) = paging(cx).await? else {
         return print_no_cpu(cx);
     };
-    let address = args.addr.cast_unsigned();
+    let address = args.addr.as_unsigned();
     let mut gate = u64::MAX;
     if !paging.is_protected() && address & 1 << 20 != 0 {
         match cx.allow {

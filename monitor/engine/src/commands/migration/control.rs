@@ -139,9 +139,8 @@ pub struct SetCapability {
 pub async fn set_capability(cx: &mut Cx<'_>, args: SetCapability) -> CmdResult {
     check_warnings(cx, "migrate_set_capability")?;
     let schema = cx.caps.schema(cx.qmp()).await?;
-    if let Some(names) = capabilities(&schema)
-        && !names.contains(&args.capability.as_str())
-    {
+    let known = capabilities(&schema);
+    if known.is_some_and(|names| !names.contains(&args.capability.as_str())) {
         let text = format!("invalid parameter value: {}", args.capability);
         return Err(CmdError::User(text));
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx, NoArgs};
+use crate::format::sign::Sign as _;
 use crate::qmp::version::{Version, v};
 
 /// Arguments of `calc_dirty_rate`; the period is in seconds.
@@ -120,7 +121,7 @@ pub async fn set_limit(cx: &mut Cx<'_>, args: SetLimit) -> CmdResult {
         let text = format!("invalid dirty page limit {rate}");
         return Err(CmdError::User(text));
     }
-    let arguments = with_cpu(json!({"dirty-rate": rate.cast_unsigned()}), args.cpu_index);
+    let arguments = with_cpu(json!({"dirty-rate": rate.as_unsigned()}), args.cpu_index);
     cx.execute("set-vcpu-dirty-limit", arguments).await?;
     if !checked {
         writeln!(cx, "{SEE_LIMITS}")?;
@@ -170,8 +171,8 @@ pub async fn info_limit(cx: &mut Cx<'_>, _: NoArgs) -> CmdResult {
             cx,
             "vcpu[{}], limit rate {} (MB/s), current rate {} (MB/s)",
             limit.cpu_index,
-            limit.limit_rate.cast_signed(),
-            limit.current_rate.cast_signed()
+            limit.limit_rate.as_signed(),
+            limit.current_rate.as_signed()
         )?;
     }
     Ok(())

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::commands::migration::control::check_warnings;
+use crate::format::sign::Sign as _;
 use crate::grammar::size::{self, Rules, SizeError};
 use crate::grammar::{keyval, number, shell};
 use crate::qemu::schema::Schema;
@@ -45,6 +46,12 @@ enum Reading {
     Mebibytes,
     /// A size in bytes.
     Bytes,
+}
+
+/// Whether a number without a suffix is one of MiB for a parameter.
+#[must_use]
+pub fn in_mebibytes(name: &str) -> bool {
+    reading(name) == Reading::Mebibytes
 }
 
 fn reading(name: &str) -> Reading {
@@ -90,7 +97,7 @@ fn number(name: &str, text: &str, version: Version) -> Result<u64, String> {
     // The built-in keeps these in signed numbers.
     let signed = |size: u64| {
         i64::try_from(size)
-            .map(i64::cast_unsigned)
+            .map(i64::as_unsigned)
             .map_err(|_| invalid())
     };
     match reading(name) {

@@ -105,7 +105,10 @@ async fn line(cx: &mut Cx<'_>, prefix: &str, page: &Page) -> CmdResult {
         let built = cx.enum_values(command, argument).await;
         params = without_types(&params, &built.unwrap_or_default()).into();
     }
-    writeln!(cx, "{prefix}{} {params} -- {}", page.names, page.help)?;
+    let name = page.names.split('|').next().unwrap_or_default();
+    let theirs = cx.host.help(&format!("{prefix}{name}"));
+    let help = theirs.as_deref().map_or(page.help, str::trim_end);
+    writeln!(cx, "{prefix}{} {params} -- {help}", page.names)?;
     if page.quirk == Quirk::BlankLineBehind {
         writeln!(cx)?;
     }
@@ -189,6 +192,8 @@ fn log_items(cx: &mut Cx<'_>) -> CmdResult {
     writeln!(cx, "{:<15} end logging", "none")?;
     for (name, since, what) in LOG_ITEMS {
         if cx.caps.version >= *since {
+            let theirs = cx.host.help(&format!("log {name}"));
+            let what = theirs.as_deref().map_or(*what, str::trim_end);
             writeln!(cx, "{name:<15} {what}")?;
         }
         // A line end too many in their table (8.0, commit cb9291e550 of QEMU).

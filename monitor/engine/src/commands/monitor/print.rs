@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::Deserialize;
 
 use crate::command::cx::{CmdResult, Cx};
+use crate::format::sign::Sign as _;
 use crate::format::text::quoted_char;
 
 /// Arguments of `print`; count and size are read and have no effect.
@@ -26,9 +27,9 @@ pub async fn print(cx: &mut Cx<'_>, args: Print) -> CmdResult {
     match args.format {
         'o' if value != 0 => writeln!(cx, "0{value:o}")?,
         'x' if value != 0 => writeln!(cx, "{value:#x}")?,
-        'u' => writeln!(cx, "{}", value.cast_unsigned())?,
+        'u' => writeln!(cx, "{}", value.as_unsigned())?,
         // The low 32 bits count.
-        'c' => writeln!(cx, "{}", quoted_char(value.cast_unsigned() as u32))?,
+        'c' => writeln!(cx, "{}", quoted_char(value.as_unsigned() as u32))?,
         _ => writeln!(cx, "{value}")?,
     }
     Ok(())

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
+use crate::format::sign::Sign as _;
 
 /// Arguments of `info stats`.
 #[derive(Deserialize)]
@@ -73,10 +74,10 @@ pub async fn info_stats(cx: &mut Cx<'_>, args: Stats) -> CmdResult {
     }
     let schemas: Vec<ProviderSchema> = cx.query_with("query-stats-schemas", schemas).await?;
     let mut filter = filter(&args, providers);
-    if args.target == "vcpu"
-        && let Some(path) = current_cpu(cx).await?
-    {
-        filter["vcpus"] = json!([path]);
+    if args.target == "vcpu" {
+        if let Some(path) = current_cpu(cx).await? {
+            filter["vcpus"] = json!([path]);
+        }
     }
     let results: Vec<StatsResult> = cx.query_with("query-stats", filter).await?;
     for result in &results {
@@ -202,7 +203,7 @@ fn prefix(base: i64, exponent: i64) -> Option<&'static str> {
 fn print_value(out: &mut dyn Write, value: &Value) -> fmt::Result {
     // Numbers are printed as signed ones.
     let signed = |value: &Value| match value.as_u64() {
-        Some(number) => number.cast_signed(),
+        Some(number) => number.as_signed(),
         None => value.as_i64().unwrap_or(0),
     };
     match value {

@@ -168,11 +168,11 @@ fn wanted<'a>(words: &[String], rows: &'a Rows) -> Wanted<'a> {
 fn argument(row: &Command, words: &[String]) -> Comp {
     let specs = || row.args.split(',').filter_map(|a| a.split_once(':'));
     // The built-in's own functions count words, flags too.
-    if let Some((key, _)) = specs()
+    let key = specs()
         .filter(|(_, kind)| !kind.starts_with('-'))
         .nth(words.len() - 1)
-        && let Some((_, comp)) = row.complete.iter().find(|(k, _)| *k == key)
-    {
+        .map(|(key, _)| key);
+    if let Some((_, comp)) = row.complete.iter().find(|(k, _)| Some(*k) == key) {
         return *comp;
     }
     if !row.complete.is_empty() {

@@ -31,6 +31,17 @@ pub(super) async fn back_ends(source: Source<'_>) -> Vec<String> {
         .collect()
 }
 
+/// Ids of network back ends that no device uses, where the built-in monitor may be asked.
+pub(super) async fn free_back_ends(source: Source<'_>) -> Vec<String> {
+    let Some(clients) = from_builtin(source).await else {
+        return Vec::new();
+    };
+    let free = clients
+        .into_iter()
+        .filter(|client| client.back_end && !client.connected);
+    free.map(|client| client.name).collect()
+}
+
 /// Names of network devices and back ends, found the same way. In QOM, a device without an id is
 /// called after its model, with a number; QEMU knows names that exist from others when it is asked
 /// for their filters.
@@ -95,6 +106,8 @@ struct NetClient {
     name: String,
     /// Whether `-netdev` or `netdev_add` made it.
     back_end: bool,
+    /// Whether it is listed below the one that it is connected to.
+    connected: bool,
 }
 
 /// What the built-in's `info network` lists (net/net-hmp-cmds.c, net/hub.c); none where it may not be
@@ -126,6 +139,7 @@ fn clients(line: &str) -> Vec<NetClient> {
     let client = |name: &str, back_end| NetClient {
         name: name.to_owned(),
         back_end,
+        connected: peer.is_some(),
     };
     match names.split_once(": ") {
         // What `-net` made is connected to ports that QEMU gave names to.
@@ -173,5 +187,10 @@ mod tests {
         let back_ends = all.iter().filter(|client| client.back_end);
         let back_ends: Vec<_> = back_ends.map(|client| client.name.as_str()).collect();
         assert_eq!(back_ends, ["hp", "n0", "n2"]);
+        let free = all
+            .iter()
+            .filter(|client| client.back_end && !client.connected);
+        let free: Vec<_> = free.map(|client| client.name.as_str()).collect();
+        assert_eq!(free, ["n0"]);
     }
 }

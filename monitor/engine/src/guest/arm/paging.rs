@@ -5,14 +5,19 @@
 //!
 //! Nothing here reads memory: a [`Search`] says what it needs next.
 
-use crate::guest::arm::section::{HCR_EL2, NARROW, Name, Whole};
-use crate::guest::arm::vectors::Traits;
+use crate::guest::arm::section::{NARROW, Name, SCR_EL3, Whole};
+use crate::guest::arm::vectors::{Traits, View};
 use crate::guest::sought::{LookUp, Sought};
 
 const SCTLR_EL1: Name = (3, 0, 1, 0, 0);
 const TTBR0_EL1: Name = (3, 0, 2, 0, 0);
 const TTBR1_EL1: Name = (3, 0, 2, 0, 1);
 const TCR_EL1: Name = (3, 0, 2, 0, 2);
+const SCTLR_EL2: Name = (3, 4, 1, 0, 0);
+const TTBR0_EL2: Name = (3, 4, 2, 0, 0);
+const TTBR1_EL2: Name = (3, 4, 2, 0, 1);
+const TCR_EL2: Name = (3, 4, 2, 0, 2);
+const SCTLR_EL3: Name = (3, 6, 1, 0, 0);
 const ID_AA64MMFR0: Name = (3, 0, 0, 7, 0);
 const ID_AA64MMFR2: Name = (3, 0, 0, 7, 2);
 
@@ -52,18 +57,16 @@ impl Paging {
         if whole.status & NARROW != 0 {
             return Err("instructions of 32 bits have other tables");
         }
-        if level > 1 || traits.el3 || traits.el2 && whole.system_or_0(HCR_EL2) != 0 {
-            return Err("EL2 and EL3 may change how addresses are mapped");
-        }
+        let regime = Regime::of(whole, traits)?;
         let Some(features) = whole.system(ID_AA64MMFR0) else {
             return Err("the state does not say which tables this CPU has");
         };
         Ok(Self {
-            on: whole.system_or_0(SCTLR_EL1) & 1 != 0,
-            control: whole.system_or_0(TCR_EL1),
-            bases: [TTBR0_EL1, TTBR1_EL1].map(|name| whole.system_or_0(name)),
+            on: regime.on,
+            control: regime.control,
+            bases: regime.bases,
             level,
-            guarded: whole.status >> 22 & 1 == 1,
+            guarded: whole.status >> 22 & 1 == 1 && !regime.alone,
             features: [features, whole.system_or_0(ID_AA64MMFR2)],
         })
     }
@@ -106,6 +109,91 @@ impl Paging {
     fn bit(&self, lower: u32, upper: u32, high: bool) -> bool {
         self.control >> if high { upper } else { lower } & 1 == 1
     }
+}
+
+/// The registers that decide for the level where the CPU is (`arm_mmu_idx_el`,
+/// `regime_translation_disabled`).
+struct Regime {
+    on: bool,
+    /// As TCR_EL1 has it.
+    control: u64,
+    bases: [u64; 2],
+    /// Whether it is for a hypervisor alone, which has no programs.
+    alone: bool,
+}
+
+/// Bits of HCR_EL2: tables of EL2's behind those of EL1; none at all for EL1; a host's programs; its
+/// tables in the form of EL1's.
+const VM: u64 = 1;
+const DC: u64 = 1 << 12;
+const TGE: u64 = 1 << 27;
+const E2H: u64 = 1 << 34;
+
+impl Regime {
+    fn of(whole: &Whole, traits: Traits) -> Result<Self, &'static str> {
+        let level = whole.status >> 2 & 3;
+        let hypervisor = View::new(whole, traits).hypervisor;
+        let of_host = hypervisor & E2H != 0 && (level == 2 || level == 0 && hypervisor & TGE != 0);
+        let is_on = |name| match whole.system(name) {
+            Some(control) => Ok(control & 1 != 0),
+            None => Err("the state lacks the registers of this exception level"),
+        };
+        let regime = match level {
+            3 => Self::off(is_on(SCTLR_EL3)?),
+            2 if !of_host => Self {
+                on: is_on(SCTLR_EL2)?,
+                control: alike(whole.system_or_0(TCR_EL2)),
+                bases: [whole.system_or_0(TTBR0_EL2), 0],
+                alone: true,
+            },
+            _ if of_host => Self {
+                on: is_on(SCTLR_EL2)?,
+                control: whole.system_or_0(TCR_EL2),
+                bases: [TTBR0_EL2, TTBR1_EL2].map(|name| whole.system_or_0(name)),
+                alone: false,
+            },
+            _ if hypervisor & (VM | DC) != 0 => {
+                return Err("a hypervisor maps what this level maps once more (stage 2)");
+            }
+            _ => Self {
+                on: is_on(SCTLR_EL1)? && hypervisor & TGE == 0,
+                control: whole.system_or_0(TCR_EL1),
+                bases: [TTBR0_EL1, TTBR1_EL1].map(|name| whole.system_or_0(name)),
+                alone: false,
+            },
+        };
+        let secure = traits.el3 && (level == 3 || whole.system_or_0(SCR_EL3) & 1 == 0);
+        match secure && regime.on {
+            true => Err("the secure world may have memory of its own, which QMP does not read"),
+            false => Ok(regime),
+        }
+    }
+
+    /// One whose tables can't be read here, if they are in use.
+    fn off(on: bool) -> Self {
+        Self {
+            on,
+            control: 0,
+            bases: [0; 2],
+            alone: true,
+        }
+    }
+}
+
+/// A control register of a level that has no upper half of addresses, in the form of those that have
+/// one (`aa64_va_parameters`).
+fn alike(control: u64) -> u64 {
+    const NO_UPPER: u64 = 1 << 23;
+    let moved = |from: u32, bits: u32, to: u32| (control >> from & ((1 << bits) - 1)) << to;
+    // Size and granule are where they are; then the size of places, ignored tops, rights of tables,
+    // long addresses.
+    moved(0, 6, 0)
+        | moved(14, 2, 14)
+        | NO_UPPER
+        | moved(16, 3, 32)
+        | moved(20, 1, 37)
+        | moved(24, 1, 41)
+        | moved(32, 1, 59)
 }
 
 /// Looking up one address.
@@ -385,6 +473,65 @@ mod tests {
         };
         let block = [0x4000_0001 | 3 << 12];
         assert_eq!(sought(&long, 5, &block), Sought::At(3 << 48 | 0x4000_0005));
+    }
+
+    /// The state of a CPU with these registers at this level.
+    fn state(level: u64, registers: &[(Name, u64)]) -> Whole {
+        let registers = [&[(ID_AA64MMFR0, 0x10_0005)], registers].concat();
+        Whole::with(level << 2 | 1 << 22, &registers)
+    }
+
+    #[test]
+    fn each_level_has_its_registers() {
+        use crate::guest::arm::section::HCR_EL2;
+        let both = Traits {
+            el2: true,
+            el3: true,
+            ..Traits::default()
+        };
+        let free = (SCR_EL3, 1);
+        let el2 = [(SCTLR_EL2, 1), (TTBR0_EL2, 0x3000), (TTBR1_EL2, 0x4000)];
+        let control = (TCR_EL2, 16 | 5 << 16 | 1 << 20);
+        let of = |level, more: &[(Name, u64)]| {
+            let registers = [
+                &el2[..],
+                &[free, control, (SCTLR_EL1, 1), (TTBR0_EL1, 0x1000)],
+                more,
+            ];
+            Paging::of(&state(level, &registers.concat()), both)
+        };
+        // A hypervisor alone: one half of addresses, whose tops are ignored; no rights of programs.
+        let alone = of(2, &[]).unwrap();
+        assert_eq!(sought(&alone, 0xff << 56 | 0x1234, &[]), needed(0x3000));
+        assert_eq!(sought(&alone, !0, &[]), Sought::Unmapped);
+        let block = [0x5003, 0x4000_0441];
+        assert_eq!(sought(&alone, 5, &block), Sought::At(0x4000_0005));
+        // A host, with both halves, and its programs.
+        let long = (TCR_EL2, 16 | 16 << 16 | 2 << 30 | 5 << 32);
+        let host = of(2, &[long, (HCR_EL2, E2H)]).unwrap();
+        assert_eq!(sought(&host, !0, &[]), needed(0x4ff8));
+        assert_eq!(sought(&host, 5, &block), Sought::Unmapped);
+        let program = of(0, &[long, (HCR_EL2, E2H | TGE)]).unwrap();
+        assert_eq!(sought(&program, 5, &block), Sought::At(0x4000_0005));
+        // Below a hypervisor that has nothing to say there.
+        let below = of(1, &[(TCR_EL1, long.1), (HCR_EL2, 1 << 31)]).unwrap();
+        assert_eq!(sought(&below, 5, &[]), needed(0x1000));
+        let off = of(0, &[(HCR_EL2, TGE)]).unwrap();
+        assert_eq!(sought(&off, 5, &[]), Sought::At(5));
+        for (level, more, why) in [
+            (1, &[(HCR_EL2, VM)][..], "stage 2"),
+            (0, &[(HCR_EL2, DC)], "stage 2"),
+            (1, &[(SCR_EL3, 0)], "secure world"),
+            (3, &[(SCTLR_EL3, 1)], "secure world"),
+            (3, &[], "lacks"),
+        ] {
+            let refused = of(level, more).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+        }
+        assert_eq!(
+            sought(&of(3, &[(SCTLR_EL3, 0)]).unwrap(), 5, &[]),
+            Sought::At(5)
+        );
     }
 
     #[test]

@@ -103,11 +103,20 @@ impl Whole {
     /// A system register; none where the CPU has it not.
     #[must_use]
     pub fn system(&self, name: Name) -> Option<u64> {
-        let (op0, op1, crn, crm, op2) = name;
-        let number = op0 << 14 | op1 << 11 | crn << 7 | crm << 3 | op2;
-        // As KVM numbers registers of 64 bits.
-        let number = 0x6030_0000_0013_0000 | u64::from(number);
-        self.system.get(&number).copied()
+        self.system.get(&number(name)).copied()
+    }
+
+    /// One with this status and these system registers; of two values the later one.
+    #[cfg(test)]
+    pub(crate) fn with(status: u64, registers: &[(Name, u64)]) -> Self {
+        let numbered = registers
+            .iter()
+            .map(|(name, value)| (number(*name), *value));
+        Self {
+            status,
+            system: numbered.collect(),
+            ..Self::default()
+        }
     }
 
     /// The same, or 0.
@@ -115,6 +124,12 @@ impl Whole {
     pub fn system_or_0(&self, name: Name) -> u64 {
         self.system(name).unwrap_or(0)
     }
+}
+
+/// As KVM numbers registers of 64 bits.
+fn number((op0, op1, crn, crm, op2): Name) -> u64 {
+    let number = op0 << 14 | op1 << 11 | crn << 7 | crm << 3 | op2;
+    0x6030_0000_0013_0000 | u64::from(number)
 }
 
 /// Reads the section of a CPU.

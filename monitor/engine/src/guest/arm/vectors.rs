@@ -12,11 +12,17 @@ pub struct Traits {
     pub el2: bool,
     /// Whether it has EL3.
     pub el3: bool,
+    /// Whether it is of the eighth version of the architecture, or a later one.
+    pub eighth: bool,
     /// Whether it has no scalable vectors: it may have their state all the same, for those that
     /// stream.
     pub fixed: bool,
     /// The lengths of vectors that it has: bit N is N + 1 times 128 bits.
     pub lengths: u32,
+    /// Whether it has the M profile, whose registers are other ones.
+    pub microcontroller: bool,
+    /// Whether it protects memory by regions, and has no MMU.
+    pub protects: bool,
     /// How many vector registers of 64 bits there are for instructions of 32 bits.
     pub narrow: usize,
 }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::format::sign::Sign as _;
 use crate::guest::bytes::Bytes;
 use crate::guest::riscv::section::Whole;
 use crate::guest::sought::{LookUp, Sought};
@@ -251,7 +252,7 @@ impl Search {
             address,
             next: Sought::Unmapped,
         };
-        let upper = address.cast_signed() >> (paging.bits() - 1);
+        let upper = address.as_signed() >> (paging.bits() - 1);
         if paging.privilege == 3 {
             search.next = Sought::At(address);
         } else if matches!(upper, 0 | -1) {

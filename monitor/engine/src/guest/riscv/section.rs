@@ -23,6 +23,7 @@ const SIZES: &[(&str, u32, usize)] = &[
     ("cpu/jvt", 1, 8),
     ("cpu/elp", 1, 1),
     ("cpu/ssp", 1, 8),
+    ("cpu/ctr", 1, 2 * 8 + 2 * 4 + 3 * 256 * 8),
 ];
 
 /// What the section holds of the registers that can be shown.

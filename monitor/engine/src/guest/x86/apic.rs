@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A local APIC's section in the state of all devices (hw/intc/apic_common.c).
 
+use crate::format::sign::Sign as _;
 use crate::guest::bytes::Bytes;
 use crate::guest::stream::{Section, Surprise, subsections};
 
@@ -80,7 +81,7 @@ fn fixed(bytes: &mut Bytes<'_>) -> Option<Apic> {
         divide: bytes.word()?,
         shift: bytes.word()?,
         initial: bytes.word()?,
-        started: bytes.long()?.cast_signed(),
+        started: bytes.long()?.as_signed(),
     };
     // When the timer goes off next, and whether.
     bytes.take(16)?;
@@ -96,7 +97,7 @@ impl Apic {
         let ticks = now.wrapping_sub(self.started) >> self.shift;
         let initial = i64::from(self.initial);
         if self.local[0] & PERIODIC != 0 {
-            let gone = ticks.cast_unsigned() % (u64::from(self.initial) + 1);
+            let gone = ticks.as_unsigned() % (u64::from(self.initial) + 1);
             return self.initial.wrapping_sub(gone as u32);
         }
         match ticks >= initial {

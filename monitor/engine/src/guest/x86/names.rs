@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The registers that expressions know by name, and their values.
 
+use crate::format::sign::Sign as _;
 use crate::guest::x86::cpu::Cpu;
 use crate::host::Risk;
 
@@ -171,7 +172,7 @@ pub fn value(style: Style, cpu: &Cpu, deep: Option<&Deep>, name: &str) -> Option
 fn of_deep(deep: &Deep, name: &str) -> Option<i64> {
     Some(match name {
         "cr8" => (deep.priority >> 4).into(),
-        "efer" => deep.efer.cast_signed(),
+        "efer" => deep.efer.as_signed(),
         "fctrl" => deep.fpu_control.into(),
         "fstat" => deep.fpu_status.into(),
         _ => return None,
@@ -186,7 +187,7 @@ fn signed(value: u64) -> i64 {
 fn in_table(cpu: &Cpu, name: &str) -> Option<i64> {
     let wide = |value: u64| match cpu.narrow {
         true => signed(value),
-        false => value.cast_signed(),
+        false => value.as_signed(),
     };
     if let Some(number) = general(Style::Table, cpu.narrow, name) {
         return Some(wide(cpu.general[number]));
@@ -211,7 +212,7 @@ fn in_table(cpu: &Cpu, name: &str) -> Option<i64> {
 fn of_gdb(cpu: &Cpu, name: &str) -> Option<i64> {
     let long = cpu.long_code();
     let cut = |value: u64| match long {
-        true => value.cast_signed(),
+        true => value.as_signed(),
         false => i64::from(value as u32),
     };
     if let Some(number) = general(Style::Gdb, cpu.narrow, name) {
@@ -241,7 +242,7 @@ fn of_gdb(cpu: &Cpu, name: &str) -> Option<i64> {
         "eip" | "rip" => cut(cpu.ip),
         "eflags" => i64::from(cpu.flags as u32),
         "k_gs_base" => cut(cpu.kernel_gs_base),
-        "pc" if long => pc.cast_signed(),
+        "pc" if long => pc.as_signed(),
         "pc" => signed(pc),
         _ => return None,
     })

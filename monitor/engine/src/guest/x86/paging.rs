@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::format::sign::Sign as _;
 use crate::guest::bytes::Bytes;
 use crate::guest::sought::{LookUp, Sought};
 use crate::guest::x86::cpu::{self, Cpu, EXTENDED, FIVE_LEVELS, LARGE_PAGES, PAGING};
@@ -324,7 +325,7 @@ impl Search {
         let long = paging.has(EXTENDED) && paging.long_mode;
         if long {
             let above = if paging.has(FIVE_LEVELS) { 56 } else { 47 };
-            if !matches!(address.cast_signed() >> above, 0 | -1) {
+            if !matches!(address.as_signed() >> above, 0 | -1) {
                 return search;
             }
         }

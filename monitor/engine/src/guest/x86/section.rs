@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! A CPU's section in the state of all devices (target/i386/machine.c, `vmstate_x86_cpu`).
 
+use crate::format::sign::Sign as _;
 use crate::guest::bytes::Bytes;
 use crate::guest::stream::{Section, Surprise, subsections};
 use crate::guest::x86::cpu::{Cpu, Segment};
@@ -182,7 +183,7 @@ fn fixed(bytes: &mut Bytes<'_>, narrow: bool, avx: bool) -> Option<(Whole, u16)>
         whole.cpu.control[number] = bytes.number(width)?;
     }
     whole.debug = bytes.numbers(width)?;
-    whole.gate = bytes.word()?.cast_signed();
+    whole.gate = bytes.word()?.as_signed();
     whole.mxcsr = bytes.word()?;
     for _ in 0..count {
         let [low, high] = bytes.numbers(8)?;

@@ -6,4 +6,4 @@ mod ids;
 mod tree;
 
 pub use entry::{Entry, Kind};
-pub use tree::Devices;
+pub use tree::{Devices, board};

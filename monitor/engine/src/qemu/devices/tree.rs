@@ -157,7 +157,8 @@ impl Devices {
 }
 
 /// A machine's type without its release.
-fn board(machine: &str) -> &str {
+#[must_use]
+pub fn board(machine: &str) -> &str {
     let name = machine.strip_suffix("-machine").unwrap_or(machine);
     match name.rsplit_once('-') {
         Some((board, release)) if release.starts_with(|c: char| c.is_ascii_digit()) => board,
@@ -196,9 +197,7 @@ async fn children(
     for ((bus, ..), value) in wanted.into_iter().zip(values) {
         let path = value.as_ref().and_then(Value::as_str).unwrap_or_default();
         // A device sits on one bus.
-        if let Some(&device) = by_path.get(path)
-            && seen.insert(device)
-        {
+        if let Some(&device) = by_path.get(path).filter(|&&device| seen.insert(device)) {
             children.entry(bus).or_default().push(device);
         }
     }

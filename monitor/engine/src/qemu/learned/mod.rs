@@ -3,3 +3,4 @@
 
 pub mod device_models;
 pub mod property_order;
+pub mod regions;

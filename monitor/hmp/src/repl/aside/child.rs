@@ -2,13 +2,25 @@
 //! Another program at the terminal, which may be fed an answer.
 
 use std::io::{self, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::process::{
+    Pid, Signal, WaitOptions, kill_current_process_group, kill_process, waitpid,
+};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::terminal::lend::{Lender, Lent};
+use crate::terminal::suspend;
+
+/// How soon a program that stops itself goes on, where nobody else could let it; and in which time a
+/// signal to stop reaches this program, whichever thread takes it.
+const SOON: Duration = Duration::from_millis(50);
 
 /// Pieces of an answer that wait for a program that does not read them.
 const WAITING: usize = 1 << 16;
@@ -42,8 +54,31 @@ pub(in crate::repl) fn is_there(line: &str) -> io::Result<bool> {
 pub(in crate::repl) async fn run(mut command: Command, lender: &Lender) -> io::Result<ExitStatus> {
     let lent = lender.lend()?;
     command.stdin(Stdio::from(lender.descriptor()?));
-    let mut child = command.spawn()?;
-    ended(lent, move || child.wait()).await
+    let child = command.spawn()?;
+    ended(lent, move || wait(&child)).await
+}
+
+/// Waits for the end of a program that has the terminal. Where it stops, this program stops too, so
+/// that a shell goes on; both go on together.
+fn wait(child: &Child) -> io::Result<ExitStatus> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    loop {
+        let (pid, status) = match waitpid(pid, WaitOptions::UNTRACED) {
+            Ok(Some(found)) => found,
+            Ok(None) | Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        if !status.stopped() {
+            return Ok(ExitStatus::from_raw(status.as_raw()));
+        }
+        if !suspend::nobody_continues() {
+            kill_process(rustix::process::getpid(), Signal::STOP)?;
+        }
+        // All threads stop here, and go on here.
+        std::thread::sleep(SOON);
+        // It may have ended meanwhile.
+        let _ = kill_process(pid, Signal::CONT);
+    }
 }
 
 /// Waits for a program that has the terminal until `work` is done.
@@ -56,14 +91,23 @@ async fn ended<T: Send + 'static>(
         drop(lent);
         done
     };
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(io::Error::other)?
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    let mut work = tokio::task::spawn_blocking(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done.map_err(io::Error::other)?,
+            // What is stopped below it would not act on Ctrl-C.
+            Some(()) = interrupts.recv() => {
+                let _ = kill_current_process_group(Signal::CONT);
+            }
+        }
+    }
 }
 
 /// A program that reads an answer. It has the terminal, so that a pager can take keys.
 pub(in crate::repl) struct Fed {
-    writer: JoinHandle<Child>,
+    writer: JoinHandle<()>,
+    waiter: JoinHandle<io::Result<ExitStatus>>,
     lent: Lent,
     feed: Feed,
 }
@@ -105,9 +149,17 @@ impl Fed {
                         stdin = None;
                     }
                 }
-                child
             })?;
-        Ok(Self { writer, lent, feed })
+        // From the beginning: one that is stopped reads nothing.
+        let waiter = std::thread::Builder::new()
+            .name("waiter".into())
+            .spawn(move || wait(&child))?;
+        Ok(Self {
+            writer,
+            waiter,
+            lent,
+            feed,
+        })
     }
 
     /// Where its input is written to.
@@ -117,13 +169,17 @@ impl Fed {
 
     /// Ends its input, for which all feeds must be gone, and waits for its end.
     pub(in crate::repl) async fn end(self) -> io::Result<ExitStatus> {
-        let Self { writer, lent, feed } = self;
+        let Self {
+            writer,
+            waiter,
+            lent,
+            feed,
+        } = self;
         drop(feed);
         ended(lent, move || {
-            let child = writer
-                .join()
-                .map_err(|_| io::Error::other("its feeder ended"));
-            child?.wait()
+            let ended = |_| io::Error::other("its feeder ended");
+            writer.join().map_err(ended)?;
+            waiter.join().map_err(ended)?
         })
         .await
     }

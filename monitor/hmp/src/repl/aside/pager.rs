@@ -90,11 +90,17 @@ impl State {
     }
 
     fn start(&mut self) -> io::Result<()> {
-        let mut command = shell(&self.command);
-        if self.command == DEFAULT {
-            // A key too many runs no program and writes no file.
-            command.env("LESSSECURE", "1");
-        }
+        let command = match self.command == DEFAULT {
+            true => {
+                // Some releases of less don't stop at Ctrl-Z then, and a shell around one would.
+                let mut command = shell(&format!("exec {DEFAULT}"));
+                // A key too many runs no program and writes no file.
+                command.env("LESSSECURE", "1");
+                command.env("LESSSECURE_ALLOW", "stop");
+                command
+            }
+            false => shell(&self.command),
+        };
         let fed = Fed::start(command, &self.lender, true)?;
         let mut feed = fed.feed();
         feed.write_all(&std::mem::take(&mut self.held))?;

@@ -88,7 +88,7 @@ fn tail(sign: &str, text: &str) -> Result<Tail, String> {
 }
 
 /// A file's name: one word, in quotes where it has blanks; `~/` is the user's home.
-fn file_name(text: &str) -> Result<PathBuf, String> {
+pub(in crate::repl) fn file_name(text: &str) -> Result<PathBuf, String> {
     let quoted = text
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));

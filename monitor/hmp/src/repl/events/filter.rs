@@ -24,12 +24,12 @@ impl Filter {
         Self(Vec::new())
     }
 
-    /// From words. Where only words are given that take out, they take out of all.
+    /// From words. Where the first one takes out, it does so of what is shown by default.
     pub(in crate::repl) fn of(words: &[&str]) -> Self {
         let mut patterns: Vec<String> =
             words.iter().map(|word| word.to_ascii_uppercase()).collect();
         if patterns.first().is_some_and(|first| first.starts_with('-')) {
-            patterns.insert(0, "*".into());
+            patterns.splice(0..0, Self::default().0);
         }
         Self(patterns)
     }
@@ -49,9 +49,20 @@ impl Filter {
         shown
     }
 
+    /// Whether somebody asked for an event by its name, or for all there are: then also what only
+    /// passes is shown.
+    pub(in crate::repl) fn asks_for(&self, name: &str) -> bool {
+        let usual = Self::default().0;
+        let asked = self.0.strip_prefix(usual.as_slice()).unwrap_or(&self.0);
+        let mut names = asked.iter().filter(|pattern| !pattern.starts_with('-'));
+        self.lets(name) && names.any(|pattern| fits(pattern, name))
+    }
+
     /// The first pattern that fits none of these names.
     pub(in crate::repl) fn unknown(&self, names: &[String]) -> Option<&str> {
-        let mut patterns = self.0.iter();
+        // Those that nobody typed may be of another release.
+        let usual = Self::default().0;
+        let mut patterns = self.0.iter().filter(|pattern| !usual.contains(pattern));
         let odd = patterns.find(|pattern| {
             let pattern = pattern.strip_prefix('-').unwrap_or(pattern);
             !names.iter().any(|name| fits(pattern, name))
@@ -137,8 +148,12 @@ mod tests {
         assert!(Filter::default().lets("STOP") && !Filter::default().lets("RTC_CHANGE"));
         let some = Filter::of(&["-job_*", "JOB_STATUS_CHANGE"]);
         assert!(some.lets("STOP") && some.lets("JOB_STATUS_CHANGE"));
-        assert_eq!(some.to_string(), "* -JOB_* JOB_STATUS_CHANGE");
+        assert_eq!(some.to_string(), "* -RTC_CHANGE -JOB_* JOB_STATUS_CHANGE");
         assert!(!Filter::of(&["STOP"]).lets("RESUME"));
+        assert!(!Filter::default().asks_for("STOP"));
+        assert!(!Filter::of(&["-job_*"]).asks_for("STOP"));
+        assert!(some.asks_for("JOB_STATUS_CHANGE") && !some.asks_for("STOP"));
+        assert!(Filter::of(&["*"]).asks_for("STOP"));
         assert_eq!(Filter::none().to_string(), "off");
     }
 }

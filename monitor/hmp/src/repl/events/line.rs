@@ -10,8 +10,8 @@ use crate::client::Event;
 /// Bytes of a line at most; a guest can choose what an event holds.
 const LONGEST: usize = 400;
 
-/// How the data of an event is told, members in braces: `{a|b}` is the first of them that is there
-/// and not empty, `{a?yes:no}` a flag. A part in brackets is left out where a member is missing.
+/// How the data of an event is told, members in braces, `{a.b}` one within another: `{a|b}` is the
+/// first of them that is there and not empty, `{a?yes:no}` a flag. A part in brackets is left out where a member is missing.
 /// Names and members are QEMU's (qapi/*.json, 7.2 to 11.1). Others are told as they are.
 const TOLD: &[(&str, &str)] = &[
     ("BALLOON_CHANGE", "{actual} bytes"),
@@ -41,6 +41,7 @@ const TOLD: &[(&str, &str)] = &[
     ("DEVICE_DELETED", "{device|path}"),
     ("DEVICE_TRAY_MOVED", "{device|id}: {tray-open?open:closed}"),
     ("DEVICE_UNPLUG_GUEST_ERROR", "{device|path}"),
+    ("DUMP_COMPLETED", "{result.status}[: {error}]"),
     ("GUEST_CRASHLOADED", "action {action}"),
     ("GUEST_PANICKED", "action {action}"),
     ("JOB_STATUS_CHANGE", "{id}: {status}"),
@@ -106,7 +107,9 @@ fn member(names: &str, data: &Value) -> Option<String> {
         let holds = data.get(name)?.as_bool()?;
         return Some(if holds { yes } else { no }.to_owned());
     }
-    let mut found = names.split('|').filter_map(|name| data.get(name));
+    let mut found = names
+        .split('|')
+        .filter_map(|name| name.split('.').try_fold(data, |data, name| data.get(name)));
     found.find_map(|value| scalar(value).filter(|text| !text.is_empty()))
 }
 
@@ -181,6 +184,11 @@ mod tests {
     #[case("DEVICE_DELETED", json!({"path": "/machine/peripheral-anon/device[0]"}), "DEVICE_DELETED: /machine/peripheral-anon/device[0]")]
     #[case("VNC_CONNECTED", json!({"server": {"host": "::", "auth": "none"}, "up": true}), "VNC_CONNECTED: server.host=::, server.auth=none, up=true")]
     #[case("SHUTDOWN", json!({"guest": true}), "SHUTDOWN: guest=true")]
+    #[case(
+        "DUMP_COMPLETED",
+        json!({"result": {"total": 5, "status": "failed", "completed": 1}, "error": "no space"}),
+        "DUMP_COMPLETED: failed: no space"
+    )]
     fn what_matters_is_told(#[case] name: &str, #[case] data: Value, #[case] line: &str) {
         assert_eq!(told(&event(name, data), None), line);
     }

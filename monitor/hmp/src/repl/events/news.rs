@@ -20,7 +20,7 @@ use crate::repl::events::line::told;
 const KEPT: usize = 100;
 
 /// How long QEMU may take to say in which state it is; without it the line says less.
-const PATIENCE: Duration = Duration::from_millis(200);
+pub(in crate::repl) const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What became known by events.
 #[derive(Debug, Default)]
@@ -39,7 +39,11 @@ impl News {
             self.last.pop_front();
         }
         self.last.push_back(line.clone());
-        (self.filter.lets(&event.name) && !is_ours(event)).then_some(line)
+        let shown = match passes(event) {
+            true => self.filter.asks_for(&event.name),
+            false => self.filter.lets(&event.name),
+        };
+        (shown && !is_ours(event)).then_some(line)
     }
 
     /// Some events were dropped, `count` of this connection in all; a line where it is news.
@@ -81,6 +85,18 @@ pub(in crate::repl) async fn run_state(client: &Client, patience: Duration) -> O
 pub(in crate::repl) fn stamped(text: &str) -> String {
     let (seconds, offset) = Unattended.local_time(None);
     format!("{} {text}", of_day(seconds + i64::from(offset)))
+}
+
+/// States of a job that nobody has to act on (`JobStatus` of qapi/job.json, 7.2 to 11.1): a backup
+/// that goes well has seven of them.
+const PASSING: &[&str] = &[
+    "created", "running", "standby", "waiting", "pending", "null",
+];
+
+/// Whether an event says of a job only that it goes its way.
+fn passes(event: &Event) -> bool {
+    let status = event.data.get("status").and_then(Value::as_str);
+    event.name == "JOB_STATUS_CHANGE" && status.is_some_and(|status| PASSING.contains(&status))
 }
 
 /// Whether an event is about a job that a command of ours began and clears away itself.
@@ -142,8 +158,22 @@ mod tests {
         let mut news = News::default();
         let data = json!({"id": "hmp-savevm-1.2.3", "status": "running"});
         assert_eq!(news.take(&event("JOB_STATUS_CHANGE", data), None), None);
-        let data = json!({"id": "hmp", "status": "running"});
+        let data = json!({"id": "hmp", "status": "ready"});
         assert!(news.take(&event("JOB_STATUS_CHANGE", data), None).is_some());
+    }
+
+    #[test]
+    fn a_job_that_goes_its_way_is_not_news() {
+        let change = |status| event("JOB_STATUS_CHANGE", json!({"id": "j", "status": status}));
+        let mut news = News::default();
+        let shown = |news: &mut News| {
+            let all = ["created", "running", "aborting", "null", "concluded"];
+            all.map(|status| news.take(&change(status), None).is_some())
+        };
+        assert_eq!(shown(&mut news), [false, false, true, false, true]);
+        assert_eq!(news.last().count(), 5);
+        news.filter = Filter::of(&["JOB_*"]);
+        assert_eq!(shown(&mut news), [true; 5]);
     }
 
     #[test]

@@ -68,9 +68,9 @@ pub(in crate::repl) async fn ask(client: Client) -> Vec<Extent> {
     }
     let migration = migration.ok().and_then(Result::ok).unwrap_or_default();
     let number = |name: &str| migration.get("ram")?.get(name)?.as_u64();
-    if migration.get("status").and_then(Value::as_str) == Some("active")
-        && let (Some(left), Some(total)) = (number("remaining"), number("total"))
-    {
+    let is_active = migration.get("status").and_then(Value::as_str) == Some("active");
+    let bytes = (number("remaining"), number("total"));
+    if let (true, (Some(left), Some(total))) = (is_active, bytes) {
         extents.push(Extent {
             what: "migration".into(),
             done: total.saturating_sub(left),

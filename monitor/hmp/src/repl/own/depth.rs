@@ -12,6 +12,10 @@ use hmp_engine::qmp::version::Version;
 use crate::repl::own::examples::EXAMPLES;
 use crate::repl::own::pages::PAGES;
 
+/// Columns of a line at most, where it has blanks to part it at, and where values begin.
+const COLUMNS: usize = 79;
+const VALUES: usize = 12;
+
 /// Related commands that are named.
 const RELATED: usize = 8;
 
@@ -36,10 +40,7 @@ pub(in crate::repl) fn of(
         return String::new();
     };
     let mut text = String::new();
-    let mut fact = |name: &str, value: &str| {
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "  {name:<10}{value}");
-    };
+    let mut fact = |name: &str, value: &str| text.push_str(&wrapped(name, value));
     for (line, what) in examples(prefix, row).filter(|(line, _)| fits(line)) {
         fact("example", &format!("{line}   ({what})"));
     }
@@ -53,6 +54,25 @@ pub(in crate::repl) fn of(
     if !related.is_empty() {
         fact("related", &related.join(", "));
     }
+    text
+}
+
+/// A fact, on as many lines as it takes.
+fn wrapped(name: &str, value: &str) -> String {
+    let mut text = format!("  {name:<10}");
+    let mut column = VALUES;
+    for word in value.split_inclusive(' ') {
+        let width = word.trim_end().chars().count();
+        if column > VALUES && column + width > COLUMNS {
+            text.truncate(text.trim_end().len());
+            // Writing to a string can't fail.
+            let _ = write!(text, "\n{:VALUES$}", "");
+            column = VALUES;
+        }
+        text.push_str(word);
+        column += word.chars().count();
+    }
+    text.push('\n');
     text
 }
 
@@ -180,6 +200,13 @@ mod tests {
         );
         assert!(!about("info block").contains("example"), "it does not fit");
         assert_eq!(about("nosuch"), "");
+        let text = about("migrate_set_parameter");
+        assert!(text.lines().all(|line| line.len() < 80), "{text}");
+        assert!(
+            text.lines()
+                .any(|line| line.starts_with("            migrate")),
+            "{text}"
+        );
         assert!(about("").contains("watch [-n seconds] line -- "));
     }
 }

@@ -7,6 +7,17 @@ use hmp_engine::command::hazard::At;
 use hmp_engine::engine::{Decision, secret};
 use serde_json::{Value, json};
 
+use crate::repl::own::pages::Page;
+
+/// What a command of the prompt is.
+pub(in crate::repl) fn own(page: &Page) -> String {
+    let (name, help) = (page.name, page.help);
+    format!(
+        "{:<12}{name}\n{:<12}the prompt's own: {help}\n",
+        "command", "route"
+    )
+}
+
 /// What a line would do, a fact on each line.
 pub(in crate::repl) fn text(decision: &Decision) -> String {
     let facts = json!(decision);

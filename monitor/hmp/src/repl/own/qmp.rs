@@ -30,7 +30,7 @@ pub(in crate::repl) fn read(text: &str) -> Result<Request, String> {
     }
     let arguments = match rest {
         "" => Value::Null,
-        rest if rest.starts_with('{') => object(rest)?.into(),
+        rest if rest.starts_with('{') => object(rest, "the arguments are")?.into(),
         rest => pairs(rest)?.into(),
     };
     Ok(Request {
@@ -40,7 +40,7 @@ pub(in crate::repl) fn read(text: &str) -> Result<Request, String> {
 }
 
 fn whole(text: &str) -> Result<Request, String> {
-    let mut request = object(text)?;
+    let mut request = object(text, "the request is")?;
     let Some(Value::String(command)) = request.remove("execute") else {
         return Err("the request has no \"execute\"".into());
     };
@@ -53,9 +53,8 @@ fn whole(text: &str) -> Result<Request, String> {
     }
 }
 
-fn object(text: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_str(text)
-        .map_err(|error| format!("the arguments are not a JSON object: {error}"))
+fn object(text: &str, what: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("{what} not a JSON object: {error}"))
 }
 
 /// Words with blanks between; what is in quotes is a part of its word.

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use hmp_engine::engine::{Monitor, secret};
 
 use crate::repl::connect::Link;
+use crate::repl::events::left::Left;
 use crate::repl::exit::Exit;
 use crate::repl::prompt::state::{Prompt, Vm};
 use crate::repl::screen::{say, say_lines};
@@ -36,6 +37,7 @@ impl Prompt<'_> {
             });
         }
         self.now.gone = true;
+        self.shows_the_end();
         self.editor
             .above(crate::terminal::escape::for_terminal(&text).into_owned());
         None
@@ -73,7 +75,8 @@ impl Prompt<'_> {
         self.now.news.renew();
         self.now.tab.forget();
         (self.now.telling, self.now.asking, self.now.ending) = (None, None, None);
-        let vm = Vm::ask(&self.worker.client).await;
+        self.now.left = Left::default();
+        let vm = Vm::ask(&self.worker.client, self.home.carried).await;
         let greeting = self.greeting(&vm);
         (self.now.name, self.now.status) = (vm.name, vm.status);
         self.learn();

@@ -14,6 +14,7 @@ use hmp_engine::command::nature::Effect;
 use hmp_engine::command::route::PASSTHROUGH;
 use hmp_engine::command::rows::Rows;
 use hmp_engine::qmp::QmpError;
+use hmp_engine::qmp::quote::quote;
 use hmp_engine::table;
 use tokio::time::sleep;
 
@@ -25,6 +26,7 @@ use crate::repl::own::pages::{self, Own};
 use crate::repl::own::{depth, qmp};
 use crate::repl::prompt::connect::{NO_VM, not_run};
 use crate::repl::prompt::long::{GLANCE, Long};
+use crate::repl::prompt::moved::Moved;
 use crate::repl::prompt::state::{After, Prompt};
 use crate::repl::screen::say;
 use crate::repl::worker::Next;
@@ -88,6 +90,7 @@ impl Prompt<'_> {
         if !self.confirmed(left).await {
             return After::Go;
         }
+        self.now.aside = tail.is_some();
         let aside = match self.open(left, tail) {
             Ok(aside) => aside,
             Err(text) => {
@@ -116,9 +119,9 @@ impl Prompt<'_> {
         let rows = self.worker.monitor.rows();
         let name = name.trim();
         if let Some(page) = pages::named(name, rows) {
-            let text = page.to_string();
+            let text = self.fitted(&page.to_string());
             self.worker.history.add(&line);
-            let _ = writeln!(self.worker.screen, "{text}");
+            let _ = self.worker.screen.write_str(&text);
             return None;
         }
         let meant = self.settings.aliases.get(name);
@@ -259,7 +262,7 @@ impl Prompt<'_> {
             return true;
         };
         let question = format!("{loss}. Do it? (y/N) ");
-        let answer = self.editor.asks(&question).await;
+        let answer = self.editor.asker().asks(&question).await;
         let yes = answer.is_some_and(|answer| {
             let answer = answer.trim().to_ascii_lowercase();
             answer == "y" || answer == "yes"
@@ -299,7 +302,11 @@ impl Prompt<'_> {
         let detached = detached.is_some_and(|all| all.get("detach") == Some(&true.into()));
         let stage = Arc::clone(&self.home.host.stage);
         let bar = self.worker.screen.bar();
-        let long = Long::begin(decision.command.filter(|_| shows), stage, bar);
+        let moved = match shows {
+            true => Moved::by(&decision, &self.worker.client, &self.worker.place()).await,
+            false => None,
+        };
+        let long = Long::begin(decision.command.filter(|_| shows), stage, moved, bar);
         let failed = mem::take(&mut self.worker.failed);
         let next = {
             let running = self.worker.line(line);
@@ -321,6 +328,8 @@ impl Prompt<'_> {
         let taken = long.end();
         self.worker.screen.fresh_line();
         if let Some(taken) = taken.filter(|_| next == Some(Next::Go)) {
+            // They are older than what is said here.
+            self.tell_what_came().await;
             let state = run_state(&self.worker.client, ANSWER).await;
             let state = state.map_or_else(String::new, |state| format!("; the VM is {state}"));
             let text = format!("it took {:.1} s{state}", taken.as_secs_f64());
@@ -353,9 +362,27 @@ impl Prompt<'_> {
     pub(super) async fn after(&mut self, line: &str, next: Option<Next>) -> After {
         match next {
             None => {
-                let goes_on = self.worker.give_up().await;
-                let goes_on = goes_on.map_or_else(String::new, |text| format!("; {text}"));
-                say(&format!("cancelled{goes_on}"));
+                let mut goes_on = String::new();
+                for id in self.worker.monitor.leave_jobs() {
+                    let _ = write!(
+                        goes_on,
+                        "; the job {} goes on, its end is shown here",
+                        quote(&id)
+                    );
+                    let (client, host) = (self.worker.client.clone(), Arc::clone(&self.home.host));
+                    self.now.left.add(id, client, host);
+                }
+                if let Some(text) = self.worker.give_up().await {
+                    let _ = write!(goes_on, "; {text}");
+                }
+                if self.worker.client.is_behind() {
+                    self.now.left.add_line(line, self.worker.client.clone());
+                }
+                let word = match goes_on.is_empty() {
+                    true => "cancelled",
+                    false => "interrupted",
+                };
+                say(&format!("{word}{goes_on}"));
                 self.leave_out();
             }
             Some(Next::Go) => {}

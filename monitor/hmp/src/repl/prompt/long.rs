@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hmp_engine::host::Stage;
 
+use crate::repl::prompt::moved::Moved;
 use crate::terminal::bar::{Bar, Extent};
 
 /// From when on it is shown.
@@ -20,17 +21,24 @@ pub(super) struct Long {
     what: Option<String>,
     began: Instant,
     stage: Arc<Mutex<Option<Stage>>>,
+    moved: Option<Moved>,
     bar: Bar,
 }
 
 impl Long {
     /// A line begins; `what` it is, where that is to be shown.
-    pub(super) fn begin(what: Option<String>, stage: Arc<Mutex<Option<Stage>>>, bar: Bar) -> Self {
+    pub(super) fn begin(
+        what: Option<String>,
+        stage: Arc<Mutex<Option<Stage>>>,
+        moved: Option<Moved>,
+        bar: Bar,
+    ) -> Self {
         *stage.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Self {
             what,
             began: Instant::now(),
             stage,
+            moved,
             bar,
         }
     }
@@ -44,9 +52,10 @@ impl Long {
         let stage = *self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         let extent = stage.map(|stage| Extent {
             done: stage.done,
-            total: stage.total,
+            total: Some(stage.total),
             bytes: stage.bytes,
         });
+        let extent = extent.or_else(|| self.moved.as_ref()?.extent());
         self.bar.show(what, taken, extent);
     }
 

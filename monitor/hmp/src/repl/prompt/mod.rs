@@ -7,6 +7,7 @@
 //! inside   what TAB completes
 //! line     a line: what the prompt itself does with it, or the monitor
 //! long     how far a line is that takes long
+//! moved    what QEMU writes or reads meanwhile
 //! own      the prompt's own commands
 //! connect  from one VM to another
 //! state    what a prompt has
@@ -16,6 +17,7 @@ mod connect;
 mod inside;
 mod line;
 mod long;
+mod moved;
 mod own;
 pub(super) mod state;
 pub(super) mod tab;

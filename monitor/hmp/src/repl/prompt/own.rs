@@ -14,7 +14,7 @@ use rustix::termios::tcgetwinsize;
 use crate::discover::discover;
 use crate::repl::aside::child::{self, shell};
 use crate::repl::aside::head::Head;
-use crate::repl::aside::tail::at_home;
+use crate::repl::aside::tail::{at_home, file_name};
 use crate::repl::events::filter::Filter;
 use crate::repl::events::progress::Tenths;
 use crate::repl::list::list;
@@ -30,10 +30,14 @@ use crate::terminal::picture::pixmap::Pixmap;
 use crate::terminal::picture::protocol::Protocol;
 use crate::terminal::picture::text_mode;
 use crate::terminal::style::Tint;
+use crate::terminal::wrap::wrapped;
 
 /// Bytes of a file of lines, and lines that may wait to be run.
 const LONGEST: u64 = 16 << 20;
 const WAITING: usize = 100_000;
+
+/// Blanks in front of what did not fit on the line before.
+const INDENT: usize = 4;
 
 /// Files that one typed line may bring in.
 const DEEPEST: usize = 1000;
@@ -45,6 +49,13 @@ impl Prompt<'_> {
             Own::Apropos if rest.is_empty() => Err("a word is missing".to_owned()),
             Own::Apropos => {
                 let list = apropos::list(rest, self.worker.monitor.rows());
+                let list = match self.now.aside {
+                    // A program or a file takes lines as they are.
+                    true => list,
+                    false => list
+                        .lines()
+                        .fold(String::new(), |all, line| all + &self.fitted(line)),
+                };
                 let _ = self.worker.screen.write_str(&list);
                 match list.is_empty() {
                     true => Err(format!("no command has to do with '{rest}'")),
@@ -60,8 +71,12 @@ impl Prompt<'_> {
             }
             Own::Explain if rest.is_empty() => Err("a line is missing".to_owned()),
             Own::Explain => {
-                let line = spelled_out(rest, &self.settings.aliases, self.worker.monitor.rows());
-                let text = explain::text(&self.worker.monitor.explain(&line));
+                let rows = self.worker.monitor.rows();
+                let line = spelled_out(rest, &self.settings.aliases, rows);
+                let text = match pages::find(&line, rows) {
+                    Some((page, _)) => explain::own(page),
+                    None => explain::text(&self.worker.monitor.explain(&line)),
+                };
                 let _ = self.worker.screen.write_str(&text);
                 Ok(())
             }
@@ -93,6 +108,15 @@ impl Prompt<'_> {
             self.worker.failed = true;
         }
         After::Go
+    }
+
+    /// A line that is parted where the terminal ends, with its end.
+    pub(super) fn fitted(&self, line: &str) -> String {
+        let (columns, _) = size();
+        match self.plain {
+            true => format!("{line}\n"),
+            false => wrapped(line, columns.saturating_sub(1), INDENT) + "\n",
+        }
     }
 
     /// What lines may do to this VM, as long as it is connected.
@@ -138,9 +162,8 @@ impl Prompt<'_> {
             _ => {
                 let filter = Filter::of(&words);
                 let schema = self.worker.monitor.caps().schema(&self.worker.client);
-                if let Ok(schema) = schema.await
-                    && let Some(odd) = filter.unknown(&schema.events())
-                {
+                let schema = schema.await.ok();
+                if let Some(odd) = schema.and_then(|schema| filter.unknown(&schema.events())) {
                     return Err(format!("no event of this QEMU fits '{odd}'"));
                 }
                 filter
@@ -178,7 +201,11 @@ impl Prompt<'_> {
         }
         let failed = |error: std::io::Error| format!("can't read {name}: {error}");
         let mut bytes = Vec::new();
-        let file = File::open(at_home(name)).map_err(failed)?;
+        let path = match name.starts_with('"') {
+            true => file_name(name)?,
+            false => at_home(name),
+        };
+        let file = File::open(path).map_err(failed)?;
         file.take(LONGEST + 1)
             .read_to_end(&mut bytes)
             .map_err(failed)?;
@@ -285,7 +312,7 @@ impl Prompt<'_> {
     async fn types(&mut self, rest: &str) -> After {
         let text = match rest {
             "" => return self.failed("a text is missing"),
-            "-p" => match self.editor.asker().secret("Text: ").await {
+            "-p" => match self.editor.asker().unseen("Text: ").await {
                 Some(text) => text,
                 None => return After::Go,
             },

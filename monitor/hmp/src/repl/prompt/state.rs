@@ -13,6 +13,7 @@ use crate::client::{Client, Event};
 use crate::discover::of_process;
 use crate::host::users;
 use crate::repl::editor::Editor;
+use crate::repl::events::left::Left;
 use crate::repl::events::news::{News, run_state};
 use crate::repl::events::progress::{Extent, Tenths};
 use crate::repl::exit::Exit;
@@ -20,13 +21,17 @@ use crate::repl::home::Home;
 use crate::repl::prompt::tab::Tab;
 use crate::repl::settings::{Look, Settings};
 use crate::repl::worker::Worker;
+use crate::terminal::escape::on_one_line;
 use crate::terminal::style::Style;
 
 /// How long QEMU may take to say what VM it is.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The same where each question is a program that is started.
+const CARRIED: Duration = Duration::from_secs(10);
+
 /// How long it may take to say in which state the VM is, before each prompt that shows it.
-const GLANCE: Duration = Duration::from_millis(40);
+pub(super) const GLANCE: Duration = Duration::from_millis(40);
 
 /// A prompt with its VM, which may be gone.
 pub(in crate::repl) struct Prompt<'p> {
@@ -54,6 +59,8 @@ pub(in crate::repl) struct Now {
     pub(in crate::repl) asking: Option<BoxFuture<'static, Vec<Extent>>>,
     /// The end of a migration in the background, which is waited for.
     pub(in crate::repl) ending: Option<BoxFuture<'static, Option<Event>>>,
+    /// Jobs that were left to go on.
+    pub(in crate::repl) left: Left,
     /// Lines of files that come before what is typed.
     pub(in crate::repl) sourced: VecDeque<String>,
     /// Files that the last typed line brought in.
@@ -62,6 +69,10 @@ pub(in crate::repl) struct Now {
     /// The VM's name, and its state as it was known last.
     pub(in crate::repl) name: Option<String>,
     pub(in crate::repl) status: Option<String>,
+    /// Whether the line that runs says where its answer goes.
+    pub(in crate::repl) aside: bool,
+    /// What stands in front of the line that is typed.
+    pub(in crate::repl) front: String,
 }
 
 /// What a line leaves to do.
@@ -82,14 +93,16 @@ pub(in crate::repl) struct Vm {
 }
 
 impl Vm {
-    pub(in crate::repl) async fn ask(client: &Client) -> Self {
+    /// `carried`: by another program, which takes its time.
+    pub(in crate::repl) async fn ask(client: &Client, carried: bool) -> Self {
+        let patience = if carried { CARRIED } else { PATIENCE };
         let machine = json!({"path": "/machine", "property": "type"});
         let pid = client.peer().and_then(|peer| u32::try_from(peer.pid).ok());
         let marks = tokio::task::spawn_blocking(move || pid.map(marks).unwrap_or_default());
         let (name, machine, status, marks) = tokio::join!(
-            text(client, "query-name", Value::Null, "/name"),
-            text(client, "qom-get", machine, ""),
-            run_state(client, PATIENCE),
+            text(client, patience, ("query-name", Value::Null, "/name")),
+            text(client, patience, ("qom-get", machine, "")),
+            run_state(client, patience),
             marks,
         );
         let short = |machine: String| match machine.strip_suffix("-machine") {
@@ -117,9 +130,22 @@ fn marks(pid: u32) -> Vec<String> {
 }
 
 /// A text of a reply; none where QEMU does not answer in time, or otherwise.
-async fn text(client: &Client, command: &str, arguments: Value, at: &str) -> Option<String> {
-    let reply = timeout(PATIENCE, client.execute(command, arguments)).await;
+async fn text(
+    client: &Client,
+    patience: Duration,
+    (command, arguments, at): (&str, Value, &str),
+) -> Option<String> {
+    let reply = timeout(patience, client.execute(command, arguments)).await;
     Some(reply.ok()?.ok()?.pointer(at)?.as_str()?.to_owned())
+}
+
+/// What stands in front of `(qemu) `, whatever name a VM was given.
+fn front(name: Option<&str>, state: Option<&str>) -> String {
+    let parts: Vec<_> = [name, state].into_iter().flatten().collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!("{} ", on_one_line(&parts.join(" "))),
+    }
 }
 
 impl Prompt<'_> {
@@ -154,15 +180,28 @@ impl Prompt<'_> {
         let state = if self.now.gone {
             Some("gone")
         } else {
-            let status = run_state(&self.worker.client, GLANCE).await;
+            let patience = if self.home.carried { PATIENCE } else { GLANCE };
+            let status = run_state(&self.worker.client, patience).await;
             self.now.status = status.or(self.now.status.take());
             self.now.status.as_deref()
         };
-        let parts = [self.now.name.as_deref(), state];
-        let parts: Vec<_> = parts.into_iter().flatten().collect();
-        match parts.is_empty() {
-            true => String::new(),
-            false => format!("{} ", parts.join(" ")),
+        let text = front(self.now.name.as_deref(), state);
+        self.now.front.clone_from(&text);
+        text
+    }
+
+    /// Says that the VM is gone in front of the line that is typed, where its state is shown there.
+    pub(super) fn shows_the_end(&self) {
+        let Some(status) = self.now.status.as_deref() else {
+            return;
+        };
+        let name = self.now.name.as_deref();
+        // What is typed stays in its place.
+        let gone = format!("{:width$}", "gone", width = status.chars().count());
+        let text = front(name, Some(&gone));
+        let shown = &self.now.front;
+        if *shown == front(name, Some(status)) && shown.chars().count() == text.chars().count() {
+            self.editor.prompt_becomes(&text);
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use hmp_engine::engine::complete::more::{Item, Offers};
+use hmp_engine::qmp::quote::quote;
 use tokio::time::sleep;
 
 use crate::client::Event;
@@ -36,14 +37,23 @@ impl Prompt<'_> {
             self.worker.screen,
             "QEMU {version} monitor - type 'help' for more information"
         );
-        let vm = Vm::ask(&self.worker.client).await;
+        let vm = Vm::ask(&self.worker.client, self.home.carried).await;
         let banner = self.banner(&vm);
         self.worker.screen.line(Tint::Dim, &banner);
         (self.now.name, self.now.status) = (vm.name, vm.status);
+        self.settings.aliases.retain(|alias, _| {
+            let word = !alias.is_empty() && !alias.contains(|c: char| c.is_ascii_whitespace());
+            if !word {
+                say(&format!(
+                    "the alias '{alias}' is not used: its name is not one word"
+                ));
+            }
+            word
+        });
         self.learn();
         let rows = self.worker.monitor.rows();
         for alias in self.settings.aliases.keys() {
-            let whose = match (pages::has(rows, alias), pages::named(alias, rows)) {
+            let whose = match (pages::has(rows, alias), pages::find(alias, rows)) {
                 (true, _) => "QEMU",
                 (false, Some(_)) => "the prompt",
                 (false, None) => continue,
@@ -80,8 +90,20 @@ impl Prompt<'_> {
         }
     }
 
+    /// Says what stays in QEMU, as the prompt is left.
+    fn says_what_is_left(&self) {
+        if self.worker.client.end().is_none() {
+            for id in self.now.left.ids() {
+                let id = quote(id);
+                say(&format!(
+                    "the job {id} goes on; when it has ended, 'hmp --end-jobs' clears it away"
+                ));
+            }
+        }
+    }
+
     /// Shows the events that came while a line ran, in front of the next prompt.
-    async fn tell_what_came(&mut self) {
+    pub(super) async fn tell_what_came(&mut self) {
         while let Some(event) = self.worker.event_at_hand() {
             self.heard(&event);
             let status = news::status(&self.worker.client, &event).await;
@@ -130,6 +152,7 @@ impl Prompt<'_> {
                 }));
             }
             let ends = self.now.ending.is_some() && !self.now.gone;
+            let left = !self.now.left.is_empty() && !self.now.gone;
             let said = tokio::select! {
                 biased;
                 said = self.editor.said() => said,
@@ -179,6 +202,12 @@ impl Prompt<'_> {
                     }
                     continue;
                 }
+                text = self.now.left.next(), if left => {
+                    if let Some(text) = text.flatten() {
+                        self.above(&news::stamped(&text));
+                    }
+                    continue;
+                }
                 back = self.home.back(), if self.now.gone => {
                     let text = self.took(back).await;
                     self.editor.above(format!("hmp: {text}\n"));
@@ -194,7 +223,10 @@ impl Prompt<'_> {
                 }
                 Said::Line(line) => return Typed::Line(line),
                 Said::Interrupted => return Typed::Interrupted,
-                Said::End => return Typed::Leave(self.worker.exit()),
+                Said::End => {
+                    self.says_what_is_left();
+                    return Typed::Leave(self.worker.exit());
+                }
                 Said::Failed(text) => {
                     say(&format!("can't read the terminal: {text}"));
                     return Typed::Leave(Exit::Failed);

@@ -34,7 +34,8 @@ pub async fn offers(text: &str, rows: &Rows, source: Source<'_>) -> Offers {
         verbatim: false,
     };
     // Words in quotes are left alone: where they begin in the line is not where they begin.
-    if text.contains('"') || base.files {
+    let flag = text.ends_with(" -");
+    if text.contains('"') || base.files && !flag {
         return none;
     }
     let start = text
@@ -83,7 +84,7 @@ pub async fn offers(text: &str, rows: &Rows, source: Source<'_>) -> Offers {
     Offers {
         start: start + from,
         items,
-        files: base.files,
+        files: base.files && !flag,
         verbatim: false,
     }
 }

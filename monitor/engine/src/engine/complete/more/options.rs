@@ -214,12 +214,11 @@ async fn of_union(place: &Place<'_>, command: &str, given: &[(&str, &str)]) -> V
 async fn properties(place: &Place<'_>, command: &str, kind: &str) -> Vec<Name> {
     let mut arguments = Map::new();
     arguments.insert("typename".into(), kind.into());
-    if let Some(at) = hazard::of_call(HAZARDS, command)
-        && hazard::find(HAZARDS, at, place.qmp, place.caps, &arguments)
-            .await
-            .is_some()
-    {
-        return Vec::new();
+    if let Some(at) = hazard::of_call(HAZARDS, command) {
+        let met = hazard::find(HAZARDS, at, place.qmp, place.caps, &arguments).await;
+        if !matches!(met, Ok(None)) {
+            return Vec::new();
+        }
     }
     let reply = place.qmp.execute(command, arguments.into()).await;
     let reply = reply.unwrap_or_default();

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::command::rows::Rows;
+use crate::commands::migration::set_parameter::in_mebibytes;
 use crate::commands::monitor::help::logged;
 use crate::engine::complete::more::item::{Item, Place};
 use crate::engine::complete::more::value::plain;
@@ -18,11 +19,9 @@ pub(super) async fn find(place: &Place<'_>, spec: &str, info: bool) -> Option<(u
     if typed.starts_with('-') {
         return Some((0, flags(spec)));
     }
-    if let Some(at) = typed.rfind('$')
-        && spec
-            .split(',')
-            .any(|arg| matches!(kind(arg), "i" | "l" | "M" | "o" | "T"))
-    {
+    let mut kinds = spec.split(',').map(kind);
+    let has_number = kinds.any(|kind| matches!(kind, "i" | "l" | "M" | "o" | "T"));
+    if let Some(at) = typed.rfind('$').filter(|_| has_number) {
         let names = registers::listed(place.caps);
         return Some((at + 1, names.map(|name| Item::new(name, "")).collect()));
     }
@@ -188,6 +187,8 @@ async fn parameter(place: &Place<'_>) -> Vec<Item> {
         .await;
     match reply.unwrap_or_default().get(name) {
         Some(Value::Bool(_)) => ["on", "off"].map(|word| Item::new(word, "")).into(),
+        // A number alone would be one of MiB.
+        Some(Value::Number(bytes)) if in_mebibytes(name) => now(&format!("{bytes}B").into()),
         Some(value) => now(value),
         None => Vec::new(),
     }

@@ -4,11 +4,10 @@
 
 use serde_json::{Value, json};
 
-use crate::command::row::Comp;
-use crate::engine::complete::base::candidates;
 use crate::engine::complete::lists::{children_of, get, list};
 use crate::engine::complete::more::item::{Item, Place};
 use crate::engine::complete::more::members::Name;
+use crate::engine::complete::network::free_back_ends;
 use crate::qemu::devices::{Devices, Kind};
 use crate::qmp::Qmp;
 
@@ -84,8 +83,8 @@ pub(super) async fn values(place: &Place<'_>, driver: &str, known: &Name) -> Vec
                 .collect();
         }
         "netdev" => {
-            let all = candidates(Comp::Netdev, "", place.source()).await;
-            return all.into_iter().map(|id| Item::new(id, "")).collect();
+            let free = free_back_ends(place.source()).await;
+            return free.into_iter().map(|id| Item::new(id, "")).collect();
         }
         _ => {}
     }
@@ -148,6 +147,56 @@ const SITS_ON: &[(&str, &str)] = &[
     ("xen-device", "xen-bus"),
 ];
 
+/// How many devices a bus takes, where that is the same for all of its type (`max_dev` of their
+/// classes, `hw/ide/qdev.c`; the port of a PCI express slot has one slot).
+fn room(devices: &Devices, at: usize) -> Option<usize> {
+    let bus = &devices.entries[at];
+    let above = &devices.entries[..at];
+    let owner = above.iter().rfind(|entry| entry.depth < bus.depth);
+    let owner = owner.map_or_else(Vec::new, |owner| devices.ancestry(&owner.name));
+    let owned_by = |kinds: &[&str]| kinds.iter().any(|kind| owner.contains(kind));
+    let kind = devices.ancestry(&bus.label);
+    if kind.contains(&"virtio-bus") || kind.contains(&"PCI") && owned_by(&["pcie-slot"]) {
+        Some(1)
+    } else if kind.contains(&"IDE") {
+        Some(if owned_by(&["ich9-ahci", "sysbus-ahci"]) {
+            1
+        } else {
+            2
+        })
+    } else {
+        None
+    }
+}
+
+/// Whether a bus has room for one more.
+fn has_room(devices: &Devices, at: usize) -> bool {
+    let there = devices
+        .entries
+        .iter()
+        .filter(|entry| entry.bus == Some(at))
+        .count();
+    room(devices, at).is_none_or(|room| there < room)
+}
+
+/// The types of chips that plug devices only into buses that they have given a number (a property,
+/// `acpi-pcihp-bsel`; hw/acpi/pcihp.c). Its root bus may have none.
+const NUMBERS_BUSES: &[&str] = &["ICH9-LPC", "PIIX4_PM"];
+
+/// Whether a bus takes a device now: whoever plugs it is known there.
+async fn takes_devices(qmp: &dyn Qmp, path: &str) -> bool {
+    let handler = get(qmp, path, "hotplug-handler").await;
+    let handler = handler.as_str().unwrap_or_default();
+    if handler.is_empty() {
+        return false;
+    }
+    let kind = get(qmp, handler, "type").await;
+    let numbers = kind
+        .as_str()
+        .is_some_and(|kind| NUMBERS_BUSES.contains(&kind));
+    !numbers || get(qmp, path, "acpi-pcihp-bsel").await.is_u64()
+}
+
 /// The buses that a device may sit on.
 async fn buses(place: &Place<'_>, driver: &str) -> Vec<Item> {
     let Ok(devices) = Devices::fetch(place.qmp).await else {
@@ -155,13 +204,19 @@ async fn buses(place: &Place<'_>, driver: &str) -> Vec<Item> {
     };
     let ancestry = devices.ancestry(driver);
     let wanted = SITS_ON.iter().find(|(device, _)| ancestry.contains(device));
-    let buses = devices.entries.iter().filter(|entry| {
+    let buses = devices.entries.iter().enumerate().filter(|(at, entry)| {
         entry.kind == Kind::Bus
             && wanted.is_none_or(|(_, bus)| devices.ancestry(&entry.label).contains(bus))
+            && has_room(&devices, *at)
     });
-    buses
-        .map(|bus| Item::new(bus.name.clone(), bus.label.clone()))
-        .collect()
+    let mut items = Vec::new();
+    for (_, bus) in buses {
+        let path = &devices.objects[bus.object].path;
+        if takes_devices(place.qmp, path).await {
+            items.push(Item::new(bus.name.clone(), bus.label.clone()));
+        }
+    }
+    items
 }
 
 /// The objects of a type that `object_add` made.
