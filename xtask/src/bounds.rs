@@ -33,8 +33,8 @@ const PAGE: &str = "\
 Written by `cargo xtask generate`: the releases of QEMU at which something changes for us, in code,
 tables and cases. A commit is the one of QEMU that changed it. Where QEMU's history was not at hand
 (it was read up to February 2026, in the development of 11.0), a bound says what was seen on running
-QEMUs and which sources are without the change: a format is bound to the release that it was seen in,
-a danger to the earliest that may have it.
+QEMUs and which sources are without the change: a format is bound to the release that it was seen
+in, a danger to the earliest that may have it.
 
 | release | where | what | known from |
 |---|---|---|---|

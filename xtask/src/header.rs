@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// The crate, and its sources in the order in which the header has what they declare.
 const CRATE: &str = "monitor/ffi";
-const SOURCES: &[&str] = &["callbacks", "handle", "entry"];
+const SOURCES: &[&str] = &["callbacks", "handle", "caps", "entry"];
 
 /// Makes the header.
 pub fn make(root: &Path) -> Result<String, Error> {

@@ -3,8 +3,10 @@
 
 #![allow(clippy::print_stdout, reason = "tools print what they find")]
 
+mod bench;
 mod bounds;
 mod error;
+mod fuzz;
 mod generate;
 mod header;
 mod installed;
@@ -12,8 +14,11 @@ mod learn_devices;
 mod mutants;
 mod notices;
 mod plant;
+mod prose;
+mod reference;
 mod signs;
 mod sweep_today;
+mod wraps;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,9 +47,46 @@ enum Cli {
         #[arg(long)]
         check: bool,
     },
+    /// Fuzzes what reads bytes of others, a while for each target; fails where something is found
+    Fuzz(Fuzz),
+    /// Measures how fast the released program is, against what else there is for the same
+    Bench(Bench),
     /// Learns what QMP does not say of types of devices, from real QEMUs
     #[command(subcommand)]
     LearnDevices(LearnDevices),
+}
+
+#[derive(Args)]
+struct Bench {
+    /// The program to measure, as it is released
+    #[arg(long, value_name = "PROGRAM", default_value = "target/release/hmp")]
+    hmp: PathBuf,
+    /// The same, built without the disassembler, to compare sizes
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        default_value = "target/plain/release/hmp"
+    )]
+    plain: PathBuf,
+    /// The program that compares recordings, as it is released
+    #[arg(long, value_name = "PROGRAM", default_value = "target/release/parity")]
+    parity: PathBuf,
+    /// The QEMU program
+    #[arg(long, value_name = "PROGRAM", default_value = "qemu-system-x86_64")]
+    qemu: PathBuf,
+    /// How often each thing is done
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+    /// Also how cost grows with devices, block nodes, CPUs and snapshots
+    #[arg(long)]
+    growth: bool,
+    /// Writes the tables into docs/benchmarks.md; with --check, the figures into xtask/bench.tsv
+    #[arg(long)]
+    write: bool,
+    /// Counts instructions and requests against the mock instead, and fails where they are more
+    /// than 15% above those of the last commit
+    #[arg(long)]
+    check: bool,
 }
 
 #[derive(Args)]
@@ -66,6 +108,24 @@ struct Plant {
     jobs: usize,
 }
 
+#[derive(Args)]
+struct Fuzz {
+    /// These targets alone
+    targets: Vec<String>,
+    /// How long each runs
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Where it is built, and where seeds, inputs and findings go
+    #[arg(long, value_name = "FOLDER", default_value = "target/fuzz")]
+    folder: PathBuf,
+    /// Builds without the address sanitizer, as is done where the toolchain has none
+    #[arg(long)]
+    no_sanitizer: bool,
+    /// Writes the seeds and runs nothing
+    #[arg(long)]
+    only_seeds: bool,
+}
+
 #[derive(Subcommand)]
 enum LearnDevices {
     /// Adds to TABLE in which order QEMUs of one release print properties in `info qtree`
@@ -78,6 +138,14 @@ enum LearnDevices {
     },
     /// Adds to TABLE what QEMUs of one release say of types in `info qdm`
     Models {
+        /// The table of that release
+        table: PathBuf,
+        /// QEMU programs, for different targets
+        #[arg(required = true)]
+        programs: Vec<PathBuf>,
+    },
+    /// Writes into TABLE what QEMUs of one release always say of memory regions in `info mtree`
+    Regions {
         /// The table of that release
         table: PathBuf,
         /// QEMU programs, for different targets
@@ -131,6 +199,8 @@ fn main() -> Result<ExitCode, Error> {
             Ok(ExitCode::SUCCESS)
         }
         Cli::Plant(args) => args.run(),
+        Cli::Fuzz(args) => args.run(),
+        Cli::Bench(args) => args.run(),
         Cli::Generate { check } => {
             let stale = generate::run(check)?;
             for path in &stale {
@@ -146,6 +216,10 @@ fn main() -> Result<ExitCode, Error> {
             learn_devices::models(&table, &programs)?;
             Ok(ExitCode::SUCCESS)
         }
+        Cli::LearnDevices(LearnDevices::Regions { table, programs }) => {
+            learn_devices::regions(&table, &programs)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
@@ -154,6 +228,42 @@ fn code(good: bool) -> ExitCode {
     match good {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
+    }
+}
+
+impl Fuzz {
+    fn run(self) -> Result<ExitCode, Error> {
+        if self.only_seeds {
+            for (target, count) in fuzz::write_seeds(&self.folder.join("seeds"))? {
+                println!("{count} seeds of {target}");
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let options = fuzz::Options {
+            targets: self.targets,
+            seconds: self.seconds,
+            folder: self.folder,
+            sanitizer: self.no_sanitizer.then_some(false),
+        };
+        Ok(code(fuzz::run(&options)?))
+    }
+}
+
+impl Bench {
+    fn run(self) -> Result<ExitCode, Error> {
+        if self.check {
+            return Ok(code(bench::check(&self.hmp, self.write)?));
+        }
+        bench::run(&bench::Options {
+            hmp: self.hmp,
+            plain: self.plain,
+            parity: self.parity,
+            qemu: self.qemu,
+            runs: self.runs,
+            write: self.write,
+            growth: self.growth,
+        })?;
+        Ok(ExitCode::SUCCESS)
     }
 }
 

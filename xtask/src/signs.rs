@@ -11,6 +11,8 @@ use hmp_engine::qmp::{BoxFuture, Qmp, QmpError, QmpResult};
 use hmp_engine::table::{INFO, MAIN};
 use serde_json::Value;
 
+use crate::prose::wrap;
+
 /// Answers nothing: lines are only read.
 struct Nobody;
 
@@ -46,7 +48,7 @@ pub fn list() -> String {
             ));
         }
     }
-    format!("{}.\n", names.join(", "))
+    wrap("", &format!("{}.", names.join(", ")))
 }
 
 /// A line of the command with the arguments that it can't do without.

@@ -4,17 +4,22 @@
 //! `order` adds to a table in which order the QEMUs of one release, for different targets, print
 //! properties in `info qtree`: each is started with every machine that it has, with all devices that
 //! can be plugged into some machines, and with each other device by itself. Expect a QEMU to take
-//! some minutes. `models` adds what they say in `info qdm`.
+//! some minutes. `models` adds what they say in `info qdm`; `regions` writes what is always true of
+//! memory regions in `info mtree`: before a machine runs, and after its firmware did, or a Linux.
 
 mod learn;
 mod models;
+mod mtree;
 mod plug;
 mod qemu;
+mod set_ups;
 
 use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use hmp_engine::qemu::learned::device_models::Models;
 use hmp_engine::qemu::learned::property_order::Order;
@@ -67,6 +72,12 @@ const BACK_ENDS: &[&str] = &[
     "-audiodev",
     "none,id=ae",
 ];
+
+/// How often a machine that runs is looked at.
+const LOOKS: u32 = 2;
+
+/// How long the firmware of a machine with all devices may take.
+const PLUGGED_RUNS: Duration = Duration::from_secs(20);
 
 /// Names of types that end QEMU when somebody looks, wait for a peer for ever, or are no devices by
 /// themselves.
@@ -218,6 +229,124 @@ pub fn models(table: &Path, programs: &[PathBuf]) -> Result<(), Error> {
     }
     std::fs::write(table, header("models", programs)? + &models.write())?;
     Ok(())
+}
+
+/// A machine to look at.
+enum Job<'a> {
+    /// With its own devices and options.
+    SetUp(&'a Path, set_ups::SetUp),
+    /// With a device of every type that it takes.
+    Plugged(&'a Path, String),
+}
+
+/// Writes into `table` what these programs always say of memory regions.
+pub fn regions(table: &Path, programs: &[PathBuf]) -> Result<(), Error> {
+    let mut jobs = Vec::new();
+    for program in programs {
+        let machines = machines(program)?;
+        let set_ups = set_ups::all(&machines).into_iter();
+        jobs.extend(set_ups.map(|set_up| Job::SetUp(program, set_up)));
+        let pluggable = machines
+            .into_iter()
+            .filter(|m| PLUGGABLE.contains(&m.as_str()));
+        jobs.extend(pluggable.map(|machine| Job::Plugged(program, machine)));
+    }
+    // Those that take longest come first; most wait for a guest, or for QEMU.
+    let jobs = Mutex::new(jobs);
+    let workers = 2 * std::thread::available_parallelism()?.get();
+    let work = || {
+        let mut seen = mtree::Seen::default();
+        loop {
+            let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(job) = job else {
+                return seen;
+            };
+            look(job, &mut seen);
+        }
+    };
+    let mut seen = mtree::Seen::default();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            seen.merge(worker.join().map_err(|_| "a worker panicked")?);
+        }
+        Ok::<(), Error>(())
+    })?;
+    let facts = seen.facts();
+    std::fs::write(table, header("regions", programs)? + &facts.write())?;
+    Ok(())
+}
+
+/// Looks at a machine; says why where that fails.
+fn look(job: Job<'_>, seen: &mut mtree::Seen) {
+    let (program, what, looked) = match job {
+        Job::SetUp(program, mut set_up) => {
+            let mut looked = watch(program, &set_up, seen);
+            // Boards with a sound chip ask for a back end.
+            if looked
+                .as_ref()
+                .is_err_and(|e| e.to_string().contains("audio"))
+            {
+                set_up
+                    .arguments
+                    .extend(["-audio", "none"].map(str::to_owned));
+                looked = watch(program, &set_up, seen);
+            }
+            (program, set_up.arguments.join(" "), looked)
+        }
+        Job::Plugged(program, machine) => {
+            let looked = plugged(program, &machine, seen);
+            (program, machine, looked)
+        }
+    };
+    if let Err(error) = looked {
+        say(&format!("  {} {what}: {error}", program.display()));
+    }
+}
+
+/// Looks at a machine before it runs and after.
+fn watch(program: &Path, set_up: &set_ups::SetUp, seen: &mut mtree::Seen) -> Result<(), Error> {
+    let qemu = Qemu::start(program, &set_up.arguments)?;
+    seen.look(&qemu.qmp)?;
+    run(&qemu, set_up.runs, seen)
+}
+
+/// Lets a machine run for a while, and looks at it several times.
+fn run(qemu: &Qemu, runs: Duration, seen: &mut mtree::Seen) -> Result<(), Error> {
+    for _ in 0..LOOKS {
+        qemu.qmp.call("cont", &serde_json::Value::Null)?;
+        std::thread::sleep(runs / LOOKS);
+        qemu.qmp.call("stop", &serde_json::Value::Null)?;
+        seen.look(&qemu.qmp)?;
+    }
+    Ok(())
+}
+
+/// Looks at a machine with a device of every type that takes one.
+fn plugged(program: &Path, machine: &str, seen: &mut mtree::Seen) -> Result<(), Error> {
+    let mut base = vec!["-M".to_owned(), machine.to_owned()];
+    base.extend(BACK_ENDS.iter().map(|&argument| argument.to_owned()));
+    for device in WITH_BUSES {
+        let mut more = base.clone();
+        more.extend(["-device".to_owned(), (*device).to_owned()]);
+        if Qemu::start(program, &more).is_ok() {
+            base = more;
+        }
+    }
+    let mut next = 0;
+    loop {
+        let qemu = Qemu::start(program, &base)?;
+        match plug::plug(&qemu.qmp, &mut next) {
+            Err(error) => say(&format!("  {machine}: {error}")),
+            Ok(()) => {
+                let looked = seen.look(&qemu.qmp);
+                if let Err(error) = looked.and_then(|()| run(&qemu, PLUGGED_RUNS, seen)) {
+                    say(&format!("  {machine}: {error}"));
+                }
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// The line above a table: what made it, and from which programs.

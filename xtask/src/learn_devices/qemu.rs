@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -18,6 +19,9 @@ use crate::error::Error;
 
 /// Longer than any QEMU takes to start or to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many were started.
+static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A stopped QEMU.
 pub struct Qemu {
@@ -32,7 +36,8 @@ impl Qemu {
     /// take. The error has what it said.
     pub fn start(program: &Path, arguments: &[String]) -> Result<Self, Error> {
         // A QEMU in another root shares this folder.
-        let socket = PathBuf::from(format!("/tmp/learn-{}", std::process::id()));
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let socket = PathBuf::from(format!("/tmp/learn-{}-{number}", std::process::id()));
         let _ = std::fs::remove_file(&socket);
         let mut child = Command::new(program)
             .args(["-nodefaults", "-display", "none", "-S", "-qmp"])
