@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the command blocks of README, CONTRIBUTING and docs/: what is printed must work.
+"""Runs the command blocks of README, CONTRIBUTING, SECURITY and docs/: what is printed must work.
 
 A block fenced as `sh` is run line by line, in a copy of the repository's paths: `/tmp/` in it is a
 folder of its own (where `cargo install` installs, too), where a mock QEMU of a recording answers on `qmp.sock` and `m.sock`, and `DIR` is
 a QEMU source tree, if there is one. A line that ends in `# needs QEMU` is skipped, with a word,
-where no QEMU is on the path; one in a block fenced as `console` is for reading.
+where no QEMU is on the path; one in a block fenced as `console` is for reading, and looked at by console.py.
 """
 
 import os
@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import console
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RECORDING = ROOT / "recordings/10.0-x86_64-q35"
@@ -55,7 +57,8 @@ def main():
     subprocess.run(["cargo", "build", "--quiet", "--workspace", "--bins"], cwd=ROOT, check=True)
     programs = target / "debug"
     env = dict(os.environ, PATH=f"{programs}:{os.environ['PATH']}")
-    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    files = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+    files += sorted((ROOT / "docs").rglob("*.md"))
     has_qemu = shutil.which("qemu-system-x86_64") is not None
     failed = count = 0
     with tempfile.TemporaryDirectory() as name:
@@ -82,7 +85,9 @@ def main():
                 mock.terminate()
                 mock.wait()
     print(f"{count} commands of the documentation, {failed} failed")
-    return 1 if failed or not count else 0
+    read, wrong = console.check(files, programs)
+    print(f"{read} commands that are for reading, {wrong} wrong")
+    return 1 if failed or wrong or not count or not read else 0
 
 
 if __name__ == "__main__":

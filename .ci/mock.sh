@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The mock in other projects' hands: the Python package from its folder, with clients from PyPI, the first tests of
-# docs/first-test.md, and its recipe for a CI of one's own. Everything but cargo's target folder is outside the checkout.
+# The mock in other projects' hands: the Python package from its folder, with clients from PyPI and
+# the registry, the first tests of docs/first-test.md, and its recipe for a CI of one's own. Everything but
+# cargo's target folder is outside the checkout.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -30,13 +31,32 @@ END
 cargo run --quiet --locked -p mock-qmp --example first_test
 mock-qmp/examples/first_test.sh
 if command -v go >/dev/null; then
-    (cd "$work" && GOCACHE="$work/go" go run "$OLDPWD/mock-qmp/examples/first_test.go")
+    (cd "$work" && GOCACHE="$work/go" go test "$OLDPWD/mock-qmp/examples/first_test.go")
 else
     echo "skipped: no go"
 fi
 
 echo "-- clients that nobody here wrote"
 cargo test --quiet --locked -p mock-qmp --test foreign_clients
+qapi=mock-qmp/tests/foreign/qapi-client/Cargo.toml
+qapi_target=$(realpath -m "${CARGO_TARGET_DIR:-target}/foreign")
+if cargo fetch --quiet --locked --manifest-path "$qapi" 2> "$work/fetch.log"; then
+    cargo build --quiet --locked --manifest-path "$qapi" --target-dir "$qapi_target"
+    for release in 7.2 10.0 11.1; do
+        rm -f "$work/qapi.sock"
+        mock-qmp serve "$release-x86_64-q35" --listen "unix:$work/qapi.sock" --mode free-reads &
+        mock=$!
+        while [ ! -S "$work/qapi.sock" ]; do sleep 0.05; done
+        # `file:` came with QEMU 8.2.
+        target=file:/tmp/there/state
+        [ "$release" != 7.2 ] || target="exec:cat > /tmp/there/state"
+        timeout 30 "$qapi_target/debug/qapi-client" "$work/qapi.sock" "$target"
+        wait "$mock"
+    done
+else
+    tail -1 "$work/fetch.log"
+    echo "skipped: the registry cannot be reached for the qapi crate"
+fi
 
 echo "-- the recipe: a recording of one's own against one's own client, with the report as an artifact"
 cat > "$work/client.py" <<'END'

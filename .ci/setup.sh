@@ -73,6 +73,18 @@ install_sources() {
     QEMU_PREFIX="$tools/qemu" timeout 70 ../shared/qemu/install source && touch "$tools/qemu/.complete"
 }
 
+# For the library's examples in C; their tests say that they were skipped where something is missing.
+install_embedding() {
+    command -v valgrind >/dev/null && command -v make >/dev/null && pkg-config --exists glib-2.0 && return
+    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive timeout 120 \
+        apt-get install -y -q --no-install-recommends valgrind make pkg-config libglib2.0-dev libc6-dbg
+}
+
+step "A target without descriptors, to check the engine for"
+timeout 60 rustup target add x86_64-pc-windows-gnu > /tmp/ci-target.log 2>&1 || echo "not installed: the engine is not checked for it"
+
 step "QEMU for the live tests"
 install_qemu > /tmp/ci-install.log 2>&1 || { tail -20 /tmp/ci-install.log; echo "QEMU could not be installed: live tests will be skipped"; }
 command -v qemu-system-x86_64 && qemu-system-x86_64 --version | head -1
@@ -86,6 +98,9 @@ if [ -z "${HMP_TEST_LINUX:-}" ]; then
     make_linux > /tmp/ci-linux.log 2>&1 || { tail -5 /tmp/ci-linux.log; echo "no Linux guest: its tests will be skipped"; }
 fi
 echo "${HMP_TEST_LINUX:-}"
+
+step "valgrind and GLib for the library's examples"
+install_embedding > /tmp/ci-embedding.log 2>&1 || echo "not all is here: the library's examples are not tried in every way"
 
 step "Clients of monitor sockets"
 install_clients > /tmp/ci-clients.log 2>&1 || echo "not all clients are here: their tests will be skipped"
