@@ -82,6 +82,20 @@ install_embedding() {
         apt-get install -y -q --no-install-recommends valgrind make pkg-config libglib2.0-dev libc6-dbg
 }
 
+# Everything is built and tried in memory where the disk has less than that takes and memory has more (a file system of its
+# own, as Linux has below /dev/shm).
+step "Disk"
+df -h . /tmp
+needed=$((12 << 20))
+free() { df --output=avail -k "$1" 2>/dev/null | tail -1; }
+if [ "$(free .)" -lt $needed ] && [ ! -e target ] && [ -z "${CARGO_TARGET_DIR:-}" ] && [ "$(free /dev/shm || echo 0)" -gt $needed ]; then
+    memory=$(mktemp -d /dev/shm/hmp-ci.XXXXXX)
+    mkdir "$memory/target" "$memory/tmp"
+    ln -s "$memory/target" target
+    export TMPDIR=$memory/tmp
+    echo "little is free: building in $memory"
+fi
+
 step "A target without descriptors, to check the engine for"
 timeout 60 rustup target add x86_64-pc-windows-gnu > /tmp/ci-target.log 2>&1 || echo "not installed: the engine is not checked for it"
 
