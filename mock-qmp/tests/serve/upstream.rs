@@ -327,7 +327,7 @@ impl Drop for Running {
 /// Starts something that listens on a socket, and waits until it does.
 fn listening(command: &mut Command, socket: &Path) -> Running {
     let running = Running(command.stdout(Stdio::null()).spawn().unwrap());
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_secs(60);
     while !socket.exists() {
         assert!(Instant::now() < end, "{} is not there", socket.display());
         std::thread::sleep(Duration::from_millis(10));

@@ -24,9 +24,16 @@ use crate::terminal::style::{Style, Tint};
 /// Keys that come faster are pasted, or a program's: nothing is shown that is not typed.
 const BURST: Duration = Duration::from_millis(20);
 
+/// Lines of fewer bytes are painted for each key that changes them, so that a key that painted nothing
+/// is not taken for one that did (rustyline 19, `State::highlight_char`).
+const PAINTED: usize = 512;
+
+/// Up by the row that a message without a text went down.
+const UP: &str = "\x1b[A";
+
 pub(super) struct Assistant {
     pub(super) questions: Questions,
-    /// Lists of candidates are shown above the line, by the same way as messages.
+    /// What is shown above the line, lists of candidates too.
     pub(super) messages: Arc<Messages>,
     pub(super) masked: bool,
     /// What is shown in place of the prompt, as long as it.
@@ -37,6 +44,8 @@ pub(super) struct Assistant {
     pub(super) style: Style,
     /// Whether a part of the line was red when it was looked at last.
     pub(super) red: Cell<bool>,
+    /// Whether the editor asked about the line since it painted it: it does for a key, not for a message.
+    pub(super) asked: Cell<bool>,
     /// The line that was looked at last, and when.
     pub(super) last: RefCell<Option<(Seen, Instant)>>,
 }
@@ -72,6 +81,7 @@ impl Hinter for Assistant {
     /// Behind the end of the line: the rest of the last line that began so, or the arguments that
     /// are left to type.
     fn hint(&self, line: &str, pos: usize, ctx: &Context<'_>) -> Option<Ghost> {
+        self.asked.set(true);
         let now = Instant::now();
         let mut last = self.last.borrow_mut();
         // The editor asks more than once for a key.
@@ -150,24 +160,36 @@ impl Highlighter for Assistant {
         self.style.paint(Tint::Dim, hint)
     }
 
-    /// The prompt of a search holds what is searched for.
+    /// Above the prompt, what waits to be shown: the editor counts rows from where the prompt ends. The
+    /// prompt of a search holds what is searched for.
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(
         &'s self,
         prompt: &'p str,
         is_default: bool,
     ) -> Cow<'b, str> {
-        let other = self.prompt.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*other {
-            Some(other) if is_default => Cow::Owned(other.clone()),
-            _ => marked(prompt),
+        let for_a_message = !self.asked.replace(false);
+        if !is_default {
+            return marked(prompt);
         }
+        let other = self.prompt.lock().unwrap_or_else(PoisonError::into_inner);
+        let prompt = match &*other {
+            Some(other) => Cow::Owned(other.clone()),
+            None => marked(prompt),
+        };
+        let text = self.messages.take();
+        if text.is_none() && !for_a_message {
+            return prompt;
+        }
+        let up = if for_a_message { UP } else { "" };
+        Cow::Owned(format!("{up}{}{prompt}", text.unwrap_or_default()))
     }
 
     fn highlight_char(&self, line: &str, _: usize, _: CmdKind) -> bool {
+        self.asked.set(true);
         let wrong = self.wrong(line).is_some();
         // What was red is shown anew once more.
         let was = self.red.replace(wrong);
-        self.masked || !is_harmless(line) || wrong || was
+        self.masked || !is_harmless(line) || wrong || was || line.len() < PAINTED
     }
 }
 

@@ -32,6 +32,9 @@ use crate::terminal::suspend;
 /// The built-in monitor's prompt.
 const PROMPT: &str = "(qemu) ";
 
+/// A message without a text, for the line to be painted anew; the assistant goes back up.
+const NOTHING: &str = "\n";
+
 /// What the editor's thread is asked to do.
 enum Ask {
     /// Behind this text, the prompt.
@@ -151,6 +154,11 @@ impl Editor {
     pub(super) fn above(&self, text: String) {
         self.messages.add(text);
         self.input.call();
+    }
+
+    /// What was to be shown above a line that ended before it could be.
+    pub(super) fn not_shown(&self) -> Option<String> {
+        self.messages.take()
     }
 
     /// Takes what was typed ahead, so that it is not run.
@@ -326,6 +334,7 @@ impl Prompt {
             vocabulary: self.vocabulary.clone(),
             style: self.style,
             red: Cell::new(false),
+            asked: Cell::new(false),
             last: RefCell::new(None),
         }));
         for line in history.map(HistoryFile::load).unwrap_or_default() {
@@ -333,12 +342,14 @@ impl Prompt {
         }
         let mut printer = readline.create_external_printer()?;
         let messages = Arc::clone(&self.messages);
-        // The editor takes one at a time, and none while it waits for candidates.
+        // A text that the editor has can't be had back when the line ends, and it takes none while it
+        // searches or waits for candidates. So it gets none: it is made to paint the line, and whoever
+        // gives it the prompt puts what waits in front.
         std::thread::Builder::new()
             .name("messages".into())
             .spawn(move || {
-                while let Some(text) = messages.wait() {
-                    if printer.print(text).is_err() {
+                while messages.wait() {
+                    if printer.print(NOTHING.to_owned()).is_err() {
                         return;
                     }
                 }

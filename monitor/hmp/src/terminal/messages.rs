@@ -19,6 +19,8 @@ pub struct Messages {
 struct Queue {
     texts: VecDeque<String>,
     dropped: usize,
+    /// Whether somebody was told since the last were taken.
+    told: bool,
     closed: bool,
 }
 
@@ -36,18 +38,27 @@ impl Messages {
 
     /// All that wait, as one text.
     pub fn take(&self) -> Option<String> {
-        Self::all(&mut self.lock())
+        let mut queue = self.lock();
+        queue.told = false;
+        let dropped = std::mem::take(&mut queue.dropped);
+        let mut text = match dropped {
+            0 => String::new(),
+            _ => format!("hmp: {dropped} earlier messages were left out\n"),
+        };
+        text.extend(queue.texts.drain(..));
+        (!text.is_empty()).then_some(text)
     }
 
-    /// Waits for some; none when no more come.
-    pub fn wait(&self) -> Option<String> {
+    /// Waits until there are some that nobody was told of; false when no more come.
+    pub fn wait(&self) -> bool {
         let mut queue = self.lock();
         loop {
-            if let Some(text) = Self::all(&mut queue) {
-                return Some(text);
+            if !queue.texts.is_empty() && !queue.told {
+                queue.told = true;
+                return true;
             }
             if queue.closed {
-                return None;
+                return false;
             }
             let woken = self.changed.wait(queue);
             queue = woken.unwrap_or_else(PoisonError::into_inner);
@@ -58,16 +69,6 @@ impl Messages {
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
-    }
-
-    fn all(queue: &mut Queue) -> Option<String> {
-        let dropped = std::mem::take(&mut queue.dropped);
-        let mut text = match dropped {
-            0 => String::new(),
-            _ => format!("hmp: {dropped} earlier messages were left out\n"),
-        };
-        text.extend(queue.texts.drain(..));
-        (!text.is_empty()).then_some(text)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -92,9 +93,19 @@ mod tests {
             "{text}"
         );
         assert_eq!(text.lines().count(), KEPT + 1);
+    }
+
+    #[test]
+    fn of_what_waits_somebody_is_told_once() {
+        let messages = Messages::default();
         messages.add("a\n".into());
+        assert!(messages.wait());
+        messages.add("b\n".into());
+        assert_eq!(messages.take().as_deref(), Some("a\nb\n"));
+        messages.add("c\n".into());
+        assert!(messages.wait());
         messages.close();
-        assert_eq!(messages.wait().as_deref(), Some("a\n"));
-        assert_eq!(messages.wait(), None);
+        assert!(!messages.wait());
+        assert_eq!(messages.take().as_deref(), Some("c\n"));
     }
 }

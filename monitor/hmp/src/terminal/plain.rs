@@ -86,7 +86,9 @@ impl Line<'_> {
             let bytes = match input.next(Taker::Direct) {
                 Next::Bytes(bytes) => bytes,
                 Next::Called => {
-                    let text = messages.take().unwrap_or_default();
+                    let Some(text) = messages.take() else {
+                        continue;
+                    };
                     write!(self.out, "\n{text}")?;
                     self.show()?;
                     continue;

@@ -137,7 +137,6 @@ fn a_flood_is_counted_and_does_not_hold_keys() {
     }
     screen.types("info name\r");
     screen.shows("\nvm");
-    // What the editor had when the line ended comes with the next prompt, and may be below it.
     screen.until("the last one", |screen| {
         let all = &screen.terminal.all;
         let last = &all[all.len().saturating_sub(1 << 16)..];
@@ -145,6 +144,92 @@ fn a_flood_is_counted_and_does_not_hold_keys() {
     });
     let all = String::from_utf8_lossy(&screen.terminal.all).into_owned();
     assert!(all.contains("were left out") || all.contains("events were lost"));
+}
+
+/// The passes that were shown, in the order of the screen.
+fn passes(screen: &Screen) -> Vec<u64> {
+    let all = String::from_utf8_lossy(&screen.terminal.all);
+    let shown = all.split("pass ").skip(1);
+    let numbers = shown.map(|rest| {
+        rest.chars()
+            .take_while(char::is_ascii_digit)
+            .collect::<String>()
+    });
+    numbers.filter_map(|number| number.parse().ok()).collect()
+}
+
+#[test]
+fn events_keep_their_order_whenever_a_line_ends() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    let mut sent = 0;
+    for line in 0..200 {
+        // Some before the line ends, some while it runs, some at the next prompt.
+        for part in ["info n", "ame", "\r", ""] {
+            for _ in 0..3 {
+                send(&mock, "MIGRATION_PASS", &json!({"pass": sent}));
+                sent += 1;
+            }
+            screen.types(part);
+            screen.look(Duration::from_millis(line % 3));
+        }
+    }
+    screen.shows(&format!("pass {}", sent - 1));
+    let shown = passes(&screen);
+    let late: Vec<_> = shown.windows(2).filter(|two| two[0] >= two[1]).collect();
+    assert!(late.is_empty(), "{late:?}");
+    let all = String::from_utf8_lossy(&screen.terminal.all);
+    let said = all.contains("left out") || all.contains("events were lost");
+    assert!(said || shown.len() == sent, "{} of {sent}", shown.len());
+    screen.is_at("(qemu)");
+}
+
+#[test]
+fn an_event_leaves_no_gap_wherever_the_line_is() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    // The first row, a line that was not painted for its last key, one of two rows, the last row.
+    for (keys, typed) in [
+        ("\x0c", ""),
+        ("info na", "info na"),
+        ("\x1b[D\x1b[D", "info na"),
+        ("\x05\x17\x17", ""),
+        (&"x".repeat(600), ""),
+        ("\x15", ""),
+        ("", ""),
+        ("info", "info"),
+    ] {
+        screen.types(keys);
+        if keys.len() < 600 {
+            let line = format!("(qemu) {typed}");
+            screen.until(&line, |screen| {
+                let clear = keys != "\x0c" || screen.rows()[0].starts_with("(qemu)");
+                clear && screen.typed() == line.trim_end()
+            });
+        }
+        let before = passes(&screen).len() as u64;
+        for pass in before..before + 3 {
+            send(&mock, "MIGRATION_PASS", &json!({"pass": pass}));
+            screen.shows(&format!("pass {pass}"));
+        }
+        let rows = screen.rows();
+        let first = rows
+            .iter()
+            .position(|row| row.contains(&format!("pass {before}")));
+        let first = first.unwrap();
+        assert!(
+            rows[first + 1].contains(&format!("pass {}", before + 1)),
+            "{rows:?}"
+        );
+        assert!(
+            rows[first + 2].contains(&format!("pass {}", before + 2)),
+            "{rows:?}"
+        );
+        if keys.len() < 600 {
+            screen.is_at(format!("(qemu) {typed}").trim_end());
+            assert!(keys != "\x0c" || first == 0, "{rows:?}");
+        }
+    }
 }
 
 #[test]

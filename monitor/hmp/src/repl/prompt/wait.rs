@@ -75,7 +75,7 @@ impl Prompt<'_> {
                     self.worker.screen.line(Tint::Plain, &shown);
                     line
                 }
-                None => match self.typed().await {
+                None => match self.typed_and_told().await {
                     Typed::Line(line) => {
                         self.now.sources = 0;
                         line
@@ -104,15 +104,27 @@ impl Prompt<'_> {
 
     /// Shows the events that came while a line ran, in front of the next prompt.
     pub(super) async fn tell_what_came(&mut self) {
-        while let Some(event) = self.worker.event_at_hand() {
+        // The one that a prompt was about to show is the oldest.
+        if let Some(telling) = self.now.telling.take() {
+            let (event, status) = telling.await;
+            if let Some(line) = self.now.news.take(&event, status.as_deref()) {
+                self.worker.screen.line(Tint::Dim, &line);
+            }
+        }
+        loop {
+            let event = self.worker.event_at_hand();
+            // Those that were lost are older than those at hand.
+            if let Some(line) = self.now.news.dropped(self.worker.events.dropped()) {
+                self.worker.screen.line(Tint::Dim, &line);
+            }
+            let Some(event) = event else {
+                return;
+            };
             self.heard(&event);
             let status = news::status(&self.worker.client, &event).await;
             if let Some(line) = self.now.news.take(&event, status.as_deref()) {
                 self.worker.screen.line(Tint::Dim, &line);
             }
-        }
-        if let Some(line) = self.now.news.dropped(self.worker.events.dropped()) {
-            self.worker.screen.line(Tint::Dim, &line);
         }
     }
 
@@ -134,6 +146,15 @@ impl Prompt<'_> {
         let line = format!("{}\n", on_one_line(text));
         self.editor
             .above(self.style.paint(Tint::Dim, &line).into_owned());
+    }
+
+    /// Waits at the prompt. What came too late to be shown above the line is shown below it.
+    async fn typed_and_told(&mut self) -> Typed {
+        let typed = self.typed().await;
+        if let Some(text) = self.editor.not_shown() {
+            self.worker.screen.harmless(text.as_bytes());
+        }
+        typed
     }
 
     /// Waits at the prompt. TAB is answered meanwhile, events are shown, and the connection is
