@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! `hmp`: QEMU's human monitor from outside. The command line is read in `hmp::command_line`.
 
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use hmp::command_line;
@@ -25,9 +27,11 @@ fn main() -> ExitCode {
         }
     };
     let options = command_line::options(arguments, descriptors);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = room().and_then(|()| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+    });
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -40,4 +44,15 @@ fn main() -> ExitCode {
     // A name that is being looked up would hold up the end.
     runtime.shutdown_background();
     exit.into()
+}
+
+/// Whether as many descriptors can be opened as the runtime needs for its start: it panics where it can't
+/// watch signals (tokio 1.54, `signal/unix.rs`).
+fn room() -> io::Result<()> {
+    let _pairs = [
+        UnixStream::pair()?,
+        UnixStream::pair()?,
+        UnixStream::pair()?,
+    ];
+    Ok(())
 }

@@ -42,7 +42,7 @@ static LOOK: extern "C" fn() = look;
 pub(super) fn stdout() -> Box<dyn Write + Send> {
     match file(io::stdout().as_fd(), OUTPUT) {
         Ok(file) => Box::new(LineWriter::new(file)),
-        Err(_) => Box::new(Closed),
+        Err(error) => Box::new(Unusable(error)),
     }
 }
 
@@ -99,12 +99,13 @@ impl Write for Patient {
     }
 }
 
-/// A stream that is closed.
-struct Closed;
+/// A stream that nothing can be written to, and why.
+struct Unusable(io::Error);
 
-impl Write for Closed {
+impl Write for Unusable {
     fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(Errno::BADF.into())
+        let number = self.0.raw_os_error();
+        Err(number.map_or_else(|| self.0.kind().into(), io::Error::from_raw_os_error))
     }
 
     fn flush(&mut self) -> io::Result<()> {

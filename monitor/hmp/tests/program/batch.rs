@@ -273,6 +273,25 @@ fn a_full_disk_is_told() {
 }
 
 #[test]
+fn few_descriptors_are_an_error_or_enough() {
+    let mock = Mock::start();
+    for limit in 5..=24 {
+        let mut shell = assert_cmd::Command::new("sh");
+        let line = format!("ulimit -n {limit} && exec \"$0\" \"$1\" -c 'info name'");
+        let ran = run(shell.arg("-c").arg(line).arg(binary()).arg(mock.path()));
+        match ran.code {
+            Some(0) => assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("vm\n", "")),
+            Some(1 | 3) => assert!(
+                ran.stderr.contains("Too many open files"),
+                "{limit}: {ran:?}"
+            ),
+            _ => panic!("{limit}: {ran:?}"),
+        }
+        assert!(ran.code == Some(0) || limit < 16, "{limit}: {ran:?}");
+    }
+}
+
+#[test]
 fn a_limit_for_commands() {
     let mock = Mock::start();
     let begun = Instant::now();
