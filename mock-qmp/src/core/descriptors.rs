@@ -304,7 +304,17 @@ fn write_at(fd: &OwnedFd, bytes: &[u8], place: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Most bytes that are written where zeros can't be holes.
+const APPENDED: u64 = 256 << 20;
+
 fn append(fd: &OwnedFd, content: &Content) -> io::Result<()> {
+    if content.len() > APPENDED {
+        let text = format!(
+            "{} bytes are too many for what is not a file",
+            content.len()
+        );
+        return Err(io::Error::other(text));
+    }
     let zeros = [0; 64 * 1024];
     for chunk in content.chunks() {
         match chunk {
@@ -339,6 +349,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::recording::Part;
+
+    #[test]
+    fn a_dump_of_a_large_vm_is_a_file_with_holes() {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let size = 64 << 30;
+        let parts = [Part::Text("head".into()), Part::Omitted(size)];
+        let content = Content::read(&parts).unwrap();
+        let file = tempfile::tempfile().unwrap();
+        rewrite(&file.try_clone().unwrap().into(), &content).unwrap();
+        let metadata = file.metadata().unwrap();
+        assert_eq!(metadata.len(), size + 4);
+        assert!(metadata.blocks() < 100, "{}", metadata.blocks());
+        let (_reader, writer) = std::io::pipe().unwrap();
+        let error = rewrite(&writer.into(), &content).unwrap_err();
+        assert!(error.to_string().contains("too many"), "{error}");
+    }
 
     fn run(descriptors: &mut Descriptors, command: &str, arguments: serde_json::Value) -> String {
         let arguments = Value::from(arguments);

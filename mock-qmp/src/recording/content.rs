@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 /// Runs of zero bytes shorter than this stay part of the data around them.
 const SHORTEST_ZEROS: usize = 64;
 
-/// Most bytes that one write may stand for.
-const LIMIT: u64 = 256 << 20;
+/// Most bytes that one write may stand for: a dump of a large VM, whose zeros are holes of a file.
+const LIMIT: u64 = 1 << 40;
 
 /// A piece of written content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
