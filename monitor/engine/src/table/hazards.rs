@@ -144,6 +144,14 @@ pub const HAZARDS: &[Hazard] = &[
         ..HAZARD
     },
     Hazard {
+        at: &[At::Line("device_del"), At::Qmp("device_del")],
+        harm: "of a rocker switch, or of a bridge above one, aborts QEMU as soon as the device goes",
+        seen: "7.2.22, 10.0.2, 11.1.3, q35 and virt: device_del of a rocker on a pcie-root-port, the guest not \
+               running: assertion in msix_vector_unuse",
+        is: is!(takes_rocker_away),
+        ..HAZARD
+    },
+    Hazard {
         at: &[At::Line("screendump"), At::Qmp("screendump")],
         since: v(8, 2), // 8.2, commit b208f745a8 of QEMU
         harm: "of this device aborts QEMU: its search for the device's screen meets a text console",

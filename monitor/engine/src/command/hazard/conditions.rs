@@ -109,6 +109,50 @@ pub async fn rocker_exists(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>
     caps.has("query-rocker") && qmp.execute("query-rocker", query).await.is_ok()
 }
 
+/// Whether a device, or one that may hang on a bus of it, is a rocker switch.
+pub async fn takes_rocker_away(qmp: &dyn Qmp, caps: &Caps, args: &Map<String, Value>) -> bool {
+    // The types of what a path of QOM holds, by name.
+    let children = async |path: &str| {
+        let list = qmp.execute("qom-list", json!({"path": path})).await;
+        let list = list.unwrap_or_default();
+        let all = list.as_array().into_iter().flatten();
+        let texts = |child: &Value| {
+            ["name", "type"].map(|key| child[key].as_str().unwrap_or_default().to_owned())
+        };
+        all.map(texts).collect::<Vec<_>>()
+    };
+    let holds = |all: &[[String; 2]], kinds: &[&str]| {
+        all.iter().any(|[_, kind]| kinds.contains(&kind.as_str()))
+    };
+    const ROCKER: &str = "child<rocker>";
+    if !caps.has("query-rocker") {
+        return false;
+    }
+    let named = children("/machine/peripheral").await;
+    let id = text(args, "id");
+    let id = id.strip_prefix("/machine/peripheral/").unwrap_or(id);
+    let path = match id.starts_with('/') {
+        true => id.to_owned(),
+        false => format!("/machine/peripheral/{id}"),
+    };
+    match named.iter().find(|[name, _]| name == id) {
+        Some([_, kind]) if kind == ROCKER => return true,
+        Some(_) => {}
+        // A path of QOM may be given, too.
+        None if id.contains('/') => {
+            let kind = qmp.execute("qom-get", json!({"path": path, "property": "type"}));
+            if kind.await.is_ok_and(|kind| kind == "rocker") {
+                return true;
+            }
+        }
+        None => return false,
+    }
+    // What hangs on a bridge goes with it.
+    holds(&children(&path).await, &["child<PCI>", "child<PCIE>"])
+        && (holds(&named, &[ROCKER])
+            || holds(&children("/machine/peripheral-anon").await, &[ROCKER]))
+}
+
 pub fn names_device(args: &Map<String, Value>, _: Version) -> bool {
     args.contains_key("device")
 }
