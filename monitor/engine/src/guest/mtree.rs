@@ -7,7 +7,9 @@ use std::fmt::Write;
 
 use crate::guest::regions::{Regions, SYSTEM};
 use crate::qemu::devices::board;
-use crate::qemu::learned::regions::{Fact, RAM, RegionFacts, Start, owner};
+use crate::qemu::learned::regions::{
+    CONTAINER, Fact, IO as IO_KIND, RAM, RegionFacts, Start, owner,
+};
 
 /// The region that holds what port accesses see.
 const IO: &str = "/machine/unattached/io[0]";
@@ -44,6 +46,8 @@ pub struct Tree<'a> {
     ram: Option<usize>,
     /// Regions by name; none where several have it.
     by_name: HashMap<&'a str, Option<usize>>,
+    /// Whether this release has a word for regions that nothing holds.
+    containers_named: bool,
 }
 
 /// What an alias shows on this machine.
@@ -133,6 +137,7 @@ impl<'a> Tree<'a> {
             facts,
             ram,
             by_name,
+            containers_named: known.names_containers(),
         }
     }
 
@@ -246,7 +251,7 @@ impl<'a> Tree<'a> {
             RAM => self.ram?,
             name => self.by_name.get(name).copied().flatten()?,
         };
-        if self.facts[found].is_some_and(|of_target| of_target.kind != fact.kind) {
+        if !self.is_of_kind(found, &fact.kind, 0) {
             return None;
         }
         let target = &self.regions.list[found];
@@ -263,6 +268,30 @@ impl<'a> Tree<'a> {
             start,
             number: found,
         })
+    }
+
+    /// Whether a region may be of a kind that an alias of it has. Where no row says it, it depends on
+    /// where the region lies: the guest of an rtl8139 that maps one BAR alone shows the alias of a
+    /// region that nothing holds.
+    fn is_of_kind(&self, number: usize, kind: &str, level: usize) -> bool {
+        if level > MAX_LEVEL {
+            return false;
+        }
+        if let Some(fact) = self.facts[number] {
+            let alias = fact.alias.as_ref().filter(|alias| alias.target != RAM);
+            return fact.kind == kind
+                && alias.is_none_or(|alias| {
+                    let shown = self.by_name.get(alias.target.as_str()).copied().flatten();
+                    shown.is_some_and(|shown| self.is_of_kind(shown, kind, level + 1))
+                });
+        }
+        let region = &self.regions.list[number];
+        match kind {
+            IO_KIND | CONTAINER if self.containers_named => {
+                region.is_placed && region.contained == (kind == IO_KIND)
+            }
+            _ => true,
+        }
     }
 
     /// The line of a region, where all of it is certain.
@@ -499,6 +528,37 @@ memory-region: m
         let facts = RegionFacts::read(&FACTS.replace("inside\ti/o\tpci", "inside\trom\tpci"));
         let text = Tree::new(&regions, &facts, None).show().text;
         assert!(text.contains("pci") && !text.contains("window"), "{text}");
+    }
+
+    #[test]
+    fn the_word_of_an_alias_changes_with_the_place_of_what_it_shows() {
+        let facts = "container\tsystem\troot\tcontainer\ncontainer@pc-q35\tpci\tinside\ti/o\n\
+                     x\twindow\tinside\ti/o\tports\tzero\n\
+                     x\tchain\tinside\ti/o\twindow\tzero\n\
+                     x\tlost\tinside\ti/o\tnone\tzero\ny\tend\tinside\ti/o\tlost\tzero\n";
+        let text = |place, facts: &str| {
+            let list = [
+                ("/x/ports[0]", "x", 0, 16, 0, place),
+                ("/x/window[0]", "x", 0x10, 16, 0, Some(SYSTEM)),
+                ("/x/chain[0]", "x", 0x20, 16, 0, Some(SYSTEM)),
+                ("/x/lost[0]", "x", 0x30, 16, 0, Some(SYSTEM)),
+                ("/y/end[0]", "y", 0x40, 16, 0, Some(SYSTEM)),
+            ];
+            let regions = regions(&[&TREE[..], &list].concat());
+            Tree::new(&regions, &RegionFacts::read(facts), None)
+                .show()
+                .text
+        };
+        let held = text(PCI, facts);
+        assert!(held.contains("i/o): alias window @ports"), "{held}");
+        assert!(held.contains("i/o): alias chain @window"), "{held}");
+        assert!(!held.contains("lost"), "{held}");
+        // An rtl8139 of 11.1.3 whose BAR for ports is not mapped.
+        let free = text(None, facts);
+        assert!(free.contains("system") && !free.contains("alias"), "{free}");
+        // Older releases have one word for both.
+        let older = text(None, &facts.replace("root\tcontainer", "root\ti/o"));
+        assert!(older.contains("i/o): alias window @ports"), "{older}");
     }
 
     #[test]

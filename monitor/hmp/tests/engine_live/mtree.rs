@@ -244,3 +244,44 @@ async fn devices_that_are_plugged_in_and_out() {
         }
     }
 }
+
+/// What a guest does that maps some BARs of a device and not others: the memory of an rtl8139 is an
+/// alias of its ports.
+#[tokio::test]
+async fn bars_that_are_mapped_and_not() {
+    const DEVICES: [&str; 4] = ["rtl8139", "intel-hda", "qxl", "VGA"];
+    for program in qemus() {
+        let name = program.display().to_string();
+        if !name.ends_with("x86_64") {
+            continue;
+        }
+        let mut arguments = vec!["-M".to_owned(), "pc".to_owned()];
+        for (number, device) in DEVICES.iter().enumerate() {
+            let device = format!("{device},addr={:x}", 5 + number);
+            arguments.extend(["-device".to_owned(), device]);
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let qemu = Qemu::start(&program, &arguments);
+        let client = connect(&qemu).await;
+        let mut monitor = native(client.clone()).await;
+        client.execute("cont", Value::Null).await.unwrap();
+        tokio::time::sleep(FIRMWARE).await;
+        client.execute("stop", Value::Null).await.unwrap();
+        for mapped in [7, 2, 1, 0] {
+            for number in 0..DEVICES.len() {
+                // Its register for commands, by the ports of the host bridge.
+                let at = 0x8000_0004 + ((5 + number) << 11);
+                for line in [
+                    format!("o/w 0xcf8 {at:#x}"),
+                    format!("o/h 0xcfc {mapped:#x}"),
+                ] {
+                    let line = json!({"command-line": line});
+                    let said = client.execute("human-monitor-command", line).await;
+                    assert_eq!(said.unwrap(), "", "{name}");
+                }
+            }
+            let what = format!("{name} (mapped: {mapped})");
+            compare(&what, &mut monitor, &client, "info mtree").await;
+        }
+    }
+}

@@ -87,9 +87,13 @@ const TABLES: &[(Version, &str)] = &[
     (v(11, 1), include_str!("regions/11.1.tsv")),
 ];
 
-/// The word for regions that only hold others, `i/o` in older releases (`memory_region_type` of
-/// system/memory.c).
-const CONTAINER: &str = "container";
+/// The word for regions that are no memory.
+pub const IO: &str = "i/o";
+
+/// The word of newer releases for those of them that no other region holds, whatever they are: it
+/// changes where a region is put into another or taken out (seen: 11.1.3 has it for every region of
+/// a device behind a BAR that is not mapped). Aliases have the word of what they show.
+pub const CONTAINER: &str = "container";
 
 /// The first release that may have that word (11.0, seen: on 11.1.3; 10.2 is without).
 const CONTAINERS_NAMED: Version = v(11, 0);
@@ -120,8 +124,14 @@ impl RegionFacts {
     fn as_before_containers(&mut self) {
         let facts = self.0.values_mut();
         for fact in facts.filter(|fact| fact.kind == CONTAINER) {
-            "i/o".clone_into(&mut fact.kind);
+            IO.clone_into(&mut fact.kind);
         }
+    }
+
+    /// Whether the release has the word [`CONTAINER`].
+    #[must_use]
+    pub fn names_containers(&self) -> bool {
+        self.0.values().any(|fact| fact.kind == CONTAINER)
     }
 
     /// What never changes of a region on `board`.
@@ -243,7 +253,7 @@ mod tests {
                 for (key, fact) in &between.0 {
                     let mut known = known.0.get(key).cloned().unwrap();
                     if known.kind == CONTAINER {
-                        known.kind = "i/o".into();
+                        known.kind = IO.into();
                     }
                     assert_eq!(&known, fact, "{key:?}");
                 }
