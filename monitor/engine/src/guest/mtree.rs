@@ -26,6 +26,11 @@ const CPU_MEMORY: (&[&str], &str) = (&["i386-cpu", "x86_64-cpu"], "memory");
 /// QEMU shows the targets of aliases that are shut too (hw/pci-host/q35.c, i440fx.c).
 const PCI_WINDOW: (&[&str], &str, &str) = (&["i440FX", "mch"], "smram-region", "pci");
 
+/// A PC's firmware, which is memory like any other where the guest's memory is hidden from the host:
+/// it can't be put back at a reset (hw/i386/x86-common.c, `x86_bios_rom_init`; hw/i386/pc.c,
+/// `pc_memory_init`).
+const FIRMWARE: &[&str] = &["pc.bios", "pc.rom"];
+
 /// Types of the machine's memory whose region is always plain memory.
 const PLAIN_MEMORY: &[&str] = &["memory-backend-ram", "memory-backend-memfd"];
 
@@ -122,8 +127,12 @@ impl<'a> Tree<'a> {
     pub fn new(regions: &'a Regions, known: &'a RegionFacts, ram: Option<usize>) -> Self {
         let board = board(&regions.machine);
         let list = regions.list.iter();
+        let changes = |name: &str| regions.hidden && FIRMWARE.contains(&name);
         let facts = list
-            .map(|r| known.get(owner(&r.owner), board, &r.name, r.contained))
+            .map(|r| {
+                let fact = known.get(owner(&r.owner), board, &r.name, r.contained);
+                fact.filter(|_| !changes(&r.name))
+            })
             .collect();
         let mut by_name = HashMap::new();
         for (number, region) in regions.list.iter().enumerate() {
@@ -347,6 +356,7 @@ impl Place {
 mod tests {
     use super::*;
     use crate::guest::regions::Region;
+    use crate::qmp::version::v;
 
     /// `(path, owner, address, size, priority, container)`
     type Given = (
@@ -378,6 +388,7 @@ mod tests {
         Regions {
             list: list.collect(),
             machine: "pc-q35-10.0-machine".into(),
+            hidden: false,
         }
     }
 
@@ -436,6 +447,27 @@ memory-region: m
         let shown = show(&list, "");
         assert!(!shown.text.contains("low"), "{}", shown.text);
         assert_eq!(shown.regions, 3);
+    }
+
+    #[test]
+    fn firmware_of_a_guest_with_hidden_memory_has_no_line() {
+        let firmware = |path, address| (path, "container", address, 0x1000, 0, Some(SYSTEM));
+        let list = [
+            firmware("/a/pc.bios[0]", 0x1000),
+            firmware("/a/pc.rom[0]", 0),
+        ];
+        let mut regions = regions(&[&TREE[..], &list].concat());
+        let facts = RegionFacts::of(v(10, 0));
+        let text = |regions: &Regions| Tree::new(regions, &facts, None).show().text;
+        for name in FIRMWARE {
+            assert!(text(&regions).contains(&format!("rom): {name}\n")));
+        }
+        regions.hidden = true;
+        let hidden = text(&regions);
+        assert!(
+            hidden.contains("system") && !hidden.contains("rom"),
+            "{hidden}"
+        );
     }
 
     #[test]

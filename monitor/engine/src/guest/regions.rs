@@ -17,6 +17,10 @@ use crate::qmp::{Qmp, QmpError};
 /// The region that holds what the CPUs see.
 pub const SYSTEM: &str = "/machine/unattached/system[0]";
 
+/// Types of objects that hide the guest's memory from the host (target/i386/sev.c, kvm/tdx.c; seen:
+/// 11.1.3 has these for PCs).
+const HIDING: &[&str] = &["sev-guest", "sev-snp-guest", "tdx-guest"];
+
 /// A memory region.
 #[derive(Clone, Debug, Default)]
 pub struct Region {
@@ -47,6 +51,8 @@ pub struct Regions {
     pub list: Vec<Region>,
     /// The type of the machine.
     pub machine: String,
+    /// Whether there is an object that hides the guest's memory from the host.
+    pub hidden: bool,
 }
 
 impl Regions {
@@ -98,6 +104,9 @@ impl Regions {
         if let Some(machine) = nodes.iter().find(|node| node.path == "/machine") {
             machine.kind.clone_into(&mut all.machine);
         }
+        all.hidden = nodes
+            .iter()
+            .any(|node| HIDING.contains(&node.kind.as_str()));
         Ok(all)
     }
 
@@ -162,7 +171,7 @@ impl Regions {
         }
         Self {
             list,
-            machine: String::new(),
+            ..Self::default()
         }
     }
 }

@@ -285,3 +285,25 @@ async fn bars_that_are_mapped_and_not() {
         }
     }
 }
+
+/// Whether it hides this guest's memory is not asked: no host that can was at hand.
+#[tokio::test]
+async fn firmware_has_no_line_where_an_object_may_hide_memory() {
+    let programs = qemus().into_iter();
+    for program in programs.filter(|p| p.display().to_string().ends_with("x86_64")) {
+        for (object, shown) in [
+            ("memory-backend-ram,id=o,size=1M", true),
+            ("sev-guest,id=o,cbitpos=51,reduced-phys-bits=1", false),
+        ] {
+            let qemu = Qemu::start(&program, &["-M", "q35", "-object", object]);
+            let client = connect(&qemu).await;
+            let mut monitor = native(client.clone()).await;
+            let mut text = String::new();
+            monitor.run_line("info mtree", &mut text).await;
+            for name in ["pc.bios", "pc.rom"] {
+                let what = format!("{} {object}: {text}", program.display());
+                assert_eq!(text.contains(&format!("rom): {name}\n")), shown, "{what}");
+            }
+        }
+    }
+}
