@@ -98,21 +98,38 @@ pub const CONTAINER: &str = "container";
 /// The first release that may have that word (11.0, seen: on 11.1.3; 10.2 is without).
 const CONTAINERS_NAMED: Version = v(11, 0);
 
+/// The first third number of development trees, release candidates among them.
+const DEVELOPMENT: u32 = 50;
+
+/// The release after this one: there are three a year.
+fn following(release: Version) -> Version {
+    match release.minor {
+        0 | 1 => v(release.major, release.minor + 1),
+        _ => v(release.major.saturating_add(1), 0),
+    }
+}
+
 impl RegionFacts {
     /// What is known of `version`: of a release between two that tables were learned from, what
     /// both agree on; of older and newer ones, nothing.
     #[must_use]
     pub fn of(version: Version) -> Self {
         let release = v(version.major, version.minor);
+        // A development tree is neither the release before it nor the one after.
+        let next = if version.micro < DEVELOPMENT {
+            release
+        } else {
+            following(release)
+        };
         let older = TABLES.iter().rev().find(|(known, _)| *known <= release);
-        let newer = TABLES.iter().find(|(known, _)| *known >= release);
+        let newer = TABLES.iter().find(|(known, _)| *known >= next);
         let (Some((older, text)), Some((newer, other))) = (older, newer) else {
             return Self::default();
         };
         let mut facts = Self::read(text);
         if older != newer {
             let mut other = Self::read(other);
-            if release < CONTAINERS_NAMED {
+            if next < CONTAINERS_NAMED {
                 other.as_before_containers();
             }
             facts.0.retain(|key, fact| other.0.get(key) == Some(fact));
@@ -266,6 +283,33 @@ mod tests {
         for unknown in [v(7, 1), v(6, 2), v(11, 2), v(12, 0)] {
             assert_eq!(RegionFacts::of(unknown), RegionFacts::default());
         }
+    }
+
+    #[test]
+    fn a_development_tree_is_between_two_releases() {
+        let tree = |major, minor| {
+            let micro = 91;
+            RegionFacts::of(Version {
+                micro,
+                ..v(major, minor)
+            })
+        };
+        for (before, after) in [((7, 2), (8, 0)), ((9, 2), (9, 2)), ((10, 0), (10, 1))] {
+            let after = RegionFacts::of(v(after.0, after.1));
+            assert_eq!(tree(before.0, before.1), after, "{before:?}");
+        }
+        // Which word these have is not known.
+        for unknown in [tree(10, 2), tree(11, 0)] {
+            assert_eq!(unknown.get("container", "", "system", false), None);
+        }
+        for unknown in [tree(6, 2), tree(7, 1), tree(11, 1), tree(u32::MAX, 2)] {
+            assert_eq!(unknown, RegionFacts::default());
+        }
+        let update = Version {
+            micro: 49,
+            ..v(10, 0)
+        };
+        assert_eq!(RegionFacts::of(update), RegionFacts::of(v(10, 0)));
     }
 
     #[test]
