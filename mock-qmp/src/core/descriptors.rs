@@ -363,7 +363,7 @@ mod tests {
         let metadata = file.metadata().unwrap();
         assert_eq!(metadata.len(), size + 4);
         assert!(metadata.blocks() < 100, "{}", metadata.blocks());
-        let (_reader, writer) = std::io::pipe().unwrap();
+        let (_reader, writer) = io::pipe().unwrap();
         let error = rewrite(&writer.into(), &content).unwrap_err();
         assert!(error.to_string().contains("too many"), "{error}");
     }
