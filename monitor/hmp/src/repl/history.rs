@@ -2,8 +2,8 @@
 //! The lines of this and earlier sessions: where they are kept, and what `info history` shows.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -58,8 +58,12 @@ pub(super) fn path(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Opt
 /// Lines that the file keeps; it is cut down to them when it has twice as many.
 const KEPT: usize = 1000;
 
-/// Most bytes of the file that are read.
+/// Most bytes of the file that are read, from its end: the latest lines are there.
 const READ: u64 = 4 << 20;
+
+/// Bytes of a line that is kept. Longer ones are pasted data, and a few of them would be all that is
+/// read.
+const LONGEST: usize = 1 << 16;
 
 /// The history's file.
 #[derive(Debug)]
@@ -92,35 +96,54 @@ impl HistoryFile {
 
     /// The lines, oldest first.
     pub(super) fn load(&mut self) -> Vec<String> {
-        let mut bytes = Vec::new();
-        let mut file = &self.file;
-        let read = file
-            .rewind()
-            .and_then(|()| file.take(READ).read_to_end(&mut bytes));
-        if read.is_err() {
+        let Ok((bytes, whole)) = self.read() else {
             return Vec::new();
-        }
+        };
         let text = String::from_utf8_lossy(&bytes);
-        // The first line of files of another kind.
         let lines = text
             .lines()
+            // What a cut begins with is the rest of a line.
+            .skip(usize::from(!whole))
+            // The first line of files of another kind.
             .filter(|line| !line.is_empty() && *line != "#V2")
-            // No line of ours steers the terminal.
-            .filter(|line| is_harmless(&line.replace('\t', " ")));
+            .filter(|line| is_kept(line));
         let mut lines: Vec<String> = lines.map(str::to_owned).collect();
-        if lines.len() > 2 * KEPT {
-            lines.drain(..lines.len() - KEPT);
+        if lines.len() > 2 * KEPT || !whole {
+            lines.drain(..lines.len().saturating_sub(KEPT));
             let _ = self.replace(&lines);
         }
         lines
     }
 
+    /// The end of the file, and whether that is all of it.
+    fn read(&self) -> io::Result<(Vec<u8>, bool)> {
+        let mut file = &self.file;
+        let length = file.metadata()?.len();
+        let start = length.saturating_sub(READ);
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(READ).read_to_end(&mut bytes)?;
+        Ok((bytes, start == 0))
+    }
+
     /// Adds a line.
     pub(super) fn add(&mut self, line: &str) {
-        if is_harmless(&line.replace('\t', " ")) {
+        if is_kept(line) {
+            // A session that was killed, or a full disk, may have left a line without its end.
+            let end = if self.is_cut() { "\n" } else { "" };
             // In one piece: another session may write too. Without a place for it there is none.
-            let _ = self.file.write_all(format!("{line}\n").as_bytes());
+            let _ = self.file.write_all(format!("{end}{line}\n").as_bytes());
         }
+    }
+
+    /// Whether the last line has no end.
+    fn is_cut(&self) -> bool {
+        let length = self.file.metadata().map_or(0, |metadata| metadata.len());
+        let mut last = [b'\n'];
+        let read = length
+            .checked_sub(1)
+            .map(|at| self.file.read_at(&mut last, at));
+        matches!(read, Some(Ok(1))) && last != *b"\n"
     }
 
     /// Writes the lines beside the file, and puts them in its place.
@@ -134,6 +157,11 @@ impl HistoryFile {
         *self = Self::open(self.path.clone())?;
         Ok(())
     }
+}
+
+/// Whether a line is kept: no line of ours steers the terminal.
+fn is_kept(line: &str) -> bool {
+    line.len() <= LONGEST && is_harmless(&line.replace('\t', " "))
 }
 
 /// Makes our folder, and those between it and a home that is there, shut to others.
@@ -254,5 +282,44 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), KEPT + 1);
         assert!(text.ends_with(&format!("line {}\nlast\n", 2 * KEPT)));
+    }
+
+    #[test]
+    fn of_a_big_file_the_latest_lines_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history");
+        let count = 600_000;
+        let lines: String = (0..count).map(|n| format!("line {n}\n")).collect();
+        assert!(lines.len() as u64 > READ);
+        fs::write(&path, lines).unwrap();
+        let mut history = HistoryFile::open(path.clone()).unwrap();
+        let loaded = history.load();
+        assert_eq!(loaded.len(), KEPT);
+        assert_eq!(loaded.last(), Some(&format!("line {}", count - 1)));
+        history.add("last");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with(&format!("line {}\nlast\n", count - 1)));
+    }
+
+    #[test]
+    fn long_lines_do_not_crowd_out_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history");
+        fs::write(&path, format!("{}\nfirst\n", "x".repeat(5 << 20))).unwrap();
+        let mut history = HistoryFile::open(path.clone()).unwrap();
+        history.add(&"y".repeat(LONGEST + 1));
+        assert_eq!(history.load(), ["first"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first\n");
+    }
+
+    #[test]
+    fn a_line_without_its_end_stays_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history");
+        fs::write(&path, "info sta").unwrap();
+        let mut history = HistoryFile::open(path).unwrap();
+        history.add("info name");
+        history.add("info status");
+        assert_eq!(history.load(), ["info sta", "info name", "info status"]);
     }
 }
