@@ -7,6 +7,9 @@ use std::io::{self, Write};
 use std::iter::Peekable;
 use std::str::Chars;
 
+use rustix::termios::tcgetwinsize;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 use super::escape::for_terminal;
 use super::input::{Input, Next, Taker};
 use super::messages::Messages;
@@ -154,15 +157,39 @@ impl Line<'_> {
         write!(self.out, "{shown}")
     }
 
+    /// Takes back so many characters, with the marks on them.
     fn take_back(&mut self, count: usize) -> io::Result<()> {
+        let before = self.end();
         for _ in 0..count {
-            let Some(key) = self.text.pop() else { break };
-            let width = self.shown(key.encode_utf8(&mut [0; 4])).chars().count();
-            for _ in 0..width {
-                self.out.write_all(b"\x08 \x08")?;
+            if self.text.is_empty() {
+                break;
+            }
+            while let Some(key) = self.text.pop() {
+                if key == '\t' || UnicodeWidthStr::width(&*self.shown(&key.to_string())) > 0 {
+                    break;
+                }
+                if self.echo == Echo::Nothing {
+                    break;
+                }
             }
         }
-        Ok(())
+        let after = self.end();
+        if before.row == after.row && before.column < before.columns {
+            for _ in after.column..before.column {
+                self.out.write_all(b"\x08 \x08")?;
+            }
+            return Ok(());
+        }
+        // No Backspace leads to the row above: all is shown anew.
+        writeln!(self.out)?;
+        self.show()
+    }
+
+    /// Where the line that is shown ends.
+    fn end(&self) -> Place {
+        let mut place = Place::of(self.prompt, columns());
+        place.pass(&self.shown(&self.text));
+        place
     }
 
     fn take_back_word(&mut self) -> io::Result<()> {
@@ -184,6 +211,55 @@ impl Line<'_> {
     }
 }
 
+/// A place on a terminal of so many columns, from where a line begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    columns: usize,
+    row: usize,
+    /// That of the next character; as many as there are columns where that goes to the next row.
+    column: usize,
+}
+
+impl Place {
+    /// Behind a text.
+    fn of(text: &str, columns: usize) -> Self {
+        let mut place = Self {
+            columns,
+            row: 0,
+            column: 0,
+        };
+        place.pass(text);
+        place
+    }
+
+    fn pass(&mut self, text: &str) {
+        for letter in text.chars() {
+            if letter == '\t' {
+                let stop = (self.column / TAB + 1) * TAB;
+                self.column = stop.min(self.columns.saturating_sub(1));
+                continue;
+            }
+            let width = letter.width().unwrap_or(0);
+            if self.column + width > self.columns {
+                self.row += 1;
+                self.column = 0;
+            }
+            self.column += width;
+        }
+    }
+}
+
+/// Columns from one tabulator to the next.
+const TAB: usize = 8;
+
+/// The columns of the terminal; where that does not say how many, all are in one row.
+fn columns() -> usize {
+    match tcgetwinsize(rustix::stdio::stdout()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ => usize::MAX,
+    }
+}
+
 /// Passes over the rest of a key's escape sequence, as far as it is there: `[ 1 ; 5 C`, `O P`.
 fn skip_sequence(keys: &mut Peekable<Chars<'_>>) {
     let Some(&kind) = keys.peek() else { return };
@@ -199,5 +275,34 @@ fn skip_sequence(keys: &mut Peekable<Chars<'_>>) {
         if ('\x40'..='\x7e').contains(&key) {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("(qemu) ", 80, 0, 7)]
+    #[case("12345", 5, 0, 5)]
+    #[case("123456", 5, 1, 1)]
+    #[case("1234\u{65e5}", 5, 1, 2)]
+    #[case("e\u{301}x", 80, 0, 2)]
+    #[case("ab\tc", 80, 0, 9)]
+    #[case("123\t", 5, 0, 4)]
+    fn rows_end_where_the_terminals_do(
+        #[case] text: &str,
+        #[case] columns: usize,
+        #[case] row: usize,
+        #[case] column: usize,
+    ) {
+        let expected = Place {
+            columns,
+            row,
+            column,
+        };
+        assert_eq!(Place::of(text, columns), expected);
     }
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::common::program::Mock;
 use crate::common::pty::{PATIENCE, Terminal};
+use crate::common::screen::Screen;
 
 /// `print` lines, with their answers.
 fn lines(count: usize) -> (String, Vec<String>) {
@@ -236,6 +237,27 @@ fn with_vnc() -> Mock {
             .command("query-vnc", json!({"enabled": true}))
             .command("query-vnc-servers", json!([]))
     })
+}
+
+#[test]
+fn what_is_taken_back_is_gone_from_a_plain_terminal() {
+    let mock = Mock::start();
+    let mut screen = Screen::of(Terminal::bare(&mock, "dumb", &[]));
+    screen.shows("(qemu) ");
+    screen.types("print \u{65e5}\u{672c}");
+    screen.is_at("(qemu) print \u{65e5}\u{672c}");
+    screen.types("\x7f");
+    screen.is_at("(qemu) print \u{65e5}");
+    screen.types("\x7fe\u{301}");
+    screen.is_at("(qemu) print e\u{301}");
+    screen.types("\x7f1\x16\t2\x7f\x7f3");
+    screen.is_at("(qemu) print 13");
+    // Backspace does not lead to the row above.
+    screen.types(&"x".repeat(100));
+    screen.shows(&"x".repeat(80 - "(qemu) print 13".len()));
+    screen.types(&"\x7f".repeat(100));
+    screen.types("\x7f\x7f77\r");
+    screen.shows("(qemu) print 77\n0x4d\n(qemu)");
 }
 
 #[test]

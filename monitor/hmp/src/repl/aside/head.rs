@@ -4,6 +4,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::terminal::escape::for_terminal;
 
 /// Bytes of a line that are kept at most.
@@ -61,7 +63,7 @@ impl State {
         let line = std::mem::take(&mut self.line);
         let line = String::from_utf8_lossy(&line);
         let line = for_terminal(&line);
-        let rows = line.chars().count().div_ceil(self.columns).max(1);
+        let rows = line.width().div_ceil(self.columns).max(1);
         if self.more > 0 || rows > self.rows {
             self.more += 1;
             return;
@@ -116,6 +118,11 @@ mod tests {
         assert_eq!(
             shown(4, &["12345678901\n", "2\n3\n"]),
             "12345678901\n2\nand 1 more line\n"
+        );
+        let wide = "\u{65e5}".repeat(8);
+        assert_eq!(
+            shown(4, &[&wide, "\n2\n3\n"]),
+            format!("{wide}\n2\nand 1 more line\n")
         );
         assert_eq!(shown(4, &["\x1b[2J\n"]), "\\x1b[2J\n");
         assert_eq!(shown(0, &["a"]), "and 1 more line\n");

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::termios::tcgetwinsize;
+use unicode_width::UnicodeWidthStr;
 
 use super::child::{Fed, Feed, shell};
 use crate::terminal::escape::for_terminal;
@@ -83,8 +84,8 @@ impl State {
     fn fits(&self) -> bool {
         let mut rows = 0;
         for line in self.held.split(|byte| *byte == b'\n') {
-            let letters = String::from_utf8_lossy(line).chars().count();
-            rows += letters.div_ceil(self.columns).max(1);
+            let width = String::from_utf8_lossy(line).width();
+            rows += width.div_ceil(self.columns).max(1);
         }
         rows <= self.rows && self.held.len() <= HELD
     }
