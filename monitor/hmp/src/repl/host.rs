@@ -13,6 +13,7 @@ use crate::repl::asker::Asker;
 use crate::repl::descriptors::Descriptors;
 use crate::repl::history::Session;
 use crate::repl::screen::say;
+use crate::terminal::bar::Bar;
 
 /// This program.
 pub(super) struct Program {
@@ -23,6 +24,8 @@ pub(super) struct Program {
     pub(super) history: Arc<Session>,
     /// How far the line is that runs.
     pub(super) stage: Arc<Mutex<Option<Stage>>>,
+    /// Where that is shown.
+    pub(super) bar: Bar,
 }
 
 impl Host for Program {
@@ -31,7 +34,10 @@ impl Host for Program {
     }
 
     fn secret<'a>(&'a self, prompt: &'a str) -> BoxFuture<'a, Option<String>> {
-        Box::pin(self.asker.secret(prompt))
+        Box::pin(async move {
+            let _held = self.bar.hold();
+            self.asker.secret(prompt).await
+        })
     }
 
     fn stage(&self, stage: Stage) {

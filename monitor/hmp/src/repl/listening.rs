@@ -21,6 +21,7 @@ use crate::repl::link::{link, settings};
 use crate::repl::options::{Listening, Options, Target};
 use crate::repl::screen::{say, say_lines};
 use crate::repl::signals::Signals;
+use crate::terminal::bar::Bar;
 
 /// How long QEMU's socket is waited for: both may have been started at once.
 const WAIT: Duration = Duration::from_secs(10);
@@ -124,6 +125,7 @@ fn home(options: &Options, address: Option<Address>) -> Home {
             asker: Asker::Nobody,
             history: Arc::new(Session::default()),
             stage: Arc::default(),
+            bar: Bar::default(),
         }),
         passthrough: options.passthrough,
         allow: options.allow,

@@ -118,6 +118,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
     };
     let input = (is_input(&options.task) && !prompt).then(lines::stdin);
     let history = Arc::new(Session::default());
+    let screen = Screen::stdout();
     let host = Program {
         descriptors: mem::take(&mut options.descriptors),
         asker: match &editor {
@@ -130,6 +131,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
         },
         history: Arc::clone(&history),
         stage: Arc::default(),
+        bar: screen.bar(),
     };
     let host = Arc::new(host);
     // Where lines are run, what programs left that are gone is cleared away.
@@ -198,7 +200,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
         monitor,
         client: link.client,
         events: link.events,
-        screen: Screen::stdout(),
+        screen,
         history: Arc::clone(&history),
         form: options.form,
         null: options.null,

@@ -8,7 +8,25 @@ use indicatif::{BinaryBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// The bar; there is none as long as it is not shown.
 #[derive(Clone, Debug, Default)]
-pub struct Bar(Arc<Mutex<Option<ProgressBar>>>);
+pub struct Bar(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    shown: Option<ProgressBar>,
+    /// How many need the place where it would be.
+    held: usize,
+}
+
+/// As long as it is there, the bar is not shown: somebody types where it would be.
+#[derive(Debug)]
+pub struct Held(Bar);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.held = state.held.saturating_sub(1);
+    }
+}
 
 /// How far something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,23 +42,26 @@ pub struct Extent {
 impl Bar {
     /// Shows `what`, harmless and short, which has taken this long.
     pub fn show(&self, what: &str, taken: Duration, extent: Option<Extent>) {
-        let mut held = self.lock();
-        let bar = held.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
-            bar.set_elapsed(taken);
-            bar
-        });
-        let seconds = taken.as_secs();
-        bar.set_message(format!("{what} {seconds} s"));
+        let mut state = self.lock();
+        if state.held > 0 {
+            return;
+        }
         let known = extent.and_then(|extent| Some((extent.done, extent.total?)));
         let template = match known {
             None => "{msg} {spinner} {prefix}",
             Some(_) => "{msg} {bar:30} {percent} %{prefix}",
         };
         // The templates are ours.
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
-        }
+        let style = ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        // What is set is shown at once: in this style, not in that of a new one.
+        let bar = state.shown.get_or_insert_with(|| {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout())
+                .with_style(style.clone())
+                .with_elapsed(taken)
+        });
+        bar.set_style(style);
+        bar.set_message(format!("{what} {} s", taken.as_secs()));
         if let Some((done, total)) = known {
             bar.set_length(total.max(done));
             bar.set_position(done);
@@ -51,12 +72,25 @@ impl Bar {
 
     /// Takes it away.
     pub fn clear(&self) {
-        if let Some(bar) = self.lock().take() {
+        if let Some(bar) = self.lock().shown.take() {
             bar.finish_and_clear();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+    /// Takes it away until what is returned goes.
+    pub fn hold(&self) -> Held {
+        self.clear();
+        self.lock().held += 1;
+        Held(self.clone())
+    }
+
+    /// Whether somebody holds its place.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.lock().held > 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -240,6 +240,27 @@ fn with_vnc() -> Mock {
 }
 
 #[test]
+fn nothing_is_shown_where_a_password_is_typed() {
+    let mock = with_vnc();
+    let mut screen = Screen::start(&mock, &[]);
+    screen.types("change vnc password\r");
+    screen.is_at("Password:");
+    // Longer than it takes for a line that works to show how far it is.
+    for _ in 0..2 {
+        std::thread::sleep(Duration::from_millis(1200));
+        while screen.look(Duration::from_millis(10)) {}
+        assert_eq!(screen.line(), "Password:");
+    }
+    screen.types("abc");
+    screen.is_at("Password: ***");
+    screen.types("\r");
+    screen.is_at("(qemu)");
+    let rows = screen.rows();
+    let asked = rows.iter().rposition(|row| row == "Password: ***");
+    assert_eq!(rows[asked.unwrap() + 1], "(qemu)", "{rows:#?}");
+}
+
+#[test]
 fn what_is_taken_back_is_gone_from_a_plain_terminal() {
     let mock = Mock::start();
     let mut screen = Screen::of(Terminal::bare(&mock, "dumb", &[]));

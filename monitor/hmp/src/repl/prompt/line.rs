@@ -306,7 +306,7 @@ impl Prompt<'_> {
             true => Moved::by(&decision, &self.worker.client, &self.worker.place()).await,
             false => None,
         };
-        let long = Long::begin(decision.command.filter(|_| shows), stage, moved, bar);
+        let mut long = Long::begin(decision.command.filter(|_| shows), stage, moved, bar);
         let failed = mem::take(&mut self.worker.failed);
         let next = {
             let running = self.worker.line(line);

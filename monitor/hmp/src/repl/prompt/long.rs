@@ -44,7 +44,12 @@ impl Long {
     }
 
     /// Shows how far it is, where it takes long.
-    pub(super) fn show(&self) {
+    pub(super) fn show(&mut self) {
+        if self.bar.is_held() {
+            // The user is asked for something: no work is done meanwhile.
+            self.began = Instant::now();
+            return;
+        }
         let taken = self.began.elapsed();
         let Some(what) = self.what.as_deref().filter(|_| taken >= LONG) else {
             return;
