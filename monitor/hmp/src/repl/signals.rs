@@ -48,6 +48,9 @@ impl Signals {
     /// Catches them, but those that whoever started the program has it ignore (`nohup`, jobs in the
     /// background of a script). At a prompt, Ctrl-C is for the line.
     pub(super) fn catch(prompt: bool) -> Self {
+        if prompt {
+            leave_to_programs();
+        }
         let all = [Caught::Hangup, Caught::Interrupt, Caught::Terminate];
         let ignored = ignored();
         let caught = all
@@ -70,6 +73,16 @@ impl Signals {
             std::task::Poll::Pending
         })
         .await
+    }
+}
+
+/// Catches what is for the programs that have the terminal for a while: Ctrl-\ there would end this
+/// program with them. And the end of programs is reported only to who does not ignore SIGCHLD, which
+/// a program may be started to do. What is caught is as usual in programs that are started.
+fn leave_to_programs() {
+    for kind in [SignalKind::quit(), SignalKind::child()] {
+        // One that can't be caught does what it always did. The handler stays without the receiver.
+        drop(signal(kind));
     }
 }
 

@@ -190,6 +190,36 @@ fn stop(pid: Pid, count: usize) {
     }
 }
 
+/// It is for the program that has the terminal; its signal comes to the prompt too.
+#[test]
+fn ctrl_backslash_ends_the_program_and_not_the_prompt() {
+    let mock = with_pager("trap 'echo quit' QUIT; cat > /dev/null; echo paged; read k < /dev/tty");
+    let mut screen = Screen::start(&mock, &[]);
+    screen.types("!cat\r");
+    std::thread::sleep(Duration::from_millis(300));
+    screen.types("\x1c");
+    screen.shows("hmp: the command ended with signal: 3");
+    screen.is_at("(qemu)");
+    screen.types("qom-list /long\r");
+    screen.shows("\npaged");
+    screen.types("\x1c");
+    screen.types("x\r");
+    screen.is_at("(qemu)");
+    assert_eq!(screen.runs("info name"), ["vm"]);
+}
+
+#[test]
+fn programs_end_where_their_end_was_to_be_ignored() {
+    let mock = Mock::start_with(objects);
+    let mut ignoring = Command::new("env");
+    ignoring.arg("--ignore-signal=CHLD").arg(binary());
+    let folder = mock.folder.path();
+    let mut screen = Screen::of(Terminal::run(ignoring, &mock.path(), folder, "xterm", &[]));
+    screen.shows("(qemu) ");
+    assert_eq!(screen.runs("info name | cat"), ["vm"]);
+    assert_eq!(screen.runs("!echo said"), ["said"]);
+}
+
 fn with_pager(script: &str) -> Mock {
     let mock = Mock::start_with(objects);
     let folder = mock.folder.path().join("hmp");
