@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
+use super::blocking::blocking;
 use super::editor;
 use super::lines::{Input, Line};
 
@@ -38,9 +39,7 @@ impl Asker {
                 let prompt = prompt.to_owned();
                 // Where a signal ends the program meanwhile, the reader is left waiting.
                 let _shown = Shown::remember();
-                tokio::task::spawn_blocking(move || hidden(&prompt).ok()?)
-                    .await
-                    .ok()?
+                blocking(move || hidden(&prompt).ok()?).await.ok()?
             }
             Self::Lines(input) => match input.next().await? {
                 Line::Text(text) => Some(text),

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::client::address::Address;
 use crate::client::{self, Client, ConnectError, Events};
 use crate::discover::{Silence, Vm, discover, silence};
+use crate::repl::blocking::blocking;
 use crate::repl::choose::{Unchosen, any, enter, named, others};
 use crate::repl::editor;
 use crate::repl::exit::Exit;
@@ -127,8 +128,7 @@ async fn asked(vms: Vec<Vm>, prompt: Option<&editor::Asker>) -> io::Result<Optio
             None => {
                 say(&question);
                 // Signals that end the program are waited for meanwhile.
-                let reading = tokio::task::spawn_blocking(typed);
-                Some(reading.await.map_err(io::Error::other)??)
+                Some(blocking(typed).await??)
             }
         };
         let answer = answer.unwrap_or_default();
@@ -222,7 +222,7 @@ pub(super) async fn dial(address: &Address, settings: &client::Options) -> Resul
 /// Why the socket is silent, found out beside the connection that is waited for.
 async fn reason(address: &Address) -> Silence {
     let address = address.clone();
-    let looking = tokio::task::spawn_blocking(move || silence(&address));
+    let looking = blocking(move || silence(&address));
     looking.await.unwrap_or(Silence::Unknown)
 }
 

@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal};
 
+use crate::repl::blocking::blocking;
 use crate::repl::connect::Failure;
 use crate::repl::exit::Exit;
 use crate::repl::list::field;
@@ -25,7 +26,7 @@ pub(super) async fn agree(domain: &str, agreed: bool) -> Result<(), Failure> {
     }
     say(&taint);
     say("go on? (y/N)");
-    let answer = tokio::task::spawn_blocking(|| {
+    let answer = blocking(|| {
         // A terminal gives a line at a time: nothing that was typed ahead is taken.
         let mut line = [0; 256];
         let count = rustix::io::read(rustix::stdio::stdin(), &mut line).unwrap_or(0);

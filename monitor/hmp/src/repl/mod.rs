@@ -9,6 +9,7 @@ mod aside;
 mod asker;
 mod assistant;
 mod batch;
+mod blocking;
 mod candidates;
 mod choose;
 mod connect;

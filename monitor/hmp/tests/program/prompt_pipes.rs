@@ -2,10 +2,13 @@
 //! Answers that go to a file, a program or a pager.
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mock_qmp::{Answer, MockQmp};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 
@@ -188,6 +191,56 @@ fn stop(pid: Pid, count: usize) {
         assert!(Instant::now() < deadline, "{states}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_pipe_without_its_other_end_is_left_by_ctrl_c() {
+    let mock = Mock::start_with(objects);
+    let pipe = mock.folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let mut screen = Screen::start(&mock, &[]);
+    for line in [
+        format!("source {}", pipe.display()),
+        format!("info name > {}", pipe.display()),
+        format!("watch info name > {}", pipe.display()),
+    ] {
+        screen.types(&format!("{line}\r"));
+        std::thread::sleep(Duration::from_millis(300));
+        screen.types("\x03");
+        screen.shows("hmp: cancelled");
+        screen.is_at("(qemu)");
+        screen.runs("info name");
+    }
+    // One that reads gets all of it.
+    let reader = pipe.clone();
+    let reader = std::thread::spawn(move || fs::read_to_string(reader).unwrap());
+    screen.runs(&format!("info name > {}", pipe.display()));
+    assert_eq!(reader.join().unwrap(), "vm\n");
+    // One that reads nothing holds up nobody for good.
+    let mut full = fs::File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
+        .open(&pipe)
+        .unwrap();
+    while full.write(&[b'x'; 4096]).is_ok() {}
+    screen.types(&format!("info name > {}\r", pipe.display()));
+    std::thread::sleep(Duration::from_millis(500));
+    screen.types("\x03");
+    screen.shows("hmp: interrupted; the file does not have all of it");
+    screen.is_at("(qemu)");
+    screen.types("\x04");
+    assert_eq!(screen.terminal.ends(), 1);
+}
+
+#[test]
+fn what_is_typed_is_no_file_of_lines() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    let rows = screen.runs("source /dev/tty");
+    assert_eq!(rows, ["hmp: can't read /dev/tty: it is a terminal"]);
+    assert_eq!(screen.runs("info name"), ["vm"]);
 }
 
 /// It is for the program that has the terminal; its signal comes to the prompt too.

@@ -15,6 +15,7 @@ use rustix::process::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::repl::blocking::blocking;
 use crate::terminal::lend::{Lender, Lent};
 use crate::terminal::suspend;
 
@@ -92,10 +93,11 @@ async fn ended<T: Send + 'static>(
         done
     };
     let mut interrupts = signal(SignalKind::interrupt())?;
-    let mut work = tokio::task::spawn_blocking(work);
+    let work = blocking(work);
+    tokio::pin!(work);
     loop {
         tokio::select! {
-            done = &mut work => return done.map_err(io::Error::other)?,
+            done = &mut work => return done?,
             // What is stopped below it would not act on Ctrl-C.
             Some(()) = interrupts.recv() => {
                 let _ = kill_current_process_group(Signal::CONT);

@@ -5,4 +5,5 @@
 pub(super) mod child;
 pub(super) mod head;
 pub(super) mod pager;
+pub(super) mod patient;
 pub(super) mod tail;

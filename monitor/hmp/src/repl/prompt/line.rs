@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::mem;
 use std::os::unix::process::ExitStatusExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hmp_engine::command::nature::Effect;
@@ -16,11 +16,13 @@ use hmp_engine::command::rows::Rows;
 use hmp_engine::qmp::QmpError;
 use hmp_engine::qmp::quote::quote;
 use hmp_engine::table;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::repl::aside::child::{self, Fed, shell};
 use crate::repl::aside::pager::Pager;
+use crate::repl::aside::patient::Patience;
 use crate::repl::aside::tail::{Tail, has_signs, split};
+use crate::repl::blocking::blocking;
 use crate::repl::events::news::run_state;
 use crate::repl::own::pages::{self, Own};
 use crate::repl::own::{depth, qmp};
@@ -36,6 +38,9 @@ use crate::terminal::style::Tint;
 /// How long QEMU may take to say in which state a long line left the VM.
 const ANSWER: Duration = Duration::from_secs(1);
 
+/// How long work that was given up is waited for.
+const ENDING: Duration = Duration::from_secs(1);
+
 /// The signal of Ctrl-C.
 pub(super) const INTERRUPT: i32 = 2;
 
@@ -43,8 +48,42 @@ pub(super) const INTERRUPT: i32 = 2;
 pub(super) enum Aside {
     Terminal,
     File,
+    /// One that may keep its writer waiting (a pipe, a terminal): the answer is written to it when
+    /// it is complete.
+    Patient(File, Held),
     Program(Fed),
     Pager(Pager),
+}
+
+/// An answer that is held back.
+#[derive(Clone, Default)]
+pub(super) struct Held(Arc<Mutex<Vec<u8>>>);
+
+impl Held {
+    fn lock(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl io::Write for Held {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How much of an answer is where it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closed {
+    Whole,
+    /// As much as was wanted.
+    Cut,
+    /// As much as there was until Ctrl-C.
+    Interrupted,
 }
 
 impl Prompt<'_> {
@@ -91,7 +130,7 @@ impl Prompt<'_> {
             return After::Go;
         }
         self.now.aside = tail.is_some();
-        let aside = match self.open(left, tail) {
+        let aside = match self.open(left, tail).await {
             Ok(aside) => aside,
             Err(text) => {
                 say(&text);
@@ -101,7 +140,7 @@ impl Prompt<'_> {
         };
         let failed = self.worker.failed;
         let after = self.carried_out(left).await;
-        if self.close(aside).await {
+        if self.close(aside).await == Closed::Cut {
             // Whoever reads no more has seen enough.
             self.worker.failed = failed;
         }
@@ -167,7 +206,7 @@ impl Prompt<'_> {
     }
 
     /// Opens where the answer goes, before the line runs.
-    pub(super) fn open(&mut self, line: &str, tail: Option<Tail>) -> Result<Aside, String> {
+    pub(super) async fn open(&mut self, line: &str, tail: Option<Tail>) -> Result<Aside, String> {
         let looks = self.looks(line);
         let Some(tail) = tail else {
             let own = pages::find(line, self.worker.monitor.rows());
@@ -205,24 +244,71 @@ impl Prompt<'_> {
             .append(append)
             .write(true)
             .truncate(!append);
-        let file = options
-            .open(&path)
-            .map_err(|error| format!("can't open {}: {error}", path.display()))?;
+        let (mut options, name) = (options.clone(), path.clone());
+        let opening = move |patience: &Patience| patience.open(&mut options, &path);
+        let opened = self.unless_interrupted(opening).await?;
+        let file = opened.map_err(|error| format!("can't open {}: {error}", name.display()))?;
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            let held = Held::default();
+            self.worker.screen.aside(Box::new(held.clone()), false);
+            return Ok(Aside::Patient(file, held));
+        }
         self.worker
             .screen
             .aside(Box::new(BufWriter::new(file)), false);
         Ok(Aside::File)
     }
 
-    /// Waits until the answer is where it should be. Whether not all of it was wanted.
-    pub(super) async fn close(&mut self, aside: Aside) -> bool {
+    /// Does work that may wait for long. Where Ctrl-C comes first it is given up, and the error says
+    /// so.
+    pub(super) async fn unless_interrupted<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&Patience) -> io::Result<T> + Send + 'static,
+    ) -> Result<io::Result<T>, String> {
+        self.forget_interrupts().await;
+        let patience = Patience::default();
+        let theirs = patience.clone();
+        let work = blocking(move || work(&theirs));
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => Ok(done.and_then(|done| done)),
+            _ = self.interrupts.recv() => {
+                patience.end();
+                let _ = timeout(ENDING, work).await;
+                self.leave_out();
+                Err("cancelled".into())
+            }
+        }
+    }
+
+    /// Waits until the answer is where it should be.
+    pub(super) async fn close(&mut self, aside: Aside) -> Closed {
         let written = self.worker.screen.back();
-        let cut = matches!(&written, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+        let broken = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+        let mut closed = match written.as_ref().is_err_and(broken) {
+            true => Closed::Cut,
+            false => Closed::Whole,
+        };
+        let unwritten = |error| format!("can't write the file: {error}");
         let failed = match aside {
             Aside::Terminal => None,
-            Aside::File => written
-                .err()
-                .map(|error| format!("can't write the file: {error}")),
+            Aside::File => written.err().map(unwritten),
+            Aside::Patient(mut file, held) => {
+                let bytes = mem::take(&mut *held.lock());
+                let writing = move |patience: &Patience| patience.write(&mut file, &bytes);
+                match self.unless_interrupted(writing).await {
+                    Ok(Err(error)) if broken(&error) => {
+                        closed = Closed::Cut;
+                        None
+                    }
+                    Ok(written) => written.err().map(unwritten),
+                    Err(_) => {
+                        closed = Closed::Interrupted;
+                        Some("interrupted; the file does not have all of it".into())
+                    }
+                }
+            }
             Aside::Program(fed) => {
                 let ended = fed.end().await;
                 if ended
@@ -247,7 +333,7 @@ impl Prompt<'_> {
             say(&text);
             self.worker.failed = true;
         }
-        cut
+        closed
     }
 
     /// Whether a line changes nothing.

@@ -2,8 +2,7 @@
 //! The prompt's own commands, carried out.
 
 use std::fmt::Write;
-use std::fs::File;
-use std::io::Read;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
@@ -14,14 +13,16 @@ use rustix::termios::tcgetwinsize;
 use crate::discover::discover;
 use crate::repl::aside::child::{self, shell};
 use crate::repl::aside::head::Head;
+use crate::repl::aside::patient::Patience;
 use crate::repl::aside::tail::{at_home, file_name};
+use crate::repl::blocking::blocking;
 use crate::repl::events::filter::Filter;
 use crate::repl::events::progress::Tenths;
 use crate::repl::list::list;
 use crate::repl::own::pages::{self, Own};
 use crate::repl::own::watch::watched;
 use crate::repl::own::{apropos, explain, keys, qmp};
-use crate::repl::prompt::line::{Aside, INTERRUPT, spelled_out};
+use crate::repl::prompt::line::{Aside, Closed, INTERRUPT, spelled_out};
 use crate::repl::prompt::state::{After, Prompt};
 use crate::repl::screen::say;
 use crate::repl::worker::Next;
@@ -83,7 +84,7 @@ impl Prompt<'_> {
             Own::Screen => return self.screen(rest).await,
             Own::Type => return self.types(rest).await,
             Own::Shell => self.shell(rest).await,
-            Own::Source => self.source(rest),
+            Own::Source => self.source(rest).await,
             Own::Qmp => match qmp::read(rest) {
                 Ok(request) => return self.qmp(rest, request).await,
                 Err(error) => Err(error),
@@ -97,9 +98,10 @@ impl Prompt<'_> {
                 Err(error) => Err(error),
             },
             Own::Vms => {
-                let list = tokio::task::spawn_blocking(|| list(&discover())).await;
-                let _ = self.worker.screen.write_str(&list.unwrap_or_default());
-                Ok(())
+                let list = blocking(|| list(&discover())).await;
+                let list = list.map(|list| self.worker.screen.write_str(&list));
+                list.map(drop)
+                    .map_err(|error| format!("can't look for them: {error}"))
             }
             Own::Connect => Ok(()),
         };
@@ -190,7 +192,7 @@ impl Prompt<'_> {
         }
     }
 
-    fn source(&mut self, name: &str) -> Result<(), String> {
+    async fn source(&mut self, name: &str) -> Result<(), String> {
         if name.is_empty() {
             return Err("a file is missing".into());
         }
@@ -199,16 +201,13 @@ impl Prompt<'_> {
             self.now.sourced.clear();
             return Err("files name each other without an end; the rest is left out".into());
         }
-        let failed = |error: std::io::Error| format!("can't read {name}: {error}");
-        let mut bytes = Vec::new();
+        let failed = |error: io::Error| format!("can't read {name}: {error}");
         let path = match name.starts_with('"') {
             true => file_name(name)?,
             false => at_home(name),
         };
-        let file = File::open(path).map_err(failed)?;
-        file.take(LONGEST + 1)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
+        let reading = move |patience: &Patience| patience.read(&path, LONGEST + 1);
+        let bytes = self.unless_interrupted(reading).await?.map_err(failed)?;
         if bytes.len() as u64 > LONGEST || bytes.contains(&0) {
             return Err(format!("{name} is not a file of lines"));
         }
@@ -392,7 +391,7 @@ impl Prompt<'_> {
                     self.worker.screen.aside(Box::new(head.clone()), false);
                     Aside::Terminal
                 }
-                tail => match self.open(left, tail.clone()) {
+                tail => match self.open(left, tail.clone()).await {
                     Ok(aside) => aside,
                     Err(text) => {
                         say(&text);
@@ -406,12 +405,15 @@ impl Prompt<'_> {
                 _ = self.interrupts.recv() => None,
                 next = self.worker.again(left) => Some(next),
             };
-            self.close(aside).await;
+            let closed = self.close(aside).await;
             self.worker.screen.harmless(&head.shown());
             self.worker.screen.fresh_line();
             self.worker.screen.end_answer(false);
             if !matches!(ran, Some(Next::Go)) || self.worker.screen.error().is_some() {
                 return self.after(line, ran).await;
+            }
+            if closed == Closed::Interrupted {
+                return After::Go;
             }
             tokio::select! {
                 biased;

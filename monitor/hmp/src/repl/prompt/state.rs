@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use crate::client::{Client, Event};
 use crate::discover::of_process;
 use crate::host::users;
+use crate::repl::blocking::blocking;
 use crate::repl::editor::Editor;
 use crate::repl::events::left::Left;
 use crate::repl::events::news::{News, run_state};
@@ -98,7 +99,7 @@ impl Vm {
         let patience = if carried { CARRIED } else { PATIENCE };
         let machine = json!({"path": "/machine", "property": "type"});
         let pid = client.peer().and_then(|peer| u32::try_from(peer.pid).ok());
-        let marks = tokio::task::spawn_blocking(move || pid.map(marks).unwrap_or_default());
+        let marks = blocking(move || pid.map(marks).unwrap_or_default());
         let (name, machine, status, marks) = tokio::join!(
             text(client, patience, ("query-name", Value::Null, "/name")),
             text(client, patience, ("qom-get", machine, "")),

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use crate::client::Event;
 use crate::discover::discover;
 use crate::host::files::Place;
+use crate::repl::blocking::blocking;
 use crate::repl::candidates::files_as_items;
 use crate::repl::events::{migration, news, progress};
 use crate::repl::exit::Exit;
@@ -331,7 +332,7 @@ impl Prompt<'_> {
             Inside::Vm(start) => {
                 let typed = text[start..].to_owned();
                 let look = async move {
-                    let found = tokio::task::spawn_blocking(discover).await;
+                    let found = blocking(discover).await;
                     vms(&typed, &found.unwrap_or_default())
                 };
                 (start, tab.find(text, look).await?)
