@@ -96,7 +96,13 @@ impl Settings {
         let mut text = String::new();
         match File::open(&path).and_then(|file| file.take(READ).read_to_string(&mut text)) {
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // Of a home that is no folder (`/dev/null`, for some services) there is none either.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
                 return (Self::default(), None);
             }
             Err(error) => return failed(error.to_string()),

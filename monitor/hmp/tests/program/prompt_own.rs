@@ -338,7 +338,7 @@ fn ctrl_c_ends_a_file_of_lines() {
     screen.shows("| sleep 50");
     std::thread::sleep(Duration::from_millis(500));
     screen.types("\x03");
-    screen.shows("1 more lines of the file are left out");
+    screen.shows("1 more line of the file is left out");
     fs::write(&file, "watch info name\nstop\n").unwrap();
     screen.types(&format!("source {}\r", file.display()));
     screen.shows("every 2 s: info name");
@@ -346,6 +346,25 @@ fn ctrl_c_ends_a_file_of_lines() {
     screen.is_at("(qemu)");
     assert_eq!(screen.runs("info name"), ["vm"]);
     assert!(mock.changes.try_recv().is_err(), "nothing is stopped");
+}
+
+#[test]
+fn a_home_that_is_no_folder_has_no_settings() {
+    let printed = hmp()
+        .arg("--print-config")
+        .env("XDG_CONFIG_HOME", "/dev/null")
+        .output()
+        .unwrap();
+    assert_eq!(printed.status.code(), Some(0), "{printed:?}");
+    assert!(String::from_utf8_lossy(&printed.stdout).contains("confirm = false"));
+}
+
+#[test]
+fn vms_takes_no_word() {
+    let mock = Mock::start();
+    let mut screen = Screen::start(&mock, &[]);
+    let rows = screen.runs("vms that");
+    assert_eq!(rows, ["hmp: 'that' is too much: vms lists all"]);
 }
 
 #[test]

@@ -97,6 +97,7 @@ impl Prompt<'_> {
                 }
                 Err(error) => Err(error),
             },
+            Own::Vms if !rest.is_empty() => Err(format!("'{rest}' is too much: vms lists all")),
             Own::Vms => {
                 let list = blocking(|| list(&discover())).await;
                 let list = list.map(|list| self.worker.screen.write_str(&list));
@@ -340,7 +341,11 @@ impl Prompt<'_> {
         let left = self.now.sourced.len();
         self.now.sourced.clear();
         if left > 0 {
-            say(&format!("{left} more lines of the file are left out"));
+            let lines = match left {
+                1 => "line of the file is",
+                _ => "lines of the file are",
+            };
+            say(&format!("{left} more {lines} left out"));
         }
     }
 
