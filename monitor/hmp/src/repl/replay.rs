@@ -6,6 +6,7 @@ use std::path::Path;
 use mock_qmp::{Files, MockQmp, Mode, Recording, Server};
 
 use crate::client::{Client, Events, Options};
+use crate::repl::blocking::blocking;
 
 /// Starts the mock and connects to it. The server lives as long as it is held.
 ///
@@ -15,7 +16,12 @@ pub(super) async fn connect(
     options: &Options,
 ) -> Result<(Server, Client, Events), String> {
     let shown = path.display();
-    let recording = Recording::load_machine(path).map_err(|error| error.to_string())?;
+    // A pipe may keep whoever reads it waiting; signals are heeded meanwhile.
+    let named = path.to_owned();
+    let recording = blocking(move || Recording::load_machine(named))
+        .await
+        .map_err(|error| format!("{shown}: {error}"))?
+        .map_err(|error| error.to_string())?;
     let mock = MockQmp::from_recording(recording)
         .mode(Mode::Lenient)
         .without_help()

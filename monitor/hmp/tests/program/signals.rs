@@ -180,3 +180,22 @@ fn jobs_of_the_living_are_left_alone() {
         assert_eq!((end.stdout, end.code), (job, Some(0)));
     }
 }
+
+/// A pipe that nobody writes to, where a recording would be.
+#[test]
+fn a_recording_that_does_not_come_is_left_by_signals() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let mut command = heeding();
+    command.arg("--replay").arg(&pipe).args(["-c", "info name"]);
+    let child = piped(&mut command);
+    std::thread::sleep(Duration::from_millis(500));
+    send(&child, Signal::TERM);
+    // Whatever comes of that: a test that hangs tells nothing.
+    std::thread::sleep(Duration::from_secs(3));
+    send(&child, Signal::KILL);
+    let ran = ends(child);
+    assert_eq!(ran.code, Some(143), "{ran:?}");
+}
