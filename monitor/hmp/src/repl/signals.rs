@@ -48,6 +48,7 @@ impl Signals {
     /// Catches them, but those that whoever started the program has it ignore (`nohup`, jobs in the
     /// background of a script). At a prompt, Ctrl-C is for the line.
     pub(super) fn catch(prompt: bool) -> Self {
+        leave_to_writers();
         if prompt {
             leave_to_programs();
         }
@@ -74,6 +75,13 @@ impl Signals {
         })
         .await
     }
+}
+
+/// Catches SIGXFSZ: a limit of the size of files (`ulimit -f`) is an error of who writes one, and
+/// ends neither a prompt with the terminal in its hands nor anybody without a word.
+fn leave_to_writers() {
+    let number = rustix::process::Signal::XFSZ.as_raw();
+    drop(signal(SignalKind::from_raw(number)));
 }
 
 /// Catches what is for the programs that have the terminal for a while: Ctrl-\ there would end this

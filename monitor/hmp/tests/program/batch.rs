@@ -258,6 +258,26 @@ fn nobody_reads() {
 }
 
 #[test]
+fn a_limit_of_files_is_told() {
+    let mock = Mock::start();
+    let file = mock.folder.path().join("answer");
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -f 0; exec \"$0\" \"$@\""])
+        .arg(binary())
+        .arg(mock.path())
+        .args(["-c", "info name"])
+        .stdout(std::fs::File::create(file).unwrap())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        text.starts_with("hmp: can't write: File too large"),
+        "{text}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn a_full_disk_is_told() {
     let mock = Mock::start();
     let full = std::fs::File::create("/dev/full").unwrap();

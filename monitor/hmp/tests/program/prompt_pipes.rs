@@ -262,6 +262,24 @@ fn ctrl_backslash_ends_the_program_and_not_the_prompt() {
 }
 
 #[test]
+fn a_limit_of_files_leaves_the_prompt() {
+    let mock = Mock::start_with(objects);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "ulimit -f 0; exec \"$0\" \"$@\""])
+        .arg(binary());
+    let folder = mock.folder.path();
+    let mut screen = Screen::of(Terminal::run(limited, &mock.path(), folder, "xterm", &[]));
+    screen.shows("(qemu) ");
+    // The history can't be written either.
+    assert_eq!(screen.runs("info name"), ["vm"]);
+    let file = folder.join("answer");
+    let rows = screen.runs(&format!("info name > {}", file.display()));
+    let said = "hmp: can't write the file: File too large (os error 27)";
+    assert_eq!(rows, [said]);
+}
+
+#[test]
 fn programs_end_where_their_end_was_to_be_ignored() {
     let mock = Mock::start_with(objects);
     let mut ignoring = Command::new("env");
