@@ -184,6 +184,12 @@ impl Client {
         self.0.shared.pending.is_behind()
     }
 
+    /// How many requests went to QEMU; those that wait for their turn are not among them.
+    #[must_use]
+    pub fn requests_sent(&self) -> u64 {
+        self.0.shared.pending.sent()
+    }
+
     /// How many replies came that nobody waited for (late, duplicate, an earlier client's).
     #[must_use]
     pub fn strays(&self) -> u64 {

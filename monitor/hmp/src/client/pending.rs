@@ -73,6 +73,7 @@ struct State {
     end: Option<End>,
     strays: u64,
     replies: u64,
+    sent: u64,
 }
 
 /// Where the request waits that went out without an id.
@@ -118,6 +119,7 @@ impl Pending {
             end: None,
             strays: 0,
             replies: 0,
+            sent: 0,
         }))
     }
 
@@ -144,6 +146,7 @@ impl Pending {
             return Err(End::Lost.error(&waiting.command));
         }
         state.waiting.insert(id, waiting);
+        state.sent += 1;
         Ok(())
     }
 
@@ -211,6 +214,11 @@ impl Pending {
         let state = self.lock();
         let mut waiting = state.waiting.values();
         waiting.any(|waiting| waiting.reply.is_closed())
+    }
+
+    /// Requests so far.
+    pub(super) fn sent(&self) -> u64 {
+        self.lock().sent
     }
 
     /// Replies that nobody waited for.

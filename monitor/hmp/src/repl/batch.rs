@@ -30,7 +30,7 @@ pub(super) async fn lines(
     for (number, line) in lines.iter().enumerate() {
         let left = lines.len() - number - 1;
         let coming = |place| lines.get(number + 1 + place).cloned();
-        worker.running = Some(line.clone());
+        worker.begins(line.clone());
         let answer = match first.take() {
             Some(answer) => Some(answer),
             None => ahead.turn(worker, line, coming).await,
@@ -78,7 +78,7 @@ pub(super) async fn input(worker: &mut Worker, input: &Input) -> Exit {
         let next = match line {
             None => return worker.exit(),
             Some(Line::Text(line)) => {
-                worker.running = Some(line.clone());
+                worker.begins(line.clone());
                 let answer = ahead.turn(worker, &line, |place| input.coming(place)).await;
                 worker.line_with(&line, answer).await
             }

@@ -207,6 +207,7 @@ async fn start(mut options: Options, link: Link, person: bool, signals: &mut Sig
         prompt,
         failed: false,
         running: None,
+        sent: 0,
         behind: None,
         shutdown: None,
     };

@@ -65,6 +65,8 @@ pub(super) struct Worker {
     pub(super) failed: bool,
     /// The line that runs; one whose future was dropped stays here.
     pub(super) running: Option<String>,
+    /// How many requests had gone to QEMU when it began.
+    pub(super) sent: u64,
     /// The line that was given up last, as long as QEMU may be at it.
     pub(super) behind: Option<String>,
     /// The reason of the last SHUTDOWN event.
@@ -86,7 +88,7 @@ impl Worker {
         } else {
             self.behind = None;
         }
-        self.running = Some(line.to_owned());
+        self.begins(line.to_owned());
         let next = self.carried_out(line, answer).await;
         self.running = None;
         next
@@ -94,7 +96,7 @@ impl Worker {
 
     /// Runs a line once more, which is no line of the history then.
     pub(super) async fn again(&mut self, line: &str) -> Next {
-        self.running = Some(line.to_owned());
+        self.begins(line.to_owned());
         let next = self.carried_out(line, None).await;
         self.running = None;
         next
@@ -295,11 +297,25 @@ impl Worker {
         let goes_on = self.monitor.given_up();
         // Lines that were asked ahead are given up by their tasks.
         tokio::task::yield_now().await;
-        let behind = self.client.is_behind();
+        let behind = self.is_at_it();
         if behind {
             self.behind = Some(shown(&line));
         }
         goes_on.or_else(|| behind.then(|| "QEMU goes on with what it was asked already".into()))
+    }
+
+    /// A line begins.
+    pub(super) fn begins(&mut self, line: String) {
+        self.sent = self.client.requests_sent();
+        self.running = Some(line);
+    }
+
+    /// Whether QEMU may still work on what the line that began last asked. With eight requests in
+    /// flight, those of a line wait for their turn, and are never sent where it is given up.
+    pub(super) fn is_at_it(&self) -> bool {
+        // Beside a prompt, lines are asked ahead of their turn.
+        let sent = !self.prompt || self.client.requests_sent() > self.sent;
+        sent && self.client.is_behind()
     }
 
     /// Ends because a signal asked for it.

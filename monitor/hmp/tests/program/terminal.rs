@@ -511,3 +511,24 @@ fn a_failed_loadvm_says_that_the_vm_is_paused() {
     person.presses('d');
     assert_eq!(person.leaves().1, 1);
 }
+
+/// With eight requests in flight, what comes next waits for its turn.
+#[test]
+fn a_line_that_was_never_sent_is_cancelled() {
+    let mock = Mock::start_with(|mock| mock.command("query-kvm", Answer::silence()));
+    let mut person = Person::at_prompt(&mock);
+    for _ in 0..8 {
+        person.types("info kvm\r");
+        std::thread::sleep(Duration::from_millis(300));
+        person.presses('c');
+        person.sees("hmp: interrupted; QEMU goes on with what it was asked already\r\n");
+        person.sees(PROMPT);
+    }
+    person.types("stop\r");
+    person.sees("QEMU still answers an earlier line: info kvm");
+    std::thread::sleep(Duration::from_millis(300));
+    person.presses('c');
+    person.sees("hmp: cancelled\r\n");
+    person.sees(PROMPT);
+    assert!(mock.changes.try_recv().is_err());
+}

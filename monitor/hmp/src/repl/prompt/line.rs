@@ -461,7 +461,7 @@ impl Prompt<'_> {
                 if let Some(text) = self.worker.give_up().await {
                     let _ = write!(goes_on, "; {text}");
                 }
-                if self.worker.client.is_behind() {
+                if self.worker.is_at_it() {
                     self.now.left.add_line(line, self.worker.client.clone());
                 }
                 let word = match goes_on.is_empty() {

@@ -228,7 +228,7 @@ impl Prompt<'_> {
     }
 
     async fn qmp(&mut self, line: &str, request: qmp::Request) -> After {
-        self.worker.running = Some(format!("qmp {line}"));
+        self.worker.begins(format!("qmp {line}"));
         let migrates = request.command == "migrate";
         let failed = std::mem::take(&mut self.worker.failed);
         let executing = qmp::execute(&mut self.worker.monitor, request, &mut self.worker.screen);
