@@ -78,7 +78,7 @@ fn section(facts: &Facts, entry: &Entry) -> String {
 fn lines<'a>(facts: &'a Facts, entry: &Entry) -> Vec<(&'a str, Vec<&'a Value>)> {
     let right = facts.right(entry);
     let mut all: Vec<(&str, Vec<&Value>)> = right
-        .map(|one| (one.entry.line.as_str(), requests(one).collect()))
+        .map(|one| (one.entry.line.as_str(), once(requests(one))))
         .filter(|(_, requests): &(&str, Vec<&Value>)| !requests.is_empty())
         .collect();
     // A file of ours is what there is where QEMU can't be passed a descriptor.
@@ -92,6 +92,18 @@ fn lines<'a>(facts: &'a Facts, entry: &Entry) -> Vec<(&'a str, Vec<&'a Value>)> 
     let keep = short.count().clamp(1, LINES);
     all.truncate(keep);
     all
+}
+
+/// Each request once, in the order in which they were asked first: what a line asks again, it asks to be
+/// sure that nothing has changed.
+fn once<'a>(all: impl Iterator<Item = &'a Value>) -> Vec<&'a Value> {
+    let mut kept = Vec::new();
+    for request in all {
+        if !kept.contains(&request) {
+            kept.push(request);
+        }
+    }
+    kept
 }
 
 /// The names of commands and arguments.
