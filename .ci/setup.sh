@@ -132,6 +132,9 @@ if [ -z "${HMP_TEST_QEMU_TREES:-}" ] && [ -e "$tools/qemu/.complete" ]; then
     export HMP_TEST_QEMU_TREES
 fi
 
+# What was downloaded for all this is not needed again.
+[ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || apt-get clean
+
 # Libvirt's recordings, where a folder of them stands beside the checkout.
 if [ -z "${HMP_TEST_REPLIES:-}" ] && [ -d ../shared/data/libvirt-replies ]; then
     HMP_TEST_REPLIES=$(cd ../shared/data/libvirt-replies && pwd)
