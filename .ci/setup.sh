@@ -82,7 +82,7 @@ install_embedding() {
         apt-get install -y -q --no-install-recommends valgrind make pkg-config libglib2.0-dev libc6-dbg
 }
 
-# Everything is built and tried in memory where the disk has less than that takes and memory has more (a file system of its
+# Everything is built in memory where the disk has less than that takes and memory has more (a file system of its
 # own, as Linux has below /dev/shm).
 step "Disk"
 df -h . /tmp
@@ -90,9 +90,7 @@ needed=$((12 << 20))
 free() { df --output=avail -k "$1" 2>/dev/null | tail -1; }
 if [ "$(free .)" -lt $needed ] && [ ! -e target ] && [ -z "${CARGO_TARGET_DIR:-}" ] && [ "$(free /dev/shm || echo 0)" -gt $needed ]; then
     memory=$(mktemp -d /dev/shm/hmp-ci.XXXXXX)
-    mkdir "$memory/target" "$memory/tmp"
-    ln -s "$memory/target" target
-    export TMPDIR=$memory/tmp
+    ln -s "$memory" target
     echo "little is free: building in $memory"
 fi
 

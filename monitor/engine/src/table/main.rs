@@ -13,7 +13,7 @@ use crate::qemu::missing;
 use crate::qmp::version::v;
 use crate::run;
 use crate::table::targets::{
-    AARCH64, NOTES_AND_TABLES, RISCV64, S390X, STATE_AND_TABLES, STATE_AND_VIRTUAL, X86,
+    AARCH64, ARM, NOTES_AND_TABLES, RISCV64, S390X, STATE_AND_TABLES, STATE_AND_VIRTUAL, X86,
 };
 
 /// Why errors about images are the built-in's to say.
@@ -587,7 +587,7 @@ pub const MAIN: &[Command] = &[
                 .on(RISCV64),
             Route::derived(STATE_AND_TABLES, run!(memory::arm::gva2gpa))
                 .with_risk(Risk::Risky)
-                .on(AARCH64),
+                .on(ARM),
             Route::blocked(&missing::GVA2GPA),
         ],
         ..ROW

@@ -3,6 +3,7 @@
 
 pub(super) const X86: &[&str] = &["i386", "x86_64"];
 pub(super) const AARCH64: &[&str] = &["aarch64"];
+pub(super) const ARM: &[&str] = &["aarch64", "arm"];
 pub(super) const ARM_AND_X86: &[&str] = &["aarch64", "arm", "i386", "x86_64"];
 pub(super) const RISCV64: &[&str] = &["riscv64"];
 pub(super) const IN_PART: &[&str] = &["ppc64", "riscv64", "s390x"];

@@ -16,6 +16,7 @@ mod long_memory;
 mod memory;
 mod mtree;
 mod paging;
+mod paging_arm;
 mod pc;
 mod ports;
 mod qom_tree;

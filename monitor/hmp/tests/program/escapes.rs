@@ -243,7 +243,7 @@ fn the_reason_of_an_end_is_escaped() {
         });
         let mut terminal = Terminal::start(&mock, term, &[]);
         terminal.types(b"info kvm\r");
-        terminal.sees("(qemu) ");
+        terminal.sees("Error: \\x1b]0;X\\x07");
         drop(mock.server.take());
         terminal.sees("has ended (\\x1b]0;X\\x07");
         terminal.sees("(qemu) ");

@@ -71,6 +71,19 @@ impl Paging {
         })
     }
 
+    /// That of instructions of 32 bits with tables whose entries have 64: pages of 4 KiB, places of 40
+    /// bits.
+    pub(super) fn of_32_bits(control: u64, bases: [u64; 2], level: u64, guarded: bool) -> Self {
+        Self {
+            on: true,
+            control,
+            bases,
+            level,
+            guarded,
+            features: [2, 0],
+        }
+    }
+
     /// Whether programs may be kept from one half of all addresses.
     fn has_halves(&self) -> bool {
         self.features[1] >> 60 != 0

@@ -106,6 +106,15 @@ impl Whole {
         self.system.get(&number(name)).copied()
     }
 
+    /// A register of the coprocessor 15, by CRn, CRm, opc1 and opc2, that instructions of 32 bits have; of
+    /// two worlds, that of the one that is not secure.
+    #[must_use]
+    pub fn coprocessor(&self, [crn, crm, op1, op2]: [u64; 4]) -> Option<u64> {
+        // As KVM numbers them, with QEMU's bit for the world (`ENCODE_CP_REG`).
+        let number = 0x4020_0000_200f_0000 | crn << 11 | crm << 7 | op1 << 3 | op2;
+        self.system.get(&number).copied()
+    }
+
     /// One with this status and these system registers; of two values the later one.
     #[cfg(test)]
     pub(crate) fn with(status: u64, registers: &[(Name, u64)]) -> Self {

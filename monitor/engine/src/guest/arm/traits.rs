@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::guest::arm::narrow::Kind;
 use crate::guest::arm::vectors::Traits;
 use crate::qemu::objects;
 use crate::qmp::{Qmp, QmpError};
@@ -56,6 +57,8 @@ pub async fn read(qmp: &dyn Qmp, path: &str) -> Result<Traits, QmpError> {
         el2: is(0),
         el3: is(1),
         eighth,
+        kind: Kind::of(kind, eighth),
+        wide: is(4),
         // Properties of theirs alone (arm_cpu_post_init in target/arm/cpu.c).
         microcontroller: there(7),
         protects: there(8),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Which vector registers a CPU may use where it is, and how long they are (target/arm/helper.c).
 
+use crate::guest::arm::narrow::Kind;
 use crate::guest::arm::section::{
     CPACR_EL1, CPTR_EL2, CPTR_EL3, HCR_EL2, SCR_EL3, Whole, ZCR_EL1, ZCR_EL2, ZCR_EL3,
 };
@@ -23,6 +24,10 @@ pub struct Traits {
     pub microcontroller: bool,
     /// Whether it protects memory by regions, and has no MMU.
     pub protects: bool,
+    /// What decides about tables of instructions of 32 bits; none where that is not known.
+    pub kind: Option<Kind>,
+    /// Whether the system below EL2 has instructions of 64 bits.
+    pub wide: bool,
     /// How many vector registers of 64 bits there are for instructions of 32 bits.
     pub narrow: usize,
 }
