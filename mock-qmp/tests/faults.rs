@@ -206,6 +206,13 @@ fn connections_are_refused_at_first() {
     };
     assert!(start.elapsed() >= Duration::from_millis(300));
     assert!(read(&mut stream, 1).0.starts_with("{\"QMP\""));
+    drop(stream);
+    // It waits for the next one, and heeds whoever ends it.
+    std::thread::sleep(Duration::from_millis(50));
+    let mut stream = UnixStream::connect(&path).unwrap();
+    assert!(read(&mut stream, 1).0.starts_with("{\"QMP\""));
+    drop(stream);
+    std::thread::sleep(Duration::from_millis(50));
     server.finish().unwrap();
     let server = mock(&["refuse:ms=200"]).serve_tcp("127.0.0.1:0").unwrap();
     let place = server.address().to_string().replace("tcp:", "");

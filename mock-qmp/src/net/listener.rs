@@ -35,6 +35,18 @@ pub(crate) struct Listener {
 enum Socket {
     Unix(UnixListener),
     Tcp(TcpListener),
+    /// It does not listen yet: the runtime would take it for one that has hung up, for ever.
+    Silent(OwnedFd),
+}
+
+impl Socket {
+    fn listening(fd: OwnedFd, address: &Address) -> io::Result<Self> {
+        listen(&fd, BACKLOG)?;
+        Ok(match address {
+            Address::Unix(_) => Self::Unix(UnixListener::from_std(StdUnixListener::from(fd))?),
+            _ => Self::Tcp(TcpListener::from_std(std::net::TcpListener::from(fd))?),
+        })
+    }
 }
 
 impl Listener {
@@ -57,12 +69,9 @@ impl Listener {
             }
             Address::Memory => return Err(io::ErrorKind::Unsupported.into()),
         };
-        if refusal.is_none() {
-            listen(&fd, BACKLOG)?;
-        }
-        let socket = match address {
-            Address::Unix(_) => Socket::Unix(UnixListener::from_std(StdUnixListener::from(fd))?),
-            _ => Socket::Tcp(TcpListener::from_std(std::net::TcpListener::from(fd))?),
+        let socket = match refusal {
+            None => Socket::listening(fd, address)?,
+            Some(_) => Socket::Silent(fd),
         };
         Ok((Self { socket, refusal }, bound))
     }
@@ -72,6 +81,7 @@ impl Listener {
         match &self.socket {
             Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| stream.into()),
             Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| stream.into()),
+            Socket::Silent(_) => std::future::pending().await,
         }
     }
 
@@ -80,12 +90,11 @@ impl Listener {
     pub(crate) async fn run(mut self, address: Address, shared: Arc<Shared>, monitor: usize) {
         if let Some(time) = self.refusal {
             tokio::time::sleep(time).await;
-            let listening = match &self.socket {
-                Socket::Unix(listener) => listen(listener, BACKLOG),
-                Socket::Tcp(listener) => listen(listener, BACKLOG),
-            };
-            if listening.is_err() {
-                return;
+            if let Socket::Silent(fd) = self.socket {
+                let Ok(socket) = Socket::listening(fd, &address) else {
+                    return;
+                };
+                self.socket = socket;
             }
         }
         loop {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::command::cx::{CmdError, CmdResult, Cx};
 use crate::command::hazard::{self, Met};
-use crate::command::route::{self, Plan, Refusal, Taken};
+use crate::command::route::{self, Plan, Policy, Refusal, Taken};
 use crate::command::row::{Command, ErrorStyle, Exact, Route, Run};
 use crate::command::vm_state;
 use crate::engine::decide::Decision;
@@ -138,7 +138,12 @@ impl Monitor {
         if let (Some(text), None) = (&decision.error, &decision.plan) {
             return Ok(fail(out, text));
         }
-        if let Some(met) = self.danger(&decision.hazards, decision).await? {
+        let danger = self.danger(&decision.hazards, decision).await?;
+        let builtins = match danger {
+            None => self.danger_of_builtin(decision).await?,
+            Some(_) => None,
+        };
+        if let Some(met) = danger.or(builtins) {
             let own = decision.row.filter(|_| met.hazard.builtin);
             let own = own.and_then(|row| Some((row, route::own(row, &self.caps, self.policy)?)));
             if let Some((row, (route, run))) = own {
@@ -148,8 +153,21 @@ impl Monitor {
                     return self.conclude(row, &route, result, ran, out);
                 }
             }
-            ran.refusal = Some(Refusal::Hazard(met));
-            return Ok(fail(out, &format!("{met}\n")));
+            if builtins.is_none() {
+                let allowed = Policy {
+                    allow: Risk::Risky,
+                    ..self.policy
+                };
+                let row = decision.row.filter(|_| met.hazard.builtin);
+                let needed = row.and_then(|row| route::own(row, &self.caps, allowed));
+                let needed = needed.filter(|(route, _)| route.risk > self.policy.allow);
+                ran.refusal = Some(Refusal::Hazard(met));
+                let text = match needed {
+                    Some((route, _)) => met.needing(route.risk),
+                    None => met.to_string(),
+                };
+                return Ok(fail(out, &format!("{text}\n")));
+            }
         }
         match (&decision.plan, decision.row) {
             (Some(Plan::Run(route, run)), Some(row)) => {
@@ -282,8 +300,27 @@ impl Monitor {
             return Ok(None);
         };
         for met in hazards {
-            let counts = met.hazard.certain || self.policy.allow < Risk::Risky;
-            if counts && met.is_there(self.qmp.as_ref(), &self.caps, args).await? {
+            if !self.lifts(met) && met.is_there(self.qmp.as_ref(), &self.caps, args).await? {
+                return Ok(Some(*met));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the user allows what may be a danger and may be none.
+    fn lifts(&self, met: &Met) -> bool {
+        !met.hazard.certain && self.policy.allow >= Risk::Risky
+    }
+
+    /// The danger of the built-in monitor's way that is lifted and there all the same: our own function
+    /// is the better way.
+    async fn danger_of_builtin(&self, decision: &Decision) -> Result<Option<Met>, QmpError> {
+        let Some(args) = decision.arguments.as_ref() else {
+            return Ok(None);
+        };
+        let lifted = decision.hazards.iter();
+        for met in lifted.filter(|met| met.hazard.builtin && self.lifts(met)) {
+            if met.is_there(self.qmp.as_ref(), &self.caps, args).await? {
                 return Ok(Some(*met));
             }
         }

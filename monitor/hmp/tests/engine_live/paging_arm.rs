@@ -84,7 +84,8 @@ impl Guest {
             1 => self.second() | self.any(2) << 10 | bits & 0x3fe & !2 | 1,
             3 if self.version == 5 => self.second() | bits & 0xffc | 3,
             form @ (2 | 3) if self.any(1) == 0 => {
-                self.base + (self.any(4) << 20) | bits & 0xf_fffc | form
+                let section = self.base + (self.any(4) << 20);
+                section | bits & 0xf_fffc | form
             }
             form => bits & !3 | form,
         }

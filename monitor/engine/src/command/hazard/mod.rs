@@ -10,6 +10,7 @@ mod watched;
 use serde_json::{Map, Value};
 
 use self::watched::Watched;
+use crate::host::Risk;
 use crate::qemu::caps::Caps;
 use crate::qmp::version::Version;
 use crate::qmp::{BoxFuture, Qmp, QmpError};
@@ -169,19 +170,31 @@ impl PartialEq for Met {
 
 impl Eq for Met {}
 
+impl Met {
+    /// The sentence where a function of ours would be the way out, which has this risk.
+    #[must_use]
+    pub fn needing(&self, risk: Risk) -> String {
+        let (At::Line(name) | At::Qmp(name)) = self.at;
+        let (harm, version) = (self.hazard.harm, self.version);
+        let risk = risk.word();
+        format!(
+            "refused: the built-in's {name} {harm} (QEMU {version}); hmp's own needs --allow {risk}"
+        )
+    }
+}
+
 impl std::fmt::Display for Met {
     /// The whole sentence, for the user.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (At::Line(name) | At::Qmp(name)) = self.at;
-        let way_out = if self.hazard.certain {
-            ""
-        } else {
-            "; --allow risky runs it all the same"
-        };
         write!(
             f,
-            "refused: {name} {} (QEMU {}){way_out}",
+            "refused: {name} {} (QEMU {})",
             self.hazard.harm, self.version
-        )
+        )?;
+        match self.hazard.certain {
+            true => Ok(()),
+            false => f.write_str("; --allow risky runs it all the same"),
+        }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Nothing here reads memory: a [`Search`] says what it needs next.
 
+use crate::guest::arm::kinds::Kind;
 use crate::guest::arm::paging;
 use crate::guest::arm::section::{NARROW, Name, SCR_EL3, Whole};
 use crate::guest::arm::vectors::{Traits, View};
@@ -18,108 +19,6 @@ const TTBCR: Name = (3, 0, 2, 0, 2);
 /// CRn, CRm, opc1 and opc2 of the coprocessor 15.
 const DACR: [u64; 4] = [3, 0, 0, 0];
 const FCSEIDR: [u64; 4] = [13, 0, 0, 0];
-
-/// What QEMU emulates of a CPU, by the beginning of its type (target/arm/tcg/cpu32.c and cpu-v7m.c of
-/// 10.0).
-const KINDS: &[(&str, Kind)] = &[
-    ("arm926", Kind::FIFTH),
-    ("arm1026", Kind::FIFTH),
-    ("ti925t", Kind::FIFTH),
-    ("sa11", Kind::FIFTH),
-    (
-        "pxa",
-        Kind {
-            small: true,
-            ..Kind::FIFTH
-        },
-    ),
-    ("arm1136-r2", Kind::SIXTH),
-    (
-        "arm1136",
-        Kind {
-            keys: true,
-            ..Kind::SIXTH
-        },
-    ),
-    (
-        "arm1176",
-        Kind {
-            keys: true,
-            ..Kind::SIXTH
-        },
-    ),
-    (
-        "arm11mpcore",
-        Kind {
-            keys: true,
-            ..Kind::SIXTH
-        },
-    ),
-    ("cortex-a8", Kind::SEVENTH),
-    ("cortex-a9", Kind::SEVENTH),
-    (
-        "cortex-a7",
-        Kind {
-            keeps: true,
-            ..Kind::SEVENTH
-        },
-    ),
-    (
-        "cortex-a15",
-        Kind {
-            keeps: true,
-            ..Kind::SEVENTH
-        },
-    ),
-];
-
-/// What of a CPU decides about tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kind {
-    /// The version of the architecture.
-    version: u8,
-    /// Whether rights have the form with an access flag (V6K).
-    keys: bool,
-    /// Whether a table of 4 KiB pages may have extended small ones (XScale and V6).
-    small: bool,
-    /// Whether tables may keep a system from executing (PXN), so that their entries have one more form.
-    keeps: bool,
-}
-
-impl Kind {
-    const FIFTH: Self = Self {
-        version: 5,
-        keys: false,
-        small: false,
-        keeps: false,
-    };
-    const SIXTH: Self = Self {
-        version: 6,
-        small: true,
-        ..Self::FIFTH
-    };
-    const SEVENTH: Self = Self {
-        version: 7,
-        keys: true,
-        ..Self::SIXTH
-    };
-    const EIGHTH: Self = Self {
-        version: 8,
-        keeps: true,
-        ..Self::SEVENTH
-    };
-
-    /// That of a CPU of this type; none of those that are not known here. `eighth`: it is of the eighth
-    /// version.
-    #[must_use]
-    pub fn of(name: &str, eighth: bool) -> Option<Self> {
-        if eighth {
-            return Some(Self::EIGHTH);
-        }
-        let known = KINDS.iter().find(|(begin, _)| name.starts_with(begin));
-        known.map(|(_, kind)| *kind)
-    }
-}
 
 /// Bits of SCTLR.
 const ON: u64 = 1;
@@ -664,7 +563,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_tables_make_it_panic(control: u64, split: u64, address: u32, domains: u32, bases: [u64; 2], number in 0usize..14, user: bool, entries in prop::collection::vec(any::<u64>(), 4)) {
-            let kind = KINDS.get(number).map_or(Kind::EIGHTH, |(_, kind)| *kind);
+            let kind = crate::guest::arm::kinds::KINDS.get(number).map_or(Kind::EIGHTH, |(_, kind)| *kind);
             let domains = domains.into();
             let paging = Paging { split, domains, bases, user, ..paging(kind, control) };
             let mut search = Search::new(&paging, address, true);

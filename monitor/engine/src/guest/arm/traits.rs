@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::guest::arm::narrow::Kind;
+use crate::guest::arm::kinds::Kind;
 use crate::guest::arm::vectors::Traits;
 use crate::qemu::objects;
 use crate::qmp::{Qmp, QmpError};

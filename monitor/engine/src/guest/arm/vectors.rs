@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Which vector registers a CPU may use where it is, and how long they are (target/arm/helper.c).
 
-use crate::guest::arm::narrow::Kind;
+use crate::guest::arm::kinds::Kind;
 use crate::guest::arm::section::{
     CPACR_EL1, CPTR_EL2, CPTR_EL3, HCR_EL2, SCR_EL3, Whole, ZCR_EL1, ZCR_EL2, ZCR_EL3,
 };
