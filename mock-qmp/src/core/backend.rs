@@ -30,6 +30,11 @@ pub trait Backend: Send {
     /// this name.
     fn command(&mut self, name: &str) -> Option<Known>;
 
+    /// The same, where nobody asked for the command: it is answered without this machine.
+    fn known(&mut self, name: &str) -> Option<Known> {
+        self.command(name)
+    }
+
     /// Carries out a command.
     fn execute(&mut self, call: Call<'_>) -> Execution;
 

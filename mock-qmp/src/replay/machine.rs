@@ -80,18 +80,23 @@ impl Backend for Replay {
     }
 
     fn command(&mut self, name: &str) -> Option<Known> {
+        let known = self.known(name);
+        if known.is_none() && !self.index.knows(name) {
+            let request = request_text(name, &Object::new());
+            self.remember(Unmatched {
+                request,
+                problem: "this QEMU has no such command".to_owned(),
+                ..Unmatched::default()
+            });
+        }
+        known
+    }
+
+    fn known(&mut self, name: &str) -> Option<Known> {
         let by_schema = self.schema().map(|schema| schema.command(name));
         let oob = by_schema.flatten().unwrap_or(OUT_OF_BAND.contains(&name));
         // An imported schema may be incomplete: what was answered was there.
         if by_schema == Some(None) && !self.answered(name) {
-            if !self.index.knows(name) {
-                let request = request_text(name, &Object::new());
-                self.remember(Unmatched {
-                    request,
-                    problem: "this QEMU has no such command".to_owned(),
-                    ..Unmatched::default()
-                });
-            }
             return None;
         }
         Some(Known {

@@ -67,6 +67,10 @@ impl Replay {
         }
         let text = match command {
             "query-version" => self.recording.version().to_json().to_string(),
+            "query-target" => {
+                let machine = self.recording.machine()?;
+                serde_json::json!({"arch": machine.arch}).to_string()
+            }
             "query-qmp-schema" => self.recording.schema()?.to_owned(),
             "query-commands" => {
                 let names = self.schema()?.commands();

@@ -153,9 +153,8 @@ impl Rules {
             if let Some(data) = &event.data {
                 text["data"] = filled(&Value::Object(data.clone()), &self.kept);
             }
-            let text = with_timestamp(&text);
+            let text = text.to_string();
             if event.after_ms == 0 || self.waiting.len() >= MOST_EVENTS {
-                self.behind.sent_event(&text);
                 at_once.push(text);
             } else {
                 self.events += 1;
@@ -165,12 +164,18 @@ impl Rules {
         }
         at_once
     }
-}
 
-/// The event with the time of now, as JSON text in QEMU's order.
-fn with_timestamp(event: &Value) -> String {
-    let rest = event.to_string();
-    format!("{{\"timestamp\": {}, {}", timestamp(), &rest[1..])
+    /// Events as they are sent now, in QEMU's order of members.
+    fn sent(&mut self, events: Vec<String>) -> Vec<String> {
+        let mut texts = Vec::new();
+        for event in events {
+            let rest = event.strip_prefix('{').unwrap_or_default();
+            let text = format!("{{\"timestamp\": {}, {rest}", timestamp());
+            self.behind.sent_event(&text);
+            texts.push(text);
+        }
+        texts
+    }
 }
 
 fn failure(error: &ErrorText, kept: &Kept) -> Failure {
@@ -198,7 +203,7 @@ impl Backend for Rules {
 
     fn command(&mut self, name: &str) -> Option<Known> {
         match self.by_command.contains_key(name) {
-            true => Some(self.behind.command(name).unwrap_or_default()),
+            true => Some(self.behind.known(name).unwrap_or_default()),
             false => self.behind.command(name),
         }
     }
@@ -215,12 +220,16 @@ impl Backend for Rules {
         active.used += 1;
         let (rule, fault) = (active.rule.clone(), active.fault.clone());
         let before = self.events(&rule.before, now);
+        let before = self.sent(before);
         let mut execution = self.answer(&rule, call);
         execution.before.splice(0..0, before);
-        execution.after.extend(self.events(&rule.after, now));
         execution.delay = execution
             .delay
             .saturating_add(Duration::from_millis(rule.delay_ms));
+        // Their time counts from the reply.
+        let after = self.events(&rule.after, now.saturating_add(execution.delay));
+        let after = self.sent(after);
+        execution.after.extend(after);
         execution.quits |= rule.quits;
         execution.fault = fault.map(|fault| fault.kind);
         for (name, value) in &rule.set {
@@ -254,8 +263,7 @@ impl Backend for Rules {
         let mut events = self.behind.due(now);
         while let Some(entry) = self.waiting.first_entry().filter(|it| it.key().0 <= now) {
             let text = entry.remove();
-            self.behind.sent_event(&text);
-            events.push(text);
+            events.extend(self.sent(vec![text]));
         }
         events
     }

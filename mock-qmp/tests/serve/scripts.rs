@@ -75,6 +75,46 @@ fn a_script_is_in_front_of_a_recording() {
     assert_eq!(statuses, ["debug", "prelaunch"]);
 }
 
+#[test]
+fn a_command_that_the_recorded_qemu_has_not() {
+    let script = "[[rule]]\ncommand = \"query-nothing\"\nreturn = { ok = 1 }\n";
+    let machine = machine();
+    for mode in ["free-reads", "strict"] {
+        let mock = Mock::scripted(script, &[&machine, "--mode", mode]);
+        let mut client = mock.client();
+        assert_eq!(client.ask("query-nothing", json!({})), json!({"ok": 1}));
+        let unknown = client.ask("query-other", json!({}));
+        assert_eq!(unknown, "The command query-other has not been found");
+        drop(client);
+        let (_, text) = mock.end();
+        assert!(!text.contains("query-nothing"), "{text}");
+        assert!(text.contains("query-other"), "{text}");
+    }
+}
+
+#[test]
+fn events_behind_a_reply_that_takes_its_time() {
+    let script = r#"
+version = "10.0.0"
+[[rule]]
+command = "stop"
+delay-ms = 200
+return = {}
+after = [{ event = "RESUME", after-ms = 50 }, { event = "STOP" }]
+"#;
+    let mock = Mock::scripted(script, &[]);
+    let mut client = mock.client();
+    client.send(&json!({"execute": "stop"}));
+    let lines = [(); 3].map(|()| client.line());
+    assert_eq!(lines[0]["return"], json!({}));
+    assert_eq!([&lines[1]["event"], &lines[2]["event"]], ["STOP", "RESUME"]);
+    let time = |line: &serde_json::Value| {
+        let time = &line["timestamp"];
+        time["seconds"].as_f64().unwrap() + time["microseconds"].as_f64().unwrap() / 1e6
+    };
+    assert!(time(&lines[2]) - time(&lines[1]) > 0.03, "{lines:?}");
+}
+
 #[rstest]
 #[case("[[rule]]\n", "missing field `command`")]
 #[case(

@@ -85,10 +85,20 @@ fn new(parent: &Path) -> Option<String> {
     Some(path)
 }
 
+/// How old an empty folder is whose QEMU has removed its socket (11.1 does), and not one that is about to
+/// make it.
+const ABANDONED: Duration = Duration::from_secs(60);
+
 /// Removes the folders whose QEMU is gone: nobody listens there.
 fn clear(parent: &Path) {
     for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path().join(NAME);
+        let made = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = made.ok().and_then(|made| made.elapsed().ok());
+        if is_ours(&path).is_ok() && age.is_some_and(|age| age > ABANDONED) {
+            // Only one that is empty goes.
+            let _ = std::fs::remove_dir(entry.path());
+        }
         let refused = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
         if is_ours(&path).is_ok() && knock(&path).is_err_and(refused) {
             let _ = std::fs::remove_file(&path);
@@ -171,6 +181,17 @@ mod tests {
         drop(listener);
         clear(parent.path());
         assert!(!folder.exists());
+        let path = new(parent.path()).unwrap();
+        let folder = Path::new(&path).parent().unwrap();
+        clear(parent.path());
+        assert!(folder.exists(), "its QEMU is about to make the socket");
+        let long_ago = std::time::SystemTime::now() - 2 * ABANDONED;
+        std::fs::File::open(folder)
+            .unwrap()
+            .set_modified(long_ago)
+            .unwrap();
+        clear(parent.path());
+        assert!(!folder.exists(), "its QEMU has removed the socket");
         let path = new(parent.path()).unwrap();
         Private.forget(&path);
         assert!(!Path::new(&path).parent().unwrap().exists());

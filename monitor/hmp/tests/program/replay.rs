@@ -2,6 +2,7 @@
 //! `hmp --replay` on the recording that README shows; and on libvirt's recordings of QEMUs that are not here: a small one of ours, and,
 //! where `HMP_TEST_REPLIES` names their folder, the real `caps_*.replies` files.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use rstest::rstest;
@@ -227,6 +228,39 @@ fn a_newcomer_is_answered(#[values("7.2", "10.0", "11.1")] release: &str) {
         let at = rest.find(part);
         rest = &rest[at.unwrap_or_else(|| panic!("{line}: no {part} in {rest}")) + part.len()..];
     }
+}
+
+/// The recording of a client that did not ask for the target, which the description of the machine names.
+#[test]
+fn a_recording_of_a_client_that_knew_the_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recordings/10.0-x86_64-q35");
+    fs::copy(
+        from.join("machine.toml"),
+        folder.path().join("machine.toml"),
+    )
+    .unwrap();
+    let recorded = fs::read_to_string(from.join("first.qmp")).unwrap();
+    let mut lines = recorded.lines();
+    let mut kept = String::new();
+    while let Some(line) = lines.next() {
+        if line.starts_with(r#"{"request":{"execute":"query-target"}"#) {
+            // Its reply.
+            lines.next();
+        } else {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    assert!(kept.len() < recorded.len());
+    fs::write(folder.path().join("main.qmp"), kept).unwrap();
+    let ran =
+        run(hmp()
+            .arg("--replay")
+            .arg(folder.path())
+            .args(["-c", "info block", "-c", "stop"]));
+    assert!(ran.stdout.starts_with("disk0 ("), "{ran:?}");
+    assert!(!ran.stdout.contains("initialization"), "{ran:?}");
 }
 
 /// Lines that nobody ran when the recording was made: one plain sentence each, without JSON.
