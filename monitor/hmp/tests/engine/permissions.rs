@@ -54,7 +54,7 @@ impl Qmp for Refusing {
     }
 }
 
-/// A QEMU about which one fact is this.
+/// A QEMU about which one fact is this: what a command answers, or a property.
 struct With {
     command: &'static str,
     answer: Value,
@@ -64,7 +64,8 @@ struct With {
 impl Qmp for With {
     fn execute<'a>(&'a self, command: &'a str, arguments: Value) -> BoxFuture<'a, QmpResult> {
         let path = &arguments["path"];
-        if command == self.command && (path.is_null() || path == "/machine/peripheral") {
+        let asked = command == self.command && (path.is_null() || path == "/machine/peripheral");
+        if asked || arguments["property"] == self.command {
             let answer = self.answer.clone();
             return Box::pin(async { Ok(answer) });
         }
@@ -112,6 +113,38 @@ async fn guards(#[case] command: &'static str, #[case] answer: Value, #[case] re
         let asked = qmp.qemu.0.lock().unwrap();
         let sent = ["xen-save-devices-state", "add-fd", "getfd"];
         assert!(!asked.iter().any(|command| sent.contains(&command.as_str())));
+    }
+}
+
+/// Where the built-in would freeze the VM, our own function comes first, whatever more is allowed.
+#[rstest]
+#[case(Risk::Safe, false)]
+#[case(Risk::Pausing, true)]
+#[case(Risk::Risky, true)]
+#[tokio::test]
+async fn the_builtin_that_freezes_the_vm(#[case] allow: Risk, #[case] runs: bool) {
+    let qmp = Arc::new(With {
+        command: "la57",
+        answer: json!(true),
+        qemu: Refusing::default(),
+    });
+    let builder = Monitor::builder(qmp.clone()).host(Arc::new(Unattended));
+    let mut monitor = builder.allow(allow).build_with(caps(v(10, 0)));
+    let mut text = String::new();
+    let ran = monitor.run_line("info mem", &mut text).await;
+    let asked = qmp.qemu.0.lock().unwrap();
+    let place = |name: &str| asked.iter().position(|command| command == name);
+    assert_eq!(place("dump-guest-memory").is_some(), runs, "{asked:?}");
+    // With a permission to risk it, only where ours can't: this QEMU refuses what it needs.
+    let builtin = place("human-monitor-command");
+    assert_eq!(builtin.is_some(), allow == Risk::Risky, "{asked:?}");
+    assert!(builtin.is_none() || place("dump-guest-memory") < builtin);
+    if !runs {
+        assert_eq!(ran.refusal.unwrap().word(), "hazard");
+        assert!(
+            text.ends_with("; hmp's own needs --allow pausing\n"),
+            "{text}"
+        );
     }
 }
 
