@@ -106,7 +106,7 @@ fn check(file: &Path, version: &str, kvm: &str, capability: &str) {
 fn a_recording_of_libvirts() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("caps_8.1.50_x86_64.replies");
-    std::fs::write(&file, SAMPLE).unwrap();
+    fs::write(&file, SAMPLE).unwrap();
     check(&file, "8.1.50v8.1.0-9\n", "disabled", "events: on");
 }
 
@@ -117,7 +117,7 @@ fn libvirts_own_files() {
         return;
     };
     let mut checked = 0;
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(folder).unwrap() {
         let file = entry.unwrap().path();
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         let Some(version) = name
@@ -130,7 +130,7 @@ fn libvirts_own_files() {
         };
         // A file named after a release may come from a snapshot before it.
         let major = version.split('.').next().unwrap();
-        let text = std::fs::read_to_string(&file).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
         let kvm = if text.contains(r#""present": true"#) {
             "enabled"
         } else {
@@ -302,7 +302,7 @@ fn a_session_says_what_it_has_not(#[case] line: &str, #[case] begins: &str) {
 
 fn demo(line: &str) -> Ran {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let readme = std::fs::read_to_string(format!("{root}/README.md")).unwrap();
+    let readme = fs::read_to_string(format!("{root}/README.md")).unwrap();
     let (_, command) = readme.split_once("-- --replay ").unwrap();
     let recording = command.split_whitespace().next().unwrap();
     let mut command = hmp();
