@@ -275,6 +275,26 @@ fn what_may_lose_something_is_asked_about() {
 }
 
 #[test]
+fn a_snapshot_that_is_replaced_is_asked_about() {
+    let nodes = json!([{"image": {"snapshots": [{"name": "a", "id": "7", "vm-state-size": 1}]}}]);
+    let mock = Mock::start_with(|mock| mock.command("query-named-block-nodes", nodes));
+    let mut screen = Screen::start(&mock, &["--confirm"]);
+    screen.types("savevm a\r");
+    screen.is_at("the snapshot a is replaced. Do it? (y/N)");
+    screen.types("n\r");
+    screen.shows("hmp: not done");
+    for other in ["savevm b", "savevm 7"] {
+        let rows = screen.runs(other);
+        assert!(!rows.join("").contains("replaced"), "{rows:?}");
+    }
+    drop(screen);
+    // Without the option nothing is asked.
+    let mut screen = Screen::start(&mock, &[]);
+    let rows = screen.runs("savevm a");
+    assert!(!rows.join("").contains("replaced"), "{rows:?}");
+}
+
+#[test]
 fn what_qmp_may_lose_is_asked_about_too() {
     let mock = Mock::start();
     let mut screen = Screen::start(&mock, &["--confirm"]);

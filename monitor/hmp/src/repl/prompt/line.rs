@@ -28,7 +28,7 @@ use crate::repl::own::pages::{self, Own};
 use crate::repl::own::{depth, qmp};
 use crate::repl::prompt::connect::{NO_VM, not_run};
 use crate::repl::prompt::long::{GLANCE, Long};
-use crate::repl::prompt::moved::Moved;
+use crate::repl::prompt::moved::{self, Moved};
 use crate::repl::prompt::state::{After, Prompt};
 use crate::repl::screen::say;
 use crate::repl::worker::Next;
@@ -344,7 +344,17 @@ impl Prompt<'_> {
 
     /// Asks about a line that may lose something, where that is wanted.
     async fn confirmed(&mut self, line: &str) -> bool {
-        let Some(loss) = self.loss(line).filter(|_| self.settings.confirm) else {
+        if !self.settings.confirm {
+            return true;
+        }
+        let loss = match self.loss(line) {
+            Some(loss) => Some(loss.to_owned()),
+            None => {
+                let decision = self.worker.monitor.explain(line);
+                moved::replaced(&decision, &self.worker.client).await
+            }
+        };
+        let Some(loss) = loss else {
             return true;
         };
         let question = format!("{loss}. Do it? (y/N) ");

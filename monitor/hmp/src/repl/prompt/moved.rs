@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use hmp_engine::engine::Decision;
 use hmp_engine::qmp::Qmp;
+use hmp_engine::qmp::quote::quote;
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
@@ -96,17 +97,37 @@ async fn memory(client: &Client) -> Option<u64> {
     size("base-memory")?.checked_add(size("plugged-memory").unwrap_or(0))
 }
 
+/// The snapshot that a line of `savevm` would replace, where QEMU says at once that there is one.
+pub(super) async fn replaced(decision: &Decision, client: &Client) -> Option<String> {
+    let arguments = decision.arguments.as_ref();
+    let arguments = arguments.filter(|_| decision.command.as_deref() == Some("savevm"))?;
+    let name = arguments.get("name")?;
+    let found = snapshots(client, name).await?;
+    // Not by its number (`save_snapshot` of QEMU's migration/savevm.c).
+    let named = found.iter().any(|one| one.get("name") == Some(name));
+    named.then_some(())?;
+    Some(format!(
+        "the snapshot {} is replaced",
+        quote(name.as_str()?)
+    ))
+}
+
 /// How much state a snapshot holds.
 async fn state(client: &Client, arguments: &Map<String, Value>) -> Option<u64> {
-    let name = arguments.get("name")?;
+    let named = snapshots(client, arguments.get("name")?).await?;
+    let mut sizes = named.iter().map(|one| one.get("vm-state-size")?.as_u64());
+    sizes.find_map(|size| size).filter(|size| *size > 0)
+}
+
+/// The snapshots of this name or number.
+async fn snapshots(client: &Client, name: &Value) -> Option<Vec<Value>> {
     let nodes = ask(client, "query-named-block-nodes", json!({"flat": true})).await?;
     let snapshots = nodes.as_array()?.iter().filter_map(|node| {
         let snapshots = node.get("image")?.get("snapshots")?;
         snapshots.as_array()
     });
-    let mut named = snapshots
+    let named = snapshots
         .flatten()
         .filter(|one| one.get("name") == Some(name) || one.get("id") == Some(name));
-    let size = named.find_map(|one| one.get("vm-state-size")?.as_u64());
-    size.filter(|size| *size > 0)
+    Some(named.cloned().collect())
 }
