@@ -84,3 +84,27 @@ async fn types_of_cpus(#[case] arch: &str, #[case] listed_here: bool) {
     };
     assert_eq!(listed(mock, "device_add some").await, expected);
 }
+
+/// The built-in stops at 256 candidates; people are told how many there are.
+#[tokio::test]
+async fn more_than_the_built_in_lists() {
+    let types = |arguments: &Value| {
+        let count = match arguments["implements"].as_str().unwrap() {
+            "device" => 300,
+            _ => 0,
+        };
+        let names = (0..count).map(|number| json!({"name": format!("some-{number}")}));
+        Answer::from(Value::Array(names.collect()))
+    };
+    let mock = MockQmp::scripted()
+        .command("query-target", json!({"arch": "x86_64"}))
+        .command("device_add", json!({}))
+        .command("device-list-properties", json!([]))
+        .command_with("qom-list-types", types);
+    let (_server, mut monitor) = on_mock(mock).await;
+    let line = "device_add some";
+    let listed = monitor.complete(line, line.len()).await.candidates;
+    assert_eq!(listed.len(), 256);
+    let offered = monitor.completer().offers(line).await.items;
+    assert_eq!(offered.len(), 300);
+}

@@ -41,6 +41,11 @@ const MAX_CANDIDATES: usize = 256;
 
 /// Completes `text`, the line left of the cursor.
 pub async fn complete(text: &str, rows: &Rows, source: Source<'_>) -> Completion {
+    of_all(text, rows, source, MAX_CANDIDATES).await
+}
+
+/// The same, with so many candidates at most.
+pub(super) async fn of_all(text: &str, rows: &Rows, source: Source<'_>, most: usize) -> Completion {
     let Source { caps, builtin, qmp } = source;
     let qmp = &Watched {
         qmp,
@@ -72,7 +77,7 @@ pub async fn complete(text: &str, rows: &Rows, source: Source<'_>) -> Completion
     let pattern = matches!(comp, Wanted::Argument(Comp::TraceEvent));
     let mut found = BTreeSet::new();
     for candidate in candidates {
-        if found.len() == MAX_CANDIDATES {
+        if found.len() == most {
             break;
         }
         if pattern || candidate.starts_with(typed) {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Which Arm CPUs with instructions of 32 bits there are, as far as their tables differ.
 
-/// What QEMU emulates of a CPU, by the beginning of its type (target/arm/tcg/cpu32.c and cpu-v7m.c of
-/// 10.0).
+/// What QEMU emulates of a CPU, by the beginning of its type (target/arm/tcg/cpu32.c of 10.0).
 pub(super) const KINDS: &[(&str, Kind)] = &[
     ("arm926", Kind::FIFTH),
     ("arm1026", Kind::FIFTH),

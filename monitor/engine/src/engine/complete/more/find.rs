@@ -2,7 +2,7 @@
 //! From a line to its candidates.
 
 use crate::command::rows::Rows;
-use crate::engine::complete::base::{Completion, complete};
+use crate::engine::complete::base::{Completion, of_all};
 use crate::engine::complete::more::item::{Offers, Place};
 use crate::engine::complete::more::{about, options, places};
 use crate::engine::complete::source::Source;
@@ -16,7 +16,8 @@ pub async fn offers(text: &str, rows: &Rows, source: Source<'_>) -> Offers {
             start: text.len(),
             ..Completion::default()
         },
-        false => complete(text, rows, source).await,
+        // All of them: what is not shown is counted.
+        false => of_all(text, rows, source, usize::MAX).await,
     };
     if !base.candidates.is_empty() {
         let words = base.candidates;
