@@ -42,6 +42,7 @@ pub const HAZARDS: &[Hazard] = &[
         since: v(11, 0), // 11.0, seen: on 11.1.3; 10.2 is without
         harm: "aborts this QEMU",
         seen: "11.1.3, x86_64 and aarch64, every virtio device tried: assertion in visit_start_struct",
+        is: is!(is_virtio_device),
         ..HAZARD
     },
     // Text consoles lost their device.

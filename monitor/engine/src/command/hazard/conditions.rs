@@ -67,6 +67,15 @@ pub fn uses_dirty_log(args: &Map<String, Value>, _: Version) -> bool {
     ring != bitmap && fits && period
 }
 
+/// Whether a path leads to a virtio device: each has this property, and nothing else has (`virtio_properties`
+/// of QEMU's hw/virtio/virtio.c).
+pub async fn is_virtio_device(qmp: &dyn Qmp, _: &Caps, args: &Map<String, Value>) -> bool {
+    let list = json!({"path": text(args, "path")});
+    let list = qmp.execute("qom-list", list).await.unwrap_or_default();
+    let mut all = list.as_array().into_iter().flatten();
+    all.any(|property| property["name"] == "use-started")
+}
+
 /// Whether a VNC server shows a text console: then it has no display device to name.
 pub async fn vnc_shows_text(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
     let server = qmp.execute("query-vnc", Value::Null).await;
