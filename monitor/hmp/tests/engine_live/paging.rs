@@ -252,6 +252,15 @@ async fn where_the_builtin_has_nothing_to_say() {
             continue;
         }
         let (_qemu, client) = in_mode(&program, code, &["-cpu", "max"]).await;
+        // One that does not use the five levels that its CPU has is the built-in's.
+        let other = MODES.iter().find(|(mode, _)| *mode == "long").unwrap();
+        let (_other, plain) = in_mode(&program, other.1, &["-cpu", "max"]).await;
+        let theirs = builtin(&plain, "info mem", None).await;
+        let mut text = String::new();
+        let builder = Monitor::builder(Arc::new(plain.clone())).host(Arc::new(Unattended));
+        let mut monitor = builder.build().await.unwrap();
+        let ran = run(&mut monitor, "info mem", &mut text).await;
+        assert_eq!(text, theirs, "{name}: {ran:?}");
         let allowed = [Risk::Safe, Risk::Pausing, Risk::Risky];
         for (allow, answered) in allowed.into_iter().zip([false, true, true]) {
             let builder = Monitor::builder(Arc::new(client.clone())).host(Arc::new(Unattended));

@@ -10,6 +10,7 @@ use crate::format::sign::Sign as _;
 use crate::grammar::secret::is_secret;
 use crate::grammar::{keyval, number, qjson, size};
 use crate::guest::{per_cpu, segments};
+use crate::qemu::builtin;
 use crate::qemu::caps::Caps;
 use crate::qmp::version::{Version, v};
 use crate::qmp::{Qmp, QmpError};
@@ -562,6 +563,9 @@ pub async fn nvme_without_namespace(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Val
     empty && !namespaces
 }
 
+/// The bit of CR4 for tables of five levels.
+const CR4_LA57: u64 = 1 << 12;
+
 pub async fn cpu_has_la57(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
     let Ok(Value::Array(cpus)) = qmp.execute("query-cpus-fast", Value::Null).await else {
         return false;
@@ -570,7 +574,18 @@ pub async fn cpu_has_la57(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bo
         return false;
     };
     let get = json!({"path": path, "property": "la57"});
-    matches!(qmp.execute("qom-get", get).await, Ok(Value::Bool(true)))
+    if !matches!(qmp.execute("qom-get", get).await, Ok(Value::Bool(true))) {
+        return false;
+    }
+    // The built-in, whose way this is, says which CPUs use it; where it does not, they may.
+    let text = builtin::answer(qmp, "info registers -a", None).await;
+    let text = text.unwrap_or_default();
+    let mut values = text.split("CR4=").skip(1).map(|rest| {
+        let digits = rest.split(|c: char| !c.is_ascii_hexdigit()).next();
+        u64::from_str_radix(digits.unwrap_or_default(), 16).ok()
+    });
+    let known = text.contains("CR4=");
+    !known || values.any(|value| value.is_none_or(|value| value & CR4_LA57 != 0))
 }
 
 pub async fn has_non_migratable_device(qmp: &dyn Qmp, _: &Caps, _: &Map<String, Value>) -> bool {
