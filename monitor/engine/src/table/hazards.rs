@@ -163,8 +163,7 @@ pub const HAZARDS: &[Hazard] = &[
     },
     Hazard {
         at: &[At::Line("info mem")],
-        harm: "freezes the VM for half a minute and prints garbage where the guest uses 5-level paging, \
-               which its CPU allows",
+        harm: "freezes the VM for half a minute and prints garbage, for the guest uses 5-level paging",
         seen: "7.2.22, 10.0.2, 11.1.3: the built-in reads page 0 as tables when CR4.LA57 is set",
         certain: false,
         builtin: true,
