@@ -21,7 +21,10 @@ fn is_secret(name: &str) -> bool {
         "keysecret-data",
         "tls-psk",
     ];
-    name == "secret" || parts.iter().any(|part| name.contains(part)) && !name.ends_with("-secret")
+    // A website's (`BlockdevOptionsCurlHttp` of qapi/block-core.json); those of l2tpv3 are numbers.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    matches!(last, "secret" | "cookie")
+        || parts.iter().any(|part| name.contains(part)) && !name.ends_with("-secret")
 }
 
 /// Whether a property of this name may hold a secret: that of an object `secret` is called `data`.
@@ -433,6 +436,10 @@ mod tests {
     #[case("object_add {'qom-type':'secret','data':'x'", "object_add (scrubbed)")]
     #[case("device_add y,password=x", "device_add y,password=(scrubbed)")]
     #[case(
+        "drive_add 0 file.driver=https,file.cookie=x",
+        "drive_add 0 file.driver=https,file.cookie=(scrubbed)"
+    )]
+    #[case(
         "drive_add 0 file.driver=ssh,file.password=x",
         "drive_add 0 file.driver=ssh,file.password=(scrubbed)"
     )]
@@ -456,6 +463,8 @@ mod tests {
     #[case("change cd0 /tmp/x")]
     #[case("info status")]
     #[case("drive_add 0 file=x,password-secret=s0")]
+    #[case("drive_add 0 file.driver=https,file.cookie-secret=s0")]
+    #[case("netdev_add l2tpv3,id=x,rxcookie=5")]
     #[case("object_add {\"qom-type\":\"iothread\",  \"id\":\"i\"}")]
     #[case("object_add {\"qom-type\":")]
     #[case("migrate tcp:[::1]:4444")]
@@ -472,6 +481,7 @@ mod tests {
     #[case("object-add", json!({"qom-type": "secret", "id": "s", "data": "x"}))]
     #[case("object-add", json!({"qom-type": "secret", "id": "s", "props": {"data": "x"}}))]
     #[case("blockdev-add", json!({"driver": "ssh", "file": {"password": "x"}}))]
+    #[case("blockdev-add", json!({"driver": "https", "url": "https://h/y", "cookie": "x"}))]
     #[case("blockdev-add", json!({"driver": "https", "url": "https://u:x@h/y"}))]
     #[case("qom-set", json!({"path": "/objects/s", "property": "data", "value": "x"}))]
     #[case("sev-inject-launch-secret", json!({"packet-header": "h", "secret": "x"}))]

@@ -6,5 +6,6 @@
 #[must_use]
 pub fn is_secret(name: &str) -> bool {
     let parts = ["passw", "passphrase", "secret", "private-key"];
-    parts.iter().any(|part| name.contains(part)) && !name.ends_with("-secret")
+    let holds = name == "cookie" || name.ends_with(".cookie");
+    holds || parts.iter().any(|part| name.contains(part)) && !name.ends_with("-secret")
 }
