@@ -21,6 +21,10 @@ use crate::live::side::Theirs;
 use crate::live::vm::{Vm, VmError, in_dir};
 use crate::live::{answers, engine};
 
+/// Bytes that are kept of a file that QEMU wrote: of dumps and lists of all memory the beginning is
+/// enough.
+const KEPT: usize = 128 << 10;
+
 /// Commands whose answers are help sentences of QEMU's, or the lines that were typed, which a replay
 /// does not know.
 const LEFT_OUT: &[&str] = &["help", "info", "info history"];
@@ -70,6 +74,7 @@ pub async fn record(case: &Case, program: &Program, out: &Path) -> Result<PathBu
     let failed = |e: &dyn std::fmt::Display| VmError::Failed(e.to_string());
     let mut recorder =
         Recorder::create(out.join(&name), machine, &case.name).map_err(|e| failed(&e))?;
+    recorder.keep_content(KEPT);
     recorder.note(&format!("arguments: {}", case.args.join(" ")));
     if let Ok(schema) = ours.aux.execute("query-qmp-schema", Value::Null).await {
         recorder
