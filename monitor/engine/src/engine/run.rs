@@ -138,35 +138,21 @@ impl Monitor {
         if let (Some(text), None) = (&decision.error, &decision.plan) {
             return Ok(fail(out, text));
         }
-        let danger = self.danger(&decision.hazards, decision).await?;
-        let builtins = match danger {
-            None => self.danger_of_builtin(decision).await?,
-            Some(_) => None,
-        };
-        if let Some(met) = danger.or(builtins) {
-            let own = decision.row.filter(|_| met.hazard.builtin);
-            let own = own.and_then(|row| Some((row, route::own(row, &self.caps, self.policy)?)));
-            if let Some((row, (route, run))) = own {
-                let args = decision.arguments.clone().unwrap_or_default();
-                let (result, _) = self.run_over(None, (row, run), args, ran, out).await;
-                if !matches!(result, Err(CmdError::Unavailable(_))) {
-                    return self.conclude(row, &route, result, ran, out);
-                }
+        if let Some(met) = self.danger(&decision.hazards, decision).await? {
+            if let Some(outcome) = self.instead(&met, decision, ran, out).await {
+                return outcome;
             }
-            if builtins.is_none() {
-                let allowed = Policy {
-                    allow: Risk::Risky,
-                    ..self.policy
-                };
-                let row = decision.row.filter(|_| met.hazard.builtin);
-                let needed = row.and_then(|row| route::own(row, &self.caps, allowed));
-                let needed = needed.filter(|(route, _)| route.risk > self.policy.allow);
-                ran.refusal = Some(Refusal::Hazard(met));
-                let text = match needed {
-                    Some((route, _)) => met.needing(route.risk),
-                    None => met.to_string(),
-                };
-                return Ok(fail(out, &format!("{text}\n")));
+            ran.refusal = Some(Refusal::Hazard(met));
+            let needed = self.own_of(&met, decision).map(|(_, route, _)| route.risk);
+            let text = match needed.filter(|risk| *risk > self.policy.allow) {
+                Some(risk) => met.needing(risk),
+                None => met.to_string(),
+            };
+            return Ok(fail(out, &format!("{text}\n")));
+        }
+        if let Some(met) = self.danger_of_builtin(decision).await? {
+            if let Some(outcome) = self.instead(&met, decision, ran, out).await {
+                return outcome;
             }
         }
         match (&decision.plan, decision.row) {
@@ -186,6 +172,35 @@ impl Monitor {
                 Ok(fail(out, decision.error.as_deref().unwrap_or_default()))
             }
             _ => Ok(Outcome::Done),
+        }
+    }
+
+    /// Our own function for a line that the built-in monitor is harmed by, whatever is allowed.
+    fn own_of(&self, met: &Met, decision: &Decision) -> Option<(&'static Command, Route, Run)> {
+        let row = decision.row.filter(|_| met.hazard.builtin)?;
+        let any = Policy {
+            allow: Risk::Risky,
+            ..self.policy
+        };
+        let (route, run) = route::own(row, &self.caps, any)?;
+        Some((row, route, run))
+    }
+
+    /// Runs it, where that is allowed; none where it can't answer.
+    async fn instead(
+        &mut self,
+        met: &Met,
+        decision: &Decision,
+        ran: &mut Ran,
+        out: &mut dyn Sink,
+    ) -> Option<Result<Outcome, QmpError>> {
+        let own = self.own_of(met, decision);
+        let (row, route, run) = own.filter(|(_, route, _)| route.risk <= self.policy.allow)?;
+        let args = decision.arguments.clone().unwrap_or_default();
+        let (result, _) = self.run_over(None, (row, run), args, ran, out).await;
+        match result {
+            Err(CmdError::Unavailable(_)) => None,
+            result => Some(self.conclude(row, &route, result, ran, out)),
         }
     }
 
