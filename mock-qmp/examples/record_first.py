@@ -107,6 +107,7 @@ class Qmp:
     def looks(self, *more):
         for command in LOOKS:
             self.ask(command)
+        self.ask("query-named-block-nodes", flat=True)
         for line in ("info status", "info block", "info cpus", "info registers", "info snapshots",
                      "info migrate", "info usb", *more):
             self.ask("human-monitor-command", **{"command-line": line})
@@ -197,14 +198,31 @@ def drive(path, hmp, release):
         vm.ask("query-status")
         vm.ask(remove, id=arguments["id"])
         vm.ask(remove, id=arguments["id"])
-    vm.ask("blockdev-open-tray", id="cdrom0")
-    vm.ask("query-block")
-    vm.ask("blockdev-close-tray", id="cdrom0")
-    vm.ask("query-block")
-    vm.ask("blockdev-change-medium", id="cdrom0", filename=f"{FOLDER}/cd.iso", format="raw")
-    vm.ask("query-block")
-    vm.ask("eject", id="cdrom0", force=True)
-    vm.ask("query-block")
+    # An earlier line left the tray open.
+    for _ in range(2):
+        vm.ask("blockdev-close-tray", id="cdrom0")
+        vm.ask("query-block")
+        vm.ask("blockdev-open-tray", id="cdrom0")
+        vm.ask("query-block")
+    medium = {"driver": "raw", "node-name": "medium0",
+              "file": {"driver": "file", "filename": f"{FOLDER}/cd.iso"}}
+    for command, arguments in (
+            ("blockdev-add", medium),
+            ("blockdev-insert-medium", {"id": "cdrom0", "node-name": "medium0"}),
+            ("blockdev-close-tray", {"id": "cdrom0"}),
+            ("blockdev-open-tray", {"id": "cdrom0"}),
+            ("blockdev-remove-medium", {"id": "cdrom0"}),
+            ("blockdev-del", {"node-name": "medium0"}),
+            ("blockdev-close-tray", {"id": "cdrom0"}),
+            ("blockdev-change-medium",
+             {"id": "cdrom0", "filename": f"{FOLDER}/cd.iso", "format": "raw"}),
+            ("eject", {"id": "cdrom0", "force": True}),
+            ("blockdev-close-tray", {"id": "cdrom0"})):
+        vm.ask(command, **arguments)
+        vm.ask("query-block")
+        vm.ask("query-named-block-nodes")
+        vm.ask("query-named-block-nodes", flat=True)
+        vm.ask("human-monitor-command", **{"command-line": "info block"})
 
     # Small things.
     vm.ask("screendump", filename=f"{FOLDER}/screen.ppm")
@@ -227,8 +245,9 @@ def drive(path, hmp, release):
     vm.ask("system_wakeup")
 
     # A snapshot by a job, as QMP has it.
-    for command, job in (("snapshot-save", "save0"), ("snapshot-load", "load0"), ("snapshot-delete", "delete0")):
-        arguments = {"job-id": job, "tag": "first", "devices": [node]}
+    for command, job, tag in (("snapshot-load", "load1", "nosuch"), ("snapshot-save", "save0", "first"),
+                              ("snapshot-save", "save1", "first"), ("snapshot-load", "load0", "first"), ("snapshot-delete", "delete0", "first")):
+        arguments = {"job-id": job, "tag": tag, "devices": [node]}
         if command != "snapshot-delete":
             arguments["vmstate"] = node
         vm.events.clear()
@@ -237,6 +256,9 @@ def drive(path, hmp, release):
         vm.wait("JOB_STATUS_CHANGE", lambda data, job=job: data == {"status": "concluded", "id": job})
         vm.ask("query-jobs")
         vm.ask("query-block")
+        vm.ask("query-named-block-nodes")
+        vm.ask("query-named-block-nodes", flat=True)
+        vm.ask("human-monitor-command", **{"command-line": "info snapshots"})
         vm.ask("job-dismiss", id=job)
         vm.wait("JOB_STATUS_CHANGE", lambda data, job=job: data == {"status": "null", "id": job})
         vm.ask("query-jobs")
