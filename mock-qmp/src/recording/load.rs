@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::builtin::BuiltinLine;
 use super::error::RecordingError;
 use super::machine::{Machine, QemuVersion};
+use super::nodes::FirstNodes;
 use super::topic::{MAIN_TOPIC, Topic};
 use super::{builtin, schema_store, transcript};
 use crate::json::Value;
@@ -89,9 +90,17 @@ impl Recording {
         let Some(topic) = Topic::join(topics) else {
             return Self::load(path);
         };
+        let nodes = topic.first_nodes();
         let lines = topic.parts.iter().zip(&builtin).flat_map(|(part, lines)| {
-            lines.iter().map(|line| BuiltinLine {
+            let start = lines.iter().filter(|line| line.moment == 0);
+            let own = FirstNodes::of(start.map(|line| line.answer.as_str()));
+            let names = own.as_in(&nodes);
+            lines.iter().map(move |line| BuiltinLine {
                 moment: line.moment.saturating_add(part.moments),
+                answer: match &names {
+                    Some(names) => names.in_text(&line.answer),
+                    None => line.answer.clone(),
+                },
                 ..line.clone()
             })
         });

@@ -12,6 +12,7 @@ mod error;
 mod line;
 mod load;
 mod machine;
+mod nodes;
 mod repeats;
 mod schema_store;
 mod scrub;

@@ -12,7 +12,9 @@ use serde_json::value::RawValue;
 use super::content::Content;
 use super::error::RecordingError;
 use super::line::{FORMAT, LineText, ReplyText};
+use super::nodes::FirstNodes;
 use crate::json::{Object, Value};
+use crate::schema::changes_state;
 
 /// The topic that is meant when only a folder is named.
 pub const MAIN_TOPIC: &str = "main";
@@ -185,7 +187,9 @@ impl Topic {
         let mut joined = topics.next()?;
         let mut text = joined.text.to_string();
         let mut lines = text.lines().count();
+        let first = joined.first_nodes();
         for topic in topics {
+            let topic = topic.with_nodes_of(&first);
             let bytes = text.len();
             let moments = joined.moments.last().map_or(0, |(number, ..)| *number) + 1;
             let entries = joined.entries.len();
@@ -225,6 +229,25 @@ impl Topic {
         }
         joined.text = text.into();
         Some(joined)
+    }
+
+    /// The same machine's first nodes are called as in another session.
+    fn with_nodes_of(mut self, first: &FirstNodes) -> Self {
+        if let Some(names) = self.first_nodes().as_in(first) {
+            self.text = names.in_text(&self.text).into();
+            for entry in &mut self.entries {
+                let values = entry.arguments.values_mut();
+                values.for_each(|value| names.put_in(value));
+            }
+        }
+        self
+    }
+
+    /// The names that QEMU made up for nodes before anything changed.
+    pub(crate) fn first_nodes(&self) -> FirstNodes {
+        let looks = |entry: &&Entry| !changes_state(&entry.command, &entry.arguments);
+        let entries = self.entries.iter().take_while(looks);
+        FirstNodes::of(entries.filter_map(|entry| self.returned(entry)))
     }
 
     /// The session that a line belongs to.
@@ -288,6 +311,11 @@ impl Topic {
             ReplyBody::Error(range) => Some(&self.text[range.clone()]),
             _ => None,
         }
+    }
+
+    /// The whole text.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     pub(crate) fn slice(&self, range: &Range<usize>) -> &str {
