@@ -106,17 +106,27 @@ impl std::fmt::Display for Leftovers {
         for cause in causes {
             lines.push(cause.to_owned());
             let of_it = |one: &&Unmatched| one.cause.as_deref() == Some(cause);
-            let follow: Vec<_> = self.unmatched.iter().filter(of_it).collect();
-            let requests = if follow.len() == 1 {
-                "request"
-            } else {
-                "requests"
-            };
-            let first = follow.first().map_or("", |one| &one.request);
-            lines.push(format!(
-                "  {} {requests} follow from it, the first {first}",
-                follow.len()
-            ));
+            let (changed, follow): (Vec<_>, Vec<_>) = self
+                .unmatched
+                .iter()
+                .filter(of_it)
+                .partition(|one| !one.differences.is_empty());
+            for one in changed {
+                lines.push(format!("  request {}: {}", one.request, one.problem));
+                lines.extend(one.differences.iter().map(|one| format!("    {one}")));
+            }
+            if let Some(first) = follow.first() {
+                let requests = match follow.len() {
+                    1 => "request follows",
+                    _ => "requests follow",
+                };
+                lines.push(format!(
+                    "  {} {requests} from it, the first {}: {}",
+                    follow.len(),
+                    first.request,
+                    first.problem
+                ));
+            }
         }
         for unmatched in self.unmatched.iter().filter(|one| one.cause.is_none()) {
             lines.push(format!(

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use super::correct::correct;
 use super::key::aliases;
+use super::names::Pair;
 use super::state::{Mode, Replay, Timing};
+use super::text::Kind;
 use crate::core::{Call, Execution, Failure, Outcome};
 use crate::json::respace;
 use crate::recording::ReplyBody;
-use crate::schema::pauses;
+use crate::schema::{BUILTIN, pauses};
 
 /// Recorded waits for a reply up to this long are the recording machine's, not the command's.
 const SHORTEST_DELAY: Duration = Duration::from_millis(100);
@@ -33,20 +35,23 @@ impl Replay {
             return Execution::fail(failure);
         }
         let recorded = self.recording.topic.entries[number].arguments.clone();
-        self.names.note(&recorded, call.arguments);
+        let names = self.names.note(&recorded, call.arguments);
         let first = !std::mem::replace(&mut self.served[number], true);
         let topic = self.recording.topic.clone();
         let entry = &topic.entries[number];
         let reply_line = entry.reply.as_ref().map_or(usize::MAX, |reply| reply.line);
+        if here && self.index.opens(number) {
+            self.step_names.clone_from(&names);
+        }
         if here {
             let again = !first && pauses(&entry.command);
             if again {
                 let caused = topic.events.iter().enumerate();
                 let caused =
                     caused.filter(|(_, event)| (entry.line..reply_line).contains(&event.line));
-                execution
-                    .before
-                    .extend(caused.map(|(number, _)| self.event_text(number)));
+                for number in caused.map(|(number, _)| number) {
+                    execution.before.extend(self.send_event(number));
+                }
             }
             execution
                 .before
@@ -56,7 +61,10 @@ impl Replay {
                     .entries
                     .get(number + 1)
                     .map_or(usize::MAX, |next| next.line);
-                execution.after.extend(self.release_before(next, call.now));
+                // What is removed is gone at once: whoever looks before its event sees it no more.
+                let until = self.index.states.gone(number).unwrap_or_default();
+                let until = next.max(until);
+                execution.after.extend(self.release_before(until, call.now));
             }
         }
         let is_recorded = self.timing == Timing::Recorded;
@@ -68,13 +76,16 @@ impl Replay {
                 delay
             };
         }
-        execution.outcome = self.outcome(number);
-        let has_effect = self.index.states.has_effect(number);
-        if let Some(returned) = topic.returned(entry).filter(|_| has_effect) {
-            let mut model = self.model.clone();
-            model.answered(&entry.command, &entry.arguments, returned);
-            self.set_model(model);
+        let corrected = self.corrected(number);
+        if self.index.states.has_effect(number) {
+            // What the client is told is what is so.
+            if let Some(returned) = corrected.as_deref().or(topic.returned(entry)) {
+                let mut model = self.model.clone();
+                model.answered(&entry.command, call.arguments, &entry.arguments, returned);
+                self.set_model(model);
+            }
         }
+        execution.outcome = self.outcome(number, corrected, &names);
         if entry.command == "x-exit-preconfig"
             && !matches!(execution.outcome, Some(Outcome::ErrorText(_)))
         {
@@ -93,7 +104,7 @@ impl Replay {
         let end = self.index.steps[self.step].events.end;
         let mut events = Vec::new();
         while self.next_event < end && self.topic().events[self.next_event].line < line {
-            events.push(self.next_event());
+            events.extend(self.next_event());
             self.released_at = now;
         }
         events
@@ -129,7 +140,12 @@ impl Replay {
         path.strip_prefix(recorded).ok().map(|rest| here.join(rest))
     }
 
-    fn outcome(&mut self, number: usize) -> Option<Outcome> {
+    fn outcome(
+        &mut self,
+        number: usize,
+        corrected: Option<String>,
+        names: &[Pair],
+    ) -> Option<Outcome> {
         let topic = self.recording.topic.clone();
         let body = &topic.entries[number].reply.as_ref()?.body;
         let range = match body {
@@ -143,15 +159,17 @@ impl Replay {
             ReplyBody::Success(range) | ReplyBody::Error(range) => range,
         };
         let text = topic.slice(range);
-        if let Some(corrected) = self.corrected(number, body, text) {
-            return Some(Outcome::Text(spaced(&self.names.as_sent(&corrected))));
-        }
-        let shared = if self.names.is_empty() {
-            self.replies[number]
+        let kind = match body {
+            ReplyBody::Error(_) => Kind::Error,
+            _ if topic.entries[number].command == BUILTIN || text.starts_with(PROSE) => Kind::Prose,
+            _ => Kind::Data,
+        };
+        let shared = match corrected {
+            Some(text) => spaced(&self.as_sent(&text, kind, names)),
+            None if self.names.is_empty() => self.replies[number]
                 .get_or_insert_with(|| spaced(text))
-                .clone()
-        } else {
-            spaced(&self.names.as_sent(text))
+                .clone(),
+            None => spaced(&self.as_sent(text, kind, names)),
         };
         Some(match body {
             ReplyBody::Error(_) => Outcome::ErrorText(shared),
@@ -161,19 +179,38 @@ impl Replay {
 }
 
 impl Replay {
-    /// An answer of another state as it is in this one, where events say that it differs.
-    fn corrected(&self, number: usize, body: &ReplyBody, text: &str) -> Option<String> {
+    /// An answer of another state as it is in this one, where events and answers say that it
+    /// differs.
+    fn corrected(&self, number: usize) -> Option<String> {
         let then = self.index.states.before(number);
-        if self.mode == Mode::Strict
-            || self.model_number == Some(then)
-            || !matches!(body, ReplyBody::Success(_))
-        {
+        let is_same = self.model_number == Some(then) && self.names.is_empty();
+        if self.mode == Mode::Strict || is_same {
             return None;
         }
-        let then = self.index.states.model(then);
-        correct(&self.entry(number).command, text, then, &self.model)
+        let topic = self.topic();
+        let entry = &topic.entries[number];
+        let given = |number: usize| {
+            let returned = topic.returned(&topic.entries[number])?;
+            let then = self.index.states.model(self.index.states.before(number));
+            Some((returned, then))
+        };
+        let key = self.index.ignored.key(&entry.command, &entry.arguments);
+        // The nearest first.
+        let mut others: Vec<usize> = self.index.candidates(&key).to_vec();
+        others.sort_by_key(|&other| other.abs_diff(number));
+        let others: Vec<_> = others.into_iter().filter_map(given).collect();
+        correct(
+            &entry.command,
+            &entry.arguments,
+            given(number)?,
+            &self.model,
+            &others,
+        )
     }
 }
+
+/// How an answer begins that is text for people (`HumanReadableText`).
+const PROSE: &str = "{\"human-readable-text\"";
 
 pub(super) fn spaced(text: &str) -> Arc<[u8]> {
     let mut out = Vec::new();

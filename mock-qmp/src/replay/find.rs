@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::relations::TRAY_COMMANDS;
 use super::state::{Mode, Replay};
 use crate::json::Object;
 use crate::schema::changes_state;
@@ -29,11 +30,15 @@ fn enter(entry: usize) -> Found {
 }
 
 impl Replay {
-    pub(super) fn find(&self, command: &str, arguments: &Object) -> Option<Found> {
+    /// `arguments` have the recorded names, `sent` those of the client.
+    pub(super) fn find(&self, command: &str, arguments: &Object, sent: &Object) -> Option<Found> {
         let key = self.index.ignored.key(command, arguments);
         let candidates = self.index.candidates(&key);
         match changes_state(command, arguments) {
-            true => self.find_change(candidates).map(enter),
+            true => {
+                let possible = self.is_possible(command, sent, arguments);
+                self.find_change(command, candidates, possible).map(enter)
+            }
             false => self.find_look(candidates, arguments),
         }
     }
@@ -68,13 +73,44 @@ impl Replay {
 
     /// A change: the next that is recorded in this session. If one is not strict, one that was
     /// recorded in the present state comes first, also of before or of another session.
-    fn find_change(&self, candidates: &[usize]) -> Option<usize> {
+    ///
+    /// What is possible, and succeeded at some time, does not fail; nor the other way round.
+    fn find_change(
+        &self,
+        command: &str,
+        candidates: &[usize],
+        possible: Option<bool>,
+    ) -> Option<usize> {
         let step = |entry: usize| self.index.step_of[entry];
         let here = self.steps_here();
-        let openers = || {
-            let all = candidates.iter().copied();
-            all.filter(|&entry| self.index.opens(entry))
+        let all: Vec<usize> = candidates
+            .iter()
+            .copied()
+            .filter(|&entry| self.index.opens(entry))
+            .collect();
+        let fits = |entry: &usize| {
+            let succeeded = self.index.states.succeeded(*entry);
+            possible.is_none_or(|possible| possible == succeeded)
         };
+        let mut fitting: Vec<usize> = all.iter().copied().filter(fits).collect();
+        if fitting
+            .iter()
+            .any(|&entry| self.index.states.is_whole(entry))
+        {
+            fitting.retain(|&entry| self.index.states.is_whole(entry));
+        }
+        // What a tray does depends on whether it is open.
+        let states = &self.index.states;
+        let same_trays =
+            |entry: &usize| states.model(states.before(*entry)).trays == self.model.trays;
+        if TRAY_COMMANDS.contains(&command) && fitting.iter().any(same_trays) {
+            fitting.retain(same_trays);
+        }
+        let all = match self.mode == Mode::Strict || fitting.is_empty() {
+            true => all,
+            false => fitting,
+        };
+        let openers = || all.iter().copied();
         let later =
             || openers().filter(|&entry| here.contains(&step(entry)) && step(entry) > self.step);
         let elsewhere = || openers().filter(|&entry| !here.contains(&step(entry)));

@@ -4,6 +4,8 @@
 use std::str::FromStr;
 
 use super::key::role_key;
+use super::lines::named;
+use super::relations::RELATIONS;
 use crate::core::Difference;
 use crate::json::{Object, Value};
 use crate::schema::BUILTIN;
@@ -45,18 +47,11 @@ impl FromStr for IgnoredMember {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ignored {
     members: Vec<IgnoredMember>,
-    /// Whether names of block nodes that QEMU made up make no difference: sessions that are played
-    /// as one machine have others each.
-    nodes: bool,
 }
 
 impl Ignored {
     pub(super) fn add(&mut self, member: IgnoredMember) {
         self.members.push(member);
-    }
-
-    pub(super) fn made_up_nodes(&mut self) {
-        self.nodes = true;
     }
 
     /// What two requests have in common that are the same.
@@ -68,24 +63,42 @@ impl Ignored {
         let members: Vec<_> = self.members.iter().filter(concerned).collect();
         // Without it, the built-in monitor takes CPU 0 (`qmp_human_monitor_command`).
         let names_first = command == BUILTIN && arguments.get("cpu-index") == Some(&Value::Int(0));
-        if members.is_empty() && !self.nodes && !names_first {
+        let is_line = command == BUILTIN && !self.members.is_empty();
+        if members.is_empty() && !names_first && !is_line {
             return role_key(command, arguments);
         }
         let mut arguments = arguments.clone();
         if names_first {
             arguments.shift_remove("cpu-index");
         }
-        if self.nodes {
-            arguments.values_mut().for_each(without_made_up_node);
-        }
         for member in members {
             blank(&mut arguments, &member.path);
+        }
+        if command == BUILTIN {
+            self.blank_line(&mut arguments);
         }
         role_key(command, &arguments)
     }
 }
 
 impl Ignored {
+    /// Leaves out the name in a line of the built-in monitor where that of the command does not
+    /// matter.
+    fn blank_line(&self, arguments: &mut Object) {
+        let Some(Value::String(line)) = arguments.get_mut("command-line") else {
+            return;
+        };
+        let Some((command, name)) = named(line) else {
+            return;
+        };
+        let of_command = |member: &IgnoredMember| member.command.as_deref() == Some(command);
+        let is_name = |member: &IgnoredMember| names_thing(command, &member.path);
+        let mut members = self.members.iter();
+        if members.any(|member| of_command(member) && is_name(member)) {
+            line.replace_range(name, "*");
+        }
+    }
+
     /// Whether a difference is one that makes two requests different.
     pub(super) fn matters(&self, command: &str, difference: &Difference) -> bool {
         let (Some(sent), Some(recorded)) = (&difference.sent, &difference.recorded) else {
@@ -111,13 +124,10 @@ impl Ignored {
     }
 }
 
-/// QEMU makes up `#block` and a number (`id_generate`).
-fn without_made_up_node(value: &mut Value) {
-    match value {
-        Value::String(text) if text.starts_with("#block") => *value = Value::Null,
-        Value::Array(elements) => elements.iter_mut().for_each(without_made_up_node),
-        _ => {}
-    }
+/// Whether a member of a command names what it adds.
+fn names_thing(command: &str, path: &[String]) -> bool {
+    let mut rows = RELATIONS.iter().flat_map(|relation| relation.add);
+    rows.any(|(add, member)| *add == command && path.iter().eq([member]))
 }
 
 fn blank(members: &mut Object, path: &[String]) {
@@ -137,18 +147,20 @@ mod tests {
 
     use super::*;
 
+    fn key_of(ignored: &Ignored, command: &str, arguments: serde_json::Value) -> String {
+        let Value::Object(arguments) = Value::from(arguments) else {
+            panic!()
+        };
+        ignored.key(command, &arguments)
+    }
+
     #[test]
     fn what_is_ignored_makes_no_difference() {
         let mut ignored = Ignored::default();
         for text in ["blockdev-add.node-name", "*.opts.mac"] {
             ignored.add(text.parse().unwrap());
         }
-        let key = |command: &str, arguments: serde_json::Value| {
-            let Value::Object(arguments) = Value::from(arguments) else {
-                panic!()
-            };
-            ignored.key(command, &arguments)
-        };
+        let key = |command: &str, arguments| key_of(&ignored, command, arguments);
         let node = |name: &str| json!({"node-name": name, "driver": "null-co"});
         assert_eq!(
             key("blockdev-add", node("a")),
@@ -169,6 +181,11 @@ mod tests {
         };
         assert_eq!(line(json!(0)), line(json!(null)));
         assert_ne!(line(json!(1)), line(json!(null)));
+        ignored.add("device_add.id".parse().unwrap());
+        let line = |line: &str| key_of(&ignored, BUILTIN, json!({"command-line": line}));
+        assert_eq!(line("device_add x,id=a"), line("device_add x,id=b"));
+        assert_ne!(line("device_add x,id=a"), line("device_add y,id=a"));
+        assert_ne!(line("device_del a"), line("device_del b"));
         for text in ["", "blockdev-add", "blockdev-add.", ".x", "a..b"] {
             assert!(text.parse::<IgnoredMember>().is_err(), "{text}");
         }

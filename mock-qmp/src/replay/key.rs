@@ -100,11 +100,29 @@ fn first_temporary(text: &str) -> Option<(usize, &'static str)> {
 pub(crate) fn aliases(recorded: &Object, sent: &Object) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for (key, value) in recorded {
-        if let Some(other) = sent.get(key) {
-            collect(value, other, &mut pairs);
+        match (key.as_str(), value, sent.get(key)) {
+            ("command-line", Value::String(line), Some(Value::String(other))) => {
+                pairs.extend(in_lines(line, other));
+            }
+            (_, value, Some(other)) => collect(value, other, &mut pairs),
+            _ => {}
         }
     }
     pairs
+}
+
+/// Pairs of words that differ between two lines of the built-in monitor.
+fn in_lines(recorded: &str, sent: &str) -> Vec<(String, String)> {
+    let words = |line: &str| -> Vec<String> {
+        let words = line.split([' ', ',', '=']);
+        words.map(str::to_owned).collect()
+    };
+    let (recorded, sent) = (words(recorded), words(sent));
+    if recorded.len() != sent.len() {
+        return Vec::new();
+    }
+    let pairs = recorded.into_iter().zip(sent);
+    pairs.filter(|(recorded, sent)| recorded != sent).collect()
 }
 
 fn collect(recorded: &Value, sent: &Value, pairs: &mut Vec<(String, String)>) {
@@ -161,6 +179,18 @@ mod tests {
     #[test]
     fn roles_do_not_collide_with_text() {
         assert_ne!(key(json!({"job-id": "x"})), key(json!({"id": "<job>"})));
+    }
+
+    #[test]
+    fn words_of_lines_differ() {
+        let line = |line: &str| match Value::from(json!({"command-line": line})) {
+            Value::Object(arguments) => arguments,
+            _ => Object::new(),
+        };
+        let pair = ("k".to_owned(), "z".to_owned());
+        let recorded = line("device_add usb-kbd,id=k");
+        assert_eq!(aliases(&recorded, &line("device_add usb-kbd,id=z")), [pair]);
+        assert_eq!(aliases(&recorded, &line("device_add usb-kbd")), []);
     }
 
     #[test]

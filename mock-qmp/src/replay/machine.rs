@@ -37,7 +37,7 @@ impl Replay {
     fn look_up(&self, command: &str, arguments: &Object) -> (Option<Found>, Option<Object>) {
         // Secrets come with commands that change something.
         if self.names.is_empty() && !changes_state(command, arguments) {
-            return (self.find(command, arguments), None);
+            return (self.find(command, arguments, arguments), None);
         }
         let sent = Value::Object(arguments.clone());
         let readings = (0..self.names.readings(&sent)).filter_map(|reading| {
@@ -51,7 +51,7 @@ impl Replay {
         });
         let mut first = None;
         for renamed in readings {
-            if let Some(found) = self.find(command, &renamed) {
+            if let Some(found) = self.find(command, &renamed, arguments) {
                 return (Some(found), Some(renamed));
             }
             first = first.or(Some(renamed));
@@ -121,21 +121,19 @@ impl Backend for Replay {
             return self.unrecorded(&call, &arguments);
         };
         let before = self.index.states.before(found.entry);
-        if found.enters && !self.model.agrees(self.index.states.model(before)) {
-            if let Some(failure) = self.contradicted(call.command, arguments) {
-                return Execution::fail(failure);
+        let agrees = self.model.agrees(self.index.states.model(before));
+        if found.enters && self.index.states.succeeded(found.entry) {
+            if let Some(execution) = self.contradicted(call.command, call.arguments, arguments) {
+                return execution;
             }
         }
         let mut events = Vec::new();
         if found.enters {
             self.enter(self.index.step_of[found.entry], call.now, &mut events);
-            // A lenient replay may come here from elsewhere.
-            let before = self
-                .index
-                .states
-                .model(self.index.states.before(found.entry));
-            if !self.model.agrees(before) {
-                self.set_model(before.clone());
+            // A strict replay is where the recording is. A lenient one may come from elsewhere: the
+            // machine is what the client has made of it.
+            if self.mode == Mode::Strict && !agrees {
+                self.set_model(self.index.states.model(before).clone());
             }
         }
         self.serve(found.entry, &mut call, events)
@@ -173,7 +171,7 @@ impl Backend for Replay {
         let mut events = Vec::new();
         while self.deadline().is_some_and(|deadline| deadline <= now) {
             self.released_at = self.deadline().unwrap_or(now);
-            events.push(self.next_event());
+            events.extend(self.next_event());
         }
         events
     }
@@ -206,7 +204,7 @@ impl Backend for Replay {
     fn sent_event(&mut self, text: &str) {
         if let Some(event) = Event::read(text) {
             let mut model = self.model.clone();
-            model.event(&event, None);
+            model.event(&event, &event, None);
             self.set_model(model);
         }
     }

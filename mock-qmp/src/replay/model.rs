@@ -3,26 +3,51 @@
 //! compared by, and what answers from another state are corrected by.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::relations::{RELATIONS, RUN_EVENTS, Relation};
+use super::lines::meant;
+use super::relations::{
+    INCOMING, JOB, KEPT_BY_RESET, MEDIA, RELATIONS, RUN_EVENTS, RUNNING, Relation,
+};
 use crate::json::{Object, Value};
+use crate::schema::BUILTIN;
 
 /// Most things of a kind that are kept: clients make up names.
 const MOST: usize = 4096;
+
+/// The number of a relation, and a name.
+pub(super) type Thing = (usize, String);
 
 /// What the machine is like. Two moments with the same model answer the same questions alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Model {
     /// The run state in the words of `query-status`; empty while nobody said it.
     pub(super) run: String,
-    /// What was added since the start: number of the relation, and name.
-    pub(super) added: BTreeSet<(usize, String)>,
-    /// Jobs that exist, with their status.
-    pub(super) jobs: BTreeMap<String, String>,
-    /// Removable devices by whether their tray is open, where an event said so.
+    /// What was added since the start, by the name that the client gave it, with the one that it
+    /// has in the recording.
+    pub(super) added: BTreeMap<Thing, String>,
+    /// What was there at the start and went.
+    pub(super) gone: BTreeSet<Thing>,
+    /// Jobs that exist, by the name that the client gave them.
+    pub(super) jobs: BTreeMap<String, Job>,
+    /// Removable devices by whether their tray is open, where an event or the start said so.
     pub(super) trays: BTreeMap<String, bool>,
+    /// What is in removable devices, where that was changed.
+    pub(super) media: BTreeMap<String, Option<String>>,
+    /// The device (`qdev`) of each drive.
+    pub(super) drives: Arc<BTreeMap<String, String>>,
     /// The status of a migration; empty before the first.
     pub(super) migration: String,
+    /// Whether events say it.
+    pub(super) migration_events: bool,
+}
+
+/// A job that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Job {
+    /// Its name in the recording.
+    pub(super) recorded: String,
+    pub(super) status: String,
 }
 
 /// An event, taken apart.
@@ -40,6 +65,18 @@ impl Event {
         Some(Self { name, data })
     }
 
+    /// Whether it says that something is gone.
+    pub(super) fn is_gone(&self, number: usize, id: &str) -> bool {
+        let gone = RELATIONS[number].gone;
+        gone.is_some_and(|(name, member)| name == self.name && self.text(member) == Some(id))
+    }
+
+    /// The job that fails.
+    pub(super) fn failing_job(&self) -> Option<&str> {
+        let fails = self.name == "JOB_STATUS_CHANGE" && self.text("status") == Some("aborting");
+        self.text("id").filter(|_| fails)
+    }
+
     fn text(&self, member: &str) -> Option<&str> {
         self.data.get(member)?.as_str()
     }
@@ -48,6 +85,18 @@ impl Event {
     pub(super) fn run_state(&self) -> Option<&'static str> {
         let row = RUN_EVENTS.iter().find(|(name, _)| *name == self.name);
         row.map(|(_, run)| *run)
+    }
+
+    pub(super) fn is_stop(&self) -> bool {
+        self.name == "STOP"
+    }
+
+    pub(super) fn is_resume(&self) -> bool {
+        self.name == "RESUME"
+    }
+
+    pub(super) fn moves_a_tray(&self) -> bool {
+        self.name == "DEVICE_TRAY_MOVED"
     }
 }
 
@@ -59,15 +108,16 @@ where
 }
 
 impl Model {
-    /// An event came. `run` is the run state after it, where that is known.
-    pub(super) fn event(&mut self, event: &Event, run: Option<&str>) {
+    /// An event came; `recorded` is it as it is in the recording, with the names there. `run` is the
+    /// run state after it, where that is known.
+    pub(super) fn event(&mut self, event: &Event, recorded: &Event, run: Option<&str>) {
         if let Some(usual) = event.run_state() {
             run.unwrap_or(usual).clone_into(&mut self.run);
         }
         for (number, relation) in RELATIONS.iter().enumerate() {
             let gone = relation.gone.filter(|(name, _)| *name == event.name);
             if let Some(id) = gone.and_then(|(_, member)| event.text(member)) {
-                self.added.remove(&(number, id.to_owned()));
+                self.remove((number, id.to_owned()));
             }
         }
         match event.name.as_str() {
@@ -77,63 +127,171 @@ impl Model {
                     if status == "null" {
                         self.jobs.remove(&id);
                     } else if is_room(&self.jobs, &id) {
-                        self.jobs.insert(id, status.to_owned());
+                        let job = Job {
+                            recorded: recorded.text("id").unwrap_or(&id).to_owned(),
+                            status: status.to_owned(),
+                        };
+                        self.jobs.insert(id, job);
                     }
                 }
             }
             "DEVICE_TRAY_MOVED" => {
-                let open = event.data.get("tray-open");
-                if let (Some(id), Some(Value::Bool(open))) = (event.text("id"), open) {
-                    let id = id.to_owned();
+                if let Some((id, open)) = tray(event) {
                     if is_room(&self.trays, &id) {
-                        self.trays.insert(id, *open);
+                        self.trays.insert(id, open);
                     }
                 }
             }
             "MIGRATION" => {
                 if let Some(status) = event.text("status") {
-                    status.clone_into(&mut self.migration);
+                    self.migrates(status);
+                }
+            }
+            "RESET" => {
+                if !self.run.is_empty() && !KEPT_BY_RESET.contains(&self.run.as_str()) {
+                    "prelaunch".clone_into(&mut self.run);
+                }
+                // `ide_reset` and `scsi_disk_reset` close them, without an event.
+                self.trays.values_mut().for_each(|open| *open = false);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether an event says what is so already, or what a guest that does not run can't do: QEMU does
+    /// not send it then.
+    pub(super) fn knows(&self, event: &Event) -> bool {
+        match event.name.as_str() {
+            "STOP" => !self.run.is_empty() && self.run != RUNNING,
+            "RESUME" => self.run == RUNNING,
+            "RESET" if event.data.get("guest") == Some(&Value::Bool(true)) => {
+                !self.run.is_empty() && self.run != RUNNING
+            }
+            "DEVICE_TRAY_MOVED" => {
+                tray(event).is_some_and(|(id, open)| self.trays.get(&id) == Some(&open))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether an event is sent that was sent in another state: those of a migration are asked for.
+    pub(super) fn sends(&self, event: &Event, then: &Self) -> bool {
+        let is_asked_for = event.name.starts_with("MIGRATION") && then.migration_events;
+        !is_asked_for || self.migration_events
+    }
+
+    /// A migration got so far. Where it ends, the machine that it left does not run (`migration.c`).
+    fn migrates(&mut self, status: &str) {
+        let leaves = !self.run.is_empty() && self.run != INCOMING && self.run != RUNNING;
+        if status == "completed" && self.migration != status && leaves {
+            "postmigrate".clone_into(&mut self.run);
+        }
+        status.clone_into(&mut self.migration);
+    }
+
+    fn remove(&mut self, thing: Thing) {
+        // Where there is no error for what is not there, it may never have been.
+        let is_known = RELATIONS[thing.0].missing.is_some() && self.gone.len() < MOST;
+        if self.added.remove(&thing).is_none() && is_known {
+            self.gone.insert(thing);
+        }
+    }
+
+    /// A request succeeded; `recorded` are its arguments as they are in the recording, `returned`
+    /// is the JSON text of its answer.
+    pub(super) fn answered(
+        &mut self,
+        command: &str,
+        arguments: &Object,
+        recorded: &Object,
+        returned: &str,
+    ) {
+        // The built-in monitor says nothing where it succeeds.
+        if command == BUILTIN && returned != "\"\"" {
+            return;
+        }
+        if let Some((number, id, adds)) = Self::touches(command, arguments) {
+            if adds {
+                let there = Self::touches(command, recorded).map(|(_, id, _)| id);
+                if !self.gone.remove(&(number, id.clone())) && self.added.len() < MOST {
+                    let there = there.unwrap_or_else(|| id.clone());
+                    self.added.insert((number, id), there);
+                }
+            } else if RELATIONS[number].gone.is_none() {
+                self.remove((number, id));
+            }
+        }
+        let Some((command, arguments)) = meant(command, recorded) else {
+            return;
+        };
+        if let Some((_, medium)) = MEDIA.iter().find(|(name, _)| *name == command) {
+            self.medium(&arguments, *medium);
+        }
+        match command {
+            "migrate-set-capabilities" => {
+                if let Some(on) = capability(&arguments, "events") {
+                    self.migration_events = on;
+                }
+            }
+            "migrate" => "setup".clone_into(&mut self.migration),
+            // It is saved as a migration is (`save_snapshot`).
+            "snapshot-save" => "completed".clone_into(&mut self.migration),
+            "query-status" => {
+                if let Some(status) = status(returned) {
+                    self.run = status;
+                }
+            }
+            "query-migrate" => {
+                if let Some(status) = status(returned) {
+                    self.migrates(&status);
                 }
             }
             _ => {}
         }
     }
 
-    /// A request succeeded; `returned` is the JSON text of its answer.
-    pub(super) fn answered(&mut self, command: &str, arguments: &Object, returned: &str) {
-        let named = |member: &str| arguments.get(member).and_then(Value::as_str);
-        for (number, relation) in RELATIONS.iter().enumerate() {
-            let (add, id) = relation.add;
-            let is_added = add == command && self.added.len() < MOST;
-            if let Some(id) = named(id).filter(|_| is_added) {
-                self.added.insert((number, id.to_owned()));
-            }
-            let (remove, id) = relation.remove;
-            let is_removed = remove == command && relation.gone.is_none();
-            if let Some(id) = named(id).filter(|_| is_removed) {
-                self.added.remove(&(number, id.to_owned()));
+    /// A removable device has another medium; `member` says which.
+    fn medium(&mut self, arguments: &Object, member: Option<&str>) {
+        let text = |name: &str| arguments.get(name).and_then(Value::as_str);
+        if let Some(device) = text("id").or(text("device")) {
+            let device = self.drives.get(device).map_or(device, String::as_str);
+            let (device, medium) = (device.to_owned(), member.and_then(text).map(str::to_owned));
+            if is_room(&self.media, &device) {
+                self.media.insert(device, medium);
             }
         }
-        match command {
-            "migrate" => "setup".clone_into(&mut self.migration),
-            "query-status" | "query-migrate" => {
-                if let Some(status) = status(returned) {
-                    let field = match command {
-                        "query-status" => &mut self.run,
-                        _ => &mut self.migration,
-                    };
-                    *field = status;
-                }
-            }
-            _ => {}
+    }
+
+    /// The same with the recording's names.
+    pub(super) fn as_recorded(&self) -> Self {
+        let added = self.added.iter().map(|((number, _), recorded)| {
+            let thing = (*number, recorded.clone());
+            (thing, recorded.clone())
+        });
+        let jobs = self.jobs.values();
+        Self {
+            added: added.collect(),
+            jobs: jobs
+                .map(|job| (job.recorded.clone(), job.clone()))
+                .collect(),
+            ..self.clone()
         }
     }
 
     /// Whether a change that was recorded in the other state is possible in this one alike: the same
-    /// things are there, and the machine runs or does not.
+    /// things are there, and the machine runs or does not. Snapshots are in no one's way.
     pub(super) fn agrees(&self, other: &Self) -> bool {
-        self.added == other.added
-            && (self.run == other.run || self.run.is_empty() || other.run.is_empty())
+        (self.run == other.run || self.run.is_empty() || other.run.is_empty())
+            && self.gone == other.gone
+            && self.recorded_things() == other.recorded_things()
+    }
+
+    fn recorded_things(&self) -> BTreeSet<(usize, &str)> {
+        let things = self.added.iter();
+        things
+            .filter(|((number, _), _)| RELATIONS[*number].missing.is_some())
+            .map(|((number, _), recorded)| (*number, recorded.as_str()))
+            .collect()
     }
 
     /// What is there here and not in the other, or the other way round, in words.
@@ -142,44 +300,134 @@ impl Model {
         if self.run != other.run && !self.run.is_empty() && !other.run.is_empty() {
             all.push(format!("the machine is {}, not {}", self.run, other.run));
         }
-        let names = |(number, id): &(usize, String)| format!("{} '{id}'", RELATIONS[*number].kind);
-        let more = self.added.difference(&other.added).map(names);
-        all.extend(more.map(|name| format!("{name} is there")));
-        let less = other.added.difference(&self.added).map(names);
-        all.extend(less.map(|name| format!("{name} is not there")));
+        let (here, there) = (self.recorded_things(), other.recorded_things());
+        let kind = |number: usize| RELATIONS[number].kind;
+        let more = self
+            .added
+            .iter()
+            .filter(|((number, _), _)| RELATIONS[*number].missing.is_some())
+            .filter(|((number, _), recorded)| !there.contains(&(*number, recorded.as_str())));
+        all.extend(more.map(|((number, id), _)| format!("{} '{id}' is there", kind(*number))));
+        let back = other.gone.difference(&self.gone);
+        all.extend(back.map(|(number, id)| format!("{} '{id}' is there", kind(*number))));
+        let less = there.difference(&here);
+        all.extend(less.map(|(number, id)| format!("{} '{id}' is not there", kind(*number))));
+        let went = self.gone.difference(&other.gone);
+        all.extend(went.map(|(number, id)| format!("{} '{id}' is not there", kind(*number))));
         all
     }
 
-    /// What a request adds or removes, and whether it is there: number of the relation, name.
+    /// Whether a change, from one state to another, leads from this one towards `then`.
+    pub(super) fn is_led(&self, (from, to): (&Self, &Self), then: &Self) -> bool {
+        let runs = from.run != to.run && to.run == then.run && self.run != then.run;
+        let (here, there) = (self.recorded_things(), then.recorded_things());
+        let (before, after) = (from.recorded_things(), to.recorded_things());
+        let mut added = after.difference(&before);
+        let mut removed = before.difference(&after);
+        runs || added.any(|thing| there.contains(thing) && !here.contains(thing))
+            || removed.any(|thing| here.contains(thing) && !there.contains(thing))
+    }
+
+    /// What a request adds or removes, and whether it adds: number of the relation, name. A line of
+    /// the built-in monitor is a request too.
     pub(super) fn touches(command: &str, arguments: &Object) -> Option<(usize, String, bool)> {
-        let named = |member: &str| arguments.get(member).and_then(Value::as_str);
+        let (command, arguments) = meant(command, arguments)?;
+        let named = |rows: &[(&str, &str)]| {
+            let row = rows.iter().find(|(name, _)| *name == command)?;
+            arguments.get(row.1)?.as_str().map(str::to_owned)
+        };
         RELATIONS.iter().enumerate().find_map(|(number, relation)| {
-            let adds = relation.add.0 == command;
-            let removes = relation.remove.0 == command;
-            let member = if adds {
-                relation.add.1
-            } else {
-                relation.remove.1
-            };
-            let id = named(member).filter(|_| adds || removes)?;
-            Some((number, id.to_owned(), adds))
+            let added = named(relation.add).map(|id| (number, id, true));
+            added.or_else(|| named(relation.remove).map(|id| (number, id, false)))
         })
     }
 
-    /// Whether something is there that was added.
-    pub(super) fn holds(&self, number: usize, id: &str) -> bool {
-        self.added.contains(&(number, id.to_owned()))
+    /// What a request needs: number of the relation, and name.
+    pub(super) fn needs(command: &str, arguments: &Object) -> Option<Thing> {
+        let (command, arguments) = meant(command, arguments)?;
+        RELATIONS.iter().enumerate().find_map(|(number, relation)| {
+            let (name, member) = relation.needs?.command;
+            if name != command {
+                return None;
+            }
+            Some((number, arguments.get(member)?.as_str()?.to_owned()))
+        })
+    }
+
+    /// Whether something that was added is there; `None` where nothing is known of it.
+    pub(super) fn holds(&self, number: usize, id: &str) -> Option<bool> {
+        let thing = (number, id.to_owned());
+        match self.added.contains_key(&thing) {
+            true => Some(true),
+            false => self.gone.contains(&thing).then_some(false),
+        }
+    }
+
+    /// What of a kind was added, jobs among them: its name here, and in the recording.
+    pub(super) fn things(&self, kind: &str) -> impl Iterator<Item = (&str, &str)> {
+        let added = self.added.iter();
+        let added = added
+            .filter(move |((number, _), _)| RELATIONS[*number].kind == kind)
+            .map(|((_, id), recorded)| (id.as_str(), recorded.as_str()));
+        let jobs = self.jobs.iter().filter(move |_| kind == JOB);
+        added.chain(jobs.map(|(id, job)| (id.as_str(), job.recorded.as_str())))
+    }
+
+    /// What of a kind was there at the start and went.
+    pub(super) fn gone(&self, kind: &str) -> impl Iterator<Item = &str> {
+        let gone = self.gone.iter();
+        gone.filter(move |(number, _)| RELATIONS[*number].kind == kind)
+            .map(|(_, id)| id.as_str())
+    }
+
+    /// Everything that was added, with its name in the recording.
+    pub(super) fn all_added(&self) -> impl Iterator<Item = &Thing> {
+        self.added.keys()
     }
 }
 
+/// Whether a request turns a capability of migration on or off.
+fn capability(arguments: &Object, name: &str) -> Option<bool> {
+    let all = arguments.get("capabilities")?.as_array()?;
+    let named = |one: &&Value| one.get("capability").and_then(Value::as_str) == Some(name);
+    match all.iter().rfind(named)?.get("state")? {
+        Value::Bool(on) => Some(*on),
+        _ => None,
+    }
+}
+
+fn tray(event: &Event) -> Option<(String, bool)> {
+    let Some(Value::Bool(open)) = event.data.get("tray-open") else {
+        return None;
+    };
+    Some((event.text("id")?.to_owned(), *open))
+}
+
 /// QEMU's error where something that is to be removed is not there, or something to be added is.
-pub(super) fn contradiction(number: usize, id: &str, adds: bool) -> (&'static str, String) {
+pub(super) fn contradiction(number: usize, id: &str, adds: bool) -> Option<(&'static str, String)> {
     let Relation {
         missing, duplicate, ..
     } = &RELATIONS[number];
-    match adds {
-        true => ("GenericError", duplicate.replace("{}", id)),
-        false => (missing.0, missing.1.replace("{}", id)),
+    let (class, text) = match adds {
+        true => ("GenericError", (*duplicate)?),
+        false => (*missing)?,
+    };
+    Some((class, text.replace("{}", id)))
+}
+
+/// A removable device, by an answer of `query-block`.
+#[derive(serde::Deserialize)]
+pub(super) struct Drive {
+    #[serde(rename = "device")]
+    pub(super) name: String,
+    pub(super) qdev: Option<String>,
+    pub(super) tray_open: Option<bool>,
+}
+
+impl Drive {
+    /// Reads an answer of `query-block`.
+    pub(super) fn read(returned: &str) -> Vec<Self> {
+        serde_json::from_str(returned).unwrap_or_default()
     }
 }
 
@@ -200,22 +448,23 @@ mod tests {
     use super::*;
 
     fn event(model: &mut Model, event: serde_json::Value) {
-        model.event(&Event::read(&event.to_string()).unwrap(), None);
+        let event = Event::read(&event.to_string()).unwrap();
+        model.event(&event, &event, None);
     }
 
     #[test]
     fn events_and_answers_say_what_there_is() {
         let mut model = Model::default();
         let arguments = Object::from([("id".to_owned(), Value::String("nic9".to_owned()))]);
-        model.answered("device_add", &arguments, "{}");
-        assert!(model.holds(0, "nic9"));
-        model.answered("device_del", &arguments, "{}");
-        assert!(model.holds(0, "nic9"), "it goes with the event");
+        model.answered("device_add", &arguments, &arguments, "{}");
+        assert_eq!(model.holds(0, "nic9"), Some(true));
+        model.answered("device_del", &arguments, &arguments, "{}");
+        assert_eq!(model.holds(0, "nic9"), Some(true), "it goes with the event");
         event(
             &mut model,
             json!({"event": "DEVICE_DELETED", "data": {"device": "nic9", "path": "/x"}}),
         );
-        assert!(!model.holds(0, "nic9"));
+        assert_eq!(model.holds(0, "nic9"), None);
         event(&mut model, json!({"event": "RESUME"}));
         assert_eq!(model.run, "running");
         for status in ["created", "null"] {
@@ -242,7 +491,7 @@ mod tests {
         for number in 0..3 * MOST {
             let id = Value::String(number.to_string());
             let arguments = Object::from([("id".to_owned(), id)]);
-            model.answered("device_add", &arguments, "{}");
+            model.answered("device_add", &arguments, &arguments, "{}");
             event(
                 &mut model,
                 json!({"event": "JOB_STATUS_CHANGE", "data": {"id": number.to_string(), "status": "running"}}),

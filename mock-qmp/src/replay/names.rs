@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-//! Names that a client chose anew, in place of those that were recorded: job ids and temporary
-//! files.
+//! Names that a client chose anew, in place of those that were recorded: job ids, temporary files,
+//! and what the recording says makes no difference.
 
 use super::key::aliases;
+use super::text::{Kind, has_name, in_string, renamed};
 use crate::json::{Object, Value};
 use crate::recording::SCRUBBED;
 
-/// Pairs of names: (recorded, sent).
+/// A name: as recorded, and as sent.
+pub(super) type Pair = (String, String);
+
+/// The names that clients chose.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    pairs: Vec<(String, String)>,
+    pairs: Vec<Pair>,
     /// Folders that have other names here: (recorded, here).
-    folders: Vec<(String, String)>,
+    folders: Vec<Pair>,
 }
 
 /// Most names that are kept: clients make them up.
 const MOST: usize = 1024;
-/// How an answer begins that is text for people (`HumanReadableText`).
-const PROSE: &str = "{\"human-readable-text\"";
 /// Most ways to read a request that are tried.
 const MOST_READINGS: usize = 8;
 
@@ -36,41 +38,42 @@ impl Names {
         self.pairs.clear();
     }
 
-    /// Notes what a request names differently. Descriptors are not names, they mean something only
-    /// here.
-    pub(super) fn note(&mut self, recorded: &Object, sent: &Object) {
-        for pair in aliases(recorded, sent) {
+    /// Notes what a request names differently, and returns what each name of it is in its answer
+    /// and in the events that it causes.
+    pub(super) fn note(&mut self, recorded: &Object, sent: &Object) -> Vec<Pair> {
+        let named = aliases(recorded, sent).into_iter();
+        // Descriptors are not names, they mean something only here.
+        let is_name = |pair: &Pair| {
             let descriptor = ["/proc/", "/dev/", "fd:"]
                 .iter()
                 .any(|start| pair.0.starts_with(start));
-            if !descriptor && !pair.0.contains(SCRUBBED) {
-                self.pairs.retain(|(recorded, _)| *recorded != pair.0);
-                if self.pairs.len() == MOST {
-                    self.pairs.remove(0);
-                }
-                self.pairs.push(pair);
+            !descriptor && !pair.0.contains(SCRUBBED)
+        };
+        let mut named: Vec<Pair> = named.filter(is_name).collect();
+        // A path that has a name in it follows from the name.
+        for pair in named.iter().filter(|(recorded, _)| !has_name(recorded)) {
+            self.pairs.retain(|known| known != pair);
+            if self.pairs.len() == MOST {
+                self.pairs.remove(0);
             }
+            self.pairs.push(pair.clone());
         }
+        // What another client's name stands for too is itself here.
+        let same = |text: &str| self.pairs.iter().any(|(recorded, _)| recorded == text);
+        named.extend(
+            strings(sent)
+                .filter(|text| same(text))
+                .filter(|text| strings(recorded).any(|other| other == *text))
+                .map(|text| (text.to_owned(), text.to_owned())),
+        );
+        named
     }
 
-    /// Recorded JSON text with the names that the client chose.
-    pub(super) fn as_sent(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        // Text for people names things between other words.
-        let is_prose = text.starts_with(PROSE);
-        for (recorded, sent) in &self.pairs {
-            let quoted = |text: &str| serde_json::Value::from(text).to_string();
-            let (recorded_text, sent_text) = (quoted(recorded), quoted(sent));
-            text = if recorded.starts_with('/') {
-                // A path may be inside a longer string.
-                let inner = |text: &str| text[1..text.len() - 1].to_owned();
-                text.replace(&inner(&recorded_text), &inner(&sent_text))
-            } else if is_prose {
-                moved(&text, recorded, sent_text.trim_matches('"'))
-            } else {
-                text.replace(&recorded_text, &sent_text)
-            };
-        }
+    /// Recorded JSON text with the names that the client chose. `first` are those of the request
+    /// that it answers, or that caused it.
+    pub(super) fn as_sent(&self, text: &str, kind: Kind, first: &[Pair]) -> String {
+        let pairs: Vec<&Pair> = first.iter().chain(self.pairs.iter().rev()).collect();
+        let mut text = renamed(text, kind, &pairs);
         for (recorded, here) in &self.folders {
             text = moved(&text, recorded, here);
         }
@@ -99,12 +102,10 @@ impl Names {
             Value::String(text) => {
                 let mut pairs = self.pairs.iter().rev().filter(|(_, sent)| sent == text);
                 let last = pairs.clone().next_back();
-                let pair = pairs.nth(reading).or(last);
-                let mut text = pair.map_or(text, |(recorded, _)| recorded).clone();
-                for (recorded, here) in &self.folders {
-                    text = moved(&text, here, recorded);
-                }
-                Value::String(text)
+                Value::String(match pairs.nth(reading).or(last) {
+                    Some((recorded, _)) => recorded.clone(),
+                    None => self.inside(text, Kind::Data),
+                })
             }
             Value::Array(elements) => Value::Array(
                 elements
@@ -113,14 +114,35 @@ impl Names {
                     .collect(),
             ),
             Value::Object(members) => {
-                let renamed = members
-                    .iter()
-                    .map(|(key, value)| (key.clone(), self.as_recorded(value, reading)));
+                let renamed = members.iter().map(|(key, value)| match value {
+                    Value::String(line) if key == "command-line" => {
+                        let line = self.inside(line, Kind::Prose);
+                        (key.clone(), Value::String(line))
+                    }
+                    _ => (key.clone(), self.as_recorded(value, reading)),
+                });
                 Value::Object(renamed.collect())
             }
             other => other.clone(),
         }
     }
+
+    /// A string that has names in it, with the recorded ones.
+    fn inside(&self, text: &str, kind: Kind) -> String {
+        let pairs = self.pairs.iter().rev();
+        let back: Vec<Pair> = pairs
+            .map(|(recorded, sent)| (sent.clone(), recorded.clone()))
+            .collect();
+        let back: Vec<&Pair> = back.iter().collect();
+        let text = in_string(text, kind, &back).unwrap_or_else(|| text.to_owned());
+        let folders = self.folders.iter();
+        folders.fold(text, |text, (recorded, here)| moved(&text, here, recorded))
+    }
+}
+
+/// The strings among a request's arguments.
+fn strings(arguments: &Object) -> impl Iterator<Item = &str> {
+    arguments.values().filter_map(Value::as_str)
 }
 
 /// The text with a folder in the place of another, where its name ends there.
@@ -161,13 +183,14 @@ mod tests {
         let sent = object(
             json!({"job-id": "j\"2", "file": "/tmp/b", "fd": "/proc/self/fd/4", "password": "x"}),
         );
-        names.note(&recorded, &sent);
+        let first = names.note(&recorded, &sent);
+        assert!(first.contains(&("j1".to_owned(), "j\"2".to_owned())));
         let text = r#"{"id":"j1","x":"j10","image":"json:{/tmp/a}","fd":"/proc/self/fd/3"}"#;
         let expected = r#"{"id":"j\"2","x":"j10","image":"json:{/tmp/b}","fd":"/proc/self/fd/3"}"#;
-        assert_eq!(names.as_sent(text), expected);
+        assert_eq!(names.as_sent(text, Kind::Data, &[]), expected);
         let text = r#"{"human-readable-text":"j1, j10: j1\r\n"}"#;
         let expected = r#"{"human-readable-text":"j\"2, j10: j\"2\r\n"}"#;
-        assert_eq!(names.as_sent(text), expected);
+        assert_eq!(names.as_sent(text, Kind::Prose, &[]), expected);
         let asked = Value::from(json!({"id": "j\"2", "x": ["/tmp/b"]}));
         assert_eq!(
             names.as_recorded(&asked, 0),

@@ -2,13 +2,13 @@
 //! Requests that the recording does not hold.
 
 use super::answer::spaced;
-use super::model::{Model, contradiction};
+use super::model::Model;
 use super::nearest::{differences, nearest, request_text};
 use super::state::{Mode, Replay};
 use crate::core::{Call, Difference, Execution, Failure, Outcome, Unmatched, shutdown};
 use crate::json::{Object, Value};
 use crate::recording::Entry;
-use crate::schema::BUILTIN;
+use crate::schema::{BUILTIN, changes_state};
 
 impl Replay {
     /// Checks the arguments against the schema, if there is one.
@@ -24,7 +24,7 @@ impl Replay {
     pub(super) fn unrecorded(&mut self, call: &Call<'_>, arguments: &Object) -> Execution {
         let command = call.command;
         if let Err(failure) = self.checked(call) {
-            self.miss(command, arguments, &failure.desc);
+            self.miss(call, arguments, &failure.desc);
             return Execution::fail(failure);
         }
         if let Some(outcome) = quits(command, arguments) {
@@ -33,30 +33,18 @@ impl Replay {
         if let Some(text) = too_late(command).filter(|_| !self.before_machine) {
             return Execution::fail(Failure::generic(text));
         }
-        if let Some(failure) = self.contradicted(command, arguments) {
-            self.miss(command, arguments, &failure.desc);
-            return Execution::fail(failure);
+        if let Some(execution) = self.contradicted(command, call.arguments, arguments) {
+            self.miss(call, arguments, "not so in this state");
+            return execution;
         }
         match self.mode {
-            Mode::Strict => self.refuse(command, arguments),
+            Mode::Strict => self.refuse(call, arguments),
             Mode::Lenient => self.lacking(command, arguments),
             Mode::FreeReads => match self.of_this_qemu(command, arguments) {
                 Some(execution) => execution,
-                None => self.refuse(command, arguments),
+                None => self.refuse(call, arguments),
             },
         }
-    }
-
-    /// QEMU's error where a request adds what is there, or removes what is not, by the events and
-    /// answers so far.
-    pub(super) fn contradicted(&self, command: &str, arguments: &Object) -> Option<Failure> {
-        let (number, id, adds) = Model::touches(command, arguments)?;
-        let possible = self.model.holds(number, &id) != adds;
-        if self.mode == Mode::Strict || possible || !self.index.states.adds(number, &id) {
-            return None;
-        }
-        let (class, desc) = contradiction(number, &id, adds);
-        Some(Failure { class, desc })
     }
 
     /// What is known without having been recorded: the built-in monitor's text, where a line for it
@@ -100,9 +88,9 @@ impl Replay {
         })
     }
 
-    fn refuse(&mut self, command: &str, arguments: &Object) -> Execution {
+    fn refuse(&mut self, call: &Call<'_>, arguments: &Object) -> Execution {
         let problem = "not recorded in this state";
-        let unmatched = self.miss(command, arguments, problem);
+        let unmatched = self.miss(call, arguments, problem);
         let file = self.topic().path().display().to_string();
         let moment = self.index.steps[self.step].moment;
         let mut desc = format!(
@@ -123,30 +111,39 @@ impl Replay {
     }
 
     /// Describes a request that the recording does not hold, and keeps that for the report.
-    pub(super) fn miss(&mut self, command: &str, arguments: &Object, problem: &str) -> Unmatched {
+    /// `arguments` have the recorded names.
+    pub(super) fn miss(&mut self, call: &Call<'_>, arguments: &Object, problem: &str) -> Unmatched {
+        let command = call.command;
         let topic = self.topic();
         let near = nearest(&self.recording, command, arguments);
         let mut problem = problem.to_owned();
         let (mut cause, mut differing) = (None, Vec::new());
+        let mut changed = None;
         match near.first().filter(|entry| entry.command == command) {
             Some(entry) => {
                 let all = differences(arguments, &entry.arguments);
                 let ignored = &self.index.ignored;
                 let matters = |one: &Difference| ignored.matters(command, one);
                 differing = all.into_iter().filter(matters).collect();
-                if differing.is_empty() {
-                    // It is recorded, but elsewhere.
-                    let number = topic
-                        .entries
-                        .iter()
-                        .position(|other| other.line == entry.line);
-                    cause = number.and_then(|number| self.left_out(number));
-                    let then = number
-                        .map(|number| self.index.states.model(self.index.states.before(number)));
-                    let state = then.map_or_else(Vec::new, |then| self.model.differences(then));
-                    if !state.is_empty() {
-                        problem = format!("{problem}: {}", state.join(", "));
+                let number = topic
+                    .entries
+                    .iter()
+                    .position(|other| other.line == entry.line);
+                match number {
+                    Some(number) if differing.is_empty() => {
+                        // It is recorded, but elsewhere.
+                        let then = self.index.states.model(self.index.states.before(number));
+                        let state = self.model.differences(then);
+                        cause = self.left_out(number, then);
+                        if !state.is_empty() {
+                            problem = format!("{problem}: {}", state.join(", "));
+                        }
                     }
+                    Some(number) if changes_state(command, arguments) => {
+                        changed = Some(number);
+                        cause = Some(self.not_done("not as recorded", number));
+                    }
+                    _ => {}
                 }
             }
             None if problem.starts_with("not recorded") => {
@@ -159,30 +156,47 @@ impl Replay {
             format!("{}: {request}", topic.place(entry.line))
         };
         let unmatched = Unmatched {
-            request: request_text(command, arguments),
+            request: request_text(command, call.arguments),
             problem,
             cause,
             nearest: near.iter().map(place).collect(),
             differences: differing,
         };
+        self.changed.extend(changed);
         self.remember(unmatched.clone());
         unmatched
     }
 
-    /// The first recorded change between here and an entry that nobody asked for.
-    fn left_out(&self, number: usize) -> Option<String> {
-        let topic = self.topic();
+    /// The first recorded change between here and an entry that nobody asked for, or that was asked
+    /// for otherwise; of those that lead to the state `then`, if that is not the present one.
+    fn left_out(&self, number: usize, then: &Model) -> Option<String> {
         let there = self.index.step_of[number];
-        let steps = self.index.steps.get(self.step + 1..=there)?;
-        let openers = steps.iter().zip(&self.visited[self.step + 1..]);
-        let missed = openers.filter(|(_, visited)| !**visited);
-        let mut missed = missed.filter_map(|(step, _)| step.opener);
-        // What failed changed nothing.
-        let changed = |opener: usize| topic.error(&topic.entries[opener]).is_none();
-        let opener = missed.find(|&opener| opener != number && changed(opener))?;
-        let entry = &topic.entries[opener];
+        let states = &self.index.states;
+        let differs = !self.model.agrees(then);
+        let steps = self.step + 1..=there;
+        let missed = steps.filter(|&step| !self.visited[step]);
+        let opener = missed.filter_map(|step| {
+            let opener = self.index.steps[step].opener?;
+            // What failed changed nothing.
+            let changed = opener != number && states.succeeded(opener);
+            let leads = || {
+                let change = (states.start_of(step), states.end(step));
+                self.model.is_led(change, then)
+            };
+            (changed && (!differs || leads())).then_some(opener)
+        });
+        let opener = opener.min()?;
+        let what = match self.changed.contains(&opener) {
+            true => "not as recorded",
+            false => "left out",
+        };
+        Some(self.not_done(what, opener))
+    }
+
+    fn not_done(&self, what: &str, entry: usize) -> String {
+        let entry = self.entry(entry);
         let request = request_text(&entry.command, &entry.arguments);
-        Some(format!("left out: {}: {request}", topic.place(entry.line)))
+        format!("{what}: {}: {request}", self.topic().place(entry.line))
     }
 
     /// What quit does where nobody recorded it.

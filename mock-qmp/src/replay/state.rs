@@ -2,6 +2,7 @@
 //! What a replay knows: the recording, where in it the client is, and what has been served.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use std::time::Duration;
 use super::ignored::{Ignored, IgnoredMember};
 use super::index::Index;
 use super::model::{Event, Model};
-use super::names::Names;
+use super::names::{Names, Pair};
+use super::text::Kind;
 use crate::core::{Unmatched, timestamp};
 use crate::recording::{Entry, Recording, Topic};
 use crate::schema::Schema;
@@ -83,8 +85,14 @@ pub struct Replay {
     pub(super) before_machine: bool,
     pub(super) names: Names,
     pub(super) unmatched: Vec<Unmatched>,
+    /// Recorded changes that were asked for otherwise.
+    pub(super) changed: BTreeSet<usize>,
     /// How many more there were than are kept.
     pub(super) unmatched_more: u64,
+    /// Names that the step's request has, in the events that it causes.
+    pub(super) step_names: Vec<Pair>,
+    /// Whether the step's `STOP` was not sent, the machine being stopped: nor is its `RESUME` then.
+    pub(super) stays_stopped: bool,
     /// What the machine is like, and which of the recording's states that is.
     pub(super) model: Model,
     pub(super) model_number: Option<usize>,
@@ -100,9 +108,6 @@ impl Replay {
         // What is not of this form is found by `check`.
         let members = listed.iter().filter_map(|text| text.parse().ok());
         members.for_each(|member| ignored.add(member));
-        if recording.topic().parts.len() > 1 {
-            ignored.made_up_nodes();
-        }
         let index = Index::new(&recording, ignored);
         let model = index.states.start(0).clone();
         let entries = recording.topic().entries().len();
@@ -130,7 +135,10 @@ impl Replay {
             before_machine,
             names: Names::default(),
             unmatched: Vec::new(),
+            changed: BTreeSet::new(),
             unmatched_more: 0,
+            step_names: Vec::new(),
+            stays_stopped: false,
             model_number: index.states.find(&model),
             model,
             index: Arc::new(index),
@@ -199,32 +207,49 @@ impl Replay {
         self.visited[0] = true;
         self.before_machine = starts_before_machine(&self.recording);
         self.names.forget();
+        self.step_names.clear();
+        self.stays_stopped = false;
         self.unmatched.clear();
+        self.changed.clear();
         self.unmatched_more = 0;
         self.set_model(self.index.states.start(0).clone());
     }
 
     pub(super) fn set_model(&mut self, model: Model) {
-        self.model_number = self.index.states.find(&model);
+        self.model_number = self.index.states.find(&model.as_recorded());
         self.model = model;
     }
 
-    /// Notes an event of the recording that is sent.
-    pub(super) fn note_event(&mut self, number: usize) {
+    /// An event of the recording as it is sent now; none where QEMU would not send it, the machine
+    /// being as it says.
+    pub(super) fn send_event(&mut self, number: usize) -> Option<String> {
+        let text = self.event_text(number);
         let topic = self.recording.topic.clone();
-        if let Some(event) = Event::read(topic.event_text(&topic.events[number])) {
+        let recorded = Event::read(topic.event_text(&topic.events[number]));
+        if let (Some(event), Some(recorded)) = (Event::read(&text), recorded) {
+            if self.mode != Mode::Strict {
+                let resumes = self.stays_stopped && event.is_resume();
+                self.stays_stopped &= !resumes;
+                if resumes || self.model.knows(&event) {
+                    self.stays_stopped |= event.is_stop();
+                    return None;
+                }
+            }
+            let then = self.index.states.start_of(self.step);
+            let is_sent = self.mode == Mode::Strict || self.model.sends(&event, then);
             let mut model = self.model.clone();
-            model.event(&event, self.index.states.run_after(number));
+            model.event(&event, &recorded, self.index.states.run_after(number));
             self.set_model(model);
+            return is_sent.then_some(text);
         }
+        Some(text)
     }
 
-    /// The step's next event, which is sent now.
-    pub(super) fn next_event(&mut self) -> String {
+    /// The step's next event, which is due now.
+    pub(super) fn next_event(&mut self) -> Option<String> {
         let number = self.next_event;
         self.next_event += 1;
-        self.note_event(number);
-        self.event_text(number)
+        self.send_event(number)
     }
 
     /// Writes files that requests name below the folder `recorded` below `here` instead.
@@ -248,11 +273,24 @@ impl Replay {
 
     pub(super) fn event_text(&self, event: usize) -> String {
         let topic = self.topic();
-        let text = self.names.as_sent(topic.event_text(&topic.events[event]));
+        let text = topic.event_text(&topic.events[event]);
+        let text = self.as_sent(text, Kind::Data, &self.step_names);
         match self.timestamps {
             Timestamps::Now => stamped(text),
             Timestamps::Recorded => text,
         }
+    }
+
+    /// Recorded JSON text with the names that the client chose; what it has by a name that stands for
+    /// another too is itself.
+    pub(super) fn as_sent(&self, text: &str, kind: Kind, first: &[Pair]) -> String {
+        if self.names.is_empty() {
+            return text.to_owned();
+        }
+        let mut names = first.to_vec();
+        let added = self.model.all_added().map(|(_, name)| name);
+        names.extend(added.map(|name| (name.clone(), name.clone())));
+        self.names.as_sent(text, kind, &names)
     }
 
     pub(super) fn remember(&mut self, unmatched: Unmatched) {
@@ -270,13 +308,15 @@ impl Replay {
     pub(super) fn enter(&mut self, step: usize, now: Duration, events: &mut Vec<String>) {
         if step > self.step && self.index.steps[step].part == self.index.steps[self.step].part {
             while self.next_event < self.index.steps[self.step].events.end {
-                events.push(self.next_event());
+                events.extend(self.next_event());
             }
         } else {
             let entries = self.index.steps[step].entries.start..;
             self.served[entries].fill(false);
         }
         self.step = step;
+        self.step_names.clear();
+        self.stays_stopped = false;
         self.visited[step] = true;
         self.opened_at = now;
         self.released_at = now;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! The states that a recording shows the machine in, from its events and answers.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use super::model::{Event, Model, status};
+use super::model::{Drive, Event, Model, Thing, status};
+use super::relations::RELATIONS;
 use super::steps::Step;
 use crate::recording::{Entry, Topic};
+use crate::schema::BUILTIN;
 
 /// The states of a topic.
 #[derive(Debug)]
@@ -21,8 +24,15 @@ pub(super) struct States {
     run_after: Vec<Option<String>>,
     /// Whether an entry's answer changes the state.
     effects: Vec<bool>,
+    /// Whether an entry did what it was asked for.
+    succeeded: Vec<bool>,
+    /// The line behind the event that a removal ends with, if it is among those of its step; `None`
+    /// inside if it is not.
+    removals: HashMap<usize, Option<usize>>,
     /// Everything that was added at some time.
-    added: BTreeSet<(usize, String)>,
+    added: BTreeSet<Thing>,
+    /// The jobs that there were at some time.
+    jobs: BTreeSet<String>,
 }
 
 /// A line of the file that has to do with the state.
@@ -53,8 +63,38 @@ impl States {
             starts: Vec::new(),
             run_after,
             effects: vec![false; topic.entries.len()],
+            succeeded: topic
+                .entries
+                .iter()
+                .map(|it| succeeded(topic, it))
+                .collect(),
+            removals: HashMap::new(),
             added: BTreeSet::new(),
+            jobs: BTreeSet::new(),
         };
+        for (event, read) in events.iter().enumerate() {
+            let job = read.as_ref().and_then(Event::failing_job);
+            if let Some(entry) = job.and_then(|job| starter(topic, event, job)) {
+                states.succeeded[entry] = false;
+            }
+        }
+        for step in steps {
+            let opener = step.opener.map(|number| (number, &topic.entries[number]));
+            let removed = opener.and_then(|(number, entry)| {
+                let (relation, id, adds) = Model::touches(&entry.command, &entry.arguments)?;
+                let waits = !adds && RELATIONS[relation].gone.is_some();
+                waits.then_some((number, relation, id))
+            });
+            if let Some((number, relation, id)) = removed {
+                let says_it = |&event: &usize| {
+                    let read = events[event].as_ref();
+                    read.is_some_and(|event| event.is_gone(relation, &id))
+                };
+                let event = step.events.clone().find(says_it);
+                let line = event.map(|event| topic.events[event].line + 1);
+                states.removals.insert(number, line);
+            }
+        }
         let mut ids = HashMap::new();
         for (number, part) in topic.parts.iter().enumerate() {
             let end = topic
@@ -65,7 +105,7 @@ impl States {
             let start = states.run_states(topic, &events, &items);
             let mut model = Model {
                 run: start.unwrap_or_default(),
-                ..Model::default()
+                ..drives_at_start(topic, &events, &items)
             };
             let id = states.intern(&mut ids, &model);
             states.starts.push(id);
@@ -84,7 +124,8 @@ impl States {
                     match item {
                         Item::Event(event) => {
                             if let Some(read) = &events[event] {
-                                model.event(read, states.run_after[event].as_deref());
+                                model.event(read, read, states.run_after[event].as_deref());
+                                states.jobs.extend(model.jobs.keys().cloned());
                             }
                         }
                         Item::Answer(entry) => {
@@ -119,12 +160,12 @@ impl States {
         let Entry {
             command, arguments, ..
         } = &topic.entries[entry];
-        if let Some(returned) = topic.returned(&topic.entries[entry]) {
+        let returned = topic.returned(&topic.entries[entry]);
+        if let Some(returned) = returned.filter(|_| self.succeeded[entry]) {
             let was = model.clone();
-            model.answered(command, arguments, returned);
+            model.answered(command, arguments, arguments, returned);
             self.effects[entry] = *model != was;
-            self.added
-                .extend(model.added.difference(&was.added).cloned());
+            self.added.extend(model.all_added().cloned());
         }
     }
 
@@ -205,6 +246,14 @@ impl States {
         &self.models[self.starts[part]]
     }
 
+    /// The state that a step began in.
+    pub(super) fn start_of(&self, step: usize) -> &Model {
+        match step.checked_sub(1) {
+            Some(before) => &self.models[self.ends[before]],
+            None => self.start(0),
+        }
+    }
+
     /// The state at the end of a step.
     pub(super) fn end(&self, step: usize) -> &Model {
         &self.models[self.ends[step]]
@@ -219,9 +268,83 @@ impl States {
         self.effects[entry]
     }
 
+    /// Whether an entry did what it was asked for, as far as the recording says it.
+    pub(super) fn succeeded(&self, entry: usize) -> bool {
+        self.succeeded[entry]
+    }
+
+    /// Whether the recording says anything of jobs.
+    pub(super) fn has_jobs(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    /// Whether what an entry leads to is in its step too.
+    pub(super) fn is_whole(&self, entry: usize) -> bool {
+        self.removals.get(&entry).is_none_or(Option::is_some)
+    }
+
+    /// The line behind the event that says that what an entry removes is gone, within its step.
+    pub(super) fn gone(&self, entry: usize) -> Option<usize> {
+        *self.removals.get(&entry)?
+    }
+
+    /// Whether there was this job at some time of the recording.
+    pub(super) fn had_job(&self, id: &str) -> bool {
+        self.jobs.contains(id)
+    }
+
     /// Whether this was added at some time of the recording.
     pub(super) fn adds(&self, number: usize, id: &str) -> bool {
         self.added.contains(&(number, id.to_owned()))
+    }
+}
+
+/// The built-in monitor says nothing where it did what a line asks for.
+fn succeeded(topic: &Topic, entry: &Entry) -> bool {
+    let returned = topic.returned(entry);
+    returned.is_some_and(|returned| entry.command != BUILTIN || returned == "\"\"")
+}
+
+/// The request that started a job of which there is an event.
+fn starter(topic: &Topic, event: usize, job: &str) -> Option<usize> {
+    let line = topic.events[event].line;
+    let names = |entry: &Entry| {
+        let id = entry.arguments.get("job-id").and_then(|id| id.as_str());
+        entry.line < line && id == Some(job)
+    };
+    topic.entries.iter().rposition(names)
+}
+
+/// What removable devices are like at the start, by the answers of `query-block` before the first
+/// tray moves.
+fn drives_at_start(topic: &Topic, events: &[Option<Event>], items: &[(usize, Item)]) -> Model {
+    let moves = |item: &Item| match item {
+        Item::Event(event) => events[*event].as_ref().is_some_and(Event::moves_a_tray),
+        Item::Answer(_) => false,
+    };
+    let first = items.iter().filter(|(_, item)| moves(item));
+    let first = first.map(|(line, _)| *line).min().unwrap_or(usize::MAX);
+    let before = items.iter().filter(|(line, _)| *line < first);
+    let (mut trays, mut drives) = (BTreeMap::new(), BTreeMap::new());
+    for (_, item) in before {
+        let Item::Answer(entry) = item else {
+            continue;
+        };
+        let entry = &topic.entries[*entry];
+        let returned = topic
+            .returned(entry)
+            .filter(|_| entry.command == "query-block");
+        for drive in returned.map(Drive::read).unwrap_or_default() {
+            if let Some(qdev) = drive.qdev {
+                trays.extend(drive.tray_open.map(|open| (qdev.clone(), open)));
+                drives.insert(drive.name, qdev);
+            }
+        }
+    }
+    Model {
+        trays,
+        drives: Arc::new(drives),
+        ..Model::default()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::mock::{Mock, machine, program, recordings, run};
+use crate::mock::{Mock, program, recordings, run};
 
 #[test]
 fn machines_are_listed_and_found_by_name() {
@@ -37,17 +37,33 @@ fn machines_are_listed_and_found_by_name() {
 }
 
 #[test]
-fn a_block_node_has_the_name_that_the_other_session_says() {
-    let machine = machine();
-    let mock = Mock::start(&[&machine, "--mode", "free-reads"]);
-    let mut client = mock.client();
-    client.ask("cont", json!({}));
-    let arguments =
-        json!({"job-id": "j", "tag": "first", "vmstate": "#block999", "devices": ["#block999"]});
-    assert_eq!(client.ask("snapshot-save", arguments), json!({}));
-    let blocks = client.ask("query-block", json!({}));
-    assert_eq!(blocks[0]["inserted"]["node-name"], "#block999");
-    assert_eq!(mock.end().0, Some(0));
+fn a_block_node_has_one_name_in_all_sessions() {
+    for release in ["7.2", "10.0", "11.1"] {
+        let machine = recordings().join(format!("{release}-x86_64-q35"));
+        let mock = Mock::start(&[machine.to_str().unwrap(), "--mode", "free-reads"]);
+        let mut client = mock.client();
+        client.ask("cont", json!({}));
+        let blocks = client.ask("query-block", json!({}));
+        let node = blocks[0]["inserted"]["node-name"].as_str().unwrap();
+        assert!(node.starts_with("#block"), "{node}");
+        // One that only the built-in monitor was asked, in a third session.
+        let line = json!({"command-line": "info block -n"});
+        let text = client.ask("human-monitor-command", line);
+        assert!(
+            text.as_str().unwrap().starts_with(&format!("{node}: ")),
+            "{text}"
+        );
+        let save =
+            |node: &str| json!({"job-id": "j", "tag": "t", "vmstate": node, "devices": [node]});
+        let refused = client.ask("snapshot-save", save("#block999"));
+        let refused = refused.as_str().unwrap();
+        assert!(
+            refused.contains("vmstate: \"#block999\", recorded: "),
+            "{refused}"
+        );
+        assert_eq!(client.ask("snapshot-save", save(node)), json!({}));
+        assert_eq!(mock.end().0, Some(1));
+    }
 }
 
 #[test]

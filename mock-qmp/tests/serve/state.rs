@@ -123,3 +123,240 @@ fn a_report_is_junit_too() {
         "{text}"
     );
 }
+
+fn status(client: &mut Client) -> Value {
+    client.ask("query-status", json!({}))["status"].take()
+}
+
+fn line(client: &mut Client, line: &str) -> Value {
+    client.ask("human-monitor-command", json!({"command-line": line}))
+}
+
+#[test]
+fn the_run_state_is_what_the_client_made_of_it() {
+    for release in ["7.2", "10.0", "11.1"] {
+        let machine = recordings().join(format!("{release}-x86_64-q35"));
+        let mock = Mock::start(&[machine.to_str().unwrap()]);
+        let mut client = mock.client();
+        // What is recorded of a running machine leaves a stopped one as it is.
+        for (command, arguments) in [
+            ("device_add", json!({"driver": "usb-kbd", "id": "k"})),
+            (
+                "send-key",
+                json!({"keys": [{"type": "qcode", "data": "ret"}]}),
+            ),
+        ] {
+            assert_eq!(client.ask(command, arguments), json!({}), "{release}");
+            assert_eq!(status(&mut client), "prelaunch");
+        }
+        assert_eq!(line(&mut client, "savevm first"), "");
+        assert_eq!(status(&mut client), "prelaunch");
+        assert_eq!(
+            line(&mut client, "info status"),
+            "VM status: paused (prelaunch)\r\n"
+        );
+        client.ask("cont", json!({}));
+        client.ask("stop", json!({}));
+        assert_eq!(status(&mut client), "paused");
+        // `main_loop_should_exit` of QEMU.
+        client.ask("system_reset", json!({}));
+        assert_eq!(status(&mut client), "prelaunch", "{release}");
+        assert_eq!(
+            line(&mut client, "info status"),
+            "VM status: paused (prelaunch)\r\n"
+        );
+        assert_eq!(mock.end().0, Some(0));
+    }
+}
+
+#[test]
+fn events_that_say_nothing_new_are_not_sent() {
+    let mock = Mock::start(&[&machine()]);
+    let mut client = mock.client();
+    let mut events = |command: &str| {
+        client.send(&json!({"execute": command}));
+        let mut names = Vec::new();
+        loop {
+            let message = client.line();
+            match message["event"].as_str() {
+                Some(name) => names.push(name.to_owned()),
+                None => return names,
+            }
+        }
+    };
+    assert_eq!(events("stop"), [""; 0]);
+    assert_eq!(events("cont"), ["RESUME"]);
+    assert_eq!(events("cont"), [""; 0]);
+    assert_eq!(events("stop"), ["STOP"]);
+}
+
+#[test]
+fn two_devices_that_one_was_recorded_of_are_two() {
+    let mock = Mock::start(&[&machine()]);
+    let mut client = mock.client();
+    client.ask("cont", json!({}));
+    let add = |id: &str| json!({"driver": "usb-kbd", "id": id});
+    for id in ["a1", "kbd1", "b2"] {
+        assert_eq!(client.ask("device_add", add(id)), json!({}), "{id}");
+    }
+    assert_eq!(
+        client.ask("device_add", add("a1")),
+        "Duplicate device ID 'a1'"
+    );
+    let names = |client: &mut Client| -> Vec<String> {
+        let listed = client.ask("qom-list", json!({"path": "/machine/peripheral"}));
+        let names = listed.as_array().unwrap().iter();
+        let names = names.map(|one| one["name"].as_str().unwrap().to_owned());
+        names
+            .filter(|name| ["a1", "b2", "kbd1"].contains(&name.as_str()))
+            .collect()
+    };
+    let mut all = names(&mut client);
+    all.sort();
+    assert_eq!(all, ["a1", "b2", "kbd1"]);
+    let usb = line(&mut client, "info usb").as_str().unwrap().to_owned();
+    for id in ["a1", "b2", "kbd1", "tablet0"] {
+        assert!(usb.contains(&format!("ID: {id}\r\n")), "{usb}");
+    }
+    assert_eq!(
+        client.ask(
+            "qom-get",
+            json!({"path": "/machine/peripheral/b2", "property": "type"})
+        ),
+        "usb-kbd"
+    );
+    assert_eq!(client.ask("device_del", json!({"id": "kbd1"})), json!({}));
+    let gone = client.event("DEVICE_DELETED");
+    assert_eq!(
+        gone,
+        json!({"device": "kbd1", "path": "/machine/peripheral/kbd1"})
+    );
+    assert_eq!(client.ask("device_del", json!({"id": "b2"})), json!({}));
+    let gone = client.event("DEVICE_DELETED");
+    assert_eq!(
+        gone,
+        json!({"device": "b2", "path": "/machine/peripheral/b2"})
+    );
+    assert_eq!(names(&mut client), ["a1"]);
+    assert_eq!(
+        client.ask("device_del", json!({"id": "b2"})),
+        "Device 'b2' not found"
+    );
+    // Nobody ever spoke of it.
+    assert_eq!(
+        client.ask("device_del", json!({"id": "zz"})),
+        "Device 'zz' not found"
+    );
+}
+
+#[test]
+fn the_built_in_monitors_lines_are_requests_too() {
+    let mock = Mock::start(&[&machine()]);
+    let mut client = mock.client();
+    assert_eq!(line(&mut client, "device_add usb-kbd,id=z9"), "");
+    assert_eq!(
+        line(&mut client, "device_add usb-kbd,id=z9"),
+        "Error: Duplicate device ID 'z9'\r\n"
+    );
+    let usb = client.ask("x-query-usb", json!({}))["human-readable-text"].take();
+    assert!(usb.as_str().unwrap().contains("ID: z9\n"), "{usb}");
+    assert_eq!(client.ask("device_del", json!({"id": "z9"})), json!({}));
+    assert_eq!(client.event("DEVICE_DELETED")["device"], "z9");
+    assert_eq!(
+        line(&mut client, "device_del z9"),
+        "Error: Device 'z9' not found\r\n"
+    );
+    assert_eq!(
+        line(&mut client, "loadvm nosuch"),
+        "Error: Snapshot 'nosuch' does not exist in one or more devices\r\n"
+    );
+}
+
+#[test]
+fn snapshots_are_where_they_were_made() {
+    let mock = Mock::start(&[&machine()]);
+    let mut client = mock.client();
+    client.ask("cont", json!({}));
+    let tags = |client: &mut Client| -> Vec<Value> {
+        let mut tags = Vec::new();
+        for arguments in [json!({}), json!({"flat": true})] {
+            let nodes = client.ask("query-named-block-nodes", arguments);
+            tags.push(nodes[0]["image"]["snapshots"][0]["name"].clone());
+        }
+        let blocks = client.ask("query-block", json!({}));
+        tags.push(blocks[0]["inserted"]["image"]["snapshots"][0]["name"].clone());
+        let text = line(client, "info snapshots");
+        let text = text.as_str().unwrap();
+        let word = text
+            .lines()
+            .nth(2)
+            .and_then(|line| line.split_whitespace().nth(1));
+        tags.push(word.map_or(Value::Null, Value::from));
+        tags
+    };
+    assert_eq!(tags(&mut client), vec![Value::Null; 4]);
+    line(&mut client, "savevm first");
+    assert_eq!(tags(&mut client), ["first"; 4]);
+    let node = client.ask("query-block", json!({}))[0]["inserted"]["node-name"].take();
+    let delete = json!({"job-id": "d", "tag": "first", "devices": [node]});
+    assert_eq!(client.ask("snapshot-delete", delete.clone()), json!({}));
+    assert_eq!(
+        client.ask("snapshot-delete", delete),
+        "Job ID 'd' already in use"
+    );
+    assert_eq!(tags(&mut client), vec![Value::Null; 4]);
+    assert_eq!(
+        client.ask("job-dismiss", json!({"id": "zz"})),
+        "Job not found"
+    );
+}
+
+#[test]
+fn what_follows_from_a_changed_request_is_told_with_it() {
+    let (_folder, session) = session(STATUS);
+    let mock = Mock::start(&[&session, "--mode", "free-reads"]);
+    let mut client = mock.client();
+    client.ask("cont", json!({}));
+    client.ask("device_add", json!({"driver": "usb-mouse", "id": "k"}));
+    client.ask("device_del", json!({"id": "k"}));
+    let (code, text) = mock.end();
+    assert_eq!(code, Some(1));
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0].starts_with("not as recorded: ") && lines[0].contains("usb-kbd"),
+        "{text}"
+    );
+    assert!(lines[1].contains("usb-mouse"), "{text}");
+    assert_eq!(lines[2], "    driver: \"usb-mouse\", recorded: \"usb-kbd\"");
+    assert!(
+        lines[3].starts_with("  1 request follows from it") && lines[3].contains("device_del"),
+        "{text}"
+    );
+    assert_eq!(lines.len(), 4, "{text}");
+}
+
+#[test]
+fn a_migration_that_is_over_is_told_whole() {
+    for release in ["7.2", "10.0", "11.1"] {
+        let machine = recordings().join(format!("{release}-x86_64-q35"));
+        let mock = Mock::start(&[machine.to_str().unwrap(), "--files", "none"]);
+        let mut client = mock.client();
+        client.ask("cont", json!({}));
+        let events = json!({"capabilities": [{"capability": "events", "state": true}]});
+        client.ask("migrate-set-capabilities", events);
+        let uri = if release == "7.2" {
+            "exec:cat > /tmp/x/state"
+        } else {
+            "file:/tmp/x/state"
+        };
+        client.ask("migrate", json!({"uri": uri}));
+        while client.event("MIGRATION")["status"] != "completed" {}
+        let told = client.ask("query-migrate", json!({}));
+        assert_eq!(told["status"], "completed");
+        assert!(
+            told["ram"].is_object() && told["total-time"].is_u64(),
+            "{release}: {told}"
+        );
+        assert_eq!(status(&mut client), "postmigrate");
+    }
+}

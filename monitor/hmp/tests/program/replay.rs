@@ -270,12 +270,16 @@ fn a_recording_of_a_client_that_knew_the_target() {
 #[case("system_reset", "Error: system_reset was not recorded in ")]
 #[case("system_powerdown", "Error: system_powerdown was not recorded in ")]
 #[case("savevm a", "Error: query-jobs was not recorded in ")]
-#[case("loadvm a", "Error: query-jobs was not recorded in ")]
+// The recording lists all snapshots, and all devices.
+#[case(
+    "loadvm a",
+    "Error: Snapshot 'a' does not exist in one or more devices\n"
+)]
 #[case(
     "device_add virtio-rng-pci,id=r",
     "Error: device_add was not recorded in "
 )]
-#[case("device_del r", "Error: device_del was not recorded in ")]
+#[case("device_del r", "Error: Device 'r' not found\n")]
 #[case("eject cd0", "Error: eject was not recorded in ")]
 #[case(
     "change cd0 /x.iso",
