@@ -78,6 +78,7 @@ mod release;
 pub mod replay;
 pub mod schema;
 pub mod script;
+mod timestamp;
 
 pub use self::core::{Files, Leftovers, MonitorOptions, Unmatched};
 pub use fault::{Fault, FaultError, FaultKind, fault_table};

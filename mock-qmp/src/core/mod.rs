@@ -18,10 +18,10 @@ mod request;
 mod running;
 mod seen;
 mod throttle;
-mod timestamp;
 
 pub use crate::fault::Output;
 pub use crate::schema::Failure;
+pub use crate::timestamp::{shutdown, timestamp};
 pub use backend::{Backend, Call, Known};
 pub use descriptors::Descriptors;
 pub use dispatcher::Core;
@@ -31,4 +31,3 @@ pub use leftovers::{Difference, Leftovers, Unmatched};
 pub use link::Link;
 pub use monitor::MonitorOptions;
 pub use seen::SeenRequest;
-pub use timestamp::{shutdown, timestamp};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::output::Output;
 use super::table::{At, FaultKind};
 use super::text::Fault;
+use crate::timestamp::timestamp;
 
 /// Bytes that are repeated to make something large.
 const BLOCK: usize = 64 * 1024;
@@ -165,8 +166,11 @@ impl Faults {
         for kind in &kinds {
             match kind {
                 FaultKind::EventBurst(count) => {
-                    let event = "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 0}, \"event\": \"NIC_RX_FILTER_CHANGED\", \"data\": {\"path\": \"/machine\"}}\r\n";
-                    body.insert(0, Output::Repeat(event.as_bytes().into(), *count));
+                    let event = format!(
+                        "{{\"timestamp\": {}, \"event\": \"NIC_RX_FILTER_CHANGED\", \"data\": {{\"path\": \"/machine\"}}}}\r\n",
+                        timestamp()
+                    );
+                    body.insert(0, Output::Repeat(event.into_bytes().into(), *count));
                 }
                 FaultKind::Garbage(count) => {
                     let garbage = self.garbage(*count);

@@ -61,6 +61,9 @@ pub enum FaultError {
     /// A value is not a number.
     #[error("'{0}' is not a number")]
     Number(String),
+    /// A parameter is given twice.
+    #[error("'{0}' is given twice")]
+    Twice(String),
     /// `nth` is 0.
     #[error("nth=0 never happens: replies are counted from 1")]
     Nth,
@@ -78,13 +81,19 @@ impl FromStr for Fault {
         };
         let mut value = row.parameter.as_ref().map_or(0, |own| own.default);
         let (mut command, mut nth) = (None, None);
+        let mut seen = Vec::new();
         for parameter in parameters
             .split(',')
             .filter(|parameter| !parameter.is_empty())
         {
-            let Some((key, text)) = parameter.split_once('=') else {
+            let pair = parameter.split_once('=');
+            let Some((key, text)) = pair.filter(|(_, text)| !text.is_empty()) else {
                 return Err(FaultError::Parameter(parameter.to_owned()));
             };
+            if seen.contains(&key) {
+                return Err(FaultError::Twice(key.to_owned()));
+            }
+            seen.push(key);
             let number = || {
                 text.parse::<u64>()
                     .map_err(|_| FaultError::Number(text.to_owned()))
@@ -155,6 +164,8 @@ mod tests {
     #[case("delay:s=1", "'s=1' is not a parameter of this fault")]
     #[case("delay:ms=x", "'x' is not a number")]
     #[case("silence:nth=0", "nth=0 never happens: replies are counted from 1")]
+    #[case("drop-in,command=", "'command=' is not a parameter of this fault")]
+    #[case("silence:nth=1,nth=2", "'nth' is given twice")]
     #[case("silence:x", "'x' is not a parameter of this fault")]
     fn refused(#[case] text: &str, #[case] message: &str) {
         let error = text.parse::<Fault>().unwrap_err().to_string();

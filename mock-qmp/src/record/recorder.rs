@@ -596,6 +596,26 @@ fn hide(value: &mut Value, names: &[String]) {
             members.for_each(|(name, value)| hide_member(name, value, names));
         }
         Value::Array(elements) => elements.iter_mut().for_each(|element| hide(element, names)),
+        // QEMU shows some block devices as `json:` and an object (`bdrv_refresh_filename`).
+        Value::String(text) => {
+            let inner = text.strip_prefix("json:").unwrap_or(text);
+            let inner = inner
+                .starts_with('{')
+                .then(|| serde_json::from_str(inner).ok());
+            if let Some(serde_json::Value::Object(inner)) = inner.flatten() {
+                let mut inner = Value::from(serde_json::Value::Object(inner));
+                let before = inner.clone();
+                hide(&mut inner, names);
+                if inner != before {
+                    let start = if text.starts_with("json:") {
+                        "json:"
+                    } else {
+                        ""
+                    };
+                    *text = format!("{start}{}", self::text(&inner));
+                }
+            }
+        }
         _ => {}
     }
 }

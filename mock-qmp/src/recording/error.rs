@@ -20,6 +20,14 @@ pub enum RecordingError {
         /// The file.
         path: PathBuf,
     },
+    /// A folder has several topics, and none that is its main one.
+    #[error("{}: one of its topics is to be named, as in {}/{}.qmp; there are {}", path.display(), path.display(), topics.first().map_or("TOPIC", String::as_str), topics.join(", "))]
+    Topics {
+        /// The folder.
+        path: PathBuf,
+        /// Its topics.
+        topics: Vec<String>,
+    },
     /// A line is not what the format says.
     #[error("{}:{line}: {problem}", path.display())]
     Line {

@@ -35,10 +35,9 @@ impl Recording {
                 topic_file(path),
             )
         };
-        let file = if file.exists() {
-            file
-        } else {
-            fallback(path, &folder).unwrap_or(file)
+        let file = match file.exists() {
+            true => file,
+            false => fallback(path, &folder)?.unwrap_or(file),
         };
         let text = std::fs::read_to_string(&file).map_err(RecordingError::io(&file))?;
         let text = if transcript::is_transcript(&text) {
@@ -246,13 +245,21 @@ impl Recording {
 }
 
 /// A folder without a main topic means its only one; a file may have a name of its own.
-fn fallback(path: &Path, folder: &Path) -> Option<PathBuf> {
+fn fallback(path: &Path, folder: &Path) -> Result<Option<PathBuf>, RecordingError> {
     if path.is_file() {
-        return Some(path.to_owned());
+        return Ok(Some(path.to_owned()));
     }
-    match Recording::topics(folder).ok()?.as_slice() {
-        [only] if path.is_dir() => Some(folder.join(format!("{only}.qmp"))),
-        _ => None,
+    if !path.is_dir() {
+        return Ok(None);
+    }
+    let topics = Recording::topics(folder)?;
+    match topics.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(folder.join(format!("{only}.qmp")))),
+        _ => Err(RecordingError::Topics {
+            path: path.to_owned(),
+            topics,
+        }),
     }
 }
 

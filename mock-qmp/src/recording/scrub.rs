@@ -149,10 +149,10 @@ fn scrub_value(value: &mut Value) {
 fn scrub_members(members: &mut Object) {
     let kind = members.get("qom-type").and_then(Value::as_str);
     if kind.is_some_and(|kind| kind.starts_with("secret")) {
-        replace(members, "data");
+        scrub_secret(members);
         // QEMUs before 6.0 take the properties in an object of their own.
         if let Some(Value::Object(properties)) = members.get_mut("props") {
-            replace(properties, "data");
+            scrub_secret(properties);
         }
     }
     members.values_mut().for_each(scrub_value);
@@ -163,6 +163,23 @@ fn scrub_members(members: &mut Object) {
         .collect();
     for name in secrets {
         replace(members, &name);
+    }
+}
+
+/// Members of a `secret` object that hold none (`SecretCommonProperties` and `SecretProperties` of
+/// qapi/crypto.json).
+const NO_SECRETS: &[&str] = &[
+    "qom-type", "id", "loaded", "format", "keyid", "iv", "file", "props",
+];
+
+/// Takes the members of a `secret` object out that may hold it: a mistyped one may too.
+fn scrub_secret(members: &mut Object) {
+    let names: Vec<String> = members.keys().cloned().collect();
+    for name in names
+        .iter()
+        .filter(|name| !NO_SECRETS.contains(&name.as_str()))
+    {
+        replace(members, name);
     }
 }
 
@@ -255,7 +272,7 @@ fn scrub_options(line: &str) -> String {
                 continue;
             };
             let last = name.rsplit('.').next().unwrap_or(name);
-            if is_secret(last) || of_a_secret && last == "data" {
+            if is_secret(last) || of_a_secret && !NO_SECRETS.contains(&last) {
                 let end = word.start + option.end;
                 secrets.push(end - value.len()..end);
             }
@@ -426,6 +443,10 @@ mod tests {
         "object_add \"secret,id=s,data=(scrubbed)\""
     )]
     #[case(
+        "object_add secret,id=s,dta=a,format=raw",
+        "object_add secret,id=s,dta=(scrubbed),format=raw"
+    )]
+    #[case(
         "object_add id=s,qom-type=secret,data=x",
         "object_add id=s,qom-type=secret,data=(scrubbed)"
     )]
@@ -479,6 +500,7 @@ mod tests {
     #[case("set_password", json!({"protocol": "vnc", "password": "x"}))]
     #[case("change-vnc-password", json!({"password": "x"}))]
     #[case("object-add", json!({"qom-type": "secret", "id": "s", "data": "x"}))]
+    #[case("object-add", json!({"qom-type": "secret", "id": "s", "dat": "x"}))]
     #[case("object-add", json!({"qom-type": "secret", "id": "s", "props": {"data": "x"}}))]
     #[case("blockdev-add", json!({"driver": "ssh", "file": {"password": "x"}}))]
     #[case("blockdev-add", json!({"driver": "https", "url": "https://h/y", "cookie": "x"}))]

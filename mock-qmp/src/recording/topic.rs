@@ -261,7 +261,7 @@ impl Topic {
         format!("{}:{}", part.path.display(), line - part.lines)
     }
 
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.events.is_empty()
     }
 

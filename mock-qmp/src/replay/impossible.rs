@@ -25,7 +25,7 @@ impl Replay {
         let of_a_job = job_command(command).is_some() || self.has_job(arguments);
         let (class, desc) = match Model::touches(command, arguments) {
             _ if of_a_job => job_error(command, arguments)?,
-            Some((number, id, adds)) => contradiction(number, &id, adds)?,
+            Some((number, id, adds)) => contradiction(number, &id, adds, is_line)?,
             None if is_line => return self.lacks(&Model::needs(command, arguments)?),
             // What a job needs, the job finds out.
             None => return None,

@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::lines::meant;
-use super::relations::{
-    INCOMING, JOB, KEPT_BY_RESET, MEDIA, RELATIONS, RUN_EVENTS, RUNNING, Relation,
-};
+use super::relations::{INCOMING, JOB, KEPT_BY_RESET, MEDIA, RELATIONS, RUN_EVENTS, RUNNING};
 use crate::json::{Object, Value};
 use crate::schema::BUILTIN;
 
@@ -404,13 +402,17 @@ fn tray(event: &Event) -> Option<(String, bool)> {
 }
 
 /// QEMU's error where something that is to be removed is not there, or something to be added is.
-pub(super) fn contradiction(number: usize, id: &str, adds: bool) -> Option<(&'static str, String)> {
-    let Relation {
-        missing, duplicate, ..
-    } = &RELATIONS[number];
+pub(super) fn contradiction(
+    number: usize,
+    id: &str,
+    adds: bool,
+    is_line: bool,
+) -> Option<(&'static str, String)> {
+    let relation = &RELATIONS[number];
+    let of_line = relation.duplicate_line.filter(|_| is_line);
     let (class, text) = match adds {
-        true => ("GenericError", (*duplicate)?),
-        false => (*missing)?,
+        true => ("GenericError", of_line.or(relation.duplicate)?),
+        false => relation.missing?,
     };
     Some((class, text.replace("{}", id)))
 }

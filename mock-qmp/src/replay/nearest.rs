@@ -14,6 +14,11 @@ const LONGEST_VALUE: usize = 300;
 /// Most differences that are listed.
 const MOST_DIFFERENCES: usize = 20;
 
+/// What a member that differs counts for, at least.
+const MEMBER: usize = 100;
+/// What another command counts for, at least.
+const OTHER_COMMAND: usize = 1_000_000;
+
 /// The request as compact JSON.
 pub(crate) fn request_text(command: &str, arguments: &Object) -> String {
     let mut members = Object::from([("execute".to_owned(), Value::String(command.to_owned()))]);
@@ -92,18 +97,23 @@ fn compare(path: &str, sent: &Object, recorded: &Object, all: &mut Vec<Differenc
 
 fn distance(entry: &Entry, command: &str, arguments: &Object) -> usize {
     if entry.command == command {
-        let missing = arguments
-            .iter()
-            .filter(|(key, value)| entry.arguments.get(*key) != Some(*value))
-            .count();
+        let of_sent = arguments.iter().map(|(key, value)| {
+            match (value.as_str(), entry.arguments.get(key)) {
+                (_, Some(other)) if other == value => 0,
+                // Among as many differences, the more similar text is nearer.
+                (Some(text), Some(Value::String(other))) => {
+                    MEMBER + edits(text, other).min(MEMBER - 1)
+                }
+                _ => 2 * MEMBER - 1,
+            }
+        });
         let extra = entry
             .arguments
             .keys()
-            .filter(|key| !arguments.contains_key(*key))
-            .count();
-        return missing + extra;
+            .filter(|key| !arguments.contains_key(*key));
+        return of_sent.sum::<usize>() + extra.count() * (2 * MEMBER - 1);
     }
-    1000 + edits(&entry.command, command)
+    OTHER_COMMAND + edits(&entry.command, command)
 }
 
 /// Levenshtein distance, of names cut to a sane length.
@@ -158,6 +168,27 @@ mod tests {
             .collect();
         assert_eq!(all, ["property: \"/b\", recorded: \"y\""]);
         assert_eq!(nearest(&recording, "query-blok", &Object::new())[0].line, 2);
+    }
+
+    #[test]
+    fn the_more_similar_of_as_many_differences_is_nearer() {
+        let get = |path: &str| {
+            format!(
+                "{{\"request\":{{\"execute\":\"qom-get\",\"arguments\":{{\"path\":\"{path}\",\"property\":\"mac\"}}}},\"at\":0}}\n"
+            )
+        };
+        let text = format!(
+            "{{\"format\":1}}\n{}{}",
+            get("/machine"),
+            get("/machine/peripheral/nic0")
+        );
+        let recording = Recording::from_text("t.qmp", &text, None).unwrap();
+        let value = |text: &str| Value::String(text.to_owned());
+        let arguments = Object::from([
+            ("path".to_owned(), value("/machine/peripheral/nic1")),
+            ("property".to_owned(), value("mac")),
+        ]);
+        assert_eq!(nearest(&recording, "qom-get", &arguments)[0].line, 3);
     }
 
     #[test]

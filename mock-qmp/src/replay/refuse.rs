@@ -79,9 +79,12 @@ impl Replay {
             return execution;
         }
         let file = self.topic().path().display();
-        let desc = format!(
-            "{command} was not recorded in {file}: a recording has its session's answers alone"
-        );
+        let desc = match self.topic().is_empty() {
+            true => format!("no rule answers {command}, and there is no recording"),
+            false => format!(
+                "{command} was not recorded in {file}: a recording has its session's answers alone"
+            ),
+        };
         Execution::fail(match command {
             BUILTIN => Failure::not_found(desc),
             _ => Failure::generic(desc),

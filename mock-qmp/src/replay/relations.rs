@@ -22,6 +22,8 @@ pub(super) struct Relation {
     pub(super) listed: &'static [Asked],
     /// QEMU's error for one that is there already; none where it takes the other's place.
     pub(super) duplicate: Option<&'static str>,
+    /// The built-in monitor's, where that is another.
+    pub(super) duplicate_line: Option<&'static str>,
 }
 
 /// What a command of a job needs.
@@ -36,8 +38,9 @@ pub(super) struct Need {
     pub(super) stops: &'static str,
 }
 
-/// The words are those of QEMU 7.2 to 11.1 (`qdev-monitor.c`, `block.c`, `blockdev.c`,
-/// `net.c`, `object_interfaces.c`, `object.c`, `char.c`).
+/// The words are those that QEMU 7.2, 10.0 and 11.1 answered (`qdev-monitor.c`, `block.c`,
+/// `blockdev.c`, `net.c`, `object_interfaces.c`, `object.c`, `char.c`), the same to a line of the
+/// built-in monitor, but for a character device that is there already.
 pub(super) const RELATIONS: &[Relation] = &[
     Relation {
         kind: DEVICE,
@@ -48,6 +51,7 @@ pub(super) const RELATIONS: &[Relation] = &[
         needs: None,
         listed: &[Asked::QomList("/machine/peripheral")],
         duplicate: Some("Duplicate device ID '{}'"),
+        duplicate_line: None,
     },
     Relation {
         kind: NODE,
@@ -58,6 +62,7 @@ pub(super) const RELATIONS: &[Relation] = &[
         needs: None,
         listed: &[Asked::Command("query-named-block-nodes")],
         duplicate: Some("Duplicate nodes with node-name='{}'"),
+        duplicate_line: None,
     },
     Relation {
         kind: NETDEV,
@@ -67,7 +72,8 @@ pub(super) const RELATIONS: &[Relation] = &[
         missing: Some(("DeviceNotFound", "Device '{}' not found")),
         needs: None,
         listed: &[Asked::Line("info network")],
-        duplicate: Some("Duplicate ID '{}' for netdev"),
+        duplicate: Some("Duplicate ID '{}'"),
+        duplicate_line: None,
     },
     Relation {
         kind: OBJECT,
@@ -77,7 +83,8 @@ pub(super) const RELATIONS: &[Relation] = &[
         missing: Some(("GenericError", "object '{}' not found")),
         needs: None,
         listed: &[Asked::QomList("/objects")],
-        duplicate: Some("attempt to add duplicate property '{}' to object (type 'container')"),
+        duplicate: Some(DUPLICATE_OBJECT),
+        duplicate_line: None,
     },
     Relation {
         kind: CHARDEV,
@@ -88,6 +95,7 @@ pub(super) const RELATIONS: &[Relation] = &[
         needs: None,
         listed: &[Asked::Command("query-chardev")],
         duplicate: Some("Chardev with id '{}' already exists"),
+        duplicate_line: Some(DUPLICATE_OBJECT),
     },
     Relation {
         kind: SNAPSHOT,
@@ -111,9 +119,12 @@ pub(super) const RELATIONS: &[Relation] = &[
             Asked::Line("info snapshots"),
         ],
         duplicate: None,
+        duplicate_line: None,
     },
 ];
 
+const DUPLICATE_OBJECT: &str =
+    "attempt to add duplicate property '{}' to object (type 'container')";
 const DEVICE: &str = "device";
 const NODE: &str = "block node";
 const NETDEV: &str = "network backend";

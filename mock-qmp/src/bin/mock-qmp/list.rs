@@ -8,6 +8,9 @@ use std::process::ExitCode;
 use mock_qmp::Recording;
 use mock_qmp::recording::shelves;
 
+/// Most topics of a folder that are named.
+const TOPICS_SHOWN: usize = 8;
+
 pub fn list() -> ExitCode {
     let shelves = shelves();
     let mut seen = BTreeSet::new();
@@ -57,7 +60,20 @@ fn describe(folder: &Path) -> String {
             )
         }
         // Some folders only have topics that are named.
-        (Err(_), Ok(topics)) => format!("{} topics, each to be named", topics.len()),
+        (Err(_), Ok(topics)) => {
+            let some = topics.iter().take(TOPICS_SHOWN).cloned();
+            let some: Vec<String> = some.collect();
+            let more = if topics.len() > TOPICS_SHOWN {
+                ", ..."
+            } else {
+                ""
+            };
+            format!(
+                "{} topics, each served by its file: {}{more}",
+                topics.len(),
+                some.join(", ")
+            )
+        }
         (_, Err(error)) => error.to_string(),
     }
 }

@@ -63,7 +63,8 @@ pub struct Serve {
     /// Where the mock itself is controlled: unix:PATH.
     #[arg(long, value_name = "unix:PATH")]
     pub control: Option<Address>,
-    /// Writes what is wrong so far into a file, whenever that changes, and at the end.
+    /// Writes what is wrong so far into a file, whenever that changes, and at the end; may be given
+    /// several times.
     #[arg(long, num_args = 2, value_names = ["json|junit", "FILE"])]
     pub report: Vec<String>,
     /// The QEMU that answers what the recording does not hold of the present state: where its QMP

@@ -22,7 +22,7 @@ pub fn record(options: Record) -> Outcome {
         println!("answering from {}", file.display());
         let mock = MockQmp::from_recording(Recording::load(&file)?).mode(Mode::FreeReads);
         let monitors = [(options.listen, MonitorOptions::default())];
-        return serve::run(mock, &monitors, None);
+        return serve::run(mock, &monitors, &[]);
     }
     let mut found = probe(&options.qemu).map_err(named)?;
     found.machine.variant.clone_from(&options.variant);

@@ -14,16 +14,18 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads the two words of `--report`.
-    pub fn read(words: &[String]) -> Result<Option<Self>, String> {
-        match words {
-            [] => Ok(None),
-            [form, path] if form == "json" || form == "junit" => Ok(Some(Self {
+    /// Reads the words of each `--report`.
+    pub fn read(words: &[String]) -> Result<Vec<Self>, String> {
+        let pairs = words.chunks(2);
+        let read = pairs.map(|pair| match pair {
+            [form, path] if form == "json" || form == "junit" => Ok(Self {
                 json: form == "json",
                 path: path.into(),
-            })),
-            _ => Err("--report is given once, as json FILE or junit FILE".to_owned()),
-        }
+            }),
+            [form, ..] => Err(format!("--report: '{form}' is neither json nor junit")),
+            [] => Err("--report takes json FILE or junit FILE".to_owned()),
+        });
+        read.collect()
     }
 
     /// Writes it; a reader finds the whole file, or the one before.
@@ -57,27 +59,26 @@ fn json(leftovers: &Leftovers) -> serde_json::Result<String> {
 /// A test for each thing that is wrong, or one that passed.
 fn junit(leftovers: &Leftovers) -> Result<String, quick_junit::SerializeError> {
     let mut suite = TestSuite::new("mock-qmp");
-    let failed = |name: String, text: String| {
+    let failed = |name: String, message: &str, text: &str| {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-        status.set_message(text.clone()).set_description(text);
+        status.set_message(message).set_description(text);
         TestCase::new(name, status)
     };
     for one in &leftovers.unmatched {
         let mut lines: Vec<String> = one.cause.iter().cloned().collect();
-        lines.push(one.problem.clone());
         lines.extend(one.differences.iter().map(ToString::to_string));
         lines.extend(
             one.nearest
                 .iter()
                 .map(|nearest| format!("nearest: {nearest}")),
         );
-        suite.add_test_case(failed(one.request.clone(), lines.join("\n")));
+        suite.add_test_case(failed(one.request.clone(), &one.problem, &lines.join("\n")));
     }
     for moment in &leftovers.moments {
-        suite.add_test_case(failed(moment.clone(), "never reached".to_owned()));
+        suite.add_test_case(failed(moment.clone(), "never reached", ""));
     }
     for fault in &leftovers.faults {
-        suite.add_test_case(failed(fault.clone(), "fault never happened".to_owned()));
+        suite.add_test_case(failed(fault.clone(), "fault never happened", ""));
     }
     if leftovers.is_empty() {
         suite.add_test_case(TestCase::new("session", TestCaseStatus::success()));

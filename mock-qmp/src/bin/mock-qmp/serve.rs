@@ -21,7 +21,7 @@ use crate::{Outcome, runtime};
 const REPORT_INTERVAL: Duration = Duration::from_millis(200);
 
 pub fn serve(options: Box<Serve>) -> Outcome {
-    let report = Report::read(&options.report)?;
+    let reports = Report::read(&options.report)?;
     let control = match &options.control {
         Some(Address::Unix(path)) => Some(path.clone()),
         None => None,
@@ -34,7 +34,7 @@ pub fn serve(options: Box<Serve>) -> Outcome {
         .map(|(address, pretty)| (address.clone(), MonitorOptions { pretty }))
         .collect();
     let (mock, appended) = mock(*options, control)?;
-    let outcome = run(mock, &monitors, report.as_ref());
+    let outcome = run(mock, &monitors, &reports);
     if let Some(appended) = appended {
         match appended.finish()? {
             Some(file) => println!("recorded into {}", file.display()),
@@ -45,11 +45,7 @@ pub fn serve(options: Box<Serve>) -> Outcome {
 }
 
 /// Serves until the machine ends or somebody interrupts it.
-pub fn run(
-    mock: MockQmp,
-    monitors: &[(Address, MonitorOptions)],
-    report: Option<&Report>,
-) -> Outcome {
+pub fn run(mock: MockQmp, monitors: &[(Address, MonitorOptions)], reports: &[Report]) -> Outcome {
     runtime()?.block_on(async {
         let mut interrupts = Interrupts::new()?;
         let server = mock.serve_monitors(monitors)?;
@@ -58,14 +54,14 @@ pub fn run(
         }
         tokio::select! {
             () = server.ended() => {}
-            error = keep_writing(&server, report) => return Err(error),
+            error = keep_writing(&server, reports) => return Err(error),
             () = interrupts.wait() => {
                 server.end(serde_json::from_str(&shutdown("host-signal")).ok().as_ref());
                 server.ended().await;
             }
         }
         let result = server.finish();
-        if let Some(report) = report {
+        for report in reports {
             report.write(result.as_ref().err().unwrap_or(&Leftovers::default()))?;
         }
         Ok(match result {
@@ -78,17 +74,19 @@ pub fn run(
     })
 }
 
-/// Writes the report whenever it changes; returns what keeps it from being written.
-async fn keep_writing(server: &Server, report: Option<&Report>) -> Box<dyn std::error::Error> {
-    let Some(report) = report else {
+/// Writes the reports whenever it changes; returns what keeps one from being written.
+async fn keep_writing(server: &Server, reports: &[Report]) -> Box<dyn std::error::Error> {
+    if reports.is_empty() {
         return std::future::pending().await;
-    };
+    }
     let mut written = None;
     loop {
         let leftovers = server.leftovers();
         if written.as_ref() != Some(&leftovers) {
-            if let Err(error) = report.write(&leftovers) {
-                return error;
+            for report in reports {
+                if let Err(error) = report.write(&leftovers) {
+                    return error;
+                }
             }
             written = Some(leftovers);
         }
