@@ -108,6 +108,7 @@ class Qmp:
         for command in LOOKS:
             self.ask(command)
         self.ask("query-named-block-nodes", flat=True)
+        self.ask("qom-list", path="/machine/peripheral")
         for line in ("info status", "info block", "info cpus", "info registers", "info snapshots",
                      "info migrate", "info usb", *more):
             self.ask("human-monitor-command", **{"command-line": line})
@@ -193,9 +194,12 @@ def drive(path, hmp, release):
             ("chardev-add", "chardev-remove",
              {"id": "ring1", "backend": {"type": "ringbuf", "data": {"size": 4096}}})):
         vm.ask(add, **arguments)
-        vm.ask("query-iothreads")
-        vm.ask("query-chardev")
-        vm.ask("query-status")
+        for command in ("query-iothreads", "query-chardev", "query-status"):
+            vm.ask(command)
+        for place in ("/objects", "/chardevs"):
+            vm.ask("qom-list", path=place)
+        for line in ("info network", "info usernet", "info iothreads", "info chardev"):
+            vm.ask("human-monitor-command", **{"command-line": line})
         vm.ask(remove, id=arguments["id"])
         vm.ask(remove, id=arguments["id"])
     # An earlier line left the tray open.
@@ -233,6 +237,7 @@ def drive(path, hmp, release):
     vm.ask("send-key", keys=[{"type": "qcode", "data": "ret"}])
     vm.ask("inject-nmi")
     vm.ask("ringbuf-write", device="ring0", data="hello")
+    vm.ask("ringbuf-read", device="ring0", size=16)
     vm.ask("ringbuf-read", device="ring0", size=16)
     vm.ask("block_set_io_throttle", id="vblk0", bps=0, bps_rd=0, bps_wr=0, iops=100, iops_rd=0, iops_wr=0)
     vm.ask("qom-set", path="/machine/peripheral/balloon0", property="guest-stats-polling-interval", value=2)

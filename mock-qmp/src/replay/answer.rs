@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::correct::correct;
+use super::correct::{correct, depends};
 use super::key::aliases;
+use super::model::Model;
 use super::names::Pair;
+use super::relations::RELATIONS;
 use super::state::{Mode, Replay, Timing};
 use super::text::Kind;
 use crate::core::{Call, Execution, Failure, Outcome};
@@ -43,6 +45,7 @@ impl Replay {
         if here && self.index.opens(number) {
             self.step_names.clone_from(&names);
         }
+        self.note_leaving(call);
         if here {
             let again = !first && pauses(&entry.command);
             if again {
@@ -97,6 +100,16 @@ impl Replay {
             .any(|part| part.closed && part.entries.end == number + 1);
         execution.quits = entry.command == "quit" || closes;
         execution
+    }
+
+    /// A device that is told to go goes with an event.
+    fn note_leaving(&mut self, call: &Call<'_>) {
+        let touched = Model::touches(call.command, call.arguments);
+        if let Some((number, id, false)) = touched {
+            if RELATIONS[number].gone.is_some() && self.model.has_added(&id) {
+                self.leaving.insert(id);
+            }
+        }
     }
 
     /// Takes the step's events up to a line of the file.
@@ -189,6 +202,9 @@ impl Replay {
         }
         let topic = self.topic();
         let entry = &topic.entries[number];
+        if !depends(&entry.command, &entry.arguments) {
+            return None;
+        }
         let given = |number: usize| {
             let returned = topic.returned(&topic.entries[number])?;
             let then = self.index.states.model(self.index.states.before(number));

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::lists::{Given, lists};
 use super::model::Model;
 use super::relations::{Asked, LISTS, RUNNING};
+use super::text::is_word;
 use crate::json::Object;
 
 /// A correction gets the answer, the state in which it was given, the present one, and other
@@ -20,6 +21,9 @@ const CORRECTIONS: &[(Asked, Fits, Option<Correction>)] = &[
     (Asked::Command("query-block"), same_trays, Some(trays)),
     (Asked::Command("query-named-block-nodes"), same_media, None),
     (Asked::Line("info block"), same_media, None),
+    (Asked::Line("info block"), same_trays, Some(trays_text)),
+    (Asked::LineAbout("info block"), same_media, None),
+    (Asked::LineAbout("info block"), same_trays, Some(trays_text)),
     (Asked::Command("query-jobs"), same_jobs, Some(jobs)),
     (
         Asked::Command("query-migrate"),
@@ -30,6 +34,13 @@ const CORRECTIONS: &[(Asked, Fits, Option<Correction>)] = &[
     (Asked::Command("query-status"), same_run, Some(run_state)),
     (Asked::Line("info status"), same_run, Some(run_state_text)),
 ];
+
+/// Whether the answer to a request depends on the state.
+pub(super) fn depends(command: &str, arguments: &Object) -> bool {
+    let mut rows = CORRECTIONS.iter();
+    rows.any(|(asked, ..)| asked.is(command, arguments))
+        || LISTS.iter().any(|list| list.of.is(command, arguments))
+}
 
 /// The answer as of the present state; `None` where it is right as it is. Where another answer to
 /// the request was given in a state that says the same of what it is about, that is taken.
@@ -45,9 +56,6 @@ pub(super) fn correct(
     let corrections: Vec<_> = rows
         .filter(|(asked, ..)| asked.is(command, arguments))
         .collect();
-    if lists.is_empty() && corrections.is_empty() {
-        return None;
-    }
     let misfits = |(_, then): &Given<'_>| {
         let lists = lists.iter().filter(|list| !list.is_alike(then, now));
         let rows = corrections.iter().filter(|(_, fits, _)| !fits(then, now));
@@ -187,6 +195,27 @@ fn trays(answer: &mut Value, _: &Model, now: &Model, _: &[Given<'_>]) {
     }
 }
 
+/// The built-in monitor's words (`print_block_info`), in the paragraph of each device.
+fn trays_text(answer: &mut Value, _: &Model, now: &Model, _: &[Given<'_>]) {
+    let Some(text) = answer.as_str() else {
+        return;
+    };
+    let said = |paragraph: &str| {
+        let mut trays = now.trays.iter();
+        let open = trays.find(|(device, _)| is_word(paragraph, device))?.1;
+        let (from, to) = match open {
+            true => ("tray closed", "tray open"),
+            false => ("tray open", "tray closed"),
+        };
+        Some(paragraph.replacen(from, to, 1))
+    };
+    let paragraphs = text.split_inclusive("\r\n\r\n");
+    let text: String = paragraphs
+        .map(|one| said(one).unwrap_or_else(|| one.to_owned()))
+        .collect();
+    *answer = Value::String(text);
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::model::{Event, Job};
@@ -253,8 +282,8 @@ mod tests {
             assert_eq!(serde_json::from_str::<Value>(&corrected).unwrap(), after);
             assert_eq!(correct(&corrected, &now), None);
         }
-        let nothing = correct("query-name", &Object::new(), ("{}", &then), &now, &[]);
-        assert_eq!(nothing, None);
+        assert!(depends("query-status", &Object::new()));
+        assert!(!depends("query-name", &Object::new()));
     }
 
     #[test]

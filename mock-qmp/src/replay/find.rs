@@ -33,11 +33,22 @@ impl Replay {
     /// `arguments` have the recorded names, `sent` those of the client.
     pub(super) fn find(&self, command: &str, arguments: &Object, sent: &Object) -> Option<Found> {
         let key = self.index.ignored.key(command, arguments);
-        let candidates = self.index.candidates(&key);
+        let all = self.index.candidates(&key);
+        let answered: Vec<usize>;
+        let candidates = match self.mode == Mode::Strict || self.index.is_answered {
+            true => all,
+            // A session may have ended before the last answer.
+            false => {
+                let has_reply = |entry: &usize| self.entry(*entry).reply.is_some();
+                answered = all.iter().copied().filter(has_reply).collect();
+                &answered
+            }
+        };
         match changes_state(command, arguments) {
             true => {
                 let possible = self.is_possible(command, sent, arguments);
-                self.find_change(command, candidates, possible).map(enter)
+                self.find_change(command, candidates, possible, sent)
+                    .map(enter)
             }
             false => self.find_look(candidates, arguments),
         }
@@ -80,6 +91,7 @@ impl Replay {
         command: &str,
         candidates: &[usize],
         possible: Option<bool>,
+        sent: &Object,
     ) -> Option<usize> {
         let step = |entry: usize| self.index.step_of[entry];
         let here = self.steps_here();
@@ -106,7 +118,16 @@ impl Replay {
         if TRAY_COMMANDS.contains(&command) && fitting.iter().any(same_trays) {
             fitting.retain(same_trays);
         }
-        let all = match self.mode == Mode::Strict || fitting.is_empty() {
+        // A client may call its thing what another is called in the recording.
+        let is_meant = |entry: &usize| self.entry(*entry).arguments == *sent && self.agrees(*entry);
+        if self.mode != Mode::Strict && fitting.iter().any(is_meant) {
+            fitting.retain(is_meant);
+        }
+        let is_later = |entry: &usize| here.contains(&step(*entry)) && step(*entry) > self.step;
+        let next = all.iter().copied().find(is_later);
+        // What was recorded next comes next, if it is exactly that.
+        let is_exact = next.is_some_and(|next| self.entry(next).arguments == *sent);
+        let all = match self.mode == Mode::Strict && is_exact || fitting.is_empty() {
             true => all,
             false => fitting,
         };
@@ -203,10 +224,16 @@ impl Replay {
                 .copied()
                 .filter(|&entry| self.entry(entry).arguments == *arguments)
         };
-        let fresh = |entry: &usize| !self.served[*entry];
-        if exact().next().is_some() {
-            return exact().find(fresh).or_else(|| exact().next_back());
-        }
-        here.iter().copied().find(fresh).or(here.last().copied())
+        let all: Vec<usize> = match exact().next() {
+            Some(_) => exact().collect(),
+            None => here.to_vec(),
+        };
+        // What was asked after an event that was sent is nearer to the truth than what was before.
+        let fresh = |entry: &&usize| !self.served[**entry];
+        let now = |entry: &&usize| self.was_now(**entry);
+        let first = all.iter().filter(fresh).find(now);
+        let first = first.or_else(|| all.iter().find(fresh));
+        let last = || all.iter().rfind(now).or(all.last());
+        first.or_else(last).copied()
     }
 }

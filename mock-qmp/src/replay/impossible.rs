@@ -3,8 +3,9 @@
 //! or need what is not.
 
 use super::model::{Model, Thing, contradiction};
-use super::relations::{Asked, JOB_COMMANDS, RELATIONS, RUNNING};
-use super::state::{Mode, Replay};
+use super::relations::{CONTAINED, JOB_COMMANDS, LISTS, List, NODE, RELATIONS, RUNNING, Relation};
+use super::state::Replay;
+use super::text::name_in;
 use crate::core::{Execution, Failure, Outcome, timestamp};
 use crate::json::{Object, Value};
 use crate::schema::BUILTIN;
@@ -18,13 +19,17 @@ impl Replay {
         arguments: &Object,
         recorded: &Object,
     ) -> Option<Execution> {
-        if self.mode == Mode::Strict || self.is_possible(command, arguments, recorded)? {
+        if self.is_possible(command, arguments, recorded)? {
             return None;
         }
         let is_line = command == BUILTIN;
         let of_a_job = job_command(command).is_some() || self.has_job(arguments);
         let (class, desc) = match Model::touches(command, arguments) {
+            _ if self.is_left(command, arguments) => ("GenericError", POSTMIGRATE.to_owned()),
             _ if of_a_job => job_error(command, arguments)?,
+            Some((number, id, false)) if self.is_in_use(number, &id) => {
+                ("GenericError", format!("Node {id} is in use"))
+            }
             Some((number, id, adds)) => contradiction(number, &id, adds, is_line)?,
             None if is_line => return self.lacks(&Model::needs(command, arguments)?),
             // What a job needs, the job finds out.
@@ -44,7 +49,7 @@ impl Replay {
         arguments: &Object,
         recorded: &Object,
     ) -> Option<bool> {
-        if self.has_job(arguments) {
+        if self.has_job(arguments) || self.is_left(command, arguments) {
             return Some(false);
         }
         if let Some((_, member, ..)) = job_command(command) {
@@ -68,9 +73,26 @@ impl Replay {
             let recorded = thing(recorded).map(|((_, id), _)| id);
             let mut names = recorded.iter().chain([&id]);
             let later = names.any(|id| self.index.states.adds(number, id));
-            (later || self.is_missing(number, &id)).then_some(false)
+            match self.is_listed(number, &id) {
+                _ if later => Some(false),
+                listed => listed,
+            }
         })?;
-        Some(there != adds)
+        Some(there != adds && (adds || !self.is_in_use(number, &id)))
+    }
+
+    /// Whether this is a migration of a machine that a migration has left already.
+    fn is_left(&self, command: &str, arguments: &Object) -> bool {
+        let resumes = arguments.get("resume") == Some(&Value::Bool(true));
+        let line = text(arguments, "command-line").unwrap_or_default();
+        let mut words = line.split_whitespace();
+        let is_line = command == BUILTIN && words.next() == Some("migrate");
+        let resumes = resumes || words.any(|word| word == "-r");
+        (command == "migrate" || is_line) && self.model.run == "postmigrate" && !resumes
+    }
+
+    fn is_in_use(&self, number: usize, id: &str) -> bool {
+        RELATIONS[number].kind == NODE && self.model.is_used(id)
     }
 
     /// Whether the job that a request starts is there already.
@@ -84,20 +106,53 @@ impl Replay {
         self.topic().text().contains(&quoted)
     }
 
-    /// Whether the recording shows that something is not there: it lists all of its kind, and has
-    /// not the name.
-    fn is_missing(&self, number: usize, name: &str) -> bool {
+    /// Whether something is there from the start: it is, if it is listed then; it is not, if answers
+    /// that list all of its kind never name it.
+    fn is_listed(&self, number: usize, name: &str) -> Option<bool> {
         let topic = self.topic();
-        let listed = RELATIONS[number].listed;
-        let answers = topic.entries.iter().filter(|entry| {
-            let is_asked = |asked: &Asked| asked.is(&entry.command, &entry.arguments);
-            listed.iter().any(is_asked)
-        });
-        let mut answers = answers.filter_map(|entry| topic.returned(entry)).peekable();
-        // In JSON, and in text for people.
+        let Relation { kind, listed, .. } = &RELATIONS[number];
+        // In JSON, and in text for people: there a name may be a word that says something else.
         let part = |c: char| !(c.is_alphanumeric() || "_-.".contains(c));
-        let names = |answer: &str| answer.split(part).any(|word| word == name);
-        answers.peek().is_some() && !answers.any(names)
+        let (mut is_asked, mut is_named) = (false, false);
+        for (number, entry) in topic.entries.iter().enumerate() {
+            let Some(answer) = topic.returned(entry) else {
+                continue;
+            };
+            let asked = (&*entry.command, &entry.arguments);
+            let mut lists = LISTS.iter().filter(|list| list.of.is(asked.0, asked.1));
+            let names = |list: &List| list.kind == *kind && list.names(answer, name);
+            if self.index.is_at_start(number) && lists.any(names) {
+                return Some(true);
+            }
+            if listed.iter().any(|all| all.is(asked.0, asked.1)) {
+                is_asked = true;
+                is_named |= answer.split(part).any(|word| word == name);
+            }
+        }
+        (is_asked && !is_named).then_some(false)
+    }
+
+    /// QEMU's error where a QOM path leads through something that is not there.
+    pub(super) fn leads_nowhere(
+        &self,
+        command: &str,
+        arguments: &Object,
+        recorded: &Object,
+    ) -> Option<Execution> {
+        if !["qom-list", "qom-get", "qom-set"].contains(&command) {
+            return None;
+        }
+        let path = text(arguments, "path")?;
+        let (container, name) = name_in(path)?;
+        let kind = CONTAINED.iter().find(|(start, _)| *start == container)?.1;
+        let number = RELATIONS.iter().position(|it| it.kind == kind)?;
+        let there = self.model.holds(number, name);
+        let recorded = text(recorded, "path").and_then(name_in);
+        let mut names = recorded.iter().map(|(_, name)| *name).chain([name]);
+        let later = names.any(|name| self.index.states.adds(number, name));
+        let gone = there == Some(false) || there.is_none() && later;
+        let desc = format!("Device '{path}' not found");
+        gone.then(|| Execution::fail(Failure::no_device(desc)))
     }
 
     /// The built-in monitor's answer where something is needed that is not there.
@@ -114,6 +169,9 @@ impl Replay {
         Some(execution)
     }
 }
+
+/// What `migrate` says where a migration has left the machine (`migrate_prepare` of QEMU 7.2 to 11.1).
+const POSTMIGRATE: &str = "Can't migrate the vm that was paused due to previous migration";
 
 fn text<'a>(arguments: &'a Object, member: &str) -> Option<&'a str> {
     arguments.get(member).and_then(Value::as_str)

@@ -17,6 +17,8 @@ pub(crate) struct Index {
     /// The step of each entry.
     pub(crate) step_of: Vec<usize>,
     names: HashSet<String>,
+    /// Whether each entry has a reply.
+    pub(super) is_answered: bool,
     /// What the machine is like at each place.
     pub(super) states: States,
     /// Members that differ each time.
@@ -47,6 +49,7 @@ impl Index {
             by_key,
             step_of,
             names,
+            is_answered: topic.entries().iter().all(|entry| entry.reply.is_some()),
             states: States::new(topic, &steps),
             ignored,
             steps,
@@ -61,6 +64,13 @@ impl Index {
     /// Whether a command of this name was recorded at all.
     pub(crate) fn knows(&self, command: &str) -> bool {
         self.names.contains(command)
+    }
+
+    /// Whether nothing had changed yet in an entry's session.
+    pub(super) fn is_at_start(&self, entry: usize) -> bool {
+        let step = &self.steps[self.step_of[entry]];
+        let first = self.steps.partition_point(|other| other.part < step.part);
+        step.state == self.steps[first].state
     }
 
     /// Whether an entry opens its step.

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //! Answers that list what comes and goes, as of another state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
 use super::model::Model;
 use super::relations::{Asked, Form, LISTS, List};
-use super::text::{Kind, renamed};
+use super::text::{Kind, Renames, is_word, name_in};
 use crate::json::Object;
 use crate::schema::BUILTIN;
 
@@ -24,6 +24,12 @@ impl Asked {
             Self::Line(line) => {
                 let asked = argument("command-line").unwrap_or_default();
                 command == BUILTIN && asked.split_whitespace().eq(line.split_whitespace())
+            }
+            Self::LineAbout(line) => {
+                let asked = argument("command-line").unwrap_or_default();
+                let mut words = asked.split_whitespace();
+                let more = words.next_back().is_some_and(|word| !word.starts_with('-'));
+                command == BUILTIN && more && words.eq(line.split_whitespace())
             }
         }
     }
@@ -43,6 +49,15 @@ impl List {
             things.map(|(_, recorded)| recorded.to_owned()).collect()
         };
         recorded(one) == recorded(other) && one.gone(self.kind).eq(other.gone(self.kind))
+    }
+
+    /// Whether an answer lists something of this name, in JSON.
+    pub(super) fn names(&self, answer: &str, name: &str) -> bool {
+        if !matches!(self.form, Form::Array(..)) || !answer.contains(name) {
+            return false;
+        }
+        let mut answer = serde_json::from_str(answer).unwrap_or_default();
+        !Arrays::of(self.form, &mut answer).take(&[name]).is_empty()
     }
 
     /// Makes an answer that was given in the state `then` one of the state `now`. What it does not
@@ -65,6 +80,7 @@ impl List {
             true => !then.gone(self.kind).any(|gone| gone == name),
             false => then.things(self.kind).any(|(_, recorded)| recorded == name),
         };
+        let mut known: HashMap<&str, Vec<Element>> = HashMap::new();
         let of_others = |name: &str| {
             let others = others.iter().filter(|(_, then)| listed(then, name));
             let mut elements = others.map(|(text, _)| {
@@ -80,7 +96,10 @@ impl List {
             let of_own = own.iter().filter(|element| element.name == recorded);
             let mut elements: Vec<Element> = of_own.cloned().collect();
             if elements.is_empty() {
-                elements = of_others(recorded).unwrap_or_default();
+                let found = known
+                    .entry(recorded)
+                    .or_insert_with(|| of_others(recorded).unwrap_or_default());
+                elements.clone_from(found);
             }
             for element in elements {
                 arrays.put(element.named(recorded, sent, self.form));
@@ -113,8 +132,8 @@ impl Element {
                 Form::Array(..) => Kind::Data,
                 Form::Text => Kind::Prose,
             };
-            let pair = (recorded.to_owned(), sent.to_owned());
-            let text = renamed(&self.value.to_string(), kind, &[&pair]);
+            let renames = Renames::new([(recorded, sent)].into_iter());
+            let text = renames.in_text(&self.value.to_string(), kind);
             if let Ok(value) = serde_json::from_str(&text) {
                 self.value = value;
             }
@@ -250,11 +269,20 @@ fn take_arrays(
         return;
     };
     if let Some(Value::Array(array)) = members.get_mut(name) {
-        call(format!("{pointer}/{name}"), std::mem::take(array));
+        call(
+            format!("{pointer}/{}", escaped(name)),
+            std::mem::take(array),
+        );
     }
     for (member, value) in members {
-        take_arrays(name, value, &format!("{pointer}/{member}"), call);
+        let pointer = format!("{pointer}/{}", escaped(member));
+        take_arrays(name, value, &pointer, call);
     }
+}
+
+/// A member's name in a JSON pointer (RFC 6901).
+fn escaped(member: &str) -> String {
+    member.replace('~', "~0").replace('/', "~1")
 }
 
 /// Puts an array in its place, if what it is in is there. QAPI's lists in objects are optional: where
@@ -317,14 +345,7 @@ fn is_named(form: Form, element: &Value, name: &str) -> bool {
         Form::Array(_, member) => element
             .get(member)
             .and_then(Value::as_str)
-            .is_some_and(|it| {
-                it == name
-                    || super::text::in_path(it, &[&(name.to_owned(), String::new())]).is_some()
-            }),
-        Form::Text => {
-            let pair = (name.to_owned(), String::new());
-            let text = element.to_string();
-            renamed(&text, Kind::Prose, &[&pair]) != text
-        }
+            .is_some_and(|it| it == name || name_in(it).is_some_and(|(_, inner)| inner == name)),
+        Form::Text => element.as_str().is_some_and(|text| is_word(text, name)),
     }
 }

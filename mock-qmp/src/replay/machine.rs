@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::find::Found;
 use super::model::Event;
 use super::nearest::request_text;
-use super::refuse::quits;
+use super::refuse::{IMPOSSIBLE, quits};
 use super::state::{Mode, Replay, Timing};
 use crate::core::{Backend, Call, Execution, Failure, Known, Leftovers, Outcome, Unmatched};
-use crate::json::{Object, Value};
+use crate::json::Object;
 use crate::recording::{QemuVersion, scrub_request};
 use crate::schema::{DESCRIPTOR_COMMANDS, allowed_before_machine, changes_state};
 
@@ -39,24 +39,17 @@ impl Replay {
         if self.names.is_empty() && !changes_state(command, arguments) {
             return (self.find(command, arguments, arguments), None);
         }
-        let sent = Value::Object(arguments.clone());
-        let readings = (0..self.names.readings(&sent)).filter_map(|reading| {
-            match self.names.as_recorded(&sent, reading) {
-                Value::Object(mut renamed) => {
-                    scrub_request(command, &mut renamed);
-                    Some(renamed)
-                }
-                _ => None,
-            }
-        });
         let mut first = None;
-        for renamed in readings {
+        for reading in 0..self.names.readings() {
+            let mut renamed = self.names.as_recorded(arguments, reading);
+            scrub_request(command, &mut renamed);
             if let Some(found) = self.find(command, &renamed, arguments) {
                 return (Some(found), Some(renamed));
             }
             first = first.or(Some(renamed));
         }
-        (None, first)
+        // What a client calls its things may be a word that says something else here.
+        (self.find(command, arguments, arguments), first)
     }
 }
 
@@ -122,8 +115,21 @@ impl Backend for Replay {
         };
         let before = self.index.states.before(found.entry);
         let agrees = self.model.agrees(self.index.states.model(before));
-        if found.enters && self.index.states.succeeded(found.entry) {
+        // Exactly what was recorded was possible.
+        let is_strict = self.mode == Mode::Strict;
+        let is_exact = is_strict && self.entry(found.entry).arguments == *call.arguments;
+        let succeeded = self.index.states.succeeded(found.entry);
+        if found.enters && !is_exact && (succeeded || !is_strict) {
             if let Some(execution) = self.contradicted(call.command, call.arguments, arguments) {
+                if is_strict {
+                    let arguments = arguments.clone();
+                    self.miss(&call, &arguments, IMPOSSIBLE);
+                }
+                return execution;
+            }
+        }
+        if !is_strict {
+            if let Some(execution) = self.leads_nowhere(call.command, call.arguments, arguments) {
                 return execution;
             }
         }
@@ -132,7 +138,7 @@ impl Backend for Replay {
             self.enter(self.index.step_of[found.entry], call.now, &mut events);
             // A strict replay is where the recording is. A lenient one may come from elsewhere: the
             // machine is what the client has made of it.
-            if self.mode == Mode::Strict && !agrees {
+            if is_strict && !agrees {
                 self.set_model(self.index.states.model(before).clone());
             }
         }

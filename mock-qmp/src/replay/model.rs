@@ -6,18 +6,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::lines::meant;
-use super::relations::{INCOMING, JOB, KEPT_BY_RESET, MEDIA, RELATIONS, RUN_EVENTS, RUNNING};
+use super::relations::{
+    DEVICE, INCOMING, JOB, KEPT_BY_RESET, MEDIA, NODE, RELATIONS, RUN_EVENTS, RUNNING,
+};
 use crate::json::{Object, Value};
 use crate::schema::BUILTIN;
 
 /// Most things of a kind that are kept: clients make up names.
 const MOST: usize = 4096;
 
+/// Longest names of things that are kept, in bytes.
+const LONGEST: usize = 1024;
+
 /// The number of a relation, and a name.
 pub(super) type Thing = (usize, String);
 
 /// What the machine is like. Two moments with the same model answer the same questions alike.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Model {
     /// The run state in the words of `query-status`; empty while nobody said it.
     pub(super) run: String,
@@ -26,6 +31,8 @@ pub(super) struct Model {
     pub(super) added: BTreeMap<Thing, String>,
     /// What was there at the start and went.
     pub(super) gone: BTreeSet<Thing>,
+    /// Block nodes that a device uses, with that device.
+    pub(super) users: BTreeMap<String, String>,
     /// Jobs that exist, by the name that the client gave them.
     pub(super) jobs: BTreeMap<String, Job>,
     /// Removable devices by whether their tray is open, where an event or the start said so.
@@ -41,7 +48,7 @@ pub(super) struct Model {
 }
 
 /// A job that exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Job {
     /// Its name in the recording.
     pub(super) recorded: String,
@@ -61,6 +68,12 @@ impl Event {
         let name = value.get("event")?.as_str()?.to_owned();
         let data = value.get("data").cloned().unwrap_or_default();
         Some(Self { name, data })
+    }
+
+    /// The device that it says is gone, by the name that it was given.
+    pub(super) fn gone_device(&self) -> Option<&str> {
+        let is_gone = self.name == "DEVICE_DELETED";
+        self.text("device").filter(|_| is_gone)
     }
 
     /// Whether it says that something is gone.
@@ -98,11 +111,8 @@ impl Event {
     }
 }
 
-fn is_room<K, V>(map: &BTreeMap<K, V>, key: &K) -> bool
-where
-    K: Ord,
-{
-    map.len() < MOST || map.contains_key(key)
+fn is_room<V>(map: &BTreeMap<String, V>, key: &String) -> bool {
+    key.len() <= LONGEST && (map.len() < MOST || map.contains_key(key))
 }
 
 impl Model {
@@ -120,7 +130,8 @@ impl Model {
         }
         match event.name.as_str() {
             "JOB_STATUS_CHANGE" => {
-                if let (Some(id), Some(status)) = (event.text("id"), event.text("status")) {
+                let id = event.text("id").filter(|id| id.len() <= LONGEST);
+                if let (Some(id), Some(status)) = (id, event.text("status")) {
                     let id = id.to_owned();
                     if status == "null" {
                         self.jobs.remove(&id);
@@ -189,6 +200,9 @@ impl Model {
 
     fn remove(&mut self, thing: Thing) {
         // Where there is no error for what is not there, it may never have been.
+        if RELATIONS[thing.0].kind == DEVICE {
+            self.users.retain(|_, device| *device != thing.1);
+        }
         let is_known = RELATIONS[thing.0].missing.is_some() && self.gone.len() < MOST;
         if self.added.remove(&thing).is_none() && is_known {
             self.gone.insert(thing);
@@ -210,6 +224,7 @@ impl Model {
         }
         if let Some((number, id, adds)) = Self::touches(command, arguments) {
             if adds {
+                self.uses(command, arguments, &id);
                 let there = Self::touches(command, recorded).map(|(_, id, _)| id);
                 if !self.gone.remove(&(number, id.clone())) && self.added.len() < MOST {
                     let there = there.unwrap_or_else(|| id.clone());
@@ -248,6 +263,30 @@ impl Model {
         }
     }
 
+    /// A device uses a node, if it was made with one.
+    fn uses(&mut self, command: &str, arguments: &Object, device: &str) {
+        let drive = arguments.get("drive").and_then(Value::as_str);
+        if let Some(drive) = drive.filter(|_| command == "device_add") {
+            let node = drive.to_owned();
+            if is_room(&self.users, &node) {
+                self.users.insert(node, device.to_owned());
+            }
+        }
+    }
+
+    /// Whether a device uses a node.
+    pub(super) fn is_used(&self, node: &str) -> bool {
+        let recorded = self.recorded_name(NODE, node);
+        let mut media = self.media.values().flatten();
+        self.users.contains_key(node) || media.any(|medium| *medium == recorded)
+    }
+
+    /// The name in the recording of something of a kind.
+    fn recorded_name(&self, kind: &str, name: &str) -> String {
+        let added = self.things(kind).find(|(sent, _)| *sent == name);
+        added.map_or(name, |(_, recorded)| recorded).to_owned()
+    }
+
     /// A removable device has another medium; `member` says which.
     fn medium(&mut self, arguments: &Object, member: Option<&str>) {
         let text = |name: &str| arguments.get(name).and_then(Value::as_str);
@@ -260,15 +299,26 @@ impl Model {
         }
     }
 
+    /// How many things there are in it.
+    pub(super) fn size(&self) -> usize {
+        let trays = self.trays.len() + self.media.len() + self.users.len();
+        1 + self.added.len() + self.gone.len() + self.jobs.len() + trays
+    }
+
     /// The same with the recording's names.
     pub(super) fn as_recorded(&self) -> Self {
         let added = self.added.iter().map(|((number, _), recorded)| {
             let thing = (*number, recorded.clone());
             (thing, recorded.clone())
         });
+        let users = self.users.iter().map(|(node, device)| {
+            let node = self.recorded_name(NODE, node);
+            (node, self.recorded_name(DEVICE, device))
+        });
         let jobs = self.jobs.values();
         Self {
             added: added.collect(),
+            users: users.collect(),
             jobs: jobs
                 .map(|job| (job.recorded.clone(), job.clone()))
                 .collect(),
@@ -332,7 +382,8 @@ impl Model {
         let (command, arguments) = meant(command, arguments)?;
         let named = |rows: &[(&str, &str)]| {
             let row = rows.iter().find(|(name, _)| *name == command)?;
-            arguments.get(row.1)?.as_str().map(str::to_owned)
+            let name = arguments.get(row.1)?.as_str();
+            name.filter(|name| name.len() <= LONGEST).map(str::to_owned)
         };
         RELATIONS.iter().enumerate().find_map(|(number, relation)| {
             let added = named(relation.add).map(|id| (number, id, true));
@@ -350,6 +401,11 @@ impl Model {
             }
             Some((number, arguments.get(member)?.as_str()?.to_owned()))
         })
+    }
+
+    /// Whether this is a device that was added.
+    pub(super) fn has_added(&self, device: &str) -> bool {
+        self.things(DEVICE).any(|(sent, _)| sent == device)
     }
 
     /// Whether something that was added is there; `None` where nothing is known of it.
@@ -376,6 +432,12 @@ impl Model {
         let gone = self.gone.iter();
         gone.filter(move |(number, _)| RELATIONS[*number].kind == kind)
             .map(|(_, id)| id.as_str())
+    }
+
+    /// What was added: its name in the recording, and here.
+    pub(super) fn names(&self) -> impl Iterator<Item = (String, String)> {
+        let added = self.added.iter();
+        added.map(|((_, sent), recorded)| (recorded.clone(), sent.clone()))
     }
 
     /// Everything that was added, with its name in the recording.

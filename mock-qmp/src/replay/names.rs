@@ -2,8 +2,10 @@
 //! Names that a client chose anew, in place of those that were recorded: job ids, temporary files,
 //! and what the recording says makes no difference.
 
+use std::collections::HashMap;
+
 use super::key::aliases;
-use super::text::{Kind, has_name, in_string, renamed};
+use super::text::{Kind, Renames, has_name};
 use crate::json::{Object, Value};
 use crate::recording::SCRUBBED;
 
@@ -20,6 +22,20 @@ pub(super) struct Names {
 
 /// Most names that are kept: clients make them up.
 const MOST: usize = 1024;
+/// Longest names that are kept, in bytes.
+const LONGEST: usize = 4096;
+/// Members whose values are words of QEMU's, whatever clients call their things.
+const NO_NAMES: &[&str] = &[
+    "capability",
+    "driver",
+    "format",
+    "implements",
+    "property",
+    "protocol",
+    "qom-type",
+    "type",
+    "typename",
+];
 /// Most ways to read a request that are tried.
 const MOST_READINGS: usize = 8;
 
@@ -47,7 +63,8 @@ impl Names {
             let descriptor = ["/proc/", "/dev/", "fd:"]
                 .iter()
                 .any(|start| pair.0.starts_with(start));
-            !descriptor && !pair.0.contains(SCRUBBED)
+            let is_short = pair.0.len().max(pair.1.len()) <= LONGEST;
+            !descriptor && is_short && !pair.0.contains(SCRUBBED)
         };
         let mut named: Vec<Pair> = named.filter(is_name).collect();
         // A path that has a name in it follows from the name.
@@ -72,72 +89,79 @@ impl Names {
     /// Recorded JSON text with the names that the client chose. `first` are those of the request
     /// that it answers, or that caused it.
     pub(super) fn as_sent(&self, text: &str, kind: Kind, first: &[Pair]) -> String {
-        let pairs: Vec<&Pair> = first.iter().chain(self.pairs.iter().rev()).collect();
-        let mut text = renamed(text, kind, &pairs);
+        let pairs = first.iter().chain(self.pairs.iter().rev());
+        let renames = Renames::new(pairs.map(|(recorded, sent)| (&**recorded, &**sent)));
+        let mut text = renames.in_text(text, kind);
         for (recorded, here) in &self.folders {
             text = moved(&text, recorded, here);
         }
         text
     }
 
-    /// How many ways there are to read a value: a client may give a device and a job one name, which
-    /// had two when they were recorded.
-    pub(super) fn readings(&self, value: &Value) -> usize {
-        let all = match value {
-            Value::String(text) => {
-                let named = self.pairs.iter().filter(|(_, sent)| sent == text);
-                return named.count().clamp(1, MOST_READINGS);
-            }
-            Value::Array(elements) => elements.iter().map(|one| self.readings(one)).max(),
-            Value::Object(members) => members.values().map(|one| self.readings(one)).max(),
-            _ => None,
-        };
-        all.unwrap_or(1)
+    /// How many ways there are to read a request: a client may give a device and a job one name,
+    /// which had two when they were recorded.
+    pub(super) fn readings(&self) -> usize {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for (_, sent) in &self.pairs {
+            *counts.entry(sent).or_default() += 1;
+        }
+        let most = counts.into_values().max();
+        most.unwrap_or(1).clamp(1, MOST_READINGS)
     }
 
-    /// A value with the recorded names in place of those that the client chose. Of several for one,
-    /// it is the latest but so many.
-    pub(super) fn as_recorded(&self, value: &Value, reading: usize) -> Value {
+    /// A request's arguments with the recorded names in place of those that the client chose. Of
+    /// several for one, it is the latest but so many.
+    pub(super) fn as_recorded(&self, arguments: &Object, reading: usize) -> Object {
+        let mut recorded: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (name, sent) in self.pairs.iter().rev() {
+            recorded.entry(sent).or_default().push(name);
+        }
+        let back = recorded.iter().filter_map(|(sent, names)| {
+            let name = names.get(reading).or(names.last())?;
+            Some((*sent, *name))
+        });
+        let back = Renames::new(back);
+        let mut arguments = arguments.clone();
+        for (member, value) in &mut arguments {
+            self.put_recorded(member, value, &back);
+        }
+        arguments
+    }
+
+    fn put_recorded(&self, member: &str, value: &mut Value, back: &Renames<'_>) {
         match value {
             Value::String(text) => {
-                let mut pairs = self.pairs.iter().rev().filter(|(_, sent)| sent == text);
-                let last = pairs.clone().next_back();
-                Value::String(match pairs.nth(reading).or(last) {
-                    Some((recorded, _)) => recorded.clone(),
-                    None => self.inside(text, Kind::Data),
-                })
+                let other = match member {
+                    _ if NO_NAMES.contains(&member) => None,
+                    "command-line" => in_line(text, back),
+                    _ => back.in_string(text, Kind::Data),
+                };
+                let other = other.unwrap_or_else(|| text.clone());
+                let folders = self.folders.iter();
+                *text = folders.fold(other, |text, (recorded, here)| moved(&text, here, recorded));
             }
-            Value::Array(elements) => Value::Array(
-                elements
-                    .iter()
-                    .map(|element| self.as_recorded(element, reading))
-                    .collect(),
-            ),
-            Value::Object(members) => {
-                let renamed = members.iter().map(|(key, value)| match value {
-                    Value::String(line) if key == "command-line" => {
-                        let line = self.inside(line, Kind::Prose);
-                        (key.clone(), Value::String(line))
-                    }
-                    _ => (key.clone(), self.as_recorded(value, reading)),
-                });
-                Value::Object(renamed.collect())
-            }
-            other => other.clone(),
+            Value::Array(elements) => elements
+                .iter_mut()
+                .for_each(|it| self.put_recorded(member, it, back)),
+            Value::Object(members) => members
+                .iter_mut()
+                .for_each(|(member, it)| self.put_recorded(member, it, back)),
+            _ => {}
         }
     }
+}
 
-    /// A string that has names in it, with the recorded ones.
-    fn inside(&self, text: &str, kind: Kind) -> String {
-        let pairs = self.pairs.iter().rev();
-        let back: Vec<Pair> = pairs
-            .map(|(recorded, sent)| (sent.clone(), recorded.clone()))
-            .collect();
-        let back: Vec<&Pair> = back.iter().collect();
-        let text = in_string(text, kind, &back).unwrap_or_else(|| text.to_owned());
-        let folders = self.folders.iter();
-        folders.fold(text, |text, (recorded, here)| moved(&text, here, recorded))
+/// A line of the built-in monitor with other names behind its command.
+fn in_line(line: &str, back: &Renames<'_>) -> Option<String> {
+    let command = line.trim_start();
+    let mut end = command.find(' ')?;
+    if command[..end] == *"info" {
+        let what = command[end..].trim_start();
+        end = command.len() - what.len() + what.find(' ')?;
     }
+    let behind = line.len() - (command.len() - end);
+    let other = back.in_string(&line[behind..], Kind::Prose)?;
+    Some(format!("{}{other}", &line[..behind]))
 }
 
 /// The strings among a request's arguments.
@@ -147,6 +171,10 @@ fn strings(arguments: &Object) -> impl Iterator<Item = &str> {
 
 /// The text with a folder in the place of another, where its name ends there.
 fn moved(text: &str, from: &str, to: &str) -> String {
+    // The root has no name.
+    if from.is_empty() {
+        return text.to_owned();
+    }
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(from) {
@@ -191,10 +219,12 @@ mod tests {
         let text = r#"{"human-readable-text":"j1, j10: j1\r\n"}"#;
         let expected = r#"{"human-readable-text":"j\"2, j10: j\"2\r\n"}"#;
         assert_eq!(names.as_sent(text, Kind::Prose, &[]), expected);
-        let asked = Value::from(json!({"id": "j\"2", "x": ["/tmp/b"]}));
+        let asked = object(json!({"id": "j\"2", "x": ["/tmp/b"], "driver": "j\"2"}));
         assert_eq!(
             names.as_recorded(&asked, 0),
-            Value::from(json!({"id": "j1", "x": ["/tmp/a"]}))
+            object(json!({"id": "j1", "x": ["/tmp/a"], "driver": "j\"2"}))
         );
+        let line = object(json!({"command-line": "info status j\"2"}));
+        assert_eq!(names.as_recorded(&line, 0), line, "it is no word");
     }
 }

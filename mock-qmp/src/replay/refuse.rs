@@ -10,6 +10,9 @@ use crate::json::{Object, Value};
 use crate::recording::Entry;
 use crate::schema::{BUILTIN, changes_state};
 
+/// What is wrong with a request that QEMU refuses in this state.
+pub(super) const IMPOSSIBLE: &str = "not possible in this state";
+
 impl Replay {
     /// Checks the arguments against the schema, if there is one.
     pub(super) fn checked(&self, call: &Call<'_>) -> Result<(), Failure> {
@@ -33,9 +36,14 @@ impl Replay {
         if let Some(text) = too_late(command).filter(|_| !self.before_machine) {
             return Execution::fail(Failure::generic(text));
         }
-        if let Some(execution) = self.contradicted(command, call.arguments, arguments) {
-            self.miss(call, arguments, "not so in this state");
-            return execution;
+        if self.mode != Mode::Strict {
+            let impossible = self.contradicted(command, call.arguments, arguments);
+            let impossible =
+                impossible.or_else(|| self.leads_nowhere(command, call.arguments, arguments));
+            if let Some(execution) = impossible {
+                self.miss(call, arguments, IMPOSSIBLE);
+                return execution;
+            }
         }
         match self.mode {
             Mode::Strict => self.refuse(call, arguments),
@@ -127,7 +135,11 @@ impl Replay {
                 let all = differences(arguments, &entry.arguments);
                 let ignored = &self.index.ignored;
                 let matters = |one: &Difference| ignored.matters(command, one);
-                differing = all.into_iter().filter(matters).collect();
+                let differ: Vec<Difference> = all.into_iter().filter(matters).collect();
+                // They are shown as they were sent.
+                let is_one = |one: &Difference| differ.iter().any(|it| it.member == one.member);
+                differing = differences(call.arguments, &entry.arguments);
+                differing.retain(is_one);
                 let number = topic
                     .entries
                     .iter()
@@ -138,13 +150,17 @@ impl Replay {
                         let then = self.index.states.model(self.index.states.before(number));
                         let state = self.model.differences(then);
                         cause = self.left_out(number, then);
+                        if changes_state(command, arguments) {
+                            changed = cause.clone().map(|cause| (number, cause));
+                        }
                         if !state.is_empty() {
                             problem = format!("{problem}: {}", state.join(", "));
                         }
                     }
                     Some(number) if changes_state(command, arguments) => {
-                        changed = Some(number);
-                        cause = Some(self.not_done("not as recorded", number));
+                        let what = self.not_done("not as recorded", number);
+                        changed = Some((number, what.clone()));
+                        cause = Some(what);
                     }
                     _ => {}
                 }
@@ -189,11 +205,8 @@ impl Replay {
             (changed && (!differs || leads())).then_some(opener)
         });
         let opener = opener.min()?;
-        let what = match self.changed.contains(&opener) {
-            true => "not as recorded",
-            false => "left out",
-        };
-        Some(self.not_done(what, opener))
+        let known = self.changed.get(&opener).cloned();
+        Some(known.unwrap_or_else(|| self.not_done("left out", opener)))
     }
 
     fn not_done(&self, what: &str, entry: usize) -> String {

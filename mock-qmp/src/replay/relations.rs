@@ -123,10 +123,18 @@ pub(super) const RELATIONS: &[Relation] = &[
     },
 ];
 
+/// QOM paths below which clients name things (`qdev_set_id`, `user_creatable_add_type`,
+/// `chardev_new`), and what they name there.
+pub(super) const CONTAINED: &[(&str, &str)] = &[
+    ("/machine/peripheral/", DEVICE),
+    ("/objects/", OBJECT),
+    ("/chardevs/", CHARDEV),
+];
+
 const DUPLICATE_OBJECT: &str =
     "attempt to add duplicate property '{}' to object (type 'container')";
-const DEVICE: &str = "device";
-const NODE: &str = "block node";
+pub(super) const DEVICE: &str = "device";
+pub(super) const NODE: &str = "block node";
 const NETDEV: &str = "network backend";
 const OBJECT: &str = "object";
 const CHARDEV: &str = "character device";
@@ -224,6 +232,8 @@ pub(super) enum Asked {
     /// `qom-list` of this path.
     QomList(&'static str),
     Line(&'static str),
+    /// A line with one more word.
+    LineAbout(&'static str),
 }
 
 /// The form of a list.

@@ -2,7 +2,7 @@
 //! What a replay knows: the recording, where in it the client is, and what has been served.
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,14 +85,16 @@ pub struct Replay {
     pub(super) before_machine: bool,
     pub(super) names: Names,
     pub(super) unmatched: Vec<Unmatched>,
-    /// Recorded changes that were asked for otherwise.
-    pub(super) changed: BTreeSet<usize>,
+    /// Recorded changes that were asked for otherwise, or refused, with what they follow from.
+    pub(super) changed: BTreeMap<usize, String>,
     /// How many more there were than are kept.
     pub(super) unmatched_more: u64,
     /// Names that the step's request has, in the events that it causes.
     pub(super) step_names: Vec<Pair>,
     /// Whether the step's `STOP` was not sent, the machine being stopped: nor is its `RESUME` then.
     pub(super) stays_stopped: bool,
+    /// Devices that were told to go, and have not gone yet.
+    pub(super) leaving: BTreeSet<String>,
     /// What the machine is like, and which of the recording's states that is.
     pub(super) model: Model,
     pub(super) model_number: Option<usize>,
@@ -135,10 +137,11 @@ impl Replay {
             before_machine,
             names: Names::default(),
             unmatched: Vec::new(),
-            changed: BTreeSet::new(),
+            changed: BTreeMap::new(),
             unmatched_more: 0,
             step_names: Vec::new(),
             stays_stopped: false,
+            leaving: BTreeSet::new(),
             model_number: index.states.find(&model),
             model,
             index: Arc::new(index),
@@ -209,6 +212,7 @@ impl Replay {
         self.names.forget();
         self.step_names.clear();
         self.stays_stopped = false;
+        self.leaving.clear();
         self.unmatched.clear();
         self.changed.clear();
         self.unmatched_more = 0;
@@ -230,7 +234,11 @@ impl Replay {
             if self.mode != Mode::Strict {
                 let resumes = self.stays_stopped && event.is_resume();
                 self.stays_stopped &= !resumes;
-                if resumes || self.model.knows(&event) {
+                let device = event.gone_device();
+                let stays = device.is_some_and(|device| {
+                    !self.leaving.remove(device) && self.model.has_added(device)
+                });
+                if stays || resumes || self.model.knows(&event) {
                     self.stays_stopped |= event.is_stop();
                     return None;
                 }
@@ -281,15 +289,18 @@ impl Replay {
         }
     }
 
-    /// Recorded JSON text with the names that the client chose; what it has by a name that stands for
-    /// another too is itself.
+    /// Recorded JSON text with the names that the client chose. Where several things were one in the
+    /// recording, a name is that of the one that is called so, if there is one.
     pub(super) fn as_sent(&self, text: &str, kind: Kind, first: &[Pair]) -> String {
         if self.names.is_empty() {
             return text.to_owned();
         }
         let mut names = first.to_vec();
-        let added = self.model.all_added().map(|(_, name)| name);
-        names.extend(added.map(|name| (name.clone(), name.clone())));
+        let (same, other): (Vec<Pair>, Vec<Pair>) = self
+            .model
+            .names()
+            .partition(|(recorded, sent)| recorded == sent);
+        names.extend(same.into_iter().chain(other));
         self.names.as_sent(text, kind, &names)
     }
 

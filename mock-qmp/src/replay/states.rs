@@ -2,6 +2,7 @@
 //! The states that a recording shows the machine in, from its events and answers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use super::model::{Drive, Event, Model, Thing, status};
@@ -14,6 +15,10 @@ use crate::schema::BUILTIN;
 #[derive(Debug)]
 pub(super) struct States {
     models: Vec<Model>,
+    /// The models of each hash.
+    by_hash: HashMap<u64, Vec<usize>>,
+    /// How many things there are in all models.
+    size: usize,
     /// The state before each entry was carried out.
     before: Vec<usize>,
     /// The state at the end of each step.
@@ -33,6 +38,15 @@ pub(super) struct States {
     added: BTreeSet<Thing>,
     /// The jobs that there were at some time.
     jobs: BTreeSet<String>,
+}
+
+/// Most things that are kept in all states together.
+const MOST_THINGS: usize = 200_000;
+
+fn hash(model: &Model) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    model.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A line of the file that has to do with the state.
@@ -58,6 +72,8 @@ impl States {
         let run_after = vec![None; events.len()];
         let mut states = Self {
             models: Vec::new(),
+            by_hash: HashMap::new(),
+            size: 0,
             before: vec![0; topic.entries.len()],
             ends: vec![0; steps.len()],
             starts: Vec::new(),
@@ -95,7 +111,6 @@ impl States {
                 states.removals.insert(number, line);
             }
         }
-        let mut ids = HashMap::new();
         for (number, part) in topic.parts.iter().enumerate() {
             let end = topic
                 .parts
@@ -107,7 +122,7 @@ impl States {
                 run: start.unwrap_or_default(),
                 ..drives_at_start(topic, &events, &items)
             };
-            let id = states.intern(&mut ids, &model);
+            let id = states.intern(&model);
             states.starts.push(id);
             items.sort_by_key(|(line, _)| *line);
             let mut items = items.into_iter().peekable();
@@ -130,11 +145,11 @@ impl States {
                         }
                         Item::Answer(entry) => {
                             // Events before its reply came of it: its own state is the step's.
-                            states.answer(topic, entry, &mut model, &mut ids);
+                            states.answer(topic, entry, &mut model);
                         }
                     }
                 }
-                states.ends[step] = states.intern(&mut ids, &model);
+                states.ends[step] = states.intern(&model);
             }
         }
         // What opens a step was asked in the state that the step before left.
@@ -149,14 +164,8 @@ impl States {
         states
     }
 
-    fn answer(
-        &mut self,
-        topic: &Topic,
-        entry: usize,
-        model: &mut Model,
-        ids: &mut HashMap<String, usize>,
-    ) {
-        self.before[entry] = self.intern(ids, model);
+    fn answer(&mut self, topic: &Topic, entry: usize, model: &mut Model) {
+        self.before[entry] = self.intern(model);
         let Entry {
             command, arguments, ..
         } = &topic.entries[entry];
@@ -165,7 +174,9 @@ impl States {
             let was = model.clone();
             model.answered(command, arguments, arguments, returned);
             self.effects[entry] = *model != was;
-            self.added.extend(model.all_added().cloned());
+            if self.effects[entry] {
+                self.added.extend(model.all_added().cloned());
+            }
         }
     }
 
@@ -219,17 +230,28 @@ impl States {
         start
     }
 
-    fn intern(&mut self, ids: &mut HashMap<String, usize>, model: &Model) -> usize {
+    /// The number of a state. Where there are too many, it is that of the latest.
+    fn intern(&mut self, model: &Model) -> usize {
+        if let Some(known) = self.find(model) {
+            return known;
+        }
+        if self.size > MOST_THINGS && !self.models.is_empty() {
+            return self.models.len() - 1;
+        }
         let next = self.models.len();
-        *ids.entry(format!("{model:?}")).or_insert_with(|| {
-            self.models.push(model.clone());
-            next
-        })
+        self.by_hash.entry(hash(model)).or_default().push(next);
+        self.size += model.size();
+        self.models.push(model.clone());
+        next
     }
 
     /// The number of a state, if the recording shows it.
     pub(super) fn find(&self, model: &Model) -> Option<usize> {
-        self.models.iter().position(|known| known == model)
+        let known = self.by_hash.get(&hash(model))?;
+        known
+            .iter()
+            .copied()
+            .find(|&known| self.models[known] == *model)
     }
 
     /// The state before an entry was carried out.

@@ -19,6 +19,14 @@ impl Failure {
         }
     }
 
+    /// An error of class `DeviceNotFound`.
+    pub fn no_device(desc: impl Into<String>) -> Self {
+        Self {
+            class: "DeviceNotFound",
+            desc: desc.into(),
+        }
+    }
+
     /// An error of class `CommandNotFound`.
     pub fn not_found(desc: impl Into<String>) -> Self {
         Self {

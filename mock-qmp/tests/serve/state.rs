@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::mock::{Client, Mock, STATUS, machine, recordings, session};
+use crate::mock::{Client, Mock, STATUS, machine, recordings, run, session};
 
 #[test]
 fn a_session_that_is_repeated_is_clean_in_strict_mode() {
@@ -359,4 +359,176 @@ fn a_migration_that_is_over_is_told_whole() {
         );
         assert_eq!(status(&mut client), "postmigrate");
     }
+}
+
+fn node(name: &str, file: &str) -> Value {
+    let file = json!({"driver": "file", "filename": format!("/tmp/mock-qmp-first/{file}")});
+    json!({"driver": "raw", "node-name": name, "file": file})
+}
+
+#[test]
+fn names_that_the_recording_has_for_others_are_the_clients() {
+    let mock = Mock::start(&[&machine()]);
+    let mut client = mock.client();
+    client.ask("cont", json!({}));
+    // The recording has them the other way round.
+    client.ask("blockdev-add", node("medium0", "extra.raw"));
+    client.ask("blockdev-add", node("extra0", "cd.iso"));
+    let stick = json!({"driver": "usb-storage", "id": "p", "drive": "medium0"});
+    assert_eq!(client.ask("device_add", stick), json!({}));
+    let blocks = client.ask("query-block", json!({}));
+    let of_stick = blocks.as_array().unwrap().iter().find(|block| {
+        let qdev = block["qdev"].as_str().unwrap_or_default();
+        qdev.starts_with("/machine/peripheral/p/")
+    });
+    assert_eq!(
+        of_stick.unwrap()["inserted"]["node-name"],
+        "medium0",
+        "{blocks}"
+    );
+    let text = line(&mut client, "info block");
+    assert!(text.as_str().unwrap().contains("medium0: "), "{text}");
+}
+
+#[test]
+fn what_is_a_word_of_qemus_stays_one() {
+    let mock = Mock::start(&[&machine()]);
+    let mut client = mock.client();
+    client.ask("cont", json!({}));
+    client.ask("netdev_add", json!({"type": "user", "id": "type"}));
+    for id in ["info", "status", "usb-kbd", "block"] {
+        let added = client.ask("device_add", json!({"driver": "usb-kbd", "id": id}));
+        assert_eq!(added, json!({}), "{id}");
+    }
+    assert_eq!(line(&mut client, "info status"), "VM status: running\r\n");
+    assert_eq!(status(&mut client), "running");
+    let get = json!({"path": "/machine", "property": "type"});
+    assert_eq!(client.ask("qom-get", get), "pc-q35-10.0-machine");
+    let text = line(&mut client, "info block");
+    assert!(text.as_str().unwrap().starts_with("disk0 "), "{text}");
+}
+
+#[test]
+fn what_is_in_use_or_there_or_gone_is_known() {
+    for release in ["7.2", "10.0", "11.1"] {
+        let machine = recordings().join(format!("{release}-x86_64-q35"));
+        let mock = Mock::start(&[machine.to_str().unwrap()]);
+        let mut client = mock.client();
+        client.ask("cont", json!({}));
+        client.ask("blockdev-add", node("wood", "extra.raw"));
+        let stick = json!({"driver": "usb-storage", "id": "pen", "drive": "wood"});
+        assert_eq!(client.ask("device_add", stick), json!({}), "{release}");
+        let delete = json!({"node-name": "wood"});
+        assert_eq!(
+            client.ask("blockdev-del", delete.clone()),
+            "Node wood is in use"
+        );
+        client.ask("device_del", json!({"id": "pen"}));
+        client.event("DEVICE_DELETED");
+        assert_eq!(client.ask("blockdev-del", delete), json!({}));
+        let get = json!({"path": "/machine/peripheral/pen", "property": "type"});
+        assert_eq!(
+            client.ask("qom-get", get),
+            "Device '/machine/peripheral/pen' not found"
+        );
+        // What the machine has from the start.
+        assert_eq!(
+            client.ask("object-add", json!({"qom-type": "iothread", "id": "io0"})),
+            "attempt to add duplicate property 'io0' to object (type 'container')"
+        );
+        let ring = json!({"type": "ringbuf", "data": {"size": 4096}});
+        assert_eq!(
+            client.ask("chardev-add", json!({"id": "ring0", "backend": ring})),
+            "Chardev with id 'ring0' already exists"
+        );
+        assert_eq!(
+            line(&mut client, "device_add usb-kbd,id=xhci"),
+            "Error: Duplicate device ID 'xhci'\r\n"
+        );
+        // What comes is in the built-in monitor's lines too.
+        client.ask("netdev_add", json!({"type": "user", "id": "lan9"}));
+        let text = line(&mut client, "info network");
+        assert!(
+            text.as_str().unwrap().contains("lan9: "),
+            "{release}: {text}"
+        );
+        client.ask("object-add", json!({"qom-type": "iothread", "id": "thr"}));
+        let text = line(&mut client, "info iothreads");
+        assert!(text.as_str().unwrap().contains("thr:"), "{release}: {text}");
+    }
+}
+
+#[test]
+fn files_have_the_name_of_the_latest() {
+    let mock = Mock::start(&[&machine()]);
+    let mut client = mock.client();
+    client.ask("cont", json!({}));
+    client.ask("blockdev-open-tray", json!({"id": "cdrom0"}));
+    let text = line(&mut client, "info block");
+    assert!(text.as_str().unwrap().contains("tray open"), "{text}");
+    for name in ["cd.iso.1", "cd.iso.2", "cd.iso/tmp/mock-qmp-first/cd.iso"] {
+        let file = format!("/tmp/mock-qmp-first/{name}");
+        let change = json!({"id": "cdrom0", "filename": file, "format": "raw"});
+        assert_eq!(client.ask("blockdev-change-medium", change), json!({}));
+        let text = line(&mut client, "info block");
+        assert!(
+            text.as_str().unwrap().contains(&format!(": {file} (raw)")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_strict_replay_refuses_what_qemu_would() {
+    let mock = Mock::start(&[&machine(), "--mode", "strict"]);
+    let mut client = mock.client();
+    client.ask("cont", json!({}));
+    let add = |id: &str| json!({"driver": "usb-kbd", "id": id});
+    assert_eq!(client.ask("device_add", add("one")), json!({}));
+    // The recording adds one of this name once more, in vain; this is another.
+    let two = client.ask("device_add", add("two"));
+    assert_ne!(two, "Duplicate device ID 'two'");
+}
+
+#[test]
+fn the_root_is_not_mapped() {
+    for mapping in ["/a=/", "/=/x", "//=/x"] {
+        let output = run(&[
+            "serve",
+            &machine(),
+            "--listen",
+            "unix:/tmp/never",
+            "--map",
+            mapping,
+        ]);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("a folder is mapped, not the root"), "{text}");
+    }
+    let mock = Mock::scripted(
+        "map = { \"/\" = \"/x\" }\n",
+        &[&machine(), "--files", "none"],
+    );
+    let mut client = mock.client();
+    client.ask(
+        "screendump",
+        json!({"filename": "/tmp/mock-qmp-first/screen.ppm"}),
+    );
+    assert_eq!(status(&mut client), "prelaunch");
+}
+
+#[test]
+fn a_migration_leaves_the_machine_once() {
+    let mock = Mock::start(&[&machine(), "--files", "none"]);
+    let mut client = mock.client();
+    client.ask("cont", json!({}));
+    let uri = json!({"uri": "file:/tmp/mock-qmp-first/state"});
+    assert_eq!(client.ask("migrate", uri.clone()), json!({}));
+    let end = Instant::now() + Duration::from_secs(5);
+    while status(&mut client) != "postmigrate" {
+        assert!(Instant::now() < end);
+    }
+    assert_eq!(
+        client.ask("migrate", uri),
+        "Can't migrate the vm that was paused due to previous migration"
+    );
 }

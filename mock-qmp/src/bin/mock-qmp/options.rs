@@ -225,7 +225,11 @@ fn files(text: &str) -> Result<Files, String> {
 }
 
 fn mapping(text: &str) -> Result<(String, String), String> {
+    let is_root = |path: &str| path.trim_end_matches('/').is_empty();
     match text.split_once('=') {
+        Some((recorded, here)) if is_root(recorded) || is_root(here) => {
+            Err("a folder is mapped, not the root".to_owned())
+        }
         Some((recorded, here)) if recorded.starts_with('/') && here.starts_with('/') => {
             Ok((recorded.to_owned(), here.to_owned()))
         }
