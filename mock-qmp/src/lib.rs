@@ -62,6 +62,7 @@
 //! schema     what is known of commands: the recorded schema, who changes the machine
 //! json       JSON exactly as QEMU reads and writes it
 //! release    releases of QEMU, to compare with
+//! timestamp  the time that events carry
 //! ```
 
 #![warn(clippy::must_use_candidate, clippy::return_self_not_must_use)]

@@ -228,12 +228,19 @@ impl Replay {
             Some(_) => exact().collect(),
             None => here.to_vec(),
         };
-        // What was asked after an event that was sent is nearer to the truth than what was before.
+        // What was answered before an event that has been sent is no longer true. A strict replay
+        // keeps to the sequence: there, the event may only be early.
+        let events = &self.index.steps[step].events;
+        let follows = self.mode != Mode::Strict && step == self.step;
+        let sent = match follows && self.next_event > events.start {
+            true => self.topic().events[self.next_event - 1].line,
+            false => 0,
+        };
+        let reply = |entry: &usize| self.entry(*entry).reply.as_ref().map_or(0, |it| it.line);
         let fresh = |entry: &&usize| !self.served[**entry];
-        let now = |entry: &&usize| self.was_now(**entry);
-        let first = all.iter().filter(fresh).find(now);
+        let first = all.iter().filter(fresh).find(|entry| reply(entry) > sent);
         let first = first.or_else(|| all.iter().find(fresh));
-        let last = || all.iter().rfind(now).or(all.last());
+        let last = || all.last();
         first.or_else(last).copied()
     }
 }
