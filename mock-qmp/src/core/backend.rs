@@ -70,6 +70,9 @@ pub trait Backend: Send {
     /// An event is sent that the machine did not cause, given as JSON text.
     fn sent_event(&mut self, _text: &str) {}
 
+    /// Somebody in front of it answered a request, with success; `returned` is JSON text.
+    fn answered_before(&mut self, _command: &str, _arguments: &Object, _returned: &str) {}
+
     /// A request was refused before the machine could see it. Returns JSON texts of events that
     /// come before the refusal.
     fn refused(&mut self, _command: &str, _now: Duration) -> Vec<String> {

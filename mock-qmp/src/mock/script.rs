@@ -105,6 +105,12 @@ impl Script {
                 return Some(Execution::fail(Failure::generic(text)));
             }
         }
+        if let (Some(behind), Some(Outcome::Value(value))) =
+            (&mut self.behind, &answer.execution.outcome)
+        {
+            let returned = serde_json::Value::from(value).to_string();
+            behind.answered_before(call.command, call.arguments, &returned);
+        }
         Some(answer.execution)
     }
 
@@ -225,6 +231,12 @@ impl Backend for Script {
     fn sent_event(&mut self, text: &str) {
         if let Some(behind) = &mut self.behind {
             behind.sent_event(text);
+        }
+    }
+
+    fn answered_before(&mut self, command: &str, arguments: &crate::json::Object, returned: &str) {
+        if let Some(behind) = &mut self.behind {
+            behind.answered_before(command, arguments, returned);
         }
     }
 

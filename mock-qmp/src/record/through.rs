@@ -424,6 +424,10 @@ impl Backend for Through {
         self.replay.sent_event(text);
     }
 
+    fn answered_before(&mut self, command: &str, arguments: &Object, returned: &str) {
+        self.replay.answered_before(command, arguments, returned);
+    }
+
     fn refused(&mut self, command: &str, now: Duration) -> Vec<String> {
         match self.charge {
             Charge::Qemu => Vec::new(),

@@ -13,7 +13,7 @@ use super::relations::RELATIONS;
 use super::state::{Mode, Replay, Timing};
 use super::text::Kind;
 use crate::core::{Call, Execution, Failure, Outcome};
-use crate::json::respace;
+use crate::json::{Object, respace};
 use crate::recording::ReplyBody;
 use crate::schema::{BUILTIN, pauses};
 
@@ -45,7 +45,7 @@ impl Replay {
         if here && self.index.opens(number) {
             self.step_names.clone_from(&names);
         }
-        self.note_leaving(call);
+        self.note_leaving(call.command, call.arguments);
         if here {
             let again = !first && pauses(&entry.command);
             if again {
@@ -103,8 +103,8 @@ impl Replay {
     }
 
     /// A device that is told to go goes with an event.
-    fn note_leaving(&mut self, call: &Call<'_>) {
-        let touched = Model::touches(call.command, call.arguments);
+    pub(super) fn note_leaving(&mut self, command: &str, arguments: &Object) {
+        let touched = Model::touches(command, arguments);
         if let Some((number, id, false)) = touched {
             if RELATIONS[number].gone.is_some() && self.model.has_added(&id) {
                 self.leaving.insert(id);

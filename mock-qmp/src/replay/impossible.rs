@@ -73,9 +73,9 @@ impl Replay {
             let recorded = thing(recorded).map(|((_, id), _)| id);
             let mut names = recorded.iter().chain([&id]);
             let later = names.any(|id| self.index.states.adds(number, id));
-            match self.is_listed(number, &id) {
-                _ if later => Some(false),
-                listed => listed,
+            match later {
+                true => Some(false),
+                false => self.is_listed(number, &id),
             }
         })?;
         Some(there != adds && (adds || !self.is_in_use(number, &id)))

@@ -121,8 +121,13 @@ impl Rules {
     }
 
     fn answer(&mut self, rule: &Rule, call: Call<'_>) -> Execution {
+        let mut returned = None;
         let outcome = match (&rule.r#return, &rule.error) {
-            (Some(value), _) => Outcome::Value(filled(value, &self.kept).into()),
+            (Some(value), _) => {
+                let value = filled(value, &self.kept);
+                returned = Some(value.to_string());
+                Outcome::Value(value.into())
+            }
             (None, Some(error)) => Outcome::Error(failure(error, &self.kept)),
             (None, None) if rule.silence => return Execution::default(),
             (None, None) => return self.behind.execute(call),
@@ -141,6 +146,10 @@ impl Rules {
                 let text = format!("Could not open '{to}': No such file or directory");
                 return Execution::fail(Failure::generic(text));
             }
+        }
+        if let Some(returned) = returned {
+            self.behind
+                .answered_before(call.command, call.arguments, &returned);
         }
         Execution::reply(outcome)
     }
@@ -274,6 +283,10 @@ impl Backend for Rules {
 
     fn sent_event(&mut self, text: &str) {
         self.behind.sent_event(text);
+    }
+
+    fn answered_before(&mut self, command: &str, arguments: &crate::json::Object, returned: &str) {
+        self.behind.answered_before(command, arguments, returned);
     }
 
     fn refused(&mut self, command: &str, now: Duration) -> Vec<String> {

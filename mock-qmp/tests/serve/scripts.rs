@@ -148,3 +148,20 @@ fn a_script_that_is_none_is_refused(#[case] script: &str, #[case] expected: &str
         "{text}"
     );
 }
+
+#[test]
+fn the_state_follows_what_a_rule_answers() {
+    let script =
+        "[[rule]]\ncommand = \"device_add\"\narguments = { driver = \"x-mine\" }\nreturn = {}\n";
+    let mock = Mock::scripted(script, &[&machine()]);
+    let mut client = mock.client();
+    let id = json!({"id": "kbd1"});
+    assert_eq!(
+        client.ask("device_del", id.clone()),
+        "Device 'kbd1' not found"
+    );
+    let add = json!({"driver": "x-mine", "id": "kbd1"});
+    assert_eq!(client.ask("device_add", add), json!({}));
+    assert_eq!(client.ask("device_del", id), json!({}));
+    assert_eq!(client.event("DEVICE_DELETED")["device"], "kbd1");
+}
