@@ -155,9 +155,10 @@ fn qmp_shell_on_shipped_machines() {
     }
     for release in RELEASES {
         let (folder, server) = machine(release);
+        let node = first_node(release);
         let input = format!(
             "query-status\ncont\nquery-status\ndevice_add driver=usb-kbd id=mine\ndevice_del id=mine\n\
-             query-block\nsnapshot-save job-id=mine tag=mine vmstate=#block1 devices=[\"#block1\"]\n\
+             query-block\nsnapshot-save job-id=mine tag=mine vmstate={node} devices=[\"{node}\"]\n\
              query-jobs\njob-dismiss id=mine\nmigrate-set-capabilities capabilities=[{{\"capability\":\"events\",\"state\":true}}]\n\
              migrate uri={}\nquery-migrate\nquit\n",
             target(release).replace(' ', "")
@@ -225,7 +226,7 @@ fn qmp_shell_of_the_built_in_on_shipped_machines() {
     }
 }
 
-/// The name that QEMU made up for the shipped machine's disk: socat can't look.
+/// The name that QEMU made up for the shipped machine's disk: a script can't look.
 fn first_node(release: &str) -> String {
     let folder = format!("{}/../recordings", env!("CARGO_MANIFEST_DIR"));
     let file = format!("{folder}/{release}-x86_64-q35/first.qmp");

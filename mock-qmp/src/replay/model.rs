@@ -199,10 +199,10 @@ impl Model {
     }
 
     fn remove(&mut self, thing: Thing) {
-        // Where there is no error for what is not there, it may never have been.
         if RELATIONS[thing.0].kind == DEVICE {
             self.users.retain(|_, device| *device != thing.1);
         }
+        // Where there is no error for what is not there, it may never have been.
         let is_known = RELATIONS[thing.0].missing.is_some() && self.gone.len() < MOST;
         if self.added.remove(&thing).is_none() && is_known {
             self.gone.insert(thing);
