@@ -29,6 +29,13 @@ fn enter(entry: usize) -> Found {
     }
 }
 
+/// Keeps the entries for which it holds, if there are any.
+fn prefer(entries: &mut Vec<usize>, holds: impl Fn(&usize) -> bool) {
+    if entries.iter().any(&holds) {
+        entries.retain(holds);
+    }
+}
+
 impl Replay {
     /// `arguments` have the recorded names, `sent` those of the client.
     pub(super) fn find(&self, command: &str, arguments: &Object, sent: &Object) -> Option<Found> {
@@ -105,23 +112,19 @@ impl Replay {
             possible.is_none_or(|possible| possible == succeeded)
         };
         let mut fitting: Vec<usize> = all.iter().copied().filter(fits).collect();
-        if fitting
-            .iter()
-            .any(|&entry| self.index.states.is_whole(entry))
-        {
-            fitting.retain(|&entry| self.index.states.is_whole(entry));
-        }
-        // What a tray does depends on whether it is open.
         let states = &self.index.states;
-        let same_trays =
-            |entry: &usize| states.model(states.before(*entry)).trays == self.model.trays;
-        if TRAY_COMMANDS.contains(&command) && fitting.iter().any(same_trays) {
-            fitting.retain(same_trays);
+        prefer(&mut fitting, |&entry| states.is_whole(entry));
+        // What a tray does depends on whether it is open.
+        if TRAY_COMMANDS.contains(&command) {
+            prefer(&mut fitting, |&entry| {
+                states.model(states.before(entry)).trays == self.model.trays
+            });
         }
         // A client may call its thing what another is called in the recording.
-        let is_meant = |entry: &usize| self.entry(*entry).arguments == *sent && self.agrees(*entry);
-        if self.mode != Mode::Strict && fitting.iter().any(is_meant) {
-            fitting.retain(is_meant);
+        if self.mode != Mode::Strict {
+            prefer(&mut fitting, |&entry| {
+                self.entry(entry).arguments == *sent && self.agrees(entry)
+            });
         }
         let is_later = |entry: &usize| here.contains(&step(*entry)) && step(*entry) > self.step;
         let next = all.iter().copied().find(is_later);

@@ -5,7 +5,7 @@
 use super::model::{Model, Thing, contradiction};
 use super::relations::{CONTAINED, JOB_COMMANDS, LISTS, List, NODE, RELATIONS, RUNNING, Relation};
 use super::state::Replay;
-use super::text::name_in;
+use super::text::{is_part, name_in};
 use crate::core::{Execution, Failure, Outcome, timestamp};
 use crate::json::{Object, Value};
 use crate::schema::BUILTIN;
@@ -111,8 +111,6 @@ impl Replay {
     fn is_listed(&self, number: usize, name: &str) -> Option<bool> {
         let topic = self.topic();
         let Relation { kind, listed, .. } = &RELATIONS[number];
-        // In JSON, and in text for people: there a name may be a word that says something else.
-        let part = |c: char| !(c.is_alphanumeric() || "_-.".contains(c));
         let (mut is_asked, mut is_named) = (false, false);
         for (number, entry) in topic.entries.iter().enumerate() {
             let Some(answer) = topic.returned(entry) else {
@@ -126,7 +124,8 @@ impl Replay {
             }
             if listed.iter().any(|all| all.is(asked.0, asked.1)) {
                 is_asked = true;
-                is_named |= answer.split(part).any(|word| word == name);
+                // In JSON and in text for people alike.
+                is_named |= answer.split(|c| !is_part(c)).any(|word| word == name);
             }
         }
         (is_asked && !is_named).then_some(false)

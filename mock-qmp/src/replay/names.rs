@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::key::aliases;
-use super::text::{Kind, Renames, has_name};
+use super::text::{Kind, Renames, has_name, is_part};
 use crate::json::{Object, Value};
 use crate::recording::SCRUBBED;
 
@@ -179,12 +179,8 @@ fn moved(text: &str, from: &str, to: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find(from) {
         let end = at + from.len();
-        let whole = |c: char| !(c.is_alphanumeric() || "_-.".contains(c));
-        let starts = rest[..at]
-            .chars()
-            .next_back()
-            .is_none_or(|c| whole(c) && c != '/');
-        let ends = rest[end..].chars().next().is_none_or(whole);
+        let starts = !rest[..at].ends_with(|c| is_part(c) || c == '/');
+        let ends = !rest[end..].starts_with(is_part);
         out.push_str(&rest[..at]);
         out.push_str(if starts && ends { to } else { from });
         rest = &rest[end..];

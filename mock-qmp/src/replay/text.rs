@@ -153,7 +153,7 @@ pub(super) fn is_word(text: &str, name: &str) -> bool {
 }
 
 /// Whether a character may be part of a name.
-fn is_part(c: char) -> bool {
+pub(super) fn is_part(c: char) -> bool {
     c.is_alphanumeric() || "_-.".contains(c)
 }
 

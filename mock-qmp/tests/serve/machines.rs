@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::mock::{Mock, program, recordings, run};
+use crate::mock::{Mock, machine_of, program, recordings, run};
 
 #[test]
 fn machines_are_listed_and_found_by_name() {
@@ -39,8 +39,8 @@ fn machines_are_listed_and_found_by_name() {
 #[test]
 fn a_block_node_has_one_name_in_all_sessions() {
     for release in ["7.2", "10.0", "11.1"] {
-        let machine = recordings().join(format!("{release}-x86_64-q35"));
-        let mock = Mock::start(&[machine.to_str().unwrap(), "--mode", "free-reads"]);
+        let machine = machine_of(release);
+        let mock = Mock::start(&[&machine, "--mode", "free-reads"]);
         let mut client = mock.client();
         client.ask("cont", json!({}));
         let blocks = client.ask("query-block", json!({}));

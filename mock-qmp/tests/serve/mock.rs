@@ -31,7 +31,13 @@ pub fn recordings() -> PathBuf {
 }
 
 pub fn machine() -> String {
-    recordings().join("10.0-x86_64-q35").display().to_string()
+    machine_of("10.0")
+}
+
+/// The shipped machine of a release.
+pub fn machine_of(release: &str) -> String {
+    let folder = recordings().join(format!("{release}-x86_64-q35"));
+    folder.display().to_string()
 }
 
 pub fn program() -> Command {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::mock::{Client, Mock, STATUS, machine, recordings, run, session};
+use crate::mock::{Client, Mock, STATUS, machine, machine_of, recordings, run, session};
 
 #[test]
 fn a_session_that_is_repeated_is_clean_in_strict_mode() {
@@ -135,8 +135,8 @@ fn line(client: &mut Client, line: &str) -> Value {
 #[test]
 fn the_run_state_is_what_the_client_made_of_it() {
     for release in ["7.2", "10.0", "11.1"] {
-        let machine = recordings().join(format!("{release}-x86_64-q35"));
-        let mock = Mock::start(&[machine.to_str().unwrap()]);
+        let machine = machine_of(release);
+        let mock = Mock::start(&[&machine]);
         let mut client = mock.client();
         // What is recorded of a running machine leaves a stopped one as it is.
         for (command, arguments) in [
@@ -338,8 +338,8 @@ fn what_follows_from_a_changed_request_is_told_with_it() {
 #[test]
 fn a_migration_that_is_over_is_told_whole() {
     for release in ["7.2", "10.0", "11.1"] {
-        let machine = recordings().join(format!("{release}-x86_64-q35"));
-        let mock = Mock::start(&[machine.to_str().unwrap(), "--files", "none"]);
+        let machine = machine_of(release);
+        let mock = Mock::start(&[&machine, "--files", "none"]);
         let mut client = mock.client();
         client.ask("cont", json!({}));
         let events = json!({"capabilities": [{"capability": "events", "state": true}]});
@@ -411,8 +411,8 @@ fn what_is_a_word_of_qemus_stays_one() {
 #[test]
 fn what_is_in_use_or_there_or_gone_is_known() {
     for release in ["7.2", "10.0", "11.1"] {
-        let machine = recordings().join(format!("{release}-x86_64-q35"));
-        let mock = Mock::start(&[machine.to_str().unwrap()]);
+        let machine = machine_of(release);
+        let mock = Mock::start(&[&machine]);
         let mut client = mock.client();
         client.ask("cont", json!({}));
         client.ask("blockdev-add", node("wood", "extra.raw"));
@@ -480,14 +480,31 @@ fn files_have_the_name_of_the_latest() {
 
 #[test]
 fn a_strict_replay_refuses_what_qemu_would() {
-    let mock = Mock::start(&[&machine(), "--mode", "strict"]);
-    let mut client = mock.client();
-    client.ask("cont", json!({}));
-    let add = |id: &str| json!({"driver": "usb-kbd", "id": id});
-    assert_eq!(client.ask("device_add", add("one")), json!({}));
-    // The recording adds one of this name once more, in vain; this is another.
-    let two = client.ask("device_add", add("two"));
-    assert_ne!(two, "Duplicate device ID 'two'");
+    let strict = || {
+        let mock = Mock::start(&[&machine(), "--mode", "strict"]);
+        let mut client = mock.client();
+        client.ask("cont", json!({}));
+        (mock, client)
+    };
+    let (mock, mut client) = strict();
+    assert_eq!(
+        client.ask("blockdev-add", node("a", "extra.raw")),
+        json!({})
+    );
+    assert_eq!(
+        client.ask("blockdev-add", node("a", "cd.iso")),
+        "Duplicate nodes with node-name='a'"
+    );
+    let (code, text) = mock.end();
+    assert_eq!(code, Some(1));
+    assert!(text.contains("not possible in this state"), "{text}");
+
+    let (_mock, mut client) = strict();
+    // The recording adds one of this name once more, in vain; the second here is another.
+    for id in ["one", "two"] {
+        let add = json!({"driver": "usb-kbd", "id": id});
+        assert_eq!(client.ask("device_add", add), json!({}));
+    }
 }
 
 #[test]
